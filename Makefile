@@ -1,0 +1,33 @@
+# The default target lists the others.
+.PHONY: help build test lint fmt output check clean
+.DEFAULT_GOAL := help
+
+MESHGEN := target/release/meshgen
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the release program
+	cargo build --release --locked
+
+test: ## Run all tests
+	cargo test --locked
+
+lint: ## Check formatting, lints and the documentation
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked --document-private-items
+
+fmt: ## Format the code
+	cargo fmt
+
+output: build ## Compile every topology into output/
+	set -e; for topology in topologies/*.yaml; do \
+		$(MESHGEN) build "$$topology" -o "output/$$(basename "$$topology" .yaml)"; \
+	done
+
+check: lint test ## What has to hold before a commit
+
+clean: ## Remove what was built
+	cargo clean
+	find output -mindepth 1 ! -name .gitkeep -delete

@@ -1,0 +1,210 @@
+//! The table of rules, and the topologies that obey them.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Diagnostic, FieldPath, Place, Segment, Severity};
+use crate::load::Loaded;
+use crate::topology::{Cluster, Topology};
+
+mod chained_control_plane;
+mod collector_without_gateway;
+mod control_plane_without_gateway;
+mod duplicate_name;
+mod gateway_without_address;
+mod host_name_address;
+mod intermediate_outside_root;
+mod network_without_gateway;
+mod owned_field;
+mod static_routing_without_nodes;
+mod unknown_cluster;
+mod unknown_network;
+mod unknown_profile;
+mod unsupported_istio;
+
+/// One way for a topology to be wrong.
+pub struct Rule {
+    /// The rule's name, which reads well after "allow".
+    pub name: &'static str,
+    /// What the rule means.
+    pub explain: &'static str,
+    /// Whether the rule looks at nothing but names, so that it may speak of a topology with mistakes elsewhere.
+    pub is_about_names: bool,
+    check: fn(&Subject<'_>, &mut Vec<Diagnostic>),
+}
+
+/// Every rule, names and references first.
+pub const RULES: &[Rule] = &[
+    duplicate_name::RULE,
+    unknown_network::RULE,
+    unknown_cluster::RULE,
+    chained_control_plane::RULE,
+    unsupported_istio::RULE,
+    unknown_profile::RULE,
+    owned_field::RULE,
+    control_plane_without_gateway::RULE,
+    network_without_gateway::RULE,
+    collector_without_gateway::RULE,
+    gateway_without_address::RULE,
+    host_name_address::RULE,
+    static_routing_without_nodes::RULE,
+    intermediate_outside_root::RULE,
+];
+
+/// A topology that obeys every rule. Only [`check`] makes one.
+#[derive(Debug)]
+pub struct Checked<'t> {
+    topology: &'t Topology,
+}
+
+impl<'t> Checked<'t> {
+    /// The topology.
+    pub fn topology(&self) -> &'t Topology {
+        self.topology
+    }
+}
+
+/// Applies every rule that can speak of the topology; what they find is pushed onto `findings`.
+/// `None` where there is an error among the findings.
+pub fn check<'t>(loaded: &'t Loaded, findings: &mut Vec<Diagnostic>) -> Option<Checked<'t>> {
+    let subject = Subject::of(&loaded.topology);
+    let has_holes = findings.iter().any(|finding| finding.severity == Severity::Error);
+    for rule in RULES.iter().filter(|rule| !has_holes || rule.is_about_names && !is_name_unknown(loaded)) {
+        let mut found = Vec::new();
+        (rule.check)(&subject, &mut found);
+        found.retain(|finding| !touches(finding, &loaded.holes));
+        findings.append(&mut found);
+    }
+    let is_broken = findings.iter().any(|finding| finding.severity == Severity::Error);
+    (!is_broken).then_some(Checked { topology: &loaded.topology })
+}
+
+/// Whether the name of a cluster or a network is not what its author wrote.
+fn is_name_unknown(loaded: &Loaded) -> bool {
+    loaded.holes.iter().any(|hole| match hole.segments() {
+        [Segment::Key(list)] | [Segment::Key(list), Segment::Index(_)] => list == "clusters" || list == "networks",
+        [Segment::Key(list), Segment::Index(_), Segment::Key(field)] => {
+            (list == "clusters" || list == "networks") && field == "name"
+        }
+        _ => false,
+    })
+}
+
+/// Whether a finding speaks of a value that is not what the author wrote.
+fn touches(finding: &Diagnostic, holes: &[FieldPath]) -> bool {
+    finding.labels.iter().any(|label| match &label.place {
+        Place::Field(path) | Place::Key(path) => holes.iter().any(|hole| path.segments().starts_with(hole.segments())),
+        _ => false,
+    })
+}
+
+/// A topology and the positions of its names.
+pub(crate) struct Subject<'t> {
+    pub(crate) topology: &'t Topology,
+    clusters: BTreeMap<&'t str, usize>,
+    networks: BTreeMap<&'t str, usize>,
+}
+
+impl<'t> Subject<'t> {
+    fn of(topology: &'t Topology) -> Self {
+        let mut clusters = BTreeMap::new();
+        for (index, cluster) in topology.clusters.iter().enumerate() {
+            clusters.entry(cluster.name.as_str()).or_insert(index);
+        }
+        let mut networks = BTreeMap::new();
+        for (index, network) in topology.networks.iter().enumerate() {
+            networks.entry(network.name.as_str()).or_insert(index);
+        }
+        Self { topology, clusters, networks }
+    }
+
+    /// The clusters and their paths.
+    pub(crate) fn clusters(&self) -> impl Iterator<Item = (FieldPath, &'t Cluster)> {
+        let list = FieldPath::root().child("clusters");
+        self.topology.clusters.iter().enumerate().map(move |(index, cluster)| (list.index(index), cluster))
+    }
+
+    pub(crate) fn cluster_path(&self, name: &str) -> FieldPath {
+        let clusters = FieldPath::root().child("clusters");
+        self.clusters.get(name).map_or(clusters.clone(), |index| clusters.index(*index))
+    }
+
+    pub(crate) fn cluster(&self, name: &str) -> Option<&'t Cluster> {
+        self.clusters.get(name).map(|index| &self.topology.clusters[*index])
+    }
+
+    pub(crate) fn cluster_names(&self) -> impl Iterator<Item = &'t str> {
+        self.clusters.keys().copied()
+    }
+
+    pub(crate) fn network_names(&self) -> impl Iterator<Item = &'t str> {
+        self.networks.keys().copied()
+    }
+
+    pub(crate) fn has_network(&self, name: &str) -> bool {
+        self.networks.contains_key(name)
+    }
+
+    /// The clusters of each network that has any, in the order in which the networks are declared.
+    pub(crate) fn populated_networks(&self) -> Vec<(usize, Vec<&'t Cluster>)> {
+        let mut members: BTreeMap<usize, Vec<&Cluster>> = BTreeMap::new();
+        for cluster in &self.topology.clusters {
+            if let Some(network) = self.networks.get(cluster.network.as_str()) {
+                members.entry(*network).or_default().push(cluster);
+            }
+        }
+        members.into_iter().collect()
+    }
+
+    /// The clusters that a primary serves besides itself, by the primary's name.
+    pub(crate) fn remotes(&self) -> BTreeMap<&'t str, Vec<&'t Cluster>> {
+        let mut remotes: BTreeMap<&str, Vec<&Cluster>> = BTreeMap::new();
+        for cluster in &self.topology.clusters {
+            if let Some(primary) = primary_of(cluster)
+                && self.cluster(primary).is_some_and(|primary| primary_of(primary).is_none())
+            {
+                remotes.entry(primary).or_default().push(cluster);
+            }
+        }
+        remotes
+    }
+
+    /// The clusters, other than the collector's, whose proxies report to the collector's gateway.
+    pub(crate) fn reporters(&self) -> Vec<&'t Cluster> {
+        let Some(tracing) = &self.topology.tracing else { return Vec::new() };
+        let collector = &tracing.zipkin.cluster;
+        self.topology
+            .clusters
+            .iter()
+            .filter(|cluster| cluster.name != *collector && !overrides_collector(cluster))
+            .collect()
+    }
+}
+
+/// The name of the cluster whose istiod serves a remote; `None` for a primary.
+pub(crate) fn primary_of(cluster: &Cluster) -> Option<&str> {
+    cluster.control_plane.as_ref().filter(|primary| **primary != cluster.name).map(crate::topology::Name::as_str)
+}
+
+/// Whether a cluster's own mesh config says where its traces go.
+pub(crate) fn overrides_collector(cluster: &Cluster) -> bool {
+    let config = &cluster.istio.mesh_config;
+    config.get("defaultConfig").and_then(|config| config.pointer("/tracing/zipkin/address")).is_some()
+}
+
+/// The path of the field that says where traces go.
+pub(crate) fn collector_path() -> FieldPath {
+    FieldPath::root().child("tracing").child("zipkin").child("cluster")
+}
+
+/// A few names in backticks, and how many more there are.
+pub(crate) fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 3;
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    match names.len() {
+        0..=SHOWN => match names.as_slice() {
+            [names @ .., last] if !names.is_empty() => format!("{} and {last}", names.join(", ")),
+            names => names.concat(),
+        },
+        count => format!("{} and {} more", names[..SHOWN].join(", "), count - SHOWN),
+    }
+}

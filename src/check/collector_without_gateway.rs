@@ -1,0 +1,33 @@
+use crate::diagnostic::Diagnostic;
+use crate::topology::Name;
+
+use super::{Rule, Subject, collector_path, names};
+
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+
+const NAME: &str = "collector-without-gateway";
+
+const EXPLAIN: &str =
+    "Other clusters report traces to the collector's cluster, which has no east-west gateway to take them in.";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let Some(tracing) = &subject.topology.tracing else { return };
+    let name = tracing.zipkin.cluster.as_str();
+    let Some(collector) = subject.cluster(name) else { return };
+    let reporters = subject.reporters();
+    // A primary with remotes needs the gateway anyway, and another rule says so.
+    if collector.east_west_gateway.is_some() || reporters.is_empty() || subject.remotes().contains_key(name) {
+        return;
+    }
+    let reporters = names(reporters.iter().map(|cluster| Name::as_str(&cluster.name)));
+    findings.push(
+        Diagnostic::error(
+            NAME,
+            collector_path(),
+            format!("`{name}` has no gateway through which traces could come in"),
+        )
+        .label(format!("{reporters} would report here"))
+        .and(subject.cluster_path(name).child("name"), "no `eastWestGateway` in this cluster")
+        .help("add `eastWestGateway:` to this cluster, or let a cluster that has one run the collector"),
+    );
+}

@@ -1,0 +1,27 @@
+use crate::diagnostic::Diagnostic;
+use crate::topology::Name;
+
+use super::{Rule, Subject, names};
+
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+
+const NAME: &str = "control-plane-without-gateway";
+
+const EXPLAIN: &str = "A primary serves remote clusters but has no east-west gateway. The remotes' proxies reach its istiod through \
+    that gateway, ports 15012 and 15017.";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    for (name, remotes) in subject.remotes() {
+        let Some(primary) = subject.cluster(name) else { continue };
+        if primary.east_west_gateway.is_some() {
+            continue;
+        }
+        let remotes = names(remotes.iter().map(|cluster| Name::as_str(&cluster.name)));
+        let message = format!("`{name}` is the control plane of {remotes} and has no east-west gateway");
+        findings.push(
+            Diagnostic::error(NAME, subject.cluster_path(name).child("name"), message)
+                .label("no `eastWestGateway` in this cluster")
+                .help("add `eastWestGateway:` with `externalIPs` or an `address` that the remotes can dial"),
+        );
+    }
+}

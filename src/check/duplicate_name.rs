@@ -1,0 +1,33 @@
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Diagnostic, FieldPath};
+
+use super::{Rule, Subject};
+
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: true, check };
+
+const NAME: &str = "duplicate-name";
+
+const EXPLAIN: &str = "Two clusters or two networks have one name. The name is the cluster ID: istiod merges the endpoints of \
+    two clusters with one ID, and the second remote secret replaces the first.";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let topology = subject.topology;
+    find("networks", topology.networks.iter().map(|network| network.name.as_str()), findings);
+    find("clusters", topology.clusters.iter().map(|cluster| cluster.name.as_str()), findings);
+}
+
+fn find<'t>(list: &str, names: impl Iterator<Item = &'t str>, findings: &mut Vec<Diagnostic>) {
+    let path = |index: usize| FieldPath::root().child(list).index(index).child("name");
+    let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, name) in names.enumerate() {
+        places.entry(name).or_default().push(index);
+    }
+    for (name, places) in places.iter().filter(|(_, places)| places.len() > 1) {
+        let message = format!("{} {list} are called `{name}`", places.len());
+        let finding =
+            Diagnostic::error(NAME, path(places[1]), message).label("again here").and(path(places[0]), "first here");
+        let finding = places[2..].iter().fold(finding, |finding, index| finding.and(path(*index), "and here"));
+        findings.push(finding.help("give each a name of its own"));
+    }
+}

@@ -1,0 +1,53 @@
+use std::collections::BTreeSet;
+
+use crate::diagnostic::Diagnostic;
+use crate::mesh::address;
+
+use super::{Rule, Subject, names, overrides_collector};
+
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+
+const NAME: &str = "gateway-without-address";
+
+const EXPLAIN: &str = "A file needs the address of an east-west gateway that has none yet: a remote dials its primary's gateway, \
+    and every cluster reports traces to the collector's. A cloud load balancer gets its address when the gateway is installed: \
+    bring the gateway up first, with the remotes and the tracing left out, then read the address from its Service.";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let mut remotes = subject.remotes();
+    for (path, cluster) in subject.clusters() {
+        let Some(gateway) = cluster.east_west_gateway.as_ref().filter(|gateway| address(gateway).is_none()) else {
+            continue;
+        };
+        let name = cluster.name.as_str();
+        let mut files = BTreeSet::new();
+        for remote in remotes.remove(name).unwrap_or_default() {
+            files.insert(format!("{}/30-istio/istio.yaml", remote.name));
+        }
+        let is_collector =
+            subject.topology.tracing.as_ref().is_some_and(|tracing| tracing.zipkin.cluster.as_str() == name);
+        if is_collector {
+            let reporters = subject.topology.clusters.iter().filter(|cluster| !overrides_collector(cluster));
+            files.extend(reporters.map(|cluster| format!("{}/30-istio/mesh-config.yaml", cluster.name)));
+        }
+        if files.is_empty() {
+            continue;
+        }
+        let context = cluster.context.as_deref().unwrap_or(name);
+        let place = if gateway == &crate::topology::EastWestGateway::default() {
+            path.child("name")
+        } else {
+            path.child("eastWestGateway")
+        };
+        findings.push(
+            Diagnostic::error(NAME, place, format!("the east-west gateway of `{name}` has no address"))
+                .label(format!("{} for it", if files.len() == 1 { "one file waits" } else { "files wait" }))
+                .help(format!("waiting: {}", names(files.iter().map(String::as_str))))
+                .help(format!(
+                    "write `address:` or `externalIPs:`; if the gateway runs already, this command reads its address: \
+                     kubectl --context={context} -n istio-system get service istio-eastwestgateway \
+                     -o jsonpath='{{.status.loadBalancer.ingress[0].ip}}'"
+                )),
+        );
+    }
+}

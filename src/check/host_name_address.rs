@@ -1,0 +1,36 @@
+use crate::diagnostic::Diagnostic;
+use crate::mesh::address;
+use crate::release::release;
+use crate::topology::{Address, Name};
+
+use super::{Rule, Subject, names};
+
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+
+const NAME: &str = "host-name-address";
+
+const EXPLAIN: &str = "Remotes dial their primary by a DNS name, and this Istio takes only an IP address there: its chart writes the \
+    address into `ip:` of the Endpoints object `istiod-remote`, which Kubernetes refuses for a name \
+    (Istio 1.11.2, manifests/charts/base/templates/endpoints.yaml).";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let version = subject.topology.istio.version;
+    if release(version).is_none_or(|release| release.takes_host_name_as_control_plane) {
+        return;
+    }
+    for (name, remotes) in subject.remotes() {
+        let gateway = subject.cluster(name).and_then(|cluster| cluster.east_west_gateway.as_ref());
+        let Some(Address::Dns(host)) = gateway.and_then(address) else { continue };
+        let remotes = names(remotes.iter().map(|cluster| Name::as_str(&cluster.name)));
+        let path = subject.cluster_path(name).child("eastWestGateway").child("address");
+        findings.push(
+            Diagnostic::error(
+                NAME,
+                path,
+                format!("{remotes} cannot dial `{host}`: Istio {version} takes only an IP address"),
+            )
+            .label("a DNS name")
+            .help("write the IP address that the name resolves to"),
+        );
+    }
+}

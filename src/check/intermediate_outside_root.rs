@@ -1,0 +1,60 @@
+use crate::diagnostic::{Diagnostic, FieldPath, Place};
+use crate::mesh::{first_day, root_validity};
+use crate::topology::Date;
+
+use super::{Rule, Subject};
+
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+
+const NAME: &str = "intermediate-outside-root";
+
+const EXPLAIN: &str = "An intermediate certificate would be valid on days on which its root is not. Whoever verifies the chain \
+    refuses it on those days.";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let certificates = &subject.topology.certificates;
+    let root = root_validity(certificates);
+    let path = FieldPath::root().child("certificates");
+    let issued = path.child("issuedOn");
+    if let Some(first) = certificates.intermediates_issued_on {
+        outside(path.child("intermediatesIssuedOn"), first, &root, &issued, findings);
+    }
+    let mut longest = None;
+    for (place, cluster) in subject.clusters() {
+        let own = cluster.certificates.as_ref().and_then(|own| own.issued_on);
+        if let Some(first) = own {
+            outside(place.child("certificates").child("issuedOn"), first, &root, &issued, findings);
+        }
+        longest = longest.max(Some(first_day(certificates, cluster)));
+    }
+    let (Some(days), Some(first)) = (certificates.intermediate_validity_days, longest) else { return };
+    let end = first.0.saturating_add(time::Duration::days(i64::from(days)));
+    if root.contains(&first) && end > root.end.0 {
+        let message = format!("an intermediate issued on {first} for {days} days outlives its root");
+        let room = (root.end.0 - first.0).whole_days();
+        findings.push(
+            Diagnostic::error(NAME, path.child("intermediateValidityDays"), message)
+                .label(format!("would end on {}", Date(end)))
+                .and(issued, format!("the root ends on {}", root.end))
+                .help(format!("write at most {room}, or remove the line: it is cut at the root's end by default")),
+        );
+    }
+}
+
+fn outside(
+    place: impl Into<Place>,
+    first: Date,
+    root: &std::ops::Range<Date>,
+    issued: &FieldPath,
+    findings: &mut Vec<Diagnostic>,
+) {
+    if root.contains(&first) {
+        return;
+    }
+    findings.push(
+        Diagnostic::error(NAME, place, format!("the root is not valid on {first}"))
+            .label("an intermediate would begin here")
+            .and(issued.clone(), format!("the root is valid from {} to {}", root.start, root.end))
+            .help("choose a day between the two"),
+    );
+}

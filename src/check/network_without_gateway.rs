@@ -1,0 +1,31 @@
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::topology::Name;
+
+use super::{Rule, Subject, names};
+
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+
+const NAME: &str = "network-without-gateway";
+
+const EXPLAIN: &str = "A mesh has several networks, and no cluster of one of them has an east-west gateway. Where istiod knows no \
+    gateway of a network it hands out pod addresses, which proxies on other networks dial in vain.";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let networks = subject.populated_networks();
+    if networks.len() < 2 {
+        return;
+    }
+    for (index, clusters) in networks {
+        if clusters.iter().any(|cluster| cluster.east_west_gateway.is_some()) {
+            continue;
+        }
+        let name = &subject.topology.networks[index].name;
+        let clusters = names(clusters.iter().map(|cluster| Name::as_str(&cluster.name)));
+        let path = FieldPath::root().child("networks").index(index).child("name");
+        findings.push(
+            Diagnostic::error(NAME, path, format!("other networks cannot reach `{name}`: it has no east-west gateway"))
+                .label(format!("network of {clusters}"))
+                .help("add `eastWestGateway:` to at least one cluster of this network"),
+        );
+    }
+}

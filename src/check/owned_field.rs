@@ -1,0 +1,163 @@
+use serde_json::Value;
+
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::topology::{Cluster, FreeForm};
+
+use super::{Rule, Subject, primary_of};
+
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+
+const NAME: &str = "owned-field";
+
+const EXPLAIN: &str = "A free-form field contradicts what meshgen derives from the rest of the topology. Two statements of one fact \
+    would tear the mesh apart as soon as one of them changes: the fact is stated once, where the finding points to.";
+
+/// A field that meshgen sets, where its value comes from, and the value.
+struct Owned {
+    path: &'static str,
+    origin: FieldPath,
+    value: Option<Value>,
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let root = FieldPath::root();
+    let istio = &subject.topology.istio;
+    let everywhere = owned_everywhere(subject);
+    let traces = owned_by_tracing(subject);
+    let mesh_config = root.child("istio").child("meshConfig");
+    find(&istio.mesh_config, "meshConfig", &mesh_config, everywhere.iter().chain(&traces), findings);
+    // What one cluster owns, another cannot share: written for all clusters it contradicts most of them.
+    let per_cluster: Vec<Owned> = first_contradicted(subject, &istio.values);
+    find(
+        &istio.values,
+        "values",
+        &root.child("istio").child("values"),
+        everywhere.iter().chain(&per_cluster),
+        findings,
+    );
+    for (path, cluster) in subject.clusters() {
+        let own = owned_by_cluster(subject, &path, cluster);
+        let path = path.child("istio");
+        find(&cluster.istio.mesh_config, "meshConfig", &path.child("meshConfig"), everywhere.iter(), findings);
+        find(&cluster.istio.values, "values", &path.child("values"), everywhere.iter().chain(&own), findings);
+    }
+}
+
+fn owned_everywhere(subject: &Subject<'_>) -> Vec<Owned> {
+    let mesh = FieldPath::root().child("mesh");
+    let topology = subject.topology;
+    let id = Value::from(topology.mesh.id.as_str());
+    let trust_domain = Value::from(topology.mesh.trust_domain.as_str());
+    let fixed = |path, value: &str| Owned { path, origin: mesh.clone(), value: Some(Value::from(value)) };
+    vec![
+        Owned { path: "/values/global/meshID", origin: mesh.child("id"), value: Some(id.clone()) },
+        Owned {
+            path: "/values/global/trustDomain",
+            origin: mesh.child("trustDomain"),
+            value: Some(trust_domain.clone()),
+        },
+        Owned { path: "/values/meshConfig", origin: FieldPath::root().child("istio").child("meshConfig"), value: None },
+        fixed("/values/global/istioNamespace", "istio-system"),
+        Owned { path: "/values/revision", origin: mesh.clone(), value: None },
+        Owned { path: "/meshConfig/trustDomain", origin: mesh.child("trustDomain"), value: Some(trust_domain) },
+        fixed("/meshConfig/rootNamespace", "istio-system"),
+        Owned { path: "/meshConfig/defaultConfig/meshId", origin: mesh.child("id"), value: Some(id) },
+        Owned {
+            path: "/meshConfig/defaultConfig/discoveryAddress",
+            origin: FieldPath::root().child("clusters"),
+            value: None,
+        },
+    ]
+}
+
+fn owned_by_tracing(subject: &Subject<'_>) -> Vec<Owned> {
+    let Some(tracing) = &subject.topology.tracing else { return Vec::new() };
+    let origin = FieldPath::root().child("tracing").child("zipkin");
+    let sampling = Value::Number(tracing.zipkin.sampling_percent.0.clone());
+    vec![
+        Owned {
+            path: "/meshConfig/defaultConfig/tracing/zipkin/address",
+            origin: origin.child("cluster"),
+            value: None,
+        },
+        Owned { path: "/meshConfig/defaultConfig/tracing/sampling", origin: origin.clone(), value: Some(sampling) },
+        Owned { path: "/meshConfig/enableTracing", origin, value: Some(Value::Bool(true)) },
+    ]
+}
+
+fn owned_by_cluster(subject: &Subject<'_>, path: &FieldPath, cluster: &Cluster) -> Vec<Owned> {
+    let address = primary_of(cluster).and_then(|primary| {
+        let gateway = subject.cluster(primary)?.east_west_gateway.as_ref()?;
+        crate::mesh::address(gateway).map(|address| Value::from(address.to_string()))
+    });
+    vec![
+        Owned {
+            path: "/values/global/multiCluster/clusterName",
+            origin: path.child("name"),
+            value: Some(Value::from(cluster.name.as_str())),
+        },
+        Owned {
+            path: "/values/global/network",
+            origin: path.child("network"),
+            value: Some(Value::from(cluster.network.as_str())),
+        },
+        Owned { path: "/values/global/remotePilotAddress", origin: path.child("controlPlane"), value: address },
+    ]
+}
+
+/// For values written for all clusters: the facts of the first cluster whom each contradicts.
+fn first_contradicted(subject: &Subject<'_>, values: &FreeForm) -> Vec<Owned> {
+    let mut contradicted: Vec<Owned> = Vec::new();
+    for (path, cluster) in subject.clusters() {
+        for owned in owned_by_cluster(subject, &path, cluster) {
+            let is_new = !contradicted.iter().any(|other| other.path == owned.path);
+            if is_new && written(values, "values", owned.path).is_some_and(|value| Some(value) != owned.value.as_ref())
+            {
+                contradicted.push(owned);
+            }
+        }
+    }
+    contradicted
+}
+
+fn find<'o>(
+    fields: &FreeForm,
+    list: &str,
+    path: &FieldPath,
+    owned: impl Iterator<Item = &'o Owned>,
+    findings: &mut Vec<Diagnostic>,
+) {
+    for owned in owned {
+        let Some(value) = written(fields, list, owned.path) else { continue };
+        if Some(value) == owned.value.as_ref() {
+            continue;
+        }
+        let keys = owned.path.split('/').skip(2);
+        let place = keys.fold(path.clone(), |path, key| path.child(key));
+        let name = owned.path[1..].replace('/', ".");
+        let finding =
+            Diagnostic::error(NAME, place, format!("`{name}` is set by meshgen")).label("contradicts the topology");
+        let origin = owned.origin.to_string();
+        findings.push(match &owned.value {
+            Some(value) => finding
+                .and(owned.origin.clone(), "follows from this")
+                .help(format!("remove it; it follows from `{origin}` and is `{}`", shown(value))),
+            None => finding
+                .and(owned.origin.clone(), "follows from this")
+                .help(format!("remove it; it follows from `{origin}`")),
+        });
+    }
+}
+
+fn written<'v>(fields: &'v FreeForm, list: &str, path: &str) -> Option<&'v Value> {
+    let mut keys = path.split('/').skip(1);
+    if keys.next() != Some(list) {
+        return None;
+    }
+    let value = fields.get(keys.next()?)?;
+    keys.try_fold(value, |value, key| value.get(key))
+}
+
+fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

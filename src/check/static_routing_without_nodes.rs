@@ -1,0 +1,34 @@
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::topology::PodRouting;
+
+use super::{Rule, Subject};
+
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+
+const NAME: &str = "static-routing-without-nodes";
+
+const EXPLAIN: &str = "Several clusters share a network with `podRouting: static`, and one of them does not say which node holds \
+    which pods. Without that the other clusters' nodes have no route to its pods.";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    for (index, clusters) in subject.populated_networks() {
+        let network = &subject.topology.networks[index];
+        if network.pod_routing != PodRouting::Static || clusters.len() < 2 {
+            continue;
+        }
+        for cluster in clusters.iter().filter(|cluster| cluster.nodes.is_empty()) {
+            let name = &cluster.name;
+            let routing = FieldPath::root().child("networks").index(index).child("podRouting");
+            findings.push(
+                Diagnostic::error(
+                    NAME,
+                    subject.cluster_path(name.as_str()).child("name"),
+                    format!("`{name}` has no `nodes`, and `{}` routes statically", network.name),
+                )
+                .label("no `nodes` in this cluster")
+                .and(routing, "asks for routes")
+                .help("add `nodes:` with `{address: …, podCIDR: …}` for each node, or use `podRouting: native`"),
+            );
+        }
+    }
+}

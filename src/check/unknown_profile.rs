@@ -1,0 +1,26 @@
+use crate::diagnostic::{Diagnostic, FieldPath, nearest};
+use crate::release::release;
+
+use super::{Rule, Subject};
+
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+
+const NAME: &str = "unknown-profile";
+
+const EXPLAIN: &str = "The profile does not exist in this version of Istio, or it installs no control plane. istioctl would refuse \
+    the first, and the second would leave a primary without istiod.";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let istio = &subject.topology.istio;
+    let Some(release) = release(istio.version) else { return };
+    let profile = istio.profile.as_str();
+    if release.profiles.contains(&profile) {
+        return;
+    }
+    let path = FieldPath::root().child("istio").child("profile");
+    let finding = Diagnostic::error(NAME, path, format!("`{profile}` is no profile that installs a control plane"));
+    findings.push(match nearest(profile, release.profiles.iter().copied()) {
+        Some(meant) => finding.help(format!("did you mean `{meant}`?")).patch(meant),
+        None => finding.help(format!("Istio {} has {}", istio.version, release.profiles.join(", "))),
+    });
+}

@@ -1,0 +1,25 @@
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::release::{RELEASES, release};
+
+use super::{Rule, Subject};
+
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: true, check };
+
+const NAME: &str = "unsupported-istio";
+
+const EXPLAIN: &str = "meshgen does not know how the wanted version of Istio has to be installed. The shape of a remote cluster, \
+    the order of the steps and the names of commands differ between releases, so a guess could cut the mesh in two.";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let version = subject.topology.istio.version;
+    if release(version).is_some() {
+        return;
+    }
+    let known: Vec<String> = RELEASES.iter().map(|release| format!("1.{}", release.minor)).collect();
+    let path = FieldPath::root().child("istio").child("version");
+    findings.push(
+        Diagnostic::error(NAME, path, format!("Istio {version} is not supported"))
+            .label("unknown release")
+            .help(format!("use a version of {}", known.join(", "))),
+    );
+}

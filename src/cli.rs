@@ -1,0 +1,137 @@
+//! The command line: one verb, one file.
+#![allow(clippy::disallowed_methods, reason = "the command line reads the environment")]
+
+use std::io::{self, IsTerminal, Read, Write};
+use std::process::ExitCode;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::{Parser, Subcommand};
+
+use crate::diagnostic::Diagnostic;
+use crate::disk;
+use crate::report;
+use crate::source::Source;
+
+mod build;
+mod ca;
+mod check;
+mod completions;
+mod explain;
+mod schema;
+
+/// Compiles one topology file into everything that makes several Kubernetes clusters one Istio mesh.
+#[derive(Debug, Parser)]
+#[command(name = "meshgen", version, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Compile a topology and write its tree.
+    Build(build::Arguments),
+    /// Report every mistake in topologies, each at its place.
+    Check(check::Arguments),
+    /// Say what a rule means.
+    Explain(explain::Arguments),
+    /// Make the mesh's secret seed.
+    Ca(ca::Arguments),
+    /// Print the JSON Schema of topologies.
+    Schema,
+    /// Print a shell's completions.
+    Completions(completions::Arguments),
+}
+
+/// It was done, and all is well.
+const DONE: u8 = 0;
+/// There is an error, or a difference.
+const FOUND: u8 = 1;
+/// It was not done, or cannot be answered.
+const NOT_DONE: u8 = 2;
+
+/// Runs the verb that the command line names.
+pub fn run() -> ExitCode {
+    let code = match Arguments::parse().verb {
+        Verb::Build(arguments) => build::run(&arguments),
+        Verb::Check(arguments) => check::run(&arguments),
+        Verb::Explain(arguments) => explain::run(&arguments),
+        Verb::Ca(arguments) => ca::run(&arguments),
+        Verb::Schema => schema::run(),
+        Verb::Completions(arguments) => completions::run(&arguments),
+    };
+    ExitCode::from(code.unwrap_or_else(|refusal| {
+        say(&format!("error: {refusal}"));
+        NOT_DONE
+    }))
+}
+
+/// Why a verb did nothing: a sentence for the user.
+struct Refusal(String);
+
+type Outcome = Result<u8, Refusal>;
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl From<disk::DiskError> for Refusal {
+    fn from(error: disk::DiskError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Reads a topology; `-` is standard input.
+fn read_source(path: &Utf8Path) -> Result<Source, Refusal> {
+    if path != "-" {
+        return Ok(Source::new(path.as_str(), disk::read(path)?));
+    }
+    let mut bytes = Vec::new();
+    io::stdin().read_to_end(&mut bytes).map_err(|error| Refusal(format!("standard input: {error}")))?;
+    Ok(Source::new("<stdin>", bytes))
+}
+
+/// The directory that relative paths in a topology start at.
+fn directory_of(topology: &Utf8Path) -> Utf8PathBuf {
+    match topology.parent() {
+        Some(parent) if topology != "-" && parent != "" => parent.to_owned(),
+        _ => Utf8PathBuf::from("."),
+    }
+}
+
+/// Writes a result to standard output. A reader that went away is no fault of ours.
+fn print(text: &str) -> Outcome {
+    match io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Refusal(format!("standard output: {error}"))),
+        _ => Ok(DONE),
+    }
+}
+
+/// Writes a line to standard error.
+fn say(line: &str) {
+    // Where even standard error is closed there is nobody left to tell.
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// The findings, drawn for the stream that they go to.
+fn draw(source: &Source, findings: &[Diagnostic], is_terminal: bool) -> String {
+    const COLUMNS: usize = 100;
+    let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let width = columns.or_else(|| is_terminal.then(terminal_width).flatten()).unwrap_or(COLUMNS);
+    report::text(source, findings, report::Style { is_coloured: is_terminal && is_wanted, width })
+}
+
+/// Draws findings on standard error, where there are any.
+fn say_findings(source: &Source, findings: &[Diagnostic]) {
+    if !findings.is_empty() {
+        say(draw(source, findings, io::stderr().is_terminal()).trim_end());
+    }
+}
+
+fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stderr()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}

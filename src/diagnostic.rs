@@ -1,0 +1,196 @@
+//! What is wrong with a topology, where, and what to do about it.
+
+use std::fmt;
+use std::ops::Range;
+
+use camino::Utf8PathBuf;
+
+/// One finding: one fault, whatever the number of places that it touches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// The rule's name in kebab-case, as `explain` takes it.
+    pub rule: &'static str,
+    /// Whether the finding stops a build.
+    pub severity: Severity,
+    /// One sentence on what is wrong, in lower case and without a full stop.
+    pub message: String,
+    /// The places involved; the first is where the fault is.
+    pub labels: Vec<Label>,
+    /// What to do.
+    pub help: Vec<String>,
+    /// A change that certainly mends the fault.
+    pub patch: Option<Patch>,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Nothing can be emitted.
+    Error,
+    /// The tree is emitted all the same.
+    Warning,
+}
+
+/// A place and what is to be seen there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// Where.
+    pub place: Place,
+    /// The fact at the place; may be empty.
+    pub text: String,
+}
+
+/// A place in the topology or beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The topology as a whole.
+    Whole,
+    /// Bytes of the topology's text, where there are no fields yet.
+    Range(Range<usize>),
+    /// The value of a field, or the field's key where the value is a mapping or a sequence.
+    Field(FieldPath),
+    /// The key of a field.
+    Key(FieldPath),
+    /// Another file, which the topology names.
+    File(Utf8PathBuf),
+}
+
+/// The path of a field, such as `clusters[1].network`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FieldPath(Vec<Segment>);
+
+/// One step of a [`FieldPath`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Segment {
+    /// A position in a sequence.
+    Index(usize),
+    /// A key of a mapping.
+    Key(String),
+}
+
+/// A change of the topology's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patch {
+    /// What is replaced: a scalar value, or a key.
+    pub place: Place,
+    /// What stands there afterwards.
+    pub replacement: String,
+}
+
+impl Diagnostic {
+    /// A fault that stops a build.
+    pub fn error(rule: &'static str, place: impl Into<Place>, message: impl Into<String>) -> Self {
+        Self::new(rule, Severity::Error, place.into(), message.into())
+    }
+
+    /// A fault that does not stop a build.
+    pub fn warning(rule: &'static str, place: impl Into<Place>, message: impl Into<String>) -> Self {
+        Self::new(rule, Severity::Warning, place.into(), message.into())
+    }
+
+    fn new(rule: &'static str, severity: Severity, place: Place, message: String) -> Self {
+        let labels = vec![Label { place, text: String::new() }];
+        Self { rule, severity, message, labels, help: Vec::new(), patch: None }
+    }
+
+    /// Says what is to be seen at the first place.
+    #[must_use]
+    pub fn label(mut self, text: impl Into<String>) -> Self {
+        self.labels[0].text = text.into();
+        self
+    }
+
+    /// Adds a further place.
+    #[must_use]
+    pub fn and(mut self, place: impl Into<Place>, text: impl Into<String>) -> Self {
+        self.labels.push(Label { place: place.into(), text: text.into() });
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    /// Offers the change that mends the first place.
+    #[must_use]
+    pub fn patch(self, replacement: impl Into<String>) -> Self {
+        let place = self.labels[0].place.clone();
+        self.patch_at(place, replacement)
+    }
+
+    /// Offers the change that mends the fault, at a place of its own.
+    #[must_use]
+    pub fn patch_at(mut self, place: impl Into<Place>, replacement: impl Into<String>) -> Self {
+        self.patch = Some(Patch { place: place.into(), replacement: replacement.into() });
+        self
+    }
+}
+
+impl FieldPath {
+    /// The topology itself.
+    pub fn root() -> Self {
+        Self::default()
+    }
+
+    /// The field `key` of the mapping at this path.
+    #[must_use]
+    pub fn child(&self, key: impl Into<String>) -> Self {
+        self.push(Segment::Key(key.into()))
+    }
+
+    /// The item `index` of the sequence at this path.
+    #[must_use]
+    pub fn index(&self, index: usize) -> Self {
+        self.push(Segment::Index(index))
+    }
+
+    fn push(&self, segment: Segment) -> Self {
+        let mut segments = self.0.clone();
+        segments.push(segment);
+        Self(segments)
+    }
+
+    /// The steps from the topology to the field.
+    pub fn segments(&self) -> &[Segment] {
+        &self.0
+    }
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, segment) in self.0.iter().enumerate() {
+            match segment {
+                Segment::Index(index) => write!(formatter, "[{index}]")?,
+                Segment::Key(key) if position == 0 => formatter.write_str(key)?,
+                Segment::Key(key) => write!(formatter, ".{key}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<FieldPath> for Place {
+    fn from(path: FieldPath) -> Self {
+        Self::Field(path)
+    }
+}
+
+impl From<Range<usize>> for Place {
+    fn from(range: Range<usize>) -> Self {
+        Self::Range(range)
+    }
+}
+
+/// The known name nearest to one that is not known, if one is near.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let known: Vec<&str> = known.into_iter().filter(|known| *known != name).collect();
+    let folded = name.to_lowercase();
+    known
+        .iter()
+        .copied()
+        .find(|known| known.to_lowercase() == folded)
+        .or_else(|| similar::get_close_matches(name, &known, 1, 0.7).into_iter().next())
+}

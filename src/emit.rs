@@ -1,0 +1,165 @@
+//! The table of artifacts, in the order in which they are applied.
+
+use serde_json::{Value, json};
+
+use crate::lock;
+use crate::mesh::{Cluster, Mesh};
+use crate::pki::{Authority, Bundle};
+use crate::tree::{Mode, Tree};
+use crate::yaml;
+
+mod cacerts;
+mod eastwest_gateway;
+mod expose_istiod;
+mod expose_services;
+mod expose_zipkin;
+mod git_files;
+mod istio;
+mod kustomization;
+mod mesh_config;
+mod namespace;
+mod zipkin;
+
+/// A file of objects that a cluster may need.
+struct Manifest {
+    /// The numbered directory, which never changes its meaning.
+    directory: &'static str,
+    file: &'static str,
+    role: Role,
+    /// The file's documents; none where the cluster does not need it.
+    documents: fn(&Mesh<'_>, &Cluster<'_>) -> Vec<Value>,
+}
+
+/// What a file is to the kustomization of its directory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Objects of their own.
+    Resource,
+    /// A patch of the IstioOperator beside it.
+    Patch,
+}
+
+/// A file of the mesh as a whole.
+struct Page {
+    file: &'static str,
+    mode: Mode,
+    text: fn(&Mesh<'_>) -> String,
+}
+
+const NAMESPACE: &str = "10-namespace";
+const CACERTS: &str = "20-cacerts";
+const ISTIO: &str = "30-istio";
+const EASTWEST_GATEWAY: &str = "40-eastwest-gateway";
+const EXPOSURE: &str = "50-exposure";
+const ZIPKIN: &str = "60-zipkin";
+
+/// Every manifest, in the order in which a cluster takes them.
+const MANIFESTS: &[Manifest] = &[
+    Manifest { directory: NAMESPACE, file: "namespace.yaml", role: Role::Resource, documents: namespace::documents },
+    Manifest { directory: ISTIO, file: "istio.yaml", role: Role::Resource, documents: istio::documents },
+    Manifest { directory: ISTIO, file: "mesh-config.yaml", role: Role::Patch, documents: mesh_config::documents },
+    Manifest {
+        directory: EASTWEST_GATEWAY,
+        file: "eastwest-gateway.yaml",
+        role: Role::Resource,
+        documents: eastwest_gateway::documents,
+    },
+    Manifest {
+        directory: EXPOSURE,
+        file: "expose-istiod.yaml",
+        role: Role::Resource,
+        documents: expose_istiod::documents,
+    },
+    Manifest {
+        directory: EXPOSURE,
+        file: "expose-services.yaml",
+        role: Role::Resource,
+        documents: expose_services::documents,
+    },
+    Manifest {
+        directory: EXPOSURE,
+        file: "expose-zipkin.yaml",
+        role: Role::Resource,
+        documents: expose_zipkin::documents,
+    },
+    Manifest { directory: ZIPKIN, file: "zipkin.yaml", role: Role::Resource, documents: zipkin::documents },
+];
+
+const PAGES: &[Page] = &[
+    Page { file: ".gitattributes", mode: Mode::Public, text: git_files::attributes },
+    Page { file: ".gitignore", mode: Mode::Public, text: git_files::ignored },
+];
+
+/// Where Istio lives, in every cluster.
+pub(crate) const ISTIO_SYSTEM: &str = "istio-system";
+
+/// The whole tree.
+pub fn emit(mesh: &Mesh<'_>, authority: &Authority) -> Tree {
+    let issuer = authority.issuer(&mesh.root);
+    let mut tree =
+        in_parallel(mesh, |cluster, tree| emit_cluster(mesh, cluster, &issuer.bundle(&cluster.intermediate), tree));
+    for page in PAGES {
+        tree.add(page.file, page.mode, (page.text)(mesh));
+    }
+    let lock = lock::text(mesh, &issuer.root_fingerprint(), &tree);
+    tree.add(lock::FILE, Mode::Public, lock);
+    tree
+}
+
+/// One cluster's part of the tree.
+fn emit_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, bundle: &Bundle, tree: &mut Tree) {
+    let mut directories: Vec<(&str, Vec<(&str, Role)>)> = Vec::new();
+    for manifest in MANIFESTS {
+        let documents = (manifest.documents)(mesh, cluster);
+        if documents.is_empty() {
+            continue;
+        }
+        match directories.last_mut() {
+            Some((directory, files)) if *directory == manifest.directory => files.push((manifest.file, manifest.role)),
+            _ => directories.push((manifest.directory, vec![(manifest.file, manifest.role)])),
+        }
+        let path = format!("{}/{}/{}", cluster.name, manifest.directory, manifest.file);
+        tree.add(path, Mode::Public, yaml::print_all(&documents));
+    }
+    cacerts::emit(mesh, cluster, bundle, tree);
+    for (directory, files) in directories {
+        kustomization::emit(cluster, directory, &files, tree);
+    }
+}
+
+/// Emits clusters on all processors; the tree does not depend on how many there are.
+fn in_parallel(mesh: &Mesh<'_>, emit: impl Fn(&Cluster<'_>, &mut Tree) + Sync) -> Tree {
+    const CLUSTERS_WORTH_A_THREAD: usize = 8;
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = processors.min(mesh.clusters.len() / CLUSTERS_WORTH_A_THREAD).max(1);
+    let emit_all = |clusters: &[Cluster<'_>]| {
+        let mut tree = Tree::default();
+        for cluster in clusters {
+            emit(cluster, &mut tree);
+        }
+        tree
+    };
+    if threads == 1 {
+        return emit_all(&mesh.clusters);
+    }
+    let share = mesh.clusters.len().div_ceil(threads);
+    std::thread::scope(|scope| {
+        let emit_all = &emit_all;
+        let threads: Vec<_> =
+            mesh.clusters.chunks(share).map(|clusters| scope.spawn(move || emit_all(clusters))).collect();
+        threads.into_iter().fold(Tree::default(), |mut tree, thread| {
+            tree.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            tree
+        })
+    })
+}
+
+/// The metadata of an object in `istio-system`.
+fn metadata(mesh: &Mesh<'_>, name: &str) -> Value {
+    json!({ "name": name, "namespace": ISTIO_SYSTEM, "labels": labels(mesh) })
+}
+
+/// The labels of every object that we state or that our scripts make.
+fn labels(mesh: &Mesh<'_>) -> Value {
+    json!({ "app.kubernetes.io/managed-by": "meshgen", "app.kubernetes.io/part-of": mesh.id })
+}

@@ -1,0 +1,33 @@
+use serde_json::json;
+
+use crate::mesh::{Cluster, Mesh};
+use crate::pki::Bundle;
+use crate::tree::{Mode, Tree};
+use crate::yaml;
+
+use super::{CACERTS, ISTIO_SYSTEM, kustomization, labels};
+
+/// The Secret `cacerts` under istiod's four key names, made by kustomize from the PEM files beside it.
+pub(super) fn emit(mesh: &Mesh<'_>, cluster: &Cluster<'_>, bundle: &Bundle, tree: &mut Tree) {
+    let files = [
+        ("root-cert.pem", Mode::Public, bundle.root_certificate.as_str()),
+        ("ca-cert.pem", Mode::Public, &bundle.certificate),
+        ("ca-key.pem", Mode::Private, &bundle.key),
+        ("cert-chain.pem", Mode::Public, &bundle.chain),
+    ];
+    let kustomization = json!({
+        "apiVersion": kustomization::API_VERSION,
+        "kind": "Kustomization",
+        "namespace": ISTIO_SYSTEM,
+        "secretGenerator": [{
+            "name": "cacerts",
+            "files": files.map(|(name, _, _)| name),
+            "options": { "disableNameSuffixHash": true, "labels": labels(mesh) },
+        }],
+    });
+    let path = |file: &str| format!("{}/{CACERTS}/{file}", cluster.name);
+    tree.add(path(kustomization::FILE), Mode::Public, yaml::print(&kustomization));
+    for (name, mode, text) in files {
+        tree.add(path(name), mode, text);
+    }
+}

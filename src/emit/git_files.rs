@@ -1,0 +1,19 @@
+use crate::mesh::Mesh;
+
+/// Keeps private keys out of Git.
+pub(super) fn ignored(_: &Mesh<'_>) -> String {
+    "# Private keys: whoever has the mesh's seed builds them again.\n*/20-cacerts/ca-key.pem\n\n\
+     # What a build that was killed leaves behind; the next one removes it.\n.meshgen-*\n"
+        .to_owned()
+}
+
+/// Keeps bytes as they are, and reviews short.
+pub(super) fn attributes(_: &Mesh<'_>) -> String {
+    "# The bytes are pinned in meshgen.lock: no conversion of line ends.\n\
+     * -text\n\
+     # Generated: reviews fold these files, and read README.md, meshgen.lock and `meshgen diff`.\n\
+     * linguist-generated=true\n\
+     README.md -linguist-generated\n\
+     meshgen.lock -linguist-generated\n"
+        .to_owned()
+}

@@ -1,0 +1,15 @@
+use serde_json::{Value, json};
+
+use crate::mesh::{Cluster, Mesh};
+
+use super::ISTIO_SYSTEM;
+
+/// The mesh-config patch: a partial IstioOperator of the same name with nothing but `spec.meshConfig`.
+pub(super) fn documents(_: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
+    vec![json!({
+        "apiVersion": "install.istio.io/v1alpha1",
+        "kind": "IstioOperator",
+        "metadata": { "name": "istio", "namespace": ISTIO_SYSTEM },
+        "spec": { "meshConfig": cluster.mesh_config },
+    })]
+}

@@ -1,0 +1,74 @@
+//! meshgen compiles one topology file into everything that makes several Kubernetes clusters one Istio mesh.
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::mesh::Mesh;
+use crate::pki::Authority;
+use crate::source::Source;
+use crate::tree::Tree;
+
+pub mod check;
+pub mod cli;
+pub mod diagnostic;
+pub mod disk;
+pub mod emit;
+pub mod load;
+pub mod lock;
+pub mod mesh;
+pub mod pki;
+pub mod release;
+pub mod report;
+pub mod schema;
+pub mod shape;
+pub mod source;
+pub mod syntax;
+pub mod topology;
+pub mod tree;
+pub mod yaml;
+
+/// A compiled topology.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The files that realise it.
+    pub tree: Tree,
+    /// What is doubtful about it.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Compiles a topology into the tree of files that realises it.
+///
+/// # Errors
+/// Every mistake in the topology, warnings included, in the order of their places.
+pub fn compile(source: &Source, authority: &Authority) -> Result<Compiled, Vec<Diagnostic>> {
+    let mut findings = Vec::new();
+    let loaded = match load::load(source, &mut findings) {
+        Ok(loaded) => loaded,
+        Err(fatal) => {
+            findings.push(fatal);
+            return Err(findings);
+        }
+    };
+    match check::check(&loaded, &mut findings) {
+        Some(checked) => {
+            let mesh = Mesh::resolve(&checked);
+            Ok(Compiled { tree: emit::emit(&mesh, authority), warnings: findings })
+        }
+        None => Err(findings),
+    }
+}
+
+/// Everything that is wrong or doubtful with a topology.
+pub fn check(source: &Source) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    match load::load(source, &mut findings) {
+        Ok(loaded) => {
+            check::check(&loaded, &mut findings);
+        }
+        Err(fatal) => findings.push(fatal),
+    }
+    findings
+}
+
+/// Whether there is a mistake among the findings that stops a build.
+pub fn has_errors(findings: &[Diagnostic]) -> bool {
+    findings.iter().any(|finding| finding.severity == Severity::Error)
+}

@@ -1,0 +1,77 @@
+//! From a topology's bytes to the topology.
+
+use serde_json::Value;
+
+use crate::diagnostic::{Diagnostic, FieldPath, Place};
+use crate::schema;
+use crate::shape::{self, Shape};
+use crate::source::Source;
+use crate::syntax::{Document, SYNTAX};
+use crate::topology::Topology;
+
+/// More than the topology of ten thousand clusters.
+const MAXIMUM_BYTES: usize = 64 << 20;
+
+/// A topology that serde could read, with or without mistakes of shape.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The topology; where the author's value could not be used, an example stands.
+    pub topology: Topology,
+    /// Where an example stands.
+    pub holes: Vec<FieldPath>,
+}
+
+/// Reads a topology. Mistakes that leave a topology are pushed onto `findings`, with `holes` where they were.
+///
+/// # Errors
+/// Text in which no topology can be seen.
+pub fn load(source: &Source, findings: &mut Vec<Diagnostic>) -> Result<Loaded, Diagnostic> {
+    let text = decode(source)?;
+    let document = Document::parse(text, findings)?;
+    let Shape { value, holes } = shape::check(&document, &schema::schema(), findings);
+    match serde_json::from_value(value) {
+        Ok(topology) => Ok(Loaded { topology, holes }),
+        Err(error) => Err(not_a_topology(&error, findings)),
+    }
+}
+
+/// The source's text, as far as it is text.
+fn decode(source: &Source) -> Result<&str, Diagnostic> {
+    let bytes = source.bytes.strip_prefix(crate::source::BYTE_ORDER_MARK).unwrap_or(&source.bytes);
+    if bytes.len() > MAXIMUM_BYTES {
+        let message = format!("the file holds more than {} MiB", MAXIMUM_BYTES >> 20);
+        return Err(
+            Diagnostic::error(SYNTAX, Place::Whole, message).help("a topology is a text file of some kilobytes")
+        );
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => {
+            match text.find('\0') {
+                Some(at) => Err(Diagnostic::error(SYNTAX, at..at + 1, "the file holds a NUL byte")
+                    .help("a topology is a text file")),
+                None => Ok(text),
+            }
+        }
+        Err(error) => {
+            // Reports show the text with U+FFFD, three bytes in UTF-8, in the place of what is no UTF-8.
+            let at = error.valid_up_to();
+            let byte = bytes[at];
+            let help = "save the file as UTF-8: most editors have a command for it";
+            Err(Diagnostic::error(SYNTAX, at..at + 3, format!("the byte 0x{byte:02x} is no UTF-8")).help(help))
+        }
+    }
+}
+
+/// The schema let a value pass that serde refuses: said at the file, since serde does not know the place.
+fn not_a_topology(error: &serde_json::Error, findings: &[Diagnostic]) -> Diagnostic {
+    match findings.first() {
+        Some(finding) => finding.clone(),
+        None => Diagnostic::error(shape::INVALID_VALUE, Place::Whole, format!("the topology cannot be read: {error}")),
+    }
+}
+
+/// The schema's idea of the topology, for tests that compare the two.
+pub fn to_value(source: &Source) -> Result<Value, Diagnostic> {
+    let document = Document::parse(decode(source)?, &mut Vec::new())?;
+    Ok(document.value(document.root()))
+}

@@ -1,0 +1,211 @@
+//! The mesh: every reference bound, every default filled in.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::check::{Checked, overrides_collector, primary_of};
+use crate::release::{Release, release};
+use crate::topology::{self, FreeForm, IstioVersion, PodRouting, Topology};
+
+pub use self::certificates::{Intermediate, Root};
+pub(crate) use self::certificates::{first_day, root_validity};
+pub use self::cluster::{Cluster, Route};
+pub use self::gateway::Gateway;
+pub(crate) use self::gateway::address;
+pub use self::tracing::Collector;
+pub(crate) use self::tracing::ZIPKIN_PORT;
+
+mod certificates;
+mod cluster;
+mod gateway;
+mod tracing;
+
+/// A mesh in which nothing is left to look up.
+#[derive(Debug)]
+pub struct Mesh<'t> {
+    /// The mesh ID.
+    pub id: &'t str,
+    /// The SPIFFE trust domain.
+    pub trust_domain: &'t str,
+    /// The exact version of Istio.
+    pub version: IstioVersion,
+    /// What that version means.
+    pub release: &'static Release,
+    /// The installation profile.
+    pub profile: &'t str,
+    /// Whether the egress gateway is installed, where the author says so.
+    pub egress_gateway: Option<bool>,
+    /// Namespaces whose pods restart when a change of mesh config asks for it.
+    pub workload_namespaces: Vec<&'t str>,
+    /// The networks that have clusters, in the order in which they are declared.
+    pub networks: Vec<Network<'t>>,
+    /// The clusters, in the order in which they are declared.
+    pub clusters: Vec<Cluster<'t>>,
+    /// Where traces go.
+    pub collector: Option<Collector>,
+    /// The root certificate.
+    pub root: Root<'t>,
+}
+
+/// A network that has clusters.
+#[derive(Debug)]
+pub struct Network<'t> {
+    /// The network's name.
+    pub name: &'t str,
+    /// How pods of its clusters reach each other.
+    pub pod_routing: PodRouting,
+    /// The positions of its clusters.
+    pub clusters: Vec<usize>,
+}
+
+impl<'t> Mesh<'t> {
+    /// Binds and fills in what the rules have proven to be there.
+    pub fn resolve(checked: &Checked<'t>) -> Self {
+        let topology = checked.topology();
+        let release = release(topology.istio.version).expect("unsupported-istio holds");
+        let networks = networks(topology);
+        let positions: BTreeMap<&str, usize> =
+            topology.clusters.iter().enumerate().map(|(position, cluster)| (cluster.name.as_str(), position)).collect();
+        let collector = Collector::resolve(topology, &positions);
+        let root = Root::resolve(topology);
+        let mut clusters: Vec<Cluster<'t>> = topology
+            .clusters
+            .iter()
+            .enumerate()
+            .map(|(position, cluster)| {
+                let primary = primary_of(cluster).map_or(position, |primary| positions[primary]);
+                Cluster::resolve(position, primary, topology, &root)
+            })
+            .collect();
+        for position in 0..clusters.len() {
+            let primary = clusters[position].primary;
+            clusters[primary].remotes.extend((primary != position).then_some(position));
+            let control_plane = (primary != position).then(|| {
+                let gateway = clusters[primary].gateway.as_ref().expect("control-plane-without-gateway holds");
+                gateway.address.clone().expect("gateway-without-address holds")
+            });
+            let written = &topology.clusters[position];
+            clusters[position].values = values(topology, written, control_plane.as_deref());
+            clusters[position].mesh_config = mesh_config(topology, written, collector.as_ref());
+        }
+        Self {
+            id: topology.mesh.id.as_str(),
+            trust_domain: topology.mesh.trust_domain.as_str(),
+            version: topology.istio.version,
+            release,
+            profile: &topology.istio.profile,
+            egress_gateway: topology.istio.egress_gateway,
+            workload_namespaces: topology.workloads.namespaces.iter().map(topology::Name::as_str).collect(),
+            networks,
+            clusters,
+            collector,
+            root,
+        }
+    }
+
+    /// Whether there are pods that reach each other through gateways only.
+    pub fn is_multi_network(&self) -> bool {
+        self.networks.len() > 1
+    }
+
+    /// The cluster whose istiod serves a cluster: its own, or another.
+    pub fn primary_of(&self, cluster: &Cluster<'_>) -> &Cluster<'t> {
+        &self.clusters[cluster.primary]
+    }
+
+    /// The clusters that run their own control plane.
+    pub fn primaries(&self) -> impl Iterator<Item = &Cluster<'t>> {
+        self.clusters.iter().filter(|cluster| cluster.is_primary())
+    }
+
+    /// The clusters that another cluster's control plane serves.
+    pub fn remotes(&self) -> impl Iterator<Item = &Cluster<'t>> {
+        self.clusters.iter().filter(|cluster| !cluster.is_primary())
+    }
+
+    /// The network of a cluster.
+    pub fn network_of(&self, cluster: &Cluster<'_>) -> &Network<'t> {
+        let network = self.networks.iter().find(|network| network.name == cluster.network);
+        network.expect("a cluster's network has that cluster")
+    }
+
+    /// The routes from a cluster's nodes to the pods and Services of its network's other clusters.
+    pub fn routes(&self, cluster: &Cluster<'_>) -> Vec<Route<'t>> {
+        let network = self.network_of(cluster);
+        if network.pod_routing == PodRouting::Native {
+            return Vec::new();
+        }
+        let others = network.clusters.iter().filter(|other| **other != cluster.position);
+        others.flat_map(|other| self.clusters[*other].routes_to()).collect()
+    }
+
+    /// Whether proxies report traces to the collector's gateway.
+    pub fn exposes_collector(&self) -> bool {
+        self.collector.as_ref().is_some_and(|collector| collector.is_exposed)
+    }
+}
+
+fn networks(topology: &Topology) -> Vec<Network<'_>> {
+    let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (position, cluster) in topology.clusters.iter().enumerate() {
+        members.entry(cluster.network.as_str()).or_default().push(position);
+    }
+    let network = |network: &'_ topology::Network| {
+        members.remove(network.name.as_str()).map(|clusters| (clusters, network.pod_routing))
+    };
+    let mut network = network;
+    topology
+        .networks
+        .iter()
+        .filter_map(|written| {
+            let (clusters, pod_routing) = network(written)?;
+            Some(Network { name: written.name.as_str(), pod_routing, clusters })
+        })
+        .collect()
+}
+
+/// The Helm values of a cluster: what follows from the topology, then the author's.
+fn values(topology: &Topology, cluster: &topology::Cluster, control_plane: Option<&str>) -> FreeForm {
+    let mut global = Map::new();
+    global.insert("meshID".to_owned(), json!(topology.mesh.id.as_str()));
+    global.insert("multiCluster".to_owned(), json!({ "clusterName": cluster.name.as_str() }));
+    global.insert("network".to_owned(), json!(cluster.network.as_str()));
+    if let Some(address) = control_plane {
+        global.insert("remotePilotAddress".to_owned(), json!(address));
+    }
+    let mut values = Map::from_iter([("global".to_owned(), Value::Object(global))]);
+    merge(&mut values, &topology.istio.values);
+    merge(&mut values, &cluster.istio.values);
+    values
+}
+
+/// The mesh config of a cluster: what follows from the topology, then the author's for all clusters, then for this one.
+fn mesh_config(topology: &Topology, cluster: &topology::Cluster, collector: Option<&Collector>) -> FreeForm {
+    let mut config = Map::from_iter([("trustDomain".to_owned(), json!(topology.mesh.trust_domain.as_str()))]);
+    if let (Some(collector), Some(tracing)) = (collector, &topology.tracing) {
+        let sampling = &tracing.zipkin.sampling_percent;
+        let tracing = json!({ "sampling": sampling, "zipkin": { "address": collector.address } });
+        config.insert("defaultConfig".to_owned(), json!({ "tracing": tracing }));
+    }
+    merge(&mut config, &topology.istio.mesh_config);
+    merge(&mut config, &cluster.istio.mesh_config);
+    config
+}
+
+/// Lays `over` onto `base`: mappings are merged, all else is replaced, as Helm merges values.
+pub(crate) fn merge(base: &mut FreeForm, over: &FreeForm) {
+    for (key, value) in over {
+        match (base.get_mut(key), value) {
+            (Some(Value::Object(base)), Value::Object(over)) => merge(base, over),
+            _ => {
+                base.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// Whether a cluster reports traces where the topology's collector takes them.
+pub(crate) fn reports_to_collector(cluster: &topology::Cluster) -> bool {
+    !overrides_collector(cluster)
+}

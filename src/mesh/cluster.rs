@@ -1,0 +1,82 @@
+use serde::Serialize;
+
+use crate::topology::{self, FreeForm, Topology};
+
+use super::{Gateway, Intermediate, Root};
+
+/// A cluster of the mesh.
+#[derive(Debug)]
+pub struct Cluster<'t> {
+    /// The cluster's position among the mesh's.
+    pub position: usize,
+    /// The cluster ID.
+    pub name: &'t str,
+    /// The name of its network.
+    pub network: &'t str,
+    /// The kubeconfig context that the scripts use.
+    pub context: &'t str,
+    /// The URL of its API server.
+    pub api_server: &'t str,
+    /// The position of the cluster whose istiod serves this one; its own on a primary.
+    pub primary: usize,
+    /// The positions of the other clusters that this one's istiod serves.
+    pub remotes: Vec<usize>,
+    /// Its east-west gateway.
+    pub gateway: Option<Gateway<'t>>,
+    /// The certificate that its istiod signs with.
+    pub intermediate: Intermediate<'t>,
+    /// Its Helm values.
+    pub values: FreeForm,
+    /// Its mesh config.
+    pub mesh_config: FreeForm,
+    /// The cluster as its author wrote it.
+    pub written: &'t topology::Cluster,
+}
+
+/// A route of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Route<'t> {
+    /// The range of addresses that is routed.
+    pub destination: String,
+    /// The node that it is routed to.
+    pub via: String,
+    /// The cluster of that node.
+    pub cluster: &'t str,
+}
+
+impl<'t> Cluster<'t> {
+    pub(super) fn resolve(position: usize, primary: usize, topology: &'t Topology, root: &Root<'t>) -> Self {
+        let written = &topology.clusters[position];
+        Self {
+            position,
+            name: written.name.as_str(),
+            network: written.network.as_str(),
+            context: written.context.as_deref().unwrap_or(written.name.as_str()),
+            api_server: written.api_server.as_str(),
+            primary,
+            remotes: Vec::new(),
+            gateway: written.east_west_gateway.as_ref().map(Gateway::resolve),
+            intermediate: Intermediate::resolve(topology, written, root),
+            values: FreeForm::new(),
+            mesh_config: FreeForm::new(),
+            written,
+        }
+    }
+
+    /// Whether the cluster is served by its own control plane.
+    pub fn is_primary(&self) -> bool {
+        self.primary == self.position
+    }
+
+    /// The routes that other clusters' nodes need to this one: pods through their node, Services through the first.
+    pub(super) fn routes_to(&self) -> Vec<Route<'t>> {
+        let route = |destination: &topology::Cidr, node: &topology::Node| Route {
+            destination: destination.to_string(),
+            via: node.address.to_string(),
+            cluster: self.name,
+        };
+        let pods = self.written.nodes.iter().map(|node| route(&node.pod_cidr, node));
+        let services = self.written.service_cidr.as_ref().zip(self.written.nodes.first());
+        pods.chain(services.map(|(services, node)| route(services, node))).collect()
+    }
+}

@@ -1,0 +1,63 @@
+//! The topology's JSON Schema: what editors know, and what the reader of topologies goes by.
+
+use schemars::Schema;
+use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform};
+use serde_json::Value;
+
+use crate::topology::Topology;
+
+/// The JSON Schema of a topology, draft 2020-12.
+pub fn schema() -> Value {
+    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Topology>();
+    RecursiveTransform(|schema: &mut Schema| {
+        refuse_null(schema);
+        drop_rust_formats(schema);
+    })
+    .transform(&mut schema);
+    let mut schema = schema.to_value();
+    if let Some(kind) = schema.as_object_mut() {
+        kind.insert(
+            "$id".to_owned(),
+            Value::from(concat!("https://meshgen.dev/schemas/", env!("CARGO_PKG_VERSION"), "/topology.schema.json")),
+        );
+    }
+    schema
+}
+
+/// An optional field is there or it is not; `field:` without a value is neither.
+fn refuse_null(schema: &mut Schema) {
+    let is_null = |schema: &Value| schema.get("type") == Some(&Value::from("null"));
+    let Some(object) = schema.as_object_mut() else { return };
+    if let Some(Value::Array(types)) = object.get_mut("type") {
+        types.retain(|kind| kind != "null");
+        if let [kind] = types.as_slice() {
+            let kind = kind.clone();
+            object.insert("type".to_owned(), kind);
+        }
+    }
+    if let Some(Value::Array(choices)) = object.get_mut("anyOf") {
+        choices.retain(|choice| !is_null(choice));
+        if let [Value::Object(choice)] = choices.as_slice() {
+            let choice = choice.clone();
+            object.remove("anyOf");
+            object.extend(choice);
+        }
+    }
+    if object.get("default") == Some(&Value::Null) {
+        object.remove("default");
+    }
+}
+
+/// `uint16` and the like are no formats of JSON Schema; `minimum` and `maximum` say the same.
+fn drop_rust_formats(schema: &mut Schema) {
+    let format = schema.get("format").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if format.starts_with("uint") || format.starts_with("int") {
+        schema.remove("format");
+    }
+}
+
+/// The schema as `schemas/topology.schema.json` holds it.
+pub fn text() -> String {
+    format!("{:#}\n", schema())
+}

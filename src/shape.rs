@@ -1,0 +1,341 @@
+//! Mistakes of shape, found by one walk of the text along the schema.
+//!
+//! serde stops at the first mistake and seldom knows its place. This walk finds them all: fields that are unknown or
+//! missing, values of another type, strings outside their grammar, numbers out of range. It also mends a copy of the
+//! topology, with an example in each hole, so that rules about names still run over the rest.
+
+use serde_json::{Map, Value};
+
+use crate::diagnostic::{Diagnostic, FieldPath, Place, nearest};
+use crate::syntax::{Document, Kind, NodeId};
+use crate::topology::grammar;
+
+/// The rule that speaks of a field that the format does not have.
+pub const UNKNOWN_FIELD: &str = "unknown-field";
+/// The rule that speaks of a required field that is not there.
+pub const MISSING_FIELD: &str = "missing-field";
+/// The rule that speaks of a value of another type than the field's.
+pub const WRONG_TYPE: &str = "wrong-type";
+/// The rule that speaks of a value that is of the right type and cannot be right.
+pub const INVALID_VALUE: &str = "invalid-value";
+
+/// A topology's value with every hole filled by an example, and where the holes are.
+#[derive(Debug)]
+pub struct Shape {
+    /// What serde can read.
+    pub value: Value,
+    /// The places whose value is not what the author wrote.
+    pub holes: Vec<FieldPath>,
+}
+
+/// Walks the document along the schema.
+pub fn check(document: &Document, schema: &Value, findings: &mut Vec<Diagnostic>) -> Shape {
+    let mut walk = Walk { document, definitions: &schema["$defs"], findings, holes: Vec::new() };
+    let value = walk.value(document.root(), schema, &FieldPath::root());
+    Shape { value, holes: walk.holes }
+}
+
+struct Walk<'a> {
+    document: &'a Document,
+    definitions: &'a Value,
+    findings: &'a mut Vec<Diagnostic>,
+    holes: Vec<FieldPath>,
+}
+
+impl<'a> Walk<'a> {
+    fn value(&mut self, id: NodeId, schema: &'a Value, path: &FieldPath) -> Value {
+        let schema = resolve(schema, self.definitions);
+        let node = self.document.node(id);
+        match (&node.kind, type_of(schema)) {
+            (_, None) => self.document.value(id),
+            (Kind::Mapping(_), Some("object")) => self.mapping(id, schema, path),
+            (Kind::Sequence(items), Some("array")) => {
+                let least = schema["minItems"].as_u64().unwrap_or(0);
+                if (items.len() as u64) < least {
+                    return self.hole(
+                        schema,
+                        path,
+                        INVALID_VALUE,
+                        format!("`{path}` is empty"),
+                        "write at least one item".to_owned(),
+                    );
+                }
+                let items = items.iter().enumerate();
+                items.map(|(index, item)| self.value(*item, &schema["items"], &path.index(index))).collect()
+            }
+            (Kind::Scalar(value, text), Some(kind @ ("string" | "boolean" | "integer" | "number"))) => {
+                self.scalar(value, text, kind, schema, path)
+            }
+            (found, Some(kind)) => {
+                let message = format!("`{path}` is {}, not {}", describe(found), describe_type(kind));
+                let help = match (found, kind) {
+                    (Kind::Scalar(Value::Null, _), "object") => {
+                        "write its fields, `{}` for none, or remove the line".to_owned()
+                    }
+                    (_, "array") => "write a list: one `- ` for each item".to_owned(),
+                    (_, "object") => "write fields: `name: value`".to_owned(),
+                    _ => example(schema)
+                        .map_or_else(|| "write one value".to_owned(), |example| format!("write it like `{example}`")),
+                };
+                self.hole(schema, path, WRONG_TYPE, message, help)
+            }
+        }
+    }
+
+    fn mapping(&mut self, id: NodeId, schema: &'a Value, path: &FieldPath) -> Value {
+        let Kind::Mapping(entries) = &self.document.node(id).kind else { return Value::Null };
+        let empty = Map::new();
+        let properties = schema["properties"].as_object().unwrap_or(&empty);
+        let mut fields = Map::new();
+        let mut unknown = Vec::new();
+        for entry in entries {
+            let path = path.child(&entry.key);
+            match schema["properties"].get(&entry.key) {
+                Some(property) => {
+                    fields.insert(entry.key.clone(), self.value(entry.value, property, &path));
+                }
+                None => match &schema["additionalProperties"] {
+                    Value::Bool(false) => unknown.push((entry.key.as_str(), path)),
+                    additional => {
+                        fields.insert(entry.key.clone(), self.value(entry.value, additional, &path));
+                    }
+                },
+            }
+        }
+        let missing: Vec<&str> = schema["required"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .filter(|name| !fields.contains_key(*name))
+            .collect();
+        let mut explained = Vec::new();
+        for (name, field) in unknown {
+            let absent = properties.keys().map(String::as_str).filter(|known| !fields.contains_key(*known));
+            let message = format!("`{name}` is no field {}", of(path));
+            let finding = Diagnostic::error(UNKNOWN_FIELD, Place::Key(field), message);
+            self.findings.push(if let Some(known) = nearest(name, absent) {
+                explained.push(known);
+                finding.label("unknown field").help(format!("did you mean `{known}`?")).patch(known)
+            } else {
+                let known: Vec<String> = properties.keys().map(|name| format!("`{name}`")).collect();
+                finding.label("unknown field").help(format!("the fields are {}", known.join(", ")))
+            });
+        }
+        for name in missing {
+            let property = resolve(&schema["properties"][name], self.definitions);
+            let field = path.child(name);
+            fields.insert(name.to_owned(), filler(property, self.definitions));
+            self.holes.push(field);
+            // A field that is there under a misspelt name is not missing too.
+            if !explained.contains(&name) {
+                let message = format!("`{name}` is missing {}", inside(path));
+                let help = match example(property) {
+                    Some(example) => format!("add it, for example `{name}: {example}`"),
+                    None => format!("add `{name}:`: {}", first_sentence(property)),
+                };
+                let place = if path.segments().is_empty() { Place::Whole } else { Place::Field(path.clone()) };
+                self.findings.push(
+                    Diagnostic::error(MISSING_FIELD, place, message).label(format!("no `{name}` here")).help(help),
+                );
+            }
+        }
+        Value::Object(fields)
+    }
+
+    fn scalar(&mut self, value: &Value, text: &str, kind: &str, schema: &'a Value, path: &FieldPath) -> Value {
+        let fits = match kind {
+            "string" => value.is_string(),
+            "boolean" => value.is_boolean(),
+            "integer" => value.is_i64() || value.is_u64(),
+            _ => value.is_number(),
+        };
+        if !fits {
+            return self.wrong_scalar(value, text, kind, schema, path);
+        }
+        if let Some((message, help)) = refuse(value, schema, path, self.definitions) {
+            let choices = choices(schema);
+            let meant = value.as_str().and_then(|value| nearest(value, choices.iter().copied()));
+            let filler = self.hole(schema, path, INVALID_VALUE, message, help);
+            if let (Some(meant), Some(finding)) = (meant, self.findings.last_mut()) {
+                *finding = finding.clone().help(format!("did you mean `{meant}`?")).patch(meant);
+            }
+            return filler;
+        }
+        value.clone()
+    }
+
+    fn wrong_scalar(&mut self, value: &Value, text: &str, kind: &str, schema: &'a Value, path: &FieldPath) -> Value {
+        if value.is_null() {
+            let help = match example(schema) {
+                Some(example) => format!("write one, for example `{example}`, or remove the line"),
+                None => "write one, or remove the line".to_owned(),
+            };
+            return self.hole(schema, path, WRONG_TYPE, format!("`{path}` has no value"), help);
+        }
+        let found = match value {
+            Value::Bool(_) => "true or false",
+            Value::Number(_) => "a number",
+            _ => "text",
+        };
+        let message = format!("`{path}` is {found} here, not {}", describe_type(kind));
+        match kind {
+            "string" => {
+                let filler =
+                    self.hole(schema, path, WRONG_TYPE, message, "quote it: YAML reads it otherwise".to_owned());
+                if let Some(finding) = self.findings.last_mut() {
+                    *finding = finding.clone().patch(format!("\"{text}\""));
+                }
+                filler
+            }
+            "boolean" => {
+                self.hole(schema, path, WRONG_TYPE, message, "write `true` or `false`, without quotes".to_owned())
+            }
+            _ => self.hole(schema, path, WRONG_TYPE, message, "write a number, without quotes".to_owned()),
+        }
+    }
+
+    /// Reports a fault and fills its place with an example.
+    fn hole(&mut self, schema: &Value, path: &FieldPath, rule: &'static str, message: String, help: String) -> Value {
+        self.findings.push(Diagnostic::error(rule, path.clone(), message).help(help));
+        self.holes.push(path.clone());
+        filler(schema, self.definitions)
+    }
+}
+
+/// What is wrong with a scalar of the right type, and what to do.
+fn refuse(value: &Value, schema: &Value, path: &FieldPath, definitions: &Value) -> Option<(String, String)> {
+    let choices = choices(schema);
+    if !choices.is_empty() && value.as_str().is_some_and(|value| !choices.contains(&value)) {
+        let known: Vec<String> = choices.iter().map(|choice| format!("`{choice}`")).collect();
+        return Some((format!("`{}` is no value of `{path}`", shown(value)), format!("write {}", or(&known))));
+    }
+    if let (Some(format), Some(text)) = (schema["format"].as_str(), value.as_str()) {
+        let fault = (grammar(format)?.refuse)(text)?;
+        let help = match filler(schema, definitions) {
+            Value::String(example) => format!("an example: `{example}`"),
+            _ => "see the schema".to_owned(),
+        };
+        return Some((format!("`{}` {fault}", shown(value)), help));
+    }
+    if let (Some(least), Some(text)) = (schema["minLength"].as_u64(), value.as_str())
+        && (text.len() as u64) < least
+    {
+        return Some((format!("`{path}` is empty"), "write it, or remove the line".to_owned()));
+    }
+    let number = value.as_f64()?;
+    let least = schema["minimum"].as_f64().filter(|least| number < *least);
+    let most = schema["maximum"].as_f64().filter(|most| number > *most);
+    if least.is_none() && most.is_none() {
+        return None;
+    }
+    let message = format!("`{path}` is {value}, which is out of range");
+    Some(match (schema.get("minimum"), schema.get("maximum")) {
+        (Some(least), Some(most)) => (message, format!("write a number from {least} to {most}")),
+        (Some(least), None) => (message, format!("write a number from {least} on")),
+        _ => (message, "write a smaller number".to_owned()),
+    })
+}
+
+fn resolve<'a>(schema: &'a Value, definitions: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str().and_then(|reference| reference.strip_prefix("#/$defs/")) {
+        Some(name) => resolve(&definitions[name], definitions),
+        None => schema,
+    }
+}
+
+/// The type that a schema asks for; `None` where it takes anything.
+fn type_of(schema: &Value) -> Option<&str> {
+    schema["type"].as_str().or_else(|| (!choices(schema).is_empty()).then_some("string"))
+}
+
+fn choices(schema: &Value) -> Vec<&str> {
+    if let Some(choice) = schema["const"].as_str() {
+        return vec![choice];
+    }
+    if let Some(choices) = schema["enum"].as_array() {
+        return choices.iter().filter_map(Value::as_str).collect();
+    }
+    schema["oneOf"].as_array().into_iter().flatten().flat_map(choices).collect()
+}
+
+/// A value that serde can read in the place of one that it could not.
+fn filler(schema: &Value, definitions: &Value) -> Value {
+    let schema = resolve(schema, definitions);
+    if let Some(example) = schema["examples"].get(0).or(schema.get("default")) {
+        return example.clone();
+    }
+    if let Some(choice) = choices(schema).first() {
+        return Value::from(*choice);
+    }
+    match type_of(schema) {
+        Some("object") => {
+            let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let fields = required.map(|name| (name.to_owned(), filler(&schema["properties"][name], definitions)));
+            Value::Object(fields.collect())
+        }
+        Some("array") => Value::Array(Vec::new()),
+        Some("boolean") => Value::Bool(false),
+        Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or_else(|| Value::from(0)),
+        Some("string") => Value::from(""),
+        _ => Value::Null,
+    }
+}
+
+fn example(schema: &Value) -> Option<String> {
+    let value =
+        schema["examples"].get(0).cloned().or_else(|| choices(schema).first().map(|choice| Value::from(*choice)))?;
+    Some(shown(&value))
+}
+
+/// A value as it is shown between backticks.
+fn shown(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+fn describe(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Scalar(Value::Null, _) => "empty",
+        Kind::Scalar(..) => "one value",
+        Kind::Sequence(_) => "a list",
+        Kind::Mapping(_) => "a mapping",
+    }
+}
+
+fn describe_type(kind: &str) -> &'static str {
+    match kind {
+        "string" => "text",
+        "boolean" => "true or false",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "array" => "a list",
+        _ => "a mapping",
+    }
+}
+
+fn of(path: &FieldPath) -> String {
+    if path.segments().is_empty() { "of a topology".to_owned() } else { format!("of `{path}`") }
+}
+
+fn inside(path: &FieldPath) -> String {
+    if path.segments().is_empty() { "in the topology".to_owned() } else { format!("in `{path}`") }
+}
+
+fn or(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [word] => word.clone(),
+        [words @ .., last] => format!("{} or {last}", words.join(", ")),
+    }
+}
+
+fn first_sentence(schema: &Value) -> String {
+    let description = schema["description"].as_str().unwrap_or("it is required");
+    let sentence = description.split(". ").next().unwrap_or(description).replace('\n', " ");
+    sentence.trim_end_matches('.').to_owned()
+}

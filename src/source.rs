@@ -1,0 +1,25 @@
+//! What a topology was read from.
+
+/// A topology's text and the name that reports give it.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The file's path as the user named it, or `<stdin>`.
+    pub name: String,
+    /// The file's bytes: whether they are text is for [`crate::load`] to say.
+    pub bytes: Vec<u8>,
+}
+
+impl Source {
+    /// A source from memory.
+    pub fn new(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        Self { name: name.into(), bytes: bytes.into() }
+    }
+
+    /// The text as reports show it: without a byte-order mark, and with a mark where a byte is no UTF-8.
+    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(self.bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&self.bytes))
+    }
+}
+
+/// U+FEFF in UTF-8.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

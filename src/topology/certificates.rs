@@ -1,0 +1,44 @@
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::Date;
+
+/// The mesh's certificate authority.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Certificates {
+    /// The root's first day, UTC. Once built, another day is another root.
+    pub issued_on: Date,
+    /// How many days the root is valid.
+    #[serde(default = "default_root_validity_days")]
+    #[schemars(range(min = 1, max = 36500))]
+    pub root_validity_days: u32,
+    /// The intermediates' first day, UTC. Default: `issuedOn`. A later day renews every intermediate under the same root.
+    pub intermediates_issued_on: Option<Date>,
+    /// How many days an intermediate is valid. Default: 730, cut at the root's end.
+    #[schemars(range(min = 1, max = 36500))]
+    pub intermediate_validity_days: Option<u32>,
+    /// The generation of the intermediates' keys. A higher one makes new keys within the same dates.
+    #[serde(default = "default_generation")]
+    #[schemars(range(min = 1))]
+    pub generation: u32,
+}
+
+/// One cluster's own intermediate.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClusterCertificates {
+    /// The first day of this cluster's intermediate, UTC. Default: `certificates.intermediatesIssuedOn`.
+    pub issued_on: Option<Date>,
+    /// The generation of this cluster's key. Default: `certificates.generation`.
+    #[schemars(range(min = 1))]
+    pub generation: Option<u32>,
+}
+
+fn default_root_validity_days() -> u32 {
+    3650
+}
+
+fn default_generation() -> u32 {
+    1
+}

@@ -1,0 +1,80 @@
+//! Files by path, in memory.
+
+use std::collections::BTreeMap;
+
+/// The files that realise a topology, or that stand in a directory, by path with `/` between its parts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tree {
+    files: BTreeMap<String, File>,
+}
+
+/// One file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct File {
+    /// What it holds.
+    pub bytes: Vec<u8>,
+    /// Who may do what with it.
+    pub mode: Mode,
+}
+
+/// Who may do what with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Everyone reads it: 0644.
+    Public,
+    /// Everyone runs it: 0755.
+    Executable,
+    /// Nobody but its owner reads it: 0600.
+    Private,
+}
+
+impl Mode {
+    /// The permission bits.
+    pub fn bits(self) -> u32 {
+        match self {
+            Self::Public => 0o644,
+            Self::Executable => 0o755,
+            Self::Private => 0o600,
+        }
+    }
+}
+
+impl Tree {
+    /// Adds a file.
+    ///
+    /// # Panics
+    /// Where two artifacts claim one path.
+    pub fn add(&mut self, path: impl Into<String>, mode: Mode, bytes: impl Into<Vec<u8>>) {
+        let path = path.into();
+        let before = self.files.insert(path.clone(), File { bytes: bytes.into(), mode });
+        assert!(before.is_none(), "two artifacts claim {path}");
+    }
+
+    /// The file at a path.
+    pub fn get(&self, path: &str) -> Option<&File> {
+        self.files.get(path)
+    }
+
+    /// All files, by path.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &File)> {
+        self.files.iter().map(|(path, file)| (path.as_str(), file))
+    }
+
+    /// Moves all files of another tree here.
+    ///
+    /// # Panics
+    /// Where two artifacts claim one path.
+    pub fn extend(&mut self, other: Self) {
+        for (path, file) in other.files {
+            let before = self.files.insert(path.clone(), file);
+            assert!(before.is_none(), "two artifacts claim {path}");
+        }
+    }
+}
+
+/// Private bytes stay private when a tree is printed for debugging.
+impl std::fmt::Debug for File {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "File({:?}, {} bytes)", self.mode, self.bytes.len())
+    }
+}
