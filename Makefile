@@ -1,5 +1,5 @@
 # The default target lists the others.
-.PHONY: help build test lint fmt output check clean
+.PHONY: help build test lint fmt output tools verify check clean
 .DEFAULT_GOAL := help
 
 MESHGEN := target/release/meshgen
@@ -26,7 +26,13 @@ output: build ## Compile every topology into output/
 		$(MESHGEN) build "$$topology" -o "output/$$(basename "$$topology" .yaml)"; \
 	done
 
-check: lint test ## What has to hold before a commit
+tools: ## Install the programs that judge what meshgen emits
+	tools/install
+
+verify: build ## Give freshly built trees to the programs that will read them (installs these)
+	tools/verify
+
+check: tools lint test verify ## What has to hold before a commit
 
 clean: ## Remove what was built
 	cargo clean
