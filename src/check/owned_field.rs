@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
@@ -111,7 +113,8 @@ fn first_contradicted(subject: &Subject<'_>, values: &FreeForm) -> Vec<Owned> {
     for (path, cluster) in subject.clusters() {
         for owned in owned_by_cluster(subject, &path, cluster) {
             let is_new = !contradicted.iter().any(|other| other.path == owned.path);
-            if is_new && written(values, "values", owned.path).is_some_and(|value| Some(value) != owned.value.as_ref())
+            if is_new
+                && written(values, "values", owned.path).is_some_and(|(value, _)| Some(value) != owned.value.as_ref())
             {
                 contradicted.push(owned);
             }
@@ -123,18 +126,19 @@ fn first_contradicted(subject: &Subject<'_>, values: &FreeForm) -> Vec<Owned> {
 fn find<'o>(
     fields: &FreeForm,
     list: &str,
-    path: &FieldPath,
+    field: &FieldPath,
     owned: impl Iterator<Item = &'o Owned>,
     findings: &mut Vec<Diagnostic>,
 ) {
+    let mut refused = BTreeSet::new();
     for owned in owned {
-        let Some(value) = written(fields, list, owned.path) else { continue };
-        if Some(value) == owned.value.as_ref() {
+        let Some((value, path)) = written(fields, list, owned.path) else { continue };
+        // A value in the place of a mapping contradicts all that belongs into it, and is one fault.
+        if Some(value) == owned.value.as_ref() && path == owned.path || !refused.insert(path) {
             continue;
         }
-        let keys = owned.path.split('/').skip(2);
-        let place = keys.fold(path.clone(), |path, key| path.child(key));
-        let name = owned.path[1..].replace('/', ".");
+        let place = path.split('/').skip(2).fold(field.clone(), |place, key| place.child(key));
+        let name = path[1..].replace('/', ".");
         let finding =
             Diagnostic::error(NAME, place, format!("`{name}` is set by meshgen")).label("contradicts the topology");
         let origin = owned.origin.to_string();
@@ -149,13 +153,21 @@ fn find<'o>(
     }
 }
 
-fn written<'v>(fields: &'v FreeForm, list: &str, path: &str) -> Option<&'v Value> {
+/// What the author wrote at a path, or in the place of a mapping on the way there, and where that stands.
+fn written<'v, 'p>(fields: &'v FreeForm, list: &str, path: &'p str) -> Option<(&'v Value, &'p str)> {
     let mut keys = path.split('/').skip(1);
     if keys.next() != Some(list) {
         return None;
     }
-    let value = fields.get(keys.next()?)?;
-    keys.try_fold(value, |value, key| value.get(key))
+    let first = keys.next()?;
+    let mut value = fields.get(first)?;
+    let mut length = 1 + list.len() + 1 + first.len();
+    for key in keys {
+        let Value::Object(fields) = value else { break };
+        value = fields.get(key)?;
+        length += 1 + key.len();
+    }
+    Some((value, &path[..length]))
 }
 
 fn shown(value: &Value) -> String {
