@@ -14,10 +14,17 @@ mod expose_istiod;
 mod expose_services;
 mod expose_zipkin;
 mod git_files;
+mod install_script;
 mod istio;
 mod kustomization;
 mod mesh_config;
 mod namespace;
+mod readme;
+mod remote_secrets;
+mod routes;
+mod steps;
+mod uninstall_script;
+mod verify_script;
 mod zipkin;
 
 /// A file of objects that a cluster may need.
@@ -39,6 +46,13 @@ enum Role {
     Patch,
 }
 
+/// A file of a cluster that is no manifest.
+struct Script {
+    file: &'static str,
+    /// The text; `None` where the cluster does not need it.
+    text: fn(&Mesh<'_>, &Cluster<'_>) -> Option<String>,
+}
+
 /// A file of the mesh as a whole.
 struct Page {
     file: &'static str,
@@ -52,6 +66,8 @@ const ISTIO: &str = "30-istio";
 const EASTWEST_GATEWAY: &str = "40-eastwest-gateway";
 const EXPOSURE: &str = "50-exposure";
 const ZIPKIN: &str = "60-zipkin";
+const REMOTE_SECRETS: &str = "remote-secrets.sh";
+const ROUTES: &str = "routes.sh";
 
 /// Every manifest, in the order in which a cluster takes them.
 const MANIFESTS: &[Manifest] = &[
@@ -85,9 +101,16 @@ const MANIFESTS: &[Manifest] = &[
     Manifest { directory: ZIPKIN, file: "zipkin.yaml", role: Role::Resource, documents: zipkin::documents },
 ];
 
+const SCRIPTS: &[Script] =
+    &[Script { file: REMOTE_SECRETS, text: remote_secrets::text }, Script { file: ROUTES, text: routes::text }];
+
 const PAGES: &[Page] = &[
     Page { file: ".gitattributes", mode: Mode::Public, text: git_files::attributes },
     Page { file: ".gitignore", mode: Mode::Public, text: git_files::ignored },
+    Page { file: "README.md", mode: Mode::Public, text: readme::text },
+    Page { file: "install.sh", mode: Mode::Executable, text: install_script::text },
+    Page { file: "uninstall.sh", mode: Mode::Executable, text: uninstall_script::text },
+    Page { file: "verify.sh", mode: Mode::Executable, text: verify_script::text },
 ];
 
 /// Where Istio lives, in every cluster.
@@ -124,6 +147,11 @@ fn emit_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, bundle: &Bundle, tree: &
     cacerts::emit(mesh, cluster, bundle, tree);
     for (directory, files) in directories {
         kustomization::emit(cluster, directory, &files, tree);
+    }
+    for script in SCRIPTS {
+        if let Some(text) = (script.text)(mesh, cluster) {
+            tree.add(format!("{}/{}", cluster.name, script.file), Mode::Executable, text);
+        }
     }
 }
 

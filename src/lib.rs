@@ -21,6 +21,7 @@ pub mod schema;
 pub mod shape;
 pub mod source;
 pub mod syntax;
+mod template;
 pub mod topology;
 pub mod tree;
 pub mod yaml;

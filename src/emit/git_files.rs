@@ -3,6 +3,7 @@ use crate::mesh::Mesh;
 /// Keeps private keys out of Git.
 pub(super) fn ignored(_: &Mesh<'_>) -> String {
     "# Private keys: whoever has the mesh's seed builds them again.\n*/20-cacerts/ca-key.pem\n\n\
+     # Credentials on their way from one terminal to another.\nremote-secret-*.yaml\n\n\
      # What a build that was killed leaves behind; the next one removes it.\n.meshgen-*\n"
         .to_owned()
 }

@@ -1,0 +1,218 @@
+use serde::Serialize;
+
+use crate::mesh::{Cluster, Mesh};
+use crate::template;
+
+use super::steps::{self, Action, Step};
+
+mod picture;
+
+/// Meshes of more clusters have their steps told once, and their picture counted.
+const CLUSTERS_TOLD: usize = 12;
+
+#[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each says whether a part of the page is there")]
+struct Values<'m> {
+    mesh: &'m str,
+    version: String,
+    clusters: Vec<Row<'m>>,
+    networks: Vec<&'m str>,
+    root_valid_until: String,
+    picture: String,
+    is_summary: bool,
+    has_operator: bool,
+    has_telemetry: bool,
+    has_collector: bool,
+    has_secrets: bool,
+    routed: Vec<&'m str>,
+    stages: Vec<Stage<'m>>,
+    collector: Option<Collector<'m>>,
+    missing: Vec<Missing<'m>>,
+}
+
+/// A row of the table of clusters.
+#[derive(Serialize)]
+struct Row<'m> {
+    name: &'m str,
+    network: &'m str,
+    control_plane: String,
+    api_server: &'m str,
+    gateway: String,
+    valid_until: String,
+}
+
+/// A stage, told for each cluster or once for all.
+#[derive(Serialize)]
+struct Stage<'m> {
+    title: &'m str,
+    is_folded: bool,
+    clusters: String,
+    lines: Vec<String>,
+    /// What is to be known before the blocks.
+    note: &'static str,
+    blocks: Vec<Block<'m>>,
+}
+
+/// What is typed for one cluster.
+#[derive(Serialize)]
+struct Block<'m> {
+    cluster: &'m str,
+    lines: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Collector<'m> {
+    cluster: &'m str,
+    context: &'m str,
+    sampling: String,
+}
+
+/// A gateway whose address nobody has written yet.
+#[derive(Serialize)]
+struct Missing<'m> {
+    name: &'m str,
+    context: &'m str,
+}
+
+/// The tree's README: what this mesh is, who can apply which directory, every step in order.
+pub(super) fn text(mesh: &Mesh<'_>) -> String {
+    let is_summary = mesh.clusters.len() > CLUSTERS_TOLD;
+    let stages = steps::stages(mesh);
+    let has =
+        |action: &dyn Fn(Action) -> bool| stages.iter().flat_map(|stage| &stage.steps).any(|step| action(step.action));
+    let collector = mesh.collector.as_ref().map(|collector| Collector {
+        cluster: mesh.clusters[collector.cluster].name,
+        context: mesh.clusters[collector.cluster].context,
+        sampling: collector.sampling_percent.0.to_string(),
+    });
+    let missing = mesh
+        .clusters
+        .iter()
+        .filter(|cluster| cluster.gateway.as_ref().is_some_and(|gateway| gateway.address.is_none()));
+    let values = Values {
+        mesh: mesh.id,
+        version: mesh.version.to_string(),
+        clusters: mesh.clusters.iter().map(|cluster| row(mesh, cluster)).collect(),
+        networks: mesh.networks.iter().map(|network| network.name).collect(),
+        root_valid_until: mesh.root.not_after.to_string(),
+        picture: if is_summary { picture::summary(mesh) } else { picture::clusters(mesh) },
+        is_summary,
+        has_operator: mesh.release.has_in_cluster_operator,
+        has_telemetry: false,
+        has_collector: has(&|action| matches!(action, Action::ApplyCollector(_))),
+        has_secrets: has(&|action| action == Action::RemoteSecrets),
+        routed: steps::routed(mesh),
+        stages: stages.iter().map(|stage| told(mesh, stage, is_summary)).collect(),
+        collector,
+        missing: missing.map(|cluster| Missing { name: cluster.name, context: cluster.context }).collect(),
+    };
+    template::render("README.md", values)
+}
+
+fn row<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Row<'m> {
+    let primary = mesh.primary_of(cluster).name;
+    Row {
+        name: cluster.name,
+        network: cluster.network,
+        control_plane: if cluster.is_primary() { "its own".to_owned() } else { primary.to_owned() },
+        api_server: cluster.api_server,
+        gateway: match &cluster.gateway {
+            Some(gateway) => gateway.address.clone().unwrap_or_else(|| "address not known yet".to_owned()),
+            None => "none".to_owned(),
+        },
+        valid_until: cluster.intermediate.not_after.to_string(),
+    }
+}
+
+/// A stage as people carry it out who have one terminal per cluster: commands without a context.
+fn told<'m>(mesh: &'m Mesh<'_>, stage: &steps::Stage<'m, '_>, is_folded: bool) -> Stage<'m> {
+    if is_folded {
+        let mut actions: Vec<Action> = Vec::new();
+        for step in &stage.steps {
+            if !actions.contains(&step.action) {
+                actions.push(step.action);
+            }
+        }
+        let every =
+            stage.steps.iter().map(|step| step.cluster.position).collect::<std::collections::BTreeSet<usize>>().len();
+        let clusters = if every == mesh.clusters.len() {
+            "every cluster".to_owned()
+        } else {
+            format!("each of these {every} clusters, as far as it has the directory")
+        };
+        let lines = actions.into_iter().flat_map(|action| commands(mesh, "$cluster", action)).collect();
+        return Stage { title: stage.title, is_folded, clusters, lines, note: "", blocks: Vec::new() };
+    }
+    if stage.steps.iter().any(|step| step.action == Action::RemoteSecrets) {
+        return carried_secrets(mesh, stage);
+    }
+    let mut blocks: Vec<Block<'_>> = Vec::new();
+    for Step { cluster, action } in &stage.steps {
+        let mut lines = commands(mesh, cluster.name, *action);
+        match blocks.last_mut() {
+            Some(block) if block.cluster == cluster.name => block.lines.append(&mut lines),
+            _ => blocks.push(Block { cluster: cluster.name, lines }),
+        }
+    }
+    Stage { title: stage.title, is_folded, clusters: String::new(), lines: Vec::new(), note: "", blocks }
+}
+
+/// Remote secrets where no terminal has a context for each cluster: made in one, carried to the others.
+fn carried_secrets<'m>(mesh: &'m Mesh<'_>, stage: &steps::Stage<'m, '_>) -> Stage<'m> {
+    let needs = |primary: &Cluster<'_>, other: &Cluster<'_>| primary.is_primary() && primary.position != other.position;
+    let file = |cluster: &Cluster<'_>| format!("remote-secret-{}.yaml", cluster.name);
+    let made = mesh.clusters.iter().filter(|cluster| mesh.clusters.iter().any(|primary| needs(primary, cluster)));
+    let made = made.map(|cluster| {
+        let command = mesh.release.create_remote_secret;
+        let server = template::quote(cluster.api_server);
+        let line =
+            format!("(umask 077; istioctl {command} --name={} --server={server} >{})", cluster.name, file(cluster));
+        Block { cluster: cluster.name, lines: vec![line] }
+    });
+    let applied = stage.steps.iter().map(|step| {
+        let others = mesh.clusters.iter().filter(|other| needs(step.cluster, other));
+        let lines =
+            others.map(|other| format!("kubectl apply --server-side --field-manager=meshgen -f {}", file(other)));
+        Block { cluster: step.cluster.name, lines: lines.collect() }
+    });
+    Stage {
+        title: stage.title,
+        is_folded: false,
+        clusters: String::new(),
+        lines: Vec::new(),
+        note: "With a context for each cluster, `remote-secrets.sh` of each primary does this. Without, make the secrets, \
+               carry each file to the terminals that apply it, and delete it everywhere afterwards: whoever has it reads that cluster.",
+        blocks: made.chain(applied).collect(),
+    }
+}
+
+fn commands(mesh: &Mesh<'_>, cluster: &str, action: Action) -> Vec<String> {
+    match action {
+        Action::Apply(directory) => vec![format!("kubectl apply -k {cluster}/{directory}")],
+        Action::ApplySecret(directory) => {
+            vec![format!("kubectl apply --server-side --field-manager=meshgen -k {cluster}/{directory}")]
+        }
+        Action::ApplyCollector(directory) => vec![
+            format!("kubectl apply -k {cluster}/{directory}"),
+            "kubectl -n istio-system rollout status deployment/zipkin".to_owned(),
+        ],
+        Action::InstallIstio => {
+            let files =
+                ["istio.yaml", "mesh-config.yaml"].map(|file| format!(" -f {cluster}/30-istio/{file}")).concat();
+            vec![format!("istioctl install -y{files}")]
+        }
+        Action::InstallGateway => {
+            vec![format!("istioctl install -y -f {cluster}/40-eastwest-gateway/eastwest-gateway.yaml")]
+        }
+        Action::RemoteSecrets => vec![format!("{cluster}/remote-secrets.sh   # needs a context for each cluster")],
+        Action::Restart => {
+            let gateways = "kubectl -n istio-system rollout restart deployments \
+                            -l 'istio in (ingressgateway,egressgateway,eastwestgateway)'";
+            let workloads = mesh
+                .workload_namespaces
+                .iter()
+                .map(|namespace| format!("kubectl -n {namespace} rollout restart deployments,statefulsets,daemonsets"));
+            [gateways.to_owned()].into_iter().chain(workloads).collect()
+        }
+    }
+}
