@@ -1,5 +1,5 @@
 # The default target lists the others.
-.PHONY: help build test lint fmt output tools verify check clean
+.PHONY: help build test lint fmt golden output tools verify check clean
 .DEFAULT_GOAL := help
 
 MESHGEN := target/release/meshgen
@@ -20,6 +20,9 @@ lint: ## Check formatting, lints and the documentation
 
 fmt: ## Format the code
 	cargo fmt
+
+golden: ## Rewrite the golden trees and the schema from what the code gives now
+	GOLDEN=accept cargo test --locked --test golden --test schema
 
 output: build ## Compile every topology into output/
 	set -e; for topology in topologies/*.yaml; do \

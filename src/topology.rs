@@ -3,18 +3,18 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use self::address::{Address, ApiServer, Cidr, IpAddress};
 pub use self::certificates::{Certificates, ClusterCertificates};
 pub use self::cluster::{Cluster, ClusterIstio, Node};
 pub use self::gateway::{EastWestGateway, ServiceType};
 pub use self::istio::{FreeForm, Istio};
 pub use self::mesh::{Allow, Mesh, Workloads};
 pub use self::network::{Network, PodRouting};
-pub use self::text::{
-    Address, ApiServer, Cidr, Date, Grammar, IpAddress, IstioVersion, KubernetesVersion, MeshId, Name, TrustDomain,
-    grammar,
-};
+pub use self::text::{Grammar, MeshId, Name, TrustDomain, grammar};
 pub use self::tracing::{SamplingPercent, Tracing, Zipkin};
+pub use self::version::{Date, IstioVersion, KubernetesVersion};
 
+mod address;
 mod certificates;
 mod cluster;
 mod gateway;
@@ -23,6 +23,7 @@ mod mesh;
 mod network;
 mod text;
 mod tracing;
+mod version;
 
 /// One Istio mesh over several Kubernetes clusters.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]

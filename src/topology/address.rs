@@ -1,0 +1,218 @@
+//! Addresses, ranges of addresses, and the URLs of API servers.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use ipnet::IpNet;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+
+use super::text::{refuse_label, text_type};
+
+/// A range of addresses, without host bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Cidr(pub IpNet);
+
+text_type!(Cidr, {
+    "type": "string", "format": "cidr", "examples": ["10.68.0.0/16", "fd00:10:68::/112"],
+    "pattern": "^([0-9]{1,3}(\\.[0-9]{1,3}){3}/[0-9]{1,2}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*/[0-9]{1,3})$",
+});
+
+impl FromStr for Cidr {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((_, length)) = text.split_once('/') else {
+            return Err("has no prefix length: write it like `10.68.0.0/16`".to_owned());
+        };
+        if length.len() > 1 && length.starts_with('0') || !length.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err("is no range of addresses: write it like `10.68.0.0/16` or `fd00::/64`".to_owned());
+        }
+        let Ok(net) = text.parse::<IpNet>() else {
+            return Err("is no range of addresses: write it like `10.68.0.0/16` or `fd00::/64`".to_owned());
+        };
+        if net.addr() != net.network() {
+            return Err(format!("has bits set beyond its prefix: write `{}`", net.trunc()));
+        }
+        Ok(Self(net))
+    }
+}
+
+impl fmt::Display for Cidr {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// An IP address, version 4 or 6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct IpAddress(pub IpAddr);
+
+text_type!(IpAddress, {
+    "type": "string", "format": "ip", "examples": ["192.168.229.128", "fd00::80"],
+    "pattern": "^([0-9]{1,3}(\\.[0-9]{1,3}){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$",
+});
+
+impl FromStr for IpAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| "is no IP address: write it like `192.168.229.128` or `fd00::80`".to_owned())
+    }
+}
+
+impl fmt::Display for IpAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// What others dial: an IP address or a DNS name (RFC 1123, section 2.1), without a port.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Address {
+    /// An IP address.
+    Ip(IpAddr),
+    /// A DNS name in lower case.
+    Dns(String),
+}
+
+text_type!(Address, {
+    "type": "string", "format": "address", "examples": ["192.168.229.100", "gateway.example.com"],
+    "pattern": "^([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)$", "maxLength": 253,
+});
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(ip) = text.parse() {
+            return Ok(Self::Ip(ip));
+        }
+        if let Some((host, port)) = text.rsplit_once(':')
+            && !host.contains(':')
+            && !port.is_empty()
+        {
+            return Err(format!("has a port: write `{host}` alone, the ports are Istio's"));
+        }
+        refuse_host(text).map_or_else(|| Ok(Self::Dns(text.to_owned())), Err)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(ip) => ip.fmt(formatter),
+            Self::Dns(name) => formatter.write_str(name),
+        }
+    }
+}
+
+/// The URL of an API server (RFC 3986): scheme, host, and what else its author wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ApiServer {
+    text: String,
+    scheme_length: usize,
+    host: Address,
+    port: Option<u16>,
+}
+
+text_type!(ApiServer, {
+    "type": "string", "format": "api-server", "examples": ["https://192.168.229.128:6443"],
+    "pattern": "^[a-z]+://[^\\s]+$",
+});
+
+impl ApiServer {
+    /// The URL as written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// `https`, if all is well.
+    pub fn scheme(&self) -> &str {
+        &self.text[..self.scheme_length]
+    }
+
+    /// The host, without credentials, port and path.
+    pub fn host(&self) -> &Address {
+        &self.host
+    }
+
+    /// The port, or that of the scheme.
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(if self.scheme() == "http" { 80 } else { 443 })
+    }
+
+    /// Whether a user stands before the host.
+    pub fn has_credentials(&self) -> bool {
+        self.authority().contains('@')
+    }
+
+    /// What follows host and port: a path, a query, a fragment, or nothing.
+    pub fn path(&self) -> &str {
+        &self.text[self.scheme_length + 3 + self.authority().len()..]
+    }
+
+    fn authority(&self) -> &str {
+        let rest = &self.text[self.scheme_length + 3..];
+        &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())]
+    }
+}
+
+impl FromStr for ApiServer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = "is no URL: write it like `https://192.168.229.128:6443`";
+        let (scheme, rest) = text.split_once("://").ok_or(form)?;
+        if scheme.is_empty() || !scheme.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            return Err(form.to_owned());
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("holds a blank or a character that is not ASCII".to_owned());
+        }
+        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let (host, port) = match host.strip_prefix('[') {
+            Some(bracketed) => {
+                let (host, port) = bracketed.split_once(']').ok_or("opens `[` and never closes it")?;
+                if host.parse::<std::net::Ipv6Addr>().is_err() {
+                    return Err("has no IPv6 address between its brackets".to_owned());
+                }
+                (host, if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or(form)?) })
+            }
+            None => match host.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (host, None),
+            },
+        };
+        let port = match port {
+            Some(port) => match port.parse() {
+                Ok(number) if number != 0 && !port.starts_with('+') => Some(number),
+                _ => return Err(format!("has no port between 1 and 65535 but `{port}`")),
+            },
+            None => None,
+        };
+        let host = host.to_ascii_lowercase().parse().map_err(|_| form)?;
+        Ok(Self { text: text.to_owned(), scheme_length: scheme.len(), host, port })
+    }
+}
+
+fn refuse_host(text: &str) -> Option<String> {
+    if text.len() > 253 {
+        return Some("is longer than 253 characters".to_owned());
+    }
+    if text.split('.').any(|label| refuse_label(label, 63).is_some()) {
+        return Some("is neither an IP address nor a DNS name in lower case".to_owned());
+    }
+    // RFC 1123, section 2.1: a name whose last label is all digits could be taken for an address.
+    if text.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Some("is no IP address, and no DNS name either: its last part is a number".to_owned());
+    }
+    None
+}

@@ -1,0 +1,135 @@
+//! Versions and days.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+
+use super::text::text_type;
+
+/// An exact version of Istio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct IstioVersion {
+    /// The first number.
+    pub major: u32,
+    /// The second number.
+    pub minor: u32,
+    /// The third number.
+    pub patch: u32,
+}
+
+text_type!(IstioVersion, {
+    "type": "string", "format": "istio-version", "examples": ["1.11.2"],
+    "pattern": "^(0|[1-9][0-9]{0,8})\\.(0|[1-9][0-9]{0,8})\\.(0|[1-9][0-9]{0,8})$",
+});
+
+impl FromStr for IstioVersion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match numbers(text).as_deref() {
+            Some([major, minor, patch]) => Ok(Self { major: *major, minor: *minor, patch: *patch }),
+            Some([_, _]) => Err("is no exact version: write its three numbers, like `1.11.2`".to_owned()),
+            _ => Err("is no version: write three numbers, like `1.11.2`".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for IstioVersion {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// A version of Kubernetes, with or without its patch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct KubernetesVersion {
+    /// The first number.
+    pub major: u32,
+    /// The second number.
+    pub minor: u32,
+    /// The third number, if one is written.
+    pub patch: Option<u32>,
+}
+
+text_type!(KubernetesVersion, {
+    "type": "string", "format": "kubernetes-version", "examples": ["1.21"],
+    "pattern": "^(0|[1-9][0-9]{0,8})\\.(0|[1-9][0-9]{0,8})(\\.(0|[1-9][0-9]{0,8}))?$",
+});
+
+impl FromStr for KubernetesVersion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match numbers(text).as_deref() {
+            Some([major, minor]) => Ok(Self { major: *major, minor: *minor, patch: None }),
+            Some([major, minor, patch]) => Ok(Self { major: *major, minor: *minor, patch: Some(*patch) }),
+            _ => Err("is no version: write it like `\"1.21\"` or `\"1.21.3\"`".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for KubernetesVersion {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.major, self.minor)?;
+        self.patch.map_or(Ok(()), |patch| write!(formatter, ".{patch}"))
+    }
+}
+
+/// A day, UTC (RFC 3339, full-date), between 2000 and 2199.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Date(pub time::Date);
+
+text_type!(Date, {
+    "type": "string", "format": "date", "examples": ["2026-11-01"],
+    "pattern": "^2[01][0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
+});
+
+impl FromStr for Date {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = || "is no date: write it like `2026-11-01`".to_owned();
+        let bytes = text.as_bytes();
+        let has_form = bytes.len() == 10
+            && bytes
+                .iter()
+                .enumerate()
+                .all(|(at, byte)| if at == 4 || at == 7 { *byte == b'-' } else { byte.is_ascii_digit() });
+        if !has_form {
+            return Err(form());
+        }
+        let number = |range: std::ops::Range<usize>| text[range].parse::<u16>().expect("four digits at most");
+        let month =
+            u8::try_from(number(5..7)).ok().and_then(|month| time::Month::try_from(month).ok()).ok_or_else(form)?;
+        let day = u8::try_from(number(8..10)).expect("two digits");
+        let year = i32::from(number(0..4));
+        if !(2000..2200).contains(&year) {
+            return Err("is not between the years 2000 and 2199".to_owned());
+        }
+        time::Date::from_calendar_date(year, month, day).map(Self).map_err(|_| "is no day of the calendar".to_owned())
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:04}-{:02}-{:02}", self.0.year(), u8::from(self.0.month()), self.0.day())
+    }
+}
+
+fn numbers(text: &str) -> Option<Vec<u32>> {
+    text.split('.')
+        .map(|part| {
+            let is_number = !part.is_empty()
+                && part.len() <= 9
+                && part.bytes().all(|byte| byte.is_ascii_digit())
+                && (part == "0" || !part.starts_with('0'));
+            is_number.then(|| part.parse().expect("nine digits at most"))
+        })
+        .collect()
+}

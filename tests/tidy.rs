@@ -1,0 +1,95 @@
+//! The repository keeps its own rules.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests read and write files, and fail where that fails"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+mod common;
+
+fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in common::entries(directory) {
+        if path.is_dir() {
+            found.append(&mut files(&path, extension));
+        } else if path.extension().is_some_and(|other| other == extension) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn stem(path: &Path) -> &str {
+    path.file_stem().unwrap().to_str().unwrap()
+}
+
+#[test]
+fn every_rule_is_in_the_table() {
+    let table = fs::read_to_string(common::repository().join("src/check.rs")).unwrap();
+    let rules = common::entries(&common::repository().join("src/check"));
+    assert!(rules.len() >= 14);
+    for rule in rules {
+        let module = stem(&rule);
+        assert!(table.contains(&format!("    {module}::RULE,")), "{module} is in no row of RULES");
+        let text = fs::read_to_string(&rule).unwrap();
+        let name = format!("const NAME: &str = \"{}\";", module.replace('_', "-"));
+        assert!(text.contains(&name), "{module} has another name than its file");
+    }
+}
+
+#[test]
+fn every_artifact_is_in_a_table() {
+    let table = fs::read_to_string(common::repository().join("src/emit.rs")).unwrap();
+    for artifact in common::entries(&common::repository().join("src/emit")) {
+        let module = stem(&artifact);
+        // steps are what install.sh and the README are made of, readme/ is a part of its page.
+        if artifact.is_file() && module != "steps" {
+            assert!(table.contains(&format!("{module}::")), "{module} is emitted by nobody");
+        }
+    }
+}
+
+#[test]
+fn every_topology_tells_editors_its_schema_and_people_what_it_shows() {
+    let topologies = common::topologies();
+    assert!(topologies.len() >= 14);
+    for topology in topologies {
+        let text = fs::read_to_string(&topology).unwrap();
+        let mut lines = text.lines();
+        assert_eq!(
+            lines.next(),
+            Some("# yaml-language-server: $schema=../schemas/topology.schema.json"),
+            "{}",
+            topology.display()
+        );
+        assert!(lines.next().is_some_and(|line| line.starts_with("# ") && line.len() > 30), "{}", topology.display());
+    }
+}
+
+#[test]
+fn sources_are_short_and_finished() {
+    for path in files(&common::repository().join("src"), "rs") {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.lines().count() <= 450, "{} is long: what is its second idea?", path.display());
+        for word in ["TODO", "FIXME", "XXX"] {
+            assert!(!text.contains(word), "{} is not finished: {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let link = regex::Regex::new(r"\]\(([^)#]+)(#[^)]*)?\)").unwrap();
+    let mut pages = files(&common::repository().join("docs"), "md");
+    pages.extend(["README.md", "ARCHITECTURE.md"].map(|page| common::repository().join(page)));
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        for target in link.captures_iter(&text).map(|captures| captures[1].to_owned()) {
+            let is_elsewhere = target.contains("://");
+            assert!(is_elsewhere || page.parent().unwrap().join(&target).exists(), "{}: {target}", page.display());
+        }
+    }
+}
