@@ -14,19 +14,19 @@ use meshgen::source::Source;
 use meshgen::tree::Tree;
 
 /// The checkout.
-pub fn repository() -> &'static Path {
+pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The topologies of the repository, by name.
-pub fn topologies() -> Vec<PathBuf> {
+pub(crate) fn topologies() -> Vec<PathBuf> {
     let mut paths = entries(&repository().join("topologies"));
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
     paths
 }
 
 /// What stands in a directory, by name.
-pub fn entries(directory: &Path) -> Vec<PathBuf> {
+pub(crate) fn entries(directory: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(directory).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
@@ -34,18 +34,18 @@ pub fn entries(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// A topology's file, under the name that a user in the checkout would give it.
-pub fn read(path: &Path) -> Source {
+pub(crate) fn read(path: &Path) -> Source {
     let name = path.strip_prefix(repository()).unwrap_or(path).to_str().unwrap();
     Source::new(name, fs::read(path).unwrap())
 }
 
 /// The public demonstration seed.
-pub fn seed() -> Seed {
+pub(crate) fn seed() -> Seed {
     Seed::parse(&fs::read_to_string(repository().join("topologies/ca.seed")).unwrap()).unwrap()
 }
 
 /// The tree of a topology that is right.
-pub fn compile(source: &Source) -> Tree {
+pub(crate) fn compile(source: &Source) -> Tree {
     match meshgen::compile(source, &Authority::Seed(seed())) {
         Ok(compiled) => compiled.tree,
         Err(findings) => panic!("{}", report(source, &findings)),
@@ -53,17 +53,17 @@ pub fn compile(source: &Source) -> Tree {
 }
 
 /// Findings as a terminal of 100 columns without colours shows them.
-pub fn report(source: &Source, findings: &[meshgen::diagnostic::Diagnostic]) -> String {
+pub(crate) fn report(source: &Source, findings: &[meshgen::diagnostic::Diagnostic]) -> String {
     meshgen::report::text(source, findings, meshgen::report::Style { is_coloured: false, width: 100 })
 }
 
 /// Whether what the code gives now is to become what is expected.
-pub fn is_accepting() -> bool {
+pub(crate) fn is_accepting() -> bool {
     std::env::var("GOLDEN").is_ok_and(|value| value == "accept")
 }
 
 /// Compares a file of the repository with what it should hold, or rewrites it.
-pub fn expect_file(path: &Path, wanted: &str) {
+pub(crate) fn expect_file(path: &Path, wanted: &str) {
     if is_accepting() {
         fs::write(path, wanted).unwrap();
     }
