@@ -13,7 +13,7 @@ pub use self::text::{
     Address, ApiServer, Cidr, Date, Grammar, IpAddress, IstioVersion, KubernetesVersion, MeshId, Name, TrustDomain,
     grammar,
 };
-pub use self::tracing::{SamplingPercent, Tracing, Zipkin};
+pub use self::tracing::{SamplingPercent, Tracing, Via, Zipkin};
 
 mod certificates;
 mod cluster;
