@@ -2,24 +2,32 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::diagnostic::{Diagnostic, FieldPath, Place, Segment, Severity};
 use crate::load::Loaded;
-use crate::topology::{Cluster, Topology};
+use crate::release::{RemoteShape, TracingMeans, release};
+use crate::topology::{Cluster, Name, Topology, Via};
 
 mod chained_control_plane;
+mod collector_via_mesh;
 mod collector_without_gateway;
 mod control_plane_without_gateway;
 mod duplicate_name;
 mod gateway_without_address;
 mod host_name_address;
 mod intermediate_outside_root;
+mod ipv6_control_plane;
 mod network_without_gateway;
 mod owned_field;
+mod remote_mesh_config;
+mod revision_mismatch;
 mod static_routing_without_nodes;
 mod unknown_cluster;
 mod unknown_network;
 mod unknown_profile;
 mod unsupported_istio;
+mod unusable_collector_address;
 
 /// One way for a topology to be wrong.
 pub struct Rule {
@@ -46,6 +54,11 @@ pub const RULES: &[Rule] = &[
     collector_without_gateway::RULE,
     gateway_without_address::RULE,
     host_name_address::RULE,
+    ipv6_control_plane::RULE,
+    revision_mismatch::RULE,
+    remote_mesh_config::RULE,
+    collector_via_mesh::RULE,
+    unusable_collector_address::RULE,
     static_routing_without_nodes::RULE,
     intermediate_outside_root::RULE,
 ];
@@ -168,27 +181,42 @@ impl<'t> Subject<'t> {
         remotes
     }
 
-    /// The clusters, other than the collector's, whose proxies report to the collector's gateway.
+    /// The clusters whose proxies report to a port of the collector's gateway.
     pub(crate) fn reporters(&self) -> Vec<&'t Cluster> {
-        let Some(tracing) = &self.topology.tracing else { return Vec::new() };
-        let collector = &tracing.zipkin.cluster;
-        self.topology
-            .clusters
-            .iter()
-            .filter(|cluster| cluster.name != *collector && !overrides_collector(cluster))
-            .collect()
+        if self.topology.tracing.as_ref().is_none_or(|tracing| tracing.zipkin.via != Via::Gateway) {
+            return Vec::new();
+        }
+        let reports = |cluster: &&Cluster| overridden_collector(self.decides_on_tracing(cluster)).is_none();
+        self.topology.clusters.iter().filter(reports).collect()
+    }
+
+    /// The cluster whose mesh config says where a cluster's traces go: its primary's, where that configures tracing.
+    fn decides_on_tracing(&self, cluster: &'t Cluster) -> &'t Cluster {
+        let release = release(self.topology.istio.version);
+        let is_central = release.is_some_and(|release| release.tracing == TracingMeans::Provider);
+        let primary = primary_of(cluster).filter(|_| is_central).and_then(|primary| self.cluster(primary));
+        primary.unwrap_or(cluster)
+    }
+
+    /// The revision of a cluster's control plane.
+    pub(crate) fn revision(&self, cluster: &'t Cluster) -> Option<&'t str> {
+        cluster.istio.revision.as_ref().or(self.topology.istio.revision.as_ref()).map(Name::as_str)
+    }
+
+    /// Whether remotes run no istiod of their own.
+    pub(crate) fn has_thin_remotes(&self) -> bool {
+        release(self.topology.istio.version).is_some_and(|release| release.remotes == RemoteShape::Thin)
     }
 }
 
 /// The name of the cluster whose istiod serves a remote; `None` for a primary.
 pub(crate) fn primary_of(cluster: &Cluster) -> Option<&str> {
-    cluster.control_plane.as_ref().filter(|primary| **primary != cluster.name).map(crate::topology::Name::as_str)
+    cluster.control_plane.as_ref().filter(|primary| **primary != cluster.name).map(Name::as_str)
 }
 
-/// Whether a cluster's own mesh config says where its traces go.
-pub(crate) fn overrides_collector(cluster: &Cluster) -> bool {
-    let config = &cluster.istio.mesh_config;
-    config.get("defaultConfig").and_then(|config| config.pointer("/tracing/zipkin/address")).is_some()
+/// Where a cluster's own mesh config says that its traces go.
+pub(crate) fn overridden_collector(cluster: &Cluster) -> Option<&Value> {
+    cluster.istio.mesh_config.get("defaultConfig")?.pointer("/tracing/zipkin/address")
 }
 
 /// The path of the field that says where traces go.

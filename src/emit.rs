@@ -9,6 +9,7 @@ use crate::tree::{Mode, Tree};
 use crate::yaml;
 
 mod cacerts;
+mod collector;
 mod eastwest_gateway;
 mod expose_istiod;
 mod expose_services;
@@ -23,6 +24,7 @@ mod readme;
 mod remote_secrets;
 mod routes;
 mod steps;
+mod telemetry;
 mod uninstall_script;
 mod verify_script;
 mod zipkin;
@@ -42,8 +44,10 @@ struct Manifest {
 enum Role {
     /// Objects of their own.
     Resource,
+    /// An IstioOperator: a resource where the in-cluster operator exists.
+    Operator,
     /// A patch of the IstioOperator beside it.
-    Patch,
+    OperatorPatch,
 }
 
 /// A file of a cluster that is no manifest.
@@ -65,6 +69,7 @@ const CACERTS: &str = "20-cacerts";
 const ISTIO: &str = "30-istio";
 const EASTWEST_GATEWAY: &str = "40-eastwest-gateway";
 const EXPOSURE: &str = "50-exposure";
+const TELEMETRY: &str = "55-telemetry";
 const ZIPKIN: &str = "60-zipkin";
 const REMOTE_SECRETS: &str = "remote-secrets.sh";
 const ROUTES: &str = "routes.sh";
@@ -72,12 +77,17 @@ const ROUTES: &str = "routes.sh";
 /// Every manifest, in the order in which a cluster takes them.
 const MANIFESTS: &[Manifest] = &[
     Manifest { directory: NAMESPACE, file: "namespace.yaml", role: Role::Resource, documents: namespace::documents },
-    Manifest { directory: ISTIO, file: "istio.yaml", role: Role::Resource, documents: istio::documents },
-    Manifest { directory: ISTIO, file: "mesh-config.yaml", role: Role::Patch, documents: mesh_config::documents },
+    Manifest { directory: ISTIO, file: "istio.yaml", role: Role::Operator, documents: istio::documents },
+    Manifest {
+        directory: ISTIO,
+        file: "mesh-config.yaml",
+        role: Role::OperatorPatch,
+        documents: mesh_config::documents,
+    },
     Manifest {
         directory: EASTWEST_GATEWAY,
         file: "eastwest-gateway.yaml",
-        role: Role::Resource,
+        role: Role::Operator,
         documents: eastwest_gateway::documents,
     },
     Manifest {
@@ -98,6 +108,8 @@ const MANIFESTS: &[Manifest] = &[
         role: Role::Resource,
         documents: expose_zipkin::documents,
     },
+    Manifest { directory: TELEMETRY, file: "telemetry.yaml", role: Role::Resource, documents: telemetry::documents },
+    Manifest { directory: TELEMETRY, file: "collector.yaml", role: Role::Resource, documents: collector::documents },
     Manifest { directory: ZIPKIN, file: "zipkin.yaml", role: Role::Resource, documents: zipkin::documents },
 ];
 
@@ -119,8 +131,10 @@ pub(crate) const ISTIO_SYSTEM: &str = "istio-system";
 /// The whole tree.
 pub fn emit(mesh: &Mesh<'_>, authority: &Authority) -> Tree {
     let issuer = authority.issuer(&mesh.root);
-    let mut tree =
-        in_parallel(mesh, |cluster, tree| emit_cluster(mesh, cluster, &issuer.bundle(&cluster.intermediate), tree));
+    let mut tree = in_parallel(mesh, |cluster, tree| {
+        let bundle = cluster.intermediate.as_ref().map(|request| issuer.bundle(request));
+        emit_cluster(mesh, cluster, bundle.as_ref(), tree);
+    });
     for page in PAGES {
         tree.add(page.file, page.mode, (page.text)(mesh));
     }
@@ -130,7 +144,7 @@ pub fn emit(mesh: &Mesh<'_>, authority: &Authority) -> Tree {
 }
 
 /// One cluster's part of the tree.
-fn emit_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, bundle: &Bundle, tree: &mut Tree) {
+fn emit_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, bundle: Option<&Bundle>, tree: &mut Tree) {
     let mut directories: Vec<(&str, Vec<(&str, Role)>)> = Vec::new();
     for manifest in MANIFESTS {
         let documents = (manifest.documents)(mesh, cluster);
@@ -144,9 +158,11 @@ fn emit_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, bundle: &Bundle, tree: &
         let path = format!("{}/{}/{}", cluster.name, manifest.directory, manifest.file);
         tree.add(path, Mode::Public, yaml::print_all(&documents));
     }
-    cacerts::emit(mesh, cluster, bundle, tree);
+    if let Some(bundle) = bundle {
+        cacerts::emit(mesh, cluster, bundle, tree);
+    }
     for (directory, files) in directories {
-        kustomization::emit(cluster, directory, &files, tree);
+        kustomization::emit(mesh, cluster, directory, &files, tree);
     }
     for script in SCRIPTS {
         if let Some(text) = (script.text)(mesh, cluster) {

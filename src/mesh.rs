@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::check::{Checked, overrides_collector, primary_of};
-use crate::release::{Release, release};
+use crate::check::{Checked, primary_of};
+use crate::release::{Release, RemoteShape, TracingMeans, release};
 use crate::topology::{self, FreeForm, IstioVersion, PodRouting, Topology};
 
 pub use self::certificates::{Intermediate, Root};
@@ -13,13 +13,16 @@ pub(crate) use self::certificates::{first_day, root_validity};
 pub use self::cluster::{Cluster, Route};
 pub use self::gateway::Gateway;
 pub(crate) use self::gateway::address;
-pub use self::tracing::Collector;
-pub(crate) use self::tracing::ZIPKIN_PORT;
+pub use self::tracing::{Collector, External, Provider};
+pub(crate) use self::tracing::{ZIPKIN_HOST, ZIPKIN_PORT, is_service};
 
 mod certificates;
 mod cluster;
 mod gateway;
 mod tracing;
+
+/// The name of the extension provider through which istiod sends traces.
+pub(crate) const TRACING_PROVIDER: &str = "zipkin";
 
 /// A mesh in which nothing is left to look up.
 #[derive(Debug)]
@@ -67,7 +70,7 @@ impl<'t> Mesh<'t> {
         let networks = networks(topology);
         let positions: BTreeMap<&str, usize> =
             topology.clusters.iter().enumerate().map(|(position, cluster)| (cluster.name.as_str(), position)).collect();
-        let collector = Collector::resolve(topology, &positions);
+        let collector = Collector::resolve(topology, release, &positions);
         let root = Root::resolve(topology);
         let mut clusters: Vec<Cluster<'t>> = topology
             .clusters
@@ -75,7 +78,7 @@ impl<'t> Mesh<'t> {
             .enumerate()
             .map(|(position, cluster)| {
                 let primary = primary_of(cluster).map_or(position, |primary| positions[primary]);
-                Cluster::resolve(position, primary, topology, &root)
+                Cluster::resolve(position, primary, topology, release, &root)
             })
             .collect();
         for position in 0..clusters.len() {
@@ -87,7 +90,14 @@ impl<'t> Mesh<'t> {
             });
             let written = &topology.clusters[position];
             clusters[position].values = values(topology, written, control_plane.as_deref());
-            clusters[position].mesh_config = mesh_config(topology, written, collector.as_ref());
+            if let Some(collector) = collector.as_ref().filter(|_| release.tracing == TracingMeans::Provider) {
+                clusters[position].provider = (primary == position).then(|| collector.provider(written));
+            }
+            let provider = clusters[position].provider.as_ref();
+            clusters[position].mesh_config = mesh_config(topology, written, release, collector.as_ref(), provider);
+        }
+        for cluster in &mut clusters {
+            complete_values(cluster, release);
         }
         Self {
             id: topology.mesh.id.as_str(),
@@ -180,16 +190,45 @@ fn values(topology: &Topology, cluster: &topology::Cluster, control_plane: Optio
     values
 }
 
+/// What the shape of remotes adds to the Helm values: how a remote finds its primary, and that a primary has remotes.
+fn complete_values(cluster: &mut Cluster<'_>, release: &Release) {
+    if release.remotes == RemoteShape::LocalIstiod {
+        return;
+    }
+    let mut shape = Map::new();
+    if !cluster.is_primary() {
+        // Read by the primary's istiod; it becomes the pods' cluster ID and network (1.30.3:pkg/kube/inject/webhook.go).
+        let path = format!("/inject/cluster/{}/net/{}", cluster.name, cluster.network);
+        shape.insert("istiodRemote".to_owned(), json!({ "injectionPath": path }));
+    } else if !cluster.remotes.is_empty() {
+        shape.insert("global".to_owned(), json!({ "externalIstiod": true }));
+    }
+    merge(&mut cluster.values, &shape);
+}
+
 /// The mesh config of a cluster: what follows from the topology, then the author's for all clusters, then for this one.
-fn mesh_config(topology: &Topology, cluster: &topology::Cluster, collector: Option<&Collector>) -> FreeForm {
+fn mesh_config(
+    topology: &Topology,
+    cluster: &topology::Cluster,
+    release: &Release,
+    collector: Option<&Collector>,
+    provider: Option<&Provider>,
+) -> FreeForm {
     let mut config = Map::from_iter([("trustDomain".to_owned(), json!(topology.mesh.trust_domain.as_str()))]);
-    if let (Some(collector), Some(tracing)) = (collector, &topology.tracing) {
-        let sampling = &tracing.zipkin.sampling_percent;
-        let tracing = json!({ "sampling": sampling, "zipkin": { "address": collector.address } });
+    if let Some(collector) = collector.filter(|_| release.tracing == TracingMeans::Bootstrap) {
+        let tracing = json!({ "sampling": collector.sampling_percent, "zipkin": { "address": collector.address() } });
         config.insert("defaultConfig".to_owned(), json!({ "tracing": tracing }));
     }
     merge(&mut config, &topology.istio.mesh_config);
     merge(&mut config, &cluster.istio.mesh_config);
+    let Some(provider) = provider else { return config };
+    let mut config = tracing::without_address(config);
+    let ours = json!({ "name": TRACING_PROVIDER, "zipkin": { "service": provider.service, "port": provider.port } });
+    // The author's list replaces the profile's, as Istio merges lists; ours joins the author's.
+    match config.entry("extensionProviders").or_insert_with(|| json!([])) {
+        Value::Array(providers) => providers.insert(0, ours),
+        other => *other = json!([ours]),
+    }
     config
 }
 
@@ -203,9 +242,4 @@ pub(crate) fn merge(base: &mut FreeForm, over: &FreeForm) {
             }
         }
     }
-}
-
-/// Whether a cluster reports traces where the topology's collector takes them.
-pub(crate) fn reports_to_collector(cluster: &topology::Cluster) -> bool {
-    !overrides_collector(cluster)
 }

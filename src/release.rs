@@ -1,4 +1,6 @@
 //! What a version of Istio means, in one place. Emitters and rules ask here; nobody else compares versions.
+//!
+//! Files are named as `TAG:path` in the repository istio/istio.
 
 use crate::topology::IstioVersion;
 
@@ -7,40 +9,120 @@ use crate::topology::IstioVersion;
 pub struct Release {
     /// The second number of the version; the first is 1.
     pub minor: u32,
-    /// The version of Gateway and VirtualService.
+    /// The shape of a cluster that another cluster's istiod serves.
+    pub remotes: RemoteShape,
+    /// How proxies learn where traces go.
+    pub tracing: TracingMeans,
+    /// The version of Gateway, VirtualService and ServiceEntry.
     /// 1.11.2's `istioctl analyze` ignores `v1beta1`; `v1` is served from 1.22 on.
     pub networking_api: &'static str,
     /// The profiles that install a control plane (`manifests/profiles` of the tag).
     pub profiles: &'static [&'static str],
-    /// Whether a remote's `remotePilotAddress` may be a DNS name. 1.11 writes it into `ip:` of an Endpoints object
-    /// (1.11.2, `manifests/charts/base/templates/endpoints.yaml`).
-    pub takes_host_name_as_control_plane: bool,
+    /// What a remote may dial its primary by.
+    pub control_plane_address: ControlPlaneAddress,
     /// The words of istioctl that create a remote secret; a command of its own from 1.12 on.
     pub create_remote_secret: &'static str,
     /// The words of istioctl that uninstall; a command of its own from 1.15 on.
     pub uninstall: &'static str,
-    /// Whether the in-cluster operator exists; it was removed in 1.24.
+    /// Whether istioctl says which clusters a control plane reads; from 1.12 on.
+    pub lists_remote_clusters: bool,
+    /// Whether the in-cluster operator exists; it was removed in 1.24 (istio/istio#52090).
     pub has_in_cluster_operator: bool,
     /// The image of Istio's Zipkin addon (`samples/addons/extras/zipkin.yaml` of the tag).
     pub zipkin_image: &'static str,
-    /// Variables of the east-west gateway, before the requested network view (`samples/multicluster/gen-eastwest-gateway.sh`).
+    /// Whether the addon declines a sidecar by a label; by an annotation before.
+    pub zipkin_declines_by_label: bool,
+    /// Variables of the east-west gateway, before the requested network view
+    /// (`samples/multicluster/gen-eastwest-gateway.sh` of the tag).
     pub gateway_variables: &'static [(&'static str, &'static str)],
 }
 
+/// The shape of a cluster that another cluster's istiod serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemoteShape {
+    /// A full istiod injects and signs locally; proxies take their configuration from the primary
+    /// (`1.11.2:manifests/charts/base/templates/services.yaml`).
+    LocalIstiod,
+    /// No istiod at all: Service and endpoints `istiod` lead to the primary's gateway. The profile is `remote`
+    /// (`1.30.3:manifests/charts/istio-control/istio-discovery/templates/remote-istiod-service.yaml`).
+    Thin,
+}
+
+/// What a remote may dial its primary by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ControlPlaneAddress {
+    /// An IP address: the chart writes it into `ip:` of an Endpoints object
+    /// (`1.11.2:manifests/charts/base/templates/endpoints.yaml`).
+    Ip,
+    /// An IPv4 address, or a name: the chart makes an `ExternalName` of everything else
+    /// (`1.29.6:manifests/charts/istio-control/istio-discovery/templates/remote-istiod-service.yaml`).
+    Ipv4OrName,
+    /// An IP address or a name (`1.30.0`, the same file).
+    Any,
+}
+
+/// How proxies learn where traces go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TracingMeans {
+    /// Their bootstrap says so: pods restart when it changes
+    /// (`1.11.2:tools/packaging/common/envoy_bootstrap.json`).
+    Bootstrap,
+    /// istiod says so, by an extension provider and a Telemetry: nothing restarts. From 1.22 on there is no default collector;
+    /// on 1.11 the provider sends a malformed Host header (`1.11.2:pilot/pkg/networking/core/v1alpha3/tracing.go`).
+    Provider,
+}
+
+const TODAY: Release = Release {
+    minor: 30,
+    remotes: RemoteShape::Thin,
+    tracing: TracingMeans::Provider,
+    networking_api: "networking.istio.io/v1",
+    profiles: &["default", "demo", "minimal", "openshift", "preview", "stable"],
+    control_plane_address: ControlPlaneAddress::Any,
+    create_remote_secret: "create-remote-secret",
+    uninstall: "uninstall",
+    lists_remote_clusters: true,
+    has_in_cluster_operator: false,
+    zipkin_image: "docker.io/openzipkin/zipkin-slim:3.4.0",
+    zipkin_declines_by_label: true,
+    gateway_variables: &[],
+};
+
 /// Every release that meshgen can emit for.
-pub const RELEASES: &[Release] = &[Release {
-    minor: 11,
-    networking_api: "networking.istio.io/v1alpha3",
-    profiles: &["default", "demo", "minimal", "openshift", "preview"],
-    takes_host_name_as_control_plane: false,
-    create_remote_secret: "x create-remote-secret",
-    uninstall: "x uninstall",
-    has_in_cluster_operator: true,
-    zipkin_image: "openzipkin/zipkin-slim:2.23.0",
-    gateway_variables: &[("ISTIO_META_ROUTER_MODE", "sni-dnat")],
-}];
+pub const RELEASES: &[Release] = &[
+    Release {
+        minor: 11,
+        remotes: RemoteShape::LocalIstiod,
+        tracing: TracingMeans::Bootstrap,
+        networking_api: "networking.istio.io/v1alpha3",
+        profiles: &["default", "demo", "minimal", "openshift", "preview"],
+        control_plane_address: ControlPlaneAddress::Ip,
+        create_remote_secret: "x create-remote-secret",
+        uninstall: "x uninstall",
+        lists_remote_clusters: false,
+        has_in_cluster_operator: true,
+        zipkin_image: "openzipkin/zipkin-slim:2.23.0",
+        zipkin_declines_by_label: false,
+        gateway_variables: &[("ISTIO_META_ROUTER_MODE", "sni-dnat")],
+    },
+    Release {
+        minor: 28,
+        control_plane_address: ControlPlaneAddress::Ipv4OrName,
+        zipkin_image: "openzipkin/zipkin-slim:3.4.0",
+        ..TODAY
+    },
+    Release { minor: 29, control_plane_address: ControlPlaneAddress::Ipv4OrName, ..TODAY },
+    TODAY,
+];
 
 /// The release that a version belongs to, if meshgen can emit for it.
 pub fn release(version: IstioVersion) -> Option<&'static Release> {
     RELEASES.iter().find(|release| version.major == 1 && release.minor == version.minor)
+}
+
+/// The releases that meshgen can emit for, as a list for people.
+pub(crate) fn supported() -> String {
+    let minors: Vec<String> = RELEASES.iter().map(|release| format!("1.{}", release.minor)).collect();
+    let (last, others) = minors.split_last().expect("the table has rows");
+    format!("{} and {last}", others.join(", "))
 }

@@ -101,4 +101,4 @@ if [[ -z $yes ]]; then
 fi
 
 remove 'cluster2' 'cluster2'
-remove 'cluster1' 'cluster1' 60-zipkin 50-exposure 40-eastwest-gateway
+remove 'cluster1' 'cluster1' 60-zipkin 50-exposure

@@ -97,5 +97,5 @@ if [[ -z $yes ]]; then
   exit 2
 fi
 
-remove 'cluster2' 'cluster2' 50-exposure 40-eastwest-gateway
-remove 'cluster1' 'cluster1' 60-zipkin 50-exposure 40-eastwest-gateway
+remove 'cluster2' 'cluster2' 50-exposure
+remove 'cluster1' 'cluster1' 60-zipkin 50-exposure

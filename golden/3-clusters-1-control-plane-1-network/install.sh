@@ -94,12 +94,24 @@ apply_collector() {
 
 declare -A is_new=()
 
-install_istio() {
-  if [[ -z $dry_run && -z $(mesh_config "$2") ]]; then
+# note_new CLUSTER CONTEXT SERVICE: where istiod was not known before, nothing runs with an older mesh config.
+note_new() {
+  [[ -z $dry_run ]] || return 0
+  if [[ -z $(kubectl --context="$2" -n "$namespace" get service "$3" --ignore-not-found -o name) ]]; then
     is_new[$1]=yes
   fi
+}
+
+install_istio() {
+  note_new "$@"
   run istioctl install --context="$2" -y -f "$1/30-istio/istio.yaml" -f "$1/30-istio/mesh-config.yaml"
-  run kubectl --context="$2" -n "$namespace" rollout status deployment/istiod --timeout="$timeout"
+  run kubectl --context="$2" -n "$namespace" rollout status "deployment/$3" --timeout="$timeout"
+}
+
+# A remote without an istiod.
+install_remote() {
+  note_new "$@"
+  run istioctl install --context="$2" -y -f "$1/30-istio/istio.yaml"
 }
 
 # In a command of its own: together with istio.yaml it would replace istiod.
@@ -112,10 +124,20 @@ remote_secrets() {
   run "./$1/remote-secrets.sh"
 }
 
+# mesh_config CONFIGMAP CONTEXT: less the extension providers, which istiod hands to running proxies.
 mesh_config() {
-  kubectl --context="$1" -n "$namespace" get configmap istio --ignore-not-found -o jsonpath='{.data.mesh}'
+  local config line is_kept=yes
+  config=$(kubectl --context="$2" -n "$namespace" get configmap "$1" -o jsonpath='{.data.mesh}')
+  while IFS= read -r line; do
+    case $line in
+      extensionProviders:*) is_kept='' ;;
+      [!\ -]*) is_kept=yes ;;
+    esac
+    [[ -z $is_kept ]] || printf '%s\n' "$line"
+  done <<<"$config"
 }
 
+# restart CLUSTER CONTEXT CONFIGMAP CONTEXT-OF-CONFIGMAP
 # Restarts what still runs with an older mesh config: gateways and workloads, never istiod.
 restart() {
   local hash last
@@ -124,7 +146,7 @@ restart() {
     restart_all "$2"
     return
   fi
-  hash=$(mesh_config "$2" | sha256sum)
+  hash=$(mesh_config "$3" "$4" | sha256sum)
   hash=${hash%% *}
   last=$(kubectl --context="$2" get namespace "$namespace" -o jsonpath="{.metadata.annotations.$restarted}")
   if [[ $hash == "$last" ]]; then
@@ -191,7 +213,7 @@ step 'cluster3/10-namespace' 'cluster3' apply 10-namespace
 step 'cluster3/20-cacerts' 'cluster3' apply_secret 20-cacerts
 
 stage 'Primaries: Istio, east-west gateway, exposure'
-step 'cluster1/30-istio' 'cluster1' install_istio
+step 'cluster1/30-istio' 'cluster1' install_istio istiod
 step 'cluster1/40-eastwest-gateway' 'cluster1' install_gateway
 step 'cluster1/50-exposure' 'cluster1' apply 50-exposure
 
@@ -199,16 +221,16 @@ stage 'Remote secrets'
 step 'cluster1/remote-secrets.sh' 'cluster1' remote_secrets
 
 stage 'Remotes: Istio, east-west gateway, exposure'
-step 'cluster2/30-istio' 'cluster2' install_istio
-step 'cluster3/30-istio' 'cluster3' install_istio
+step 'cluster2/30-istio' 'cluster2' install_istio istiod
+step 'cluster3/30-istio' 'cluster3' install_istio istiod
 
 stage 'Trace collector'
 step 'cluster1/60-zipkin' 'cluster1' apply_collector 60-zipkin
 
 stage 'Restart of what runs with an older mesh config'
-step 'cluster1/restart' 'cluster1' restart
-step 'cluster2/restart' 'cluster2' restart
-step 'cluster3/restart' 'cluster3' restart
+step 'cluster1/restart' 'cluster1' restart istio 'cluster1'
+step 'cluster2/restart' 'cluster2' restart istio 'cluster2'
+step 'cluster3/restart' 'cluster3' restart istio 'cluster3'
 
 if [[ -n $from ]]; then
   printf 'error: there is no step %s; the steps are\n' "$from" >&2

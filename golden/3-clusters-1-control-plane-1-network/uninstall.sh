@@ -104,4 +104,4 @@ fi
 
 remove 'cluster2' 'cluster2'
 remove 'cluster3' 'cluster3'
-remove 'cluster1' 'cluster1' 60-zipkin 50-exposure 40-eastwest-gateway
+remove 'cluster1' 'cluster1' 60-zipkin 50-exposure

@@ -101,6 +101,6 @@ if [[ -z $yes ]]; then
   exit 2
 fi
 
-remove 'cluster2' 'cluster2' 50-exposure 40-eastwest-gateway
-remove 'cluster3' 'cluster3' 50-exposure 40-eastwest-gateway
-remove 'cluster1' 'cluster1' 60-zipkin 50-exposure 40-eastwest-gateway
+remove 'cluster2' 'cluster2' 50-exposure
+remove 'cluster3' 'cluster3' 50-exposure
+remove 'cluster1' 'cluster1' 60-zipkin 50-exposure

@@ -103,5 +103,5 @@ if [[ -z $yes ]]; then
 fi
 
 remove 'cluster3' 'cluster3'
-remove 'cluster1' 'cluster1' 60-zipkin 50-exposure 40-eastwest-gateway
-remove 'cluster2' 'cluster2' 50-exposure 40-eastwest-gateway
+remove 'cluster1' 'cluster1' 60-zipkin 50-exposure
+remove 'cluster2' 'cluster2' 50-exposure

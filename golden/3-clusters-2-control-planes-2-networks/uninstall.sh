@@ -102,5 +102,5 @@ if [[ -z $yes ]]; then
 fi
 
 remove 'cluster2' 'cluster2'
-remove 'cluster1' 'cluster1' 60-zipkin 50-exposure 40-eastwest-gateway
-remove 'cluster3' 'cluster3' 50-exposure 40-eastwest-gateway
+remove 'cluster1' 'cluster1' 60-zipkin 50-exposure
+remove 'cluster3' 'cluster3' 50-exposure

@@ -88,6 +88,18 @@ reports() {
   fi
 }
 
+# sends HOST ADDRESS PORT: the service through which istiod has the gateway's proxy report.
+sends() {
+  local clusters
+  clusters=$(istioctl --context="$context" proxy-config clusters deployment/istio-eastwestgateway -n "$namespace" --fqdn "$1" -o json 2>/dev/null)
+  clusters=${clusters//[[:space:]]/}
+  if [[ $clusters == *"outbound|$3||$1"* && ( -z $2 || $clusters == *"\"address\":\"$2\",\"portValue\":$3"* ) ]]; then
+    ok "its proxies know the collector $1"
+  else
+    bad "its proxies do not know the collector $1 on port $3"
+  fi
+}
+
 collector() {
   if kube get --raw "/api/v1/namespaces/$namespace/services/zipkin:9411/proxy/health" >/dev/null; then
     ok 'the trace collector is healthy'

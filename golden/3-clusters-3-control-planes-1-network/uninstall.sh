@@ -102,6 +102,6 @@ if [[ -z $yes ]]; then
   exit 2
 fi
 
-remove 'cluster1' 'cluster1' 60-zipkin 50-exposure 40-eastwest-gateway
+remove 'cluster1' 'cluster1' 60-zipkin 50-exposure
 remove 'cluster2' 'cluster2'
 remove 'cluster3' 'cluster3'

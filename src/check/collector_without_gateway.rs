@@ -1,5 +1,5 @@
 use crate::diagnostic::Diagnostic;
-use crate::topology::Name;
+use crate::topology::{Cluster, Name};
 
 use super::{Rule, Subject, collector_path, names};
 
@@ -14,7 +14,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let Some(tracing) = &subject.topology.tracing else { return };
     let name = tracing.zipkin.cluster.as_str();
     let Some(collector) = subject.cluster(name) else { return };
-    let reporters = subject.reporters();
+    let reporters: Vec<&Cluster> =
+        subject.reporters().into_iter().filter(|cluster| cluster.name.as_str() != name).collect();
     // A primary with remotes needs the gateway anyway, and another rule says so.
     if collector.east_west_gateway.is_some() || reporters.is_empty() || subject.remotes().contains_key(name) {
         return;

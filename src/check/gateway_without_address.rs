@@ -2,8 +2,10 @@ use std::collections::BTreeSet;
 
 use crate::diagnostic::Diagnostic;
 use crate::mesh::address;
+use crate::release::{TracingMeans, release};
+use crate::topology::Cluster;
 
-use super::{Rule, Subject, names, overrides_collector};
+use super::{Rule, Subject, names, primary_of};
 
 pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
 
@@ -14,6 +16,7 @@ const EXPLAIN: &str = "A file needs the address of an east-west gateway that has
     bring the gateway up first, with the remotes and the tracing left out, then read the address from its Service.";
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let Some(release) = release(subject.topology.istio.version) else { return };
     let mut remotes = subject.remotes();
     for (path, cluster) in subject.clusters() {
         let Some(gateway) = cluster.east_west_gateway.as_ref().filter(|gateway| address(gateway).is_none()) else {
@@ -27,8 +30,12 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         let is_collector =
             subject.topology.tracing.as_ref().is_some_and(|tracing| tracing.zipkin.cluster.as_str() == name);
         if is_collector {
-            let reporters = subject.topology.clusters.iter().filter(|cluster| !overrides_collector(cluster));
-            files.extend(reporters.map(|cluster| format!("{}/30-istio/mesh-config.yaml", cluster.name)));
+            let files_of = |cluster: &Cluster| match release.tracing {
+                TracingMeans::Bootstrap => Some(format!("{}/30-istio/mesh-config.yaml", cluster.name)),
+                TracingMeans::Provider if primary_of(cluster).is_some() => None,
+                TracingMeans::Provider => Some(format!("{}/55-telemetry/collector.yaml", cluster.name)),
+            };
+            files.extend(subject.reporters().into_iter().filter_map(files_of));
         }
         if files.is_empty() {
             continue;

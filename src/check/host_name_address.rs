@@ -1,6 +1,6 @@
 use crate::diagnostic::Diagnostic;
 use crate::mesh::address;
-use crate::release::release;
+use crate::release::{ControlPlaneAddress, release};
 use crate::topology::{Address, Name};
 
 use super::{Rule, Subject, names};
@@ -15,7 +15,7 @@ const EXPLAIN: &str = "Remotes dial their primary by a DNS name, and this Istio 
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let version = subject.topology.istio.version;
-    if release(version).is_none_or(|release| release.takes_host_name_as_control_plane) {
+    if release(version).is_none_or(|release| release.control_plane_address != ControlPlaneAddress::Ip) {
         return;
     }
     for (name, remotes) in subject.remotes() {

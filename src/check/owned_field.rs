@@ -46,7 +46,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
 }
 
 fn owned_everywhere(subject: &Subject<'_>) -> Vec<Owned> {
-    let mesh = FieldPath::root().child("mesh");
+    let root = FieldPath::root();
+    let mesh = root.child("mesh");
     let topology = subject.topology;
     let id = Value::from(topology.mesh.id.as_str());
     let trust_domain = Value::from(topology.mesh.trust_domain.as_str());
@@ -60,7 +61,11 @@ fn owned_everywhere(subject: &Subject<'_>) -> Vec<Owned> {
         },
         Owned { path: "/values/meshConfig", origin: FieldPath::root().child("istio").child("meshConfig"), value: None },
         fixed("/values/global/istioNamespace", "istio-system"),
-        Owned { path: "/values/revision", origin: mesh.clone(), value: None },
+        Owned { path: "/values/revision", origin: root.child("istio"), value: None },
+        Owned { path: "/values/profile", origin: root.child("istio").child("profile"), value: None },
+        Owned { path: "/values/istiodRemote/injectionPath", origin: root.child("clusters"), value: None },
+        Owned { path: "/values/istiodRemote/injectionURL", origin: root.child("clusters"), value: None },
+        Owned { path: "/values/global/externalIstiod", origin: root.child("clusters"), value: None },
         Owned { path: "/meshConfig/trustDomain", origin: mesh.child("trustDomain"), value: Some(trust_domain) },
         fixed("/meshConfig/rootNamespace", "istio-system"),
         Owned { path: "/meshConfig/defaultConfig/meshId", origin: mesh.child("id"), value: Some(id) },

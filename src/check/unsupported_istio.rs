@@ -1,5 +1,5 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
-use crate::release::{RELEASES, release};
+use crate::release::{release, supported};
 
 use super::{Rule, Subject};
 
@@ -15,11 +15,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     if release(version).is_some() {
         return;
     }
-    let known: Vec<String> = RELEASES.iter().map(|release| format!("1.{}", release.minor)).collect();
     let path = FieldPath::root().child("istio").child("version");
     findings.push(
         Diagnostic::error(NAME, path, format!("Istio {version} is not supported"))
             .label("unknown release")
-            .help(format!("use a version of {}", known.join(", "))),
+            .help(format!("the supported releases are {}", supported())),
     );
 }

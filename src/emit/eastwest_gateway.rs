@@ -21,26 +21,19 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
         kubernetes.insert("serviceAnnotations".to_owned(), json!(gateway.written.service_annotations));
     }
     kubernetes.insert("service".to_owned(), service(mesh, cluster, gateway));
+    let mut spec = Map::from_iter([("profile".to_owned(), json!("empty"))]);
+    if let Some(revision) = cluster.revision {
+        spec.insert("revision".to_owned(), json!(revision));
+    }
+    let label = json!({ "istio": "eastwestgateway", "app": NAME, "topology.istio.io/network": cluster.network });
+    let component = json!({ "name": NAME, "label": label, "enabled": true, "k8s": kubernetes });
+    spec.insert("components".to_owned(), json!({ "ingressGateways": [component] }));
+    spec.insert("values".to_owned(), values(cluster));
     vec![json!({
         "apiVersion": "install.istio.io/v1alpha1",
         "kind": "IstioOperator",
         "metadata": metadata(mesh, "eastwest-gateway"),
-        "spec": {
-            "profile": "empty",
-            "components": {
-                "ingressGateways": [{
-                    "name": NAME,
-                    "label": {
-                        "istio": "eastwestgateway",
-                        "app": NAME,
-                        "topology.istio.io/network": cluster.network,
-                    },
-                    "enabled": true,
-                    "k8s": kubernetes,
-                }],
-            },
-            "values": values(cluster),
-        },
+        "spec": spec,
     })]
 }
 
@@ -80,6 +73,7 @@ fn values(cluster: &Cluster<'_>) -> Value {
     let mut global = cluster.values["global"].clone();
     if let Some(global) = global.as_object_mut() {
         global.shift_remove("remotePilotAddress");
+        global.shift_remove("externalIstiod");
     }
     json!({
         "gateways": { "istio-ingressgateway": { "injectionTemplate": "gateway" } },

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::mesh::{Cluster, Mesh};
+use crate::release::RemoteShape;
 
 use super::metadata;
 
@@ -16,10 +17,20 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
             "hosts": ["*"],
         })
     };
+    let service = cluster.istiod_service();
+    let host = format!("{service}.istio-system.svc.cluster.local");
+    // A thin remote asks for the revision's own name, so that several revisions can share the gateway
+    // (1.30.3:samples/multicluster/expose-istiod-rev.yaml.tmpl); one with a local istiod asks for `istiod-remote`.
+    let (name, sni_hosts) = match (cluster.revision, mesh.release.remotes) {
+        (Some(revision), RemoteShape::Thin) => {
+            (format!("istiod-vs-{revision}"), vec![format!("{service}.istio-system.svc"), host.clone()])
+        }
+        _ => ("istiod-vs".to_owned(), vec!["*".to_owned()]),
+    };
     let route = |gateway_port: u16, port: u16| {
         json!({
-            "match": [{ "port": gateway_port, "sniHosts": ["*"] }],
-            "route": [{ "destination": { "host": "istiod.istio-system.svc.cluster.local", "port": { "number": port } } }],
+            "match": [{ "port": gateway_port, "sniHosts": sni_hosts }],
+            "route": [{ "destination": { "host": host, "port": { "number": port } } }],
         })
     };
     vec![
@@ -35,7 +46,7 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
         json!({
             "apiVersion": mesh.release.networking_api,
             "kind": "VirtualService",
-            "metadata": metadata(mesh, "istiod-vs"),
+            "metadata": metadata(mesh, &name),
             "spec": {
                 "hosts": ["*"],
                 "gateways": ["istiod-gateway"],

@@ -1,12 +1,13 @@
 use serde_json::{Value, json};
 
 use crate::mesh::{Cluster, Mesh};
+use crate::release::RemoteShape;
 
 use super::metadata;
 
 /// Opens a network's services to the other networks, as Istio's samples/multicluster/expose-services.yaml does.
 pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
-    if !mesh.is_multi_network() || cluster.gateway.is_none() {
+    if !mesh.is_multi_network() || !serves_gateway(mesh, cluster) {
         return Vec::new();
     }
     vec![json!({
@@ -22,4 +23,16 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
             }],
         },
     })]
+}
+
+/// Whether a gateway takes its configuration from here: with local istiods each cluster states its own, as the tutorial of that
+/// time does (a no-op on remotes); else the primary states it for the gateways of all its remotes.
+fn serves_gateway(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> bool {
+    match mesh.release.remotes {
+        RemoteShape::LocalIstiod => cluster.gateway.is_some(),
+        RemoteShape::Thin => {
+            let remotes = cluster.remotes.iter().map(|remote| &mesh.clusters[*remote]);
+            cluster.is_primary() && remotes.chain([cluster]).any(|cluster| cluster.gateway.is_some())
+        }
+    }
 }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::mesh::{Cluster, Mesh, ZIPKIN_PORT};
+use crate::mesh::{Cluster, Mesh, ZIPKIN_HOST, ZIPKIN_PORT};
 
 use super::metadata;
 
@@ -34,7 +34,7 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
                     "match": [{ "port": port }],
                     "route": [{
                         "destination": {
-                            "host": "zipkin.istio-system.svc.cluster.local",
+                            "host": ZIPKIN_HOST,
                             "port": { "number": ZIPKIN_PORT },
                         },
                     }],

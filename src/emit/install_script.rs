@@ -41,7 +41,7 @@ struct Call<'m> {
 pub(super) fn text(mesh: &Mesh<'_>) -> String {
     let stages: Vec<Stage<'_>> = steps::stages(mesh)
         .into_iter()
-        .map(|stage| Stage { title: stage.title, steps: stage.steps.iter().map(call).collect() })
+        .map(|stage| Stage { title: stage.title, steps: stage.steps.iter().map(|step| call(mesh, step)).collect() })
         .collect();
     let clusters = mesh.clusters.iter().map(|cluster| Context { name: cluster.name, context: cluster.context });
     template::render(
@@ -58,15 +58,22 @@ pub(super) fn text(mesh: &Mesh<'_>) -> String {
     )
 }
 
-fn call<'m>(step: &Step<'m, '_>) -> Call<'m> {
+fn call<'m>(mesh: &'m Mesh<'_>, step: &Step<'m, '_>) -> Call<'m> {
+    let service = step.cluster.istiod_service();
     let function = match step.action {
         Action::Apply(directory) => format!("apply {directory}"),
         Action::ApplySecret(directory) => format!("apply_secret {directory}"),
         Action::ApplyCollector(directory) => format!("apply_collector {directory}"),
-        Action::InstallIstio => "install_istio".to_owned(),
+        Action::InstallIstio => format!("install_istio {service}"),
+        Action::InstallRemote => format!("install_remote {service}"),
         Action::InstallGateway => "install_gateway".to_owned(),
         Action::RemoteSecrets => "remote_secrets".to_owned(),
-        Action::Restart => "restart".to_owned(),
+        Action::Restart => {
+            // Proxies of a cluster without an istiod start with their primary's mesh config.
+            let config = if step.cluster.runs_istiod { step.cluster } else { mesh.primary_of(step.cluster) };
+            let config_map = config.revision.map_or_else(|| "istio".to_owned(), |revision| format!("istio-{revision}"));
+            format!("restart {config_map} {}", template::quote(config.context))
+        }
     };
     Call { name: step.name(), context: step.cluster.context, function }
 }

@@ -4,13 +4,17 @@ use crate::mesh::{Cluster, Mesh};
 
 use super::metadata;
 
-/// The IstioOperator `istio`: profile, identity, control plane, the author's Helm values.
+/// The IstioOperator `istio`: profile, identity, control plane, the author's Helm values. The topology's profile and egress
+/// gateway are those of clusters with an istiod; a remote without one is thin: `profile: remote`, and nothing else runs there.
 ///
 /// It has a name of its own: with an unnamed one, installing again would prune the east-west gateway (istio/istio#36982).
 pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     let mut spec = Map::new();
-    spec.insert("profile".to_owned(), json!(mesh.profile));
-    if let Some(is_enabled) = mesh.egress_gateway {
+    spec.insert("profile".to_owned(), json!(if cluster.runs_istiod { mesh.profile } else { "remote" }));
+    if let Some(revision) = cluster.revision {
+        spec.insert("revision".to_owned(), json!(revision));
+    }
+    if let Some(is_enabled) = mesh.egress_gateway.filter(|_| cluster.runs_istiod) {
         let gateway = json!({ "name": "istio-egressgateway", "enabled": is_enabled });
         spec.insert("components".to_owned(), json!({ "egressGateways": [gateway] }));
     }

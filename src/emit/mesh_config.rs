@@ -5,7 +5,12 @@ use crate::mesh::{Cluster, Mesh};
 use super::ISTIO_SYSTEM;
 
 /// The mesh-config patch: a partial IstioOperator of the same name with nothing but `spec.meshConfig`.
+///
+/// A cluster without an istiod has none: its proxies get their primary's.
 pub(super) fn documents(_: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
+    if !cluster.runs_istiod {
+        return Vec::new();
+    }
     vec![json!({
         "apiVersion": "install.istio.io/v1alpha1",
         "kind": "IstioOperator",

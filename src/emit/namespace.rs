@@ -13,9 +13,12 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     if mesh.is_multi_network() {
         labels["topology.istio.io/network"] = json!(cluster.network);
     }
-    vec![json!({
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": { "name": ISTIO_SYSTEM, "labels": labels },
-    })]
+    let mut metadata = json!({ "name": ISTIO_SYSTEM, "labels": labels });
+    if !cluster.runs_istiod {
+        // Read once, when the primary learns of this cluster by its remote secret: without it the primary writes no root
+        // certificate and no webhook here (1.30.3:pilot/pkg/serviceregistry/kube/controller/multicluster.go).
+        let primary = mesh.primary_of(cluster).name;
+        metadata["annotations"] = json!({ "topology.istio.io/controlPlaneClusters": primary });
+    }
+    vec![json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata })]
 }

@@ -22,6 +22,8 @@ struct Values<'m> {
     is_summary: bool,
     has_operator: bool,
     has_telemetry: bool,
+    has_thin_remotes: bool,
+    revision: &'m str,
     has_collector: bool,
     has_secrets: bool,
     routed: Vec<&'m str>,
@@ -98,7 +100,9 @@ pub(super) fn text(mesh: &Mesh<'_>) -> String {
         picture: if is_summary { picture::summary(mesh) } else { picture::clusters(mesh) },
         is_summary,
         has_operator: mesh.release.has_in_cluster_operator,
-        has_telemetry: false,
+        has_telemetry: mesh.clusters.iter().any(|cluster| cluster.provider.is_some()),
+        has_thin_remotes: mesh.clusters.iter().any(|cluster| !cluster.runs_istiod),
+        revision: mesh.clusters.iter().find_map(|cluster| cluster.revision).unwrap_or_default(),
         has_collector: has(&|action| matches!(action, Action::ApplyCollector(_))),
         has_secrets: has(&|action| action == Action::RemoteSecrets),
         routed: steps::routed(mesh),
@@ -120,7 +124,10 @@ fn row<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Row<'m> {
             Some(gateway) => gateway.address.clone().unwrap_or_else(|| "address not known yet".to_owned()),
             None => "none".to_owned(),
         },
-        valid_until: cluster.intermediate.not_after.to_string(),
+        valid_until: match &cluster.intermediate {
+            Some(intermediate) => intermediate.not_after.to_string(),
+            None => "signed for by its primary".to_owned(),
+        },
     }
 }
 
@@ -201,6 +208,7 @@ fn commands(mesh: &Mesh<'_>, cluster: &str, action: Action) -> Vec<String> {
                 ["istio.yaml", "mesh-config.yaml"].map(|file| format!(" -f {cluster}/30-istio/{file}")).concat();
             vec![format!("istioctl install -y{files}")]
         }
+        Action::InstallRemote => vec![format!("istioctl install -y -f {cluster}/30-istio/istio.yaml")],
         Action::InstallGateway => {
             vec![format!("istioctl install -y -f {cluster}/40-eastwest-gateway/eastwest-gateway.yaml")]
         }

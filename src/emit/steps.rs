@@ -1,11 +1,9 @@
 //! What is done in which order, over all clusters: the one source of scripts and prose.
 
 use crate::mesh::{Cluster, Mesh};
+use crate::release::RemoteShape;
 
-use super::{
-    CACERTS, EASTWEST_GATEWAY, EXPOSURE, ISTIO, NAMESPACE, REMOTE_SECRETS, ZIPKIN, expose_istiod, expose_services,
-    expose_zipkin, zipkin,
-};
+use super::{CACERTS, EASTWEST_GATEWAY, EXPOSURE, ISTIO, MANIFESTS, NAMESPACE, REMOTE_SECRETS, TELEMETRY, ZIPKIN};
 
 /// Steps that belong together: a later stage begins when all of an earlier one is done.
 pub(super) struct Stage<'m, 't> {
@@ -31,6 +29,8 @@ pub(super) enum Action {
     ApplyCollector(&'static str),
     /// `istioctl install -f istio.yaml -f mesh-config.yaml`.
     InstallIstio,
+    /// `istioctl install -f istio.yaml` where no istiod and no mesh config of its own go with it.
+    InstallRemote,
     /// `istioctl install -f eastwest-gateway.yaml`, in a command of its own: together with `istio.yaml` it would lose istiod.
     InstallGateway,
     /// `remote-secrets.sh`.
@@ -44,7 +44,7 @@ impl Action {
     pub(super) fn artifact(self) -> &'static str {
         match self {
             Self::Apply(directory) | Self::ApplySecret(directory) | Self::ApplyCollector(directory) => directory,
-            Self::InstallIstio => ISTIO,
+            Self::InstallIstio | Self::InstallRemote => ISTIO,
             Self::InstallGateway => EASTWEST_GATEWAY,
             Self::RemoteSecrets => REMOTE_SECRETS,
             Self::Restart => "restart",
@@ -59,8 +59,12 @@ impl Step<'_, '_> {
     }
 }
 
-/// The stages of an installation with Istio 1.11: the remote secrets come before the remotes, whose gateways never get ready
-/// without (1.11.2, pkg/test/framework/components/istio/operator.go).
+/// The stages of an installation, in an order that depends on the shape of remotes.
+///
+/// With local istiods the remote secrets come before the remotes, whose gateways never get ready without
+/// (`1.11.2:pkg/test/framework/components/istio/operator.go`). With thin remotes the annotated namespace and the webhook come
+/// first: the primary reads the annotation once, when it gets the secret
+/// (`1.30.3:pilot/pkg/serviceregistry/kube/controller/multicluster.go`); then the remotes' gateways, which it injects.
 pub(super) fn stages<'m, 't>(mesh: &'m Mesh<'t>) -> Vec<Stage<'m, 't>> {
     let stage = |title, clusters: Vec<&'m Cluster<'t>>, actions: &dyn Fn(&Cluster<'_>) -> Vec<Action>| {
         let steps = clusters
@@ -69,35 +73,50 @@ pub(super) fn stages<'m, 't>(mesh: &'m Mesh<'t>) -> Vec<Stage<'m, 't>> {
         Stage { title, steps: steps.collect() }
     };
     let all: Vec<&Cluster<'_>> = mesh.clusters.iter().collect();
-    let bring_up = |cluster: &Cluster<'_>| {
+    let primaries: Vec<&Cluster<'_>> = mesh.primaries().collect();
+    let remotes: Vec<&Cluster<'_>> = mesh.remotes().collect();
+    let istio =
+        |cluster: &Cluster<'_>| vec![if cluster.runs_istiod { Action::InstallIstio } else { Action::InstallRemote }];
+    let gateway = |cluster: &Cluster<'_>| {
         let gateway = cluster.gateway.is_some().then_some(Action::InstallGateway);
-        let exposure = is_exposing(mesh, cluster).then_some(Action::Apply(EXPOSURE));
-        [Some(Action::InstallIstio), gateway, exposure].into_iter().flatten().collect()
+        let is_exposing = has_manifests(mesh, cluster, EXPOSURE);
+        let exposure = is_exposing.then_some(Action::Apply(EXPOSURE));
+        let telemetry = has_manifests(mesh, cluster, TELEMETRY).then_some(Action::Apply(TELEMETRY));
+        [gateway, exposure, telemetry].into_iter().flatten().collect()
     };
-    let stages = [
-        stage("Namespaces and certificate authorities", all.clone(), &|_| {
-            vec![Action::Apply(NAMESPACE), Action::ApplySecret(CACERTS)]
-        }),
-        stage("Primaries: Istio, east-west gateway, exposure", mesh.primaries().collect(), &bring_up),
-        stage("Remote secrets", mesh.primaries().collect(), &|_| {
-            (mesh.clusters.len() > 1).then_some(Action::RemoteSecrets).into_iter().collect()
-        }),
-        stage("Remotes: Istio, east-west gateway, exposure", mesh.remotes().collect(), &bring_up),
-        stage("Trace collector", all.clone(), &|cluster| {
-            (!zipkin::documents(mesh, cluster).is_empty())
-                .then_some(Action::ApplyCollector(ZIPKIN))
-                .into_iter()
-                .collect()
-        }),
-        stage("Restart of what runs with an older mesh config", all, &|_| vec![Action::Restart]),
+    let whole = |cluster: &Cluster<'_>| [istio(cluster), gateway(cluster)].concat();
+    let secrets = |_: &Cluster<'_>| (mesh.clusters.len() > 1).then_some(Action::RemoteSecrets).into_iter().collect();
+    let prepared = |cluster: &Cluster<'_>| {
+        let authority = cluster.intermediate.is_some().then_some(Action::ApplySecret(CACERTS));
+        [Some(Action::Apply(NAMESPACE)), authority].into_iter().flatten().collect()
+    };
+    let collector = |cluster: &Cluster<'_>| {
+        has_manifests(mesh, cluster, ZIPKIN).then_some(Action::ApplyCollector(ZIPKIN)).into_iter().collect()
+    };
+    let mut stages = vec![
+        stage("Namespaces and certificate authorities", all.clone(), &prepared),
+        stage("Primaries: Istio, east-west gateway, exposure", primaries.clone(), &whole),
     ];
-    stages.into_iter().filter(|stage| !stage.steps.is_empty()).collect()
+    match mesh.release.remotes {
+        RemoteShape::LocalIstiod => {
+            stages.push(stage("Remote secrets", primaries, &secrets));
+            stages.push(stage("Remotes: Istio, east-west gateway, exposure", remotes, &whole));
+        }
+        RemoteShape::Thin => {
+            stages.push(stage("Remotes: webhook and the way to their primary", remotes.clone(), &istio));
+            stages.push(stage("Remote secrets", primaries, &secrets));
+            stages.push(stage("Remotes: east-west gateway", remotes, &gateway));
+        }
+    }
+    stages.push(stage("Trace collector", all.clone(), &collector));
+    stages.push(stage("Restart of what runs with an older mesh config", all, &|_| vec![Action::Restart]));
+    stages.retain(|stage| !stage.steps.is_empty());
+    stages
 }
 
-fn is_exposing(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> bool {
-    [expose_istiod::documents, expose_services::documents, expose_zipkin::documents]
-        .into_iter()
-        .any(|documents| !documents(mesh, cluster).is_empty())
+fn has_manifests(mesh: &Mesh<'_>, cluster: &Cluster<'_>, directory: &str) -> bool {
+    let mut manifests = MANIFESTS.iter().filter(|manifest| manifest.directory == directory);
+    manifests.any(|manifest| !(manifest.documents)(mesh, cluster).is_empty())
 }
 
 /// The clusters whose nodes need routes.

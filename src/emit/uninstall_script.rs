@@ -3,7 +3,7 @@ use serde::Serialize;
 use crate::mesh::{Cluster, Mesh};
 use crate::template;
 
-use super::{MANIFESTS, Role, steps};
+use super::{MANIFESTS, NAMESPACE, Role, steps};
 
 #[derive(Serialize)]
 struct Values<'m> {
@@ -45,7 +45,7 @@ fn directories(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<&'static str> {
     let is_plain = |directory: &str| {
         let mut roles =
             MANIFESTS.iter().filter(|manifest| manifest.directory == directory).map(|manifest| manifest.role);
-        directory != super::NAMESPACE && roles.all(|role| role == Role::Resource)
+        directory != NAMESPACE && roles.all(|role| role == Role::Resource)
     };
     let mut directories: Vec<&str> = MANIFESTS
         .iter()

@@ -6,6 +6,7 @@ use crate::template;
 #[derive(Serialize)]
 struct Values<'m> {
     mesh: &'m str,
+    lists_remote_clusters: bool,
     clusters: Vec<Checked<'m>>,
 }
 
@@ -15,20 +16,33 @@ struct Checked<'m> {
     name: &'m str,
     context: &'m str,
     /// The Deployment of its control plane, if one runs there.
-    istiod: &'static str,
+    istiod: String,
     has_gateway: bool,
     address: &'m str,
     /// On a primary, every other cluster.
     known: Vec<&'m str>,
     /// Where its gateway's proxy reports traces, as its bootstrap says.
     reports_to: &'m str,
+    /// Where its primary's istiod sends the traces of its gateway's proxy.
+    provider: Option<Provided<'m>>,
     has_collector: bool,
+}
+
+/// A service that proxies have to know, and the address behind it where it is none of a cluster's.
+#[derive(Serialize)]
+struct Provided<'m> {
+    host: &'m str,
+    address: &'m str,
+    port: u16,
 }
 
 /// `verify.sh`: is the mesh up?
 pub(super) fn text(mesh: &Mesh<'_>) -> String {
     let clusters = mesh.clusters.iter().map(|cluster| checked(mesh, cluster)).collect();
-    template::render("verify.sh", Values { mesh: mesh.id, clusters })
+    template::render(
+        "verify.sh",
+        Values { mesh: mesh.id, lists_remote_clusters: mesh.release.lists_remote_clusters, clusters },
+    )
 }
 
 fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Checked<'m> {
@@ -37,14 +51,20 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Checked<'m> {
     let bootstrap =
         cluster.mesh_config.get("defaultConfig").and_then(|config| config.pointer("/tracing/zipkin/address"));
     let reports_to = bootstrap.filter(|_| gateway.is_some()).and_then(serde_json::Value::as_str);
+    let provider = mesh.primary_of(cluster).provider.as_ref().filter(|_| gateway.is_some());
     Checked {
         name: cluster.name,
         context: cluster.context,
-        istiod: "istiod",
+        istiod: if cluster.runs_istiod { cluster.istiod_service() } else { String::new() },
         has_gateway: gateway.is_some(),
         address: gateway.and_then(|gateway| gateway.address.as_deref()).unwrap_or_default(),
         known: others.map(|other| other.name).collect(),
         reports_to: reports_to.unwrap_or_default(),
+        provider: provider.map(|provider| Provided {
+            host: provider.service.split_once('/').map_or(provider.service.as_str(), |(_, host)| host),
+            address: provider.external.as_ref().map_or("", |external| external.address.as_str()),
+            port: provider.port,
+        }),
         has_collector: mesh.collector.as_ref().is_some_and(|collector| collector.cluster == cluster.position),
     }
 }

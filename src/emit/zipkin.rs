@@ -1,15 +1,14 @@
 use serde_json::{Value, json};
 
-use crate::mesh::{Cluster, Mesh, ZIPKIN_PORT};
+use crate::mesh::{Cluster, Collector, Mesh, ZIPKIN_PORT};
+use crate::topology::Via;
 
 use super::{labels, metadata};
 
 /// The collector: Istio's samples/addons/extras/zipkin.yaml of the same version, with resources.
 pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
-    let collector = mesh.collector.as_ref().filter(|collector| collector.cluster == cluster.position);
-    if !collector.is_some_and(|collector| collector.is_installed) {
-        return Vec::new();
-    }
+    let is_here = |collector: &&Collector| collector.is_installed && collector.cluster == cluster.position;
+    let Some(collector) = mesh.collector.as_ref().filter(is_here) else { return Vec::new() };
     let service = |name: &str, port: u16| {
         json!({
             "apiVersion": "v1",
@@ -21,12 +20,10 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
             },
         })
     };
-    vec![deployment(mesh), service("zipkin", ZIPKIN_PORT), service("tracing", 80)]
+    vec![deployment(mesh, cluster, collector), service("zipkin", ZIPKIN_PORT), service("tracing", 80)]
 }
 
-fn deployment(mesh: &Mesh<'_>) -> Value {
-    let mut pod_labels = labels(mesh);
-    pod_labels["app"] = json!("zipkin");
+fn deployment(mesh: &Mesh<'_>, cluster: &Cluster<'_>, collector: &Collector) -> Value {
     json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -34,10 +31,7 @@ fn deployment(mesh: &Mesh<'_>) -> Value {
         "spec": {
             "selector": { "matchLabels": { "app": "zipkin" } },
             "template": {
-                "metadata": {
-                    "labels": pod_labels,
-                    "annotations": { "sidecar.istio.io/inject": "false" },
-                },
+                "metadata": pod_metadata(mesh, cluster, collector),
                 "spec": {
                     "containers": [{
                         "name": "zipkin",
@@ -58,6 +52,23 @@ fn deployment(mesh: &Mesh<'_>) -> Value {
             },
         },
     })
+}
+
+/// The pod's labels, and whether it has a sidecar: only where proxies reach it through the mesh.
+fn pod_metadata(mesh: &Mesh<'_>, cluster: &Cluster<'_>, collector: &Collector) -> Value {
+    let mut labels = labels(mesh);
+    labels["app"] = json!("zipkin");
+    if collector.via == Via::Mesh {
+        labels["sidecar.istio.io/inject"] = json!("true");
+        if let Some(revision) = cluster.revision {
+            labels["istio.io/rev"] = json!(revision);
+        }
+    } else if mesh.release.zipkin_declines_by_label {
+        labels["sidecar.istio.io/inject"] = json!("false");
+    } else {
+        return json!({ "labels": labels, "annotations": { "sidecar.istio.io/inject": "false" } });
+    }
+    json!({ "labels": labels })
 }
 
 fn zipkin_metadata(mesh: &Mesh<'_>, name: &str) -> Value {

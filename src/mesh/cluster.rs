@@ -1,8 +1,9 @@
 use serde::Serialize;
 
+use crate::release::{Release, RemoteShape};
 use crate::topology::{self, FreeForm, Topology};
 
-use super::{Gateway, Intermediate, Root};
+use super::{Gateway, Intermediate, Provider, Root};
 
 /// A cluster of the mesh.
 #[derive(Debug)]
@@ -23,8 +24,14 @@ pub struct Cluster<'t> {
     pub remotes: Vec<usize>,
     /// Its east-west gateway.
     pub gateway: Option<Gateway<'t>>,
+    /// Whether an istiod runs here: a primary's always, a remote's where it injects and signs locally.
+    pub runs_istiod: bool,
+    /// The revision of its control plane.
+    pub revision: Option<&'t str>,
     /// The certificate that its istiod signs with.
-    pub intermediate: Intermediate<'t>,
+    pub intermediate: Option<Intermediate<'t>>,
+    /// Where its istiod sends traces, on a primary whose istiod tells proxies so.
+    pub provider: Option<Provider>,
     /// Its Helm values.
     pub values: FreeForm,
     /// Its mesh config.
@@ -45,8 +52,16 @@ pub struct Route<'t> {
 }
 
 impl<'t> Cluster<'t> {
-    pub(super) fn resolve(position: usize, primary: usize, topology: &'t Topology, root: &Root<'t>) -> Self {
+    pub(super) fn resolve(
+        position: usize,
+        primary: usize,
+        topology: &'t Topology,
+        release: &Release,
+        root: &Root<'t>,
+    ) -> Self {
         let written = &topology.clusters[position];
+        let runs_istiod = primary == position || release.remotes == RemoteShape::LocalIstiod;
+        let revision = written.istio.revision.as_ref().or(topology.istio.revision.as_ref());
         Self {
             position,
             name: written.name.as_str(),
@@ -56,7 +71,10 @@ impl<'t> Cluster<'t> {
             primary,
             remotes: Vec::new(),
             gateway: written.east_west_gateway.as_ref().map(Gateway::resolve),
-            intermediate: Intermediate::resolve(topology, written, root),
+            runs_istiod,
+            revision: revision.map(topology::Name::as_str),
+            intermediate: runs_istiod.then(|| Intermediate::resolve(topology, written, root)),
+            provider: None,
             values: FreeForm::new(),
             mesh_config: FreeForm::new(),
             written,
@@ -66,6 +84,11 @@ impl<'t> Cluster<'t> {
     /// Whether the cluster is served by its own control plane.
     pub fn is_primary(&self) -> bool {
         self.primary == self.position
+    }
+
+    /// The name of its control plane's Service: `istiod`, with the revision if there is one.
+    pub fn istiod_service(&self) -> String {
+        self.revision.map_or_else(|| "istiod".to_owned(), |revision| format!("istiod-{revision}"))
     }
 
     /// The routes that other clusters' nodes need to this one: pods through their node, Services through the first.

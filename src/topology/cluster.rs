@@ -53,6 +53,8 @@ pub struct Node {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClusterIstio {
+    /// The revision of this cluster's control plane. Default: `istio.revision`.
+    pub revision: Option<Name>,
     /// MeshConfig of this cluster, merged last.
     #[serde(default)]
     pub mesh_config: FreeForm,

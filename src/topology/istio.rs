@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::IstioVersion;
+use super::{IstioVersion, Name};
 
 /// Fields that Istio defines and meshgen passes on.
 pub type FreeForm = Map<String, Value>;
@@ -16,6 +16,8 @@ pub struct Istio {
     /// The installation profile.
     #[serde(default = "default_profile")]
     pub profile: String,
+    /// The revision of the control planes: part of every name that depends on it. Default: none.
+    pub revision: Option<Name>,
     /// Whether the egress gateway of the profile is installed. Default: what the profile says.
     pub egress_gateway: Option<bool>,
     /// MeshConfig, merged over what meshgen sets.

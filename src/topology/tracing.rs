@@ -21,6 +21,9 @@ pub struct Zipkin {
     /// How many of a hundred requests are traced.
     #[serde(default)]
     pub sampling_percent: SamplingPercent,
+    /// How proxies reach the collector.
+    #[serde(default)]
+    pub via: Via,
     /// The collector's port on that cluster's east-west gateway.
     #[serde(default = "default_gateway_port")]
     #[schemars(range(min = 1024, max = 65535))]
@@ -31,6 +34,17 @@ pub struct Zipkin {
     /// Whether the collector is installed. `false`: Service `zipkin` in `istio-system`, port 9411, is there already.
     #[serde(default = "default_install")]
     pub install: bool,
+}
+
+/// How proxies reach the collector.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Via {
+    /// By a port of its own on the east-west gateway of the collector's cluster, in plain text.
+    #[default]
+    Gateway,
+    /// Through the mesh, as any service is reached: mutual TLS, no port of its own. From Istio 1.22 on.
+    Mesh,
 }
 
 /// A share of requests, 0 to 100, in the number's own spelling.

@@ -1,0 +1,27 @@
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::release::{TracingMeans, release};
+use crate::topology::Via;
+
+use super::{Rule, Subject};
+
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+
+const NAME: &str = "collector-via-mesh";
+
+const EXPLAIN: &str = "Traces are to reach the collector through the mesh, and this Istio tells proxies about it in their bootstrap: \
+    such a connection leaves the proxy in plain text and past the mesh. From 1.22 on istiod tells them, and the connection is one of \
+    the mesh's.";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let version = subject.topology.istio.version;
+    let is_bootstrap = release(version).is_some_and(|release| release.tracing == TracingMeans::Bootstrap);
+    if !is_bootstrap || subject.topology.tracing.as_ref().is_none_or(|tracing| tracing.zipkin.via != Via::Mesh) {
+        return;
+    }
+    let path = FieldPath::root().child("tracing").child("zipkin").child("via");
+    findings.push(
+        Diagnostic::error(NAME, path, format!("Istio {version} cannot report traces through the mesh"))
+            .help("write `via: gateway`, or remove the line")
+            .patch("gateway"),
+    );
+}

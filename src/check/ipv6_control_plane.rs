@@ -1,0 +1,34 @@
+use std::net::IpAddr;
+
+use crate::diagnostic::Diagnostic;
+use crate::mesh::address;
+use crate::release::{ControlPlaneAddress, release};
+use crate::topology::{Address, Name};
+
+use super::{Rule, Subject, names};
+
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+
+const NAME: &str = "ipv6-control-plane";
+
+const EXPLAIN: &str = "Remotes dial their primary by an IPv6 address, and this Istio's chart takes only an IPv4 address for one: it \
+    makes an ExternalName of all else, which is no Service that a webhook can be called through (Istio 1.29.6, \
+    manifests/charts/istio-control/istio-discovery/templates/remote-istiod-service.yaml; 1.30.0 knows IPv6).";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let version = subject.topology.istio.version;
+    if release(version).is_none_or(|release| release.control_plane_address != ControlPlaneAddress::Ipv4OrName) {
+        return;
+    }
+    for (name, remotes) in subject.remotes() {
+        let gateway = subject.cluster(name).and_then(|cluster| cluster.east_west_gateway.as_ref());
+        let Some(Address::Ip(IpAddr::V6(ip))) = gateway.and_then(address) else { continue };
+        let remotes = names(remotes.iter().map(|cluster| Name::as_str(&cluster.name)));
+        let message = format!("{remotes} cannot dial `{ip}`: Istio {version} takes only an IPv4 address");
+        findings.push(
+            Diagnostic::error(NAME, subject.cluster_path(name).child("eastWestGateway"), message)
+                .label("its address is IPv6")
+                .help("write an IPv4 address of the gateway as `address:`, or use Istio 1.30"),
+        );
+    }
+}

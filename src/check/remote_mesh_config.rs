@@ -1,0 +1,26 @@
+use crate::diagnostic::Diagnostic;
+
+use super::{Rule, Subject, primary_of};
+
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+
+const NAME: &str = "remote-mesh-config";
+
+const EXPLAIN: &str = "A remote cluster has a mesh config of its own, and this Istio gives remotes no istiod of their own: their \
+    proxies get the mesh config of their primary, injection included. What is written here would reach nobody.";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    if !subject.has_thin_remotes() {
+        return;
+    }
+    for (path, cluster) in subject.clusters() {
+        let Some(primary) = primary_of(cluster).filter(|_| !cluster.istio.mesh_config.is_empty()) else { continue };
+        let name = &cluster.name;
+        let place = path.child("istio").child("meshConfig");
+        findings.push(
+            Diagnostic::error(NAME, place, format!("the mesh config of the remote `{name}` is that of `{primary}`"))
+                .label("would reach nobody")
+                .help(format!("write it for `{primary}`, or make `{name}` a primary by removing its `controlPlane`")),
+        );
+    }
+}

@@ -1,0 +1,36 @@
+use crate::diagnostic::Diagnostic;
+
+use super::{Rule, Subject, primary_of};
+
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+
+const NAME: &str = "revision-mismatch";
+
+const EXPLAIN: &str = "A remote has another revision than its primary. The revision is part of the name under which proxies ask for \
+    istiod and under which its certificate answers, so the remote's proxies would ask for a name that nobody has.";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    for (path, cluster) in subject.clusters() {
+        let Some(primary) = primary_of(cluster).and_then(|name| subject.cluster(name)) else { continue };
+        let (own, others) = (subject.revision(cluster), subject.revision(primary));
+        if own == others {
+            continue;
+        }
+        let shown =
+            |revision: Option<&str>| revision.map_or_else(|| "none".to_owned(), |revision| format!("`{revision}`"));
+        let place = match cluster.istio.revision {
+            Some(_) => path.child("istio").child("revision"),
+            None => path.child("controlPlane"),
+        };
+        let message = format!("`{}` and its control plane `{}` have different revisions", cluster.name, primary.name);
+        findings.push(
+            Diagnostic::error(NAME, place, message)
+                .label(format!("its revision is {}", shown(own)))
+                .and(
+                    subject.cluster_path(primary.name.as_str()).child("name"),
+                    format!("its revision is {}", shown(others)),
+                )
+                .help("write one revision for both, best as `istio.revision` for the whole mesh"),
+        );
+    }
+}

@@ -1,0 +1,53 @@
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::mesh::is_service;
+use crate::release::{TracingMeans, release};
+use crate::topology::Cluster;
+
+use super::{Rule, Subject, overridden_collector, primary_of};
+
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+
+const NAME: &str = "unusable-collector-address";
+
+const EXPLAIN: &str = "A primary's mesh config sends traces to an address that its istiod cannot send them to. From Istio 1.22 on the \
+    address becomes an extension provider, which needs a host and a port; a Service inside a cluster is reached by the proxies of \
+    the same network only, because the endpoints of a collector without a sidecar are dropped for all others.";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let is_central =
+        release(subject.topology.istio.version).is_some_and(|release| release.tracing == TracingMeans::Provider);
+    let Some(tracing) = subject.topology.tracing.as_ref().filter(|_| is_central) else { return };
+    let collector = subject.cluster(tracing.zipkin.cluster.as_str());
+    let remotes = subject.remotes();
+    for (path, cluster) in subject.clusters() {
+        let Some(address) = overridden_collector(cluster).filter(|_| primary_of(cluster).is_none()) else { continue };
+        let keys = ["istio", "meshConfig", "defaultConfig", "tracing", "zipkin", "address"];
+        let place = keys.iter().fold(path, |path, key| path.child(*key));
+        match address.as_str().and_then(is_service) {
+            None => findings.push(malformed(place, address)),
+            Some(true) => {
+                let served = remotes.get(cluster.name.as_str()).into_iter().flatten().copied().chain([cluster]);
+                let is_elsewhere =
+                    |served: &&Cluster| collector.is_some_and(|collector| collector.network != served.network);
+                if let Some(served) = served.into_iter().find(is_elsewhere) {
+                    findings.push(unreachable(place, served));
+                }
+            }
+            Some(false) => {}
+        }
+    }
+}
+
+fn malformed(place: FieldPath, address: &serde_json::Value) -> Diagnostic {
+    let shown = address.as_str().map_or_else(|| address.to_string(), str::to_owned);
+    Diagnostic::error(NAME, place, format!("`{shown}` is no address of a collector"))
+        .label("not a host and a port")
+        .help("write it like `zipkin.istio-system:9411` or `192.0.2.10:9411`")
+}
+
+fn unreachable(place: FieldPath, served: &Cluster) -> Diagnostic {
+    let message = format!("the proxies of `{}` cannot reach a Service on the collector's network", served.name);
+    Diagnostic::error(NAME, place, message)
+        .label(format!("`{}` is on `{}`", served.name, served.network))
+        .help("remove it: traces then go through the collector's gateway")
+}
