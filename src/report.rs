@@ -63,6 +63,9 @@ fn groups<'a>(source: &'a Source, places: &Places<'a>, finding: &'a Diagnostic) 
         is_drawn = true;
     }
     let mut group = if is_drawn { title.element(snippet) } else { Group::with_title(title) };
+    // A place that the text does not have, such as a field left to its default, is named only where no other is.
+    others.retain(|path| !is_drawn || *path != source.name);
+    others.dedup();
     for path in others {
         group = group.element(Origin::path(path));
     }

@@ -212,11 +212,13 @@ fn refuse(value: &Value, schema: &Value, path: &FieldPath, definitions: &Value) 
     }
     if let (Some(format), Some(text)) = (schema["format"].as_str(), value.as_str()) {
         let fault = (grammar(format)?.refuse)(text)?;
-        let help = match filler(schema, definitions) {
-            Value::String(example) => format!("an example: `{example}`"),
-            _ => "see the schema".to_owned(),
+        let what = if text.is_empty() { path.to_string() } else { shown(value) };
+        // A grammar that knows a way out says it behind a colon.
+        let (fault, help) = match fault.split_once(": ") {
+            Some((fault, help)) => (fault, help.to_owned()),
+            None => (fault.as_str(), format!("an example: `{}`", shown(&filler(schema, definitions)))),
         };
-        return Some((format!("`{}` {fault}", shown(value)), help));
+        return Some((format!("`{what}` {fault}"), help));
     }
     if let (Some(least), Some(text)) = (schema["minLength"].as_u64(), value.as_str())
         && (text.len() as u64) < least

@@ -1,0 +1,86 @@
+//! Broken topologies and their reports: `tests/check/<rule>/<case>.yaml` and, beside it, what `check` says.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests read and write files, and fail where that fails"
+)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use meshgen::check::RULES;
+use meshgen::diagnostic::Severity;
+use meshgen::source::Source;
+
+mod common;
+
+/// The rules of the reader, which are no rows of the table.
+const READING: [&str; 6] = ["syntax", "duplicate-key", "unknown-field", "missing-field", "wrong-type", "invalid-value"];
+
+/// Cases in which several rules speak.
+const SEVERAL: &str = "several";
+
+fn cases() -> Vec<(String, PathBuf)> {
+    let mut cases = Vec::new();
+    for directory in common::entries(&common::repository().join("tests/check")) {
+        let rule = directory.file_name().unwrap().to_str().unwrap().to_owned();
+        let topologies = common::entries(&directory);
+        let topologies =
+            topologies.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+        cases.extend(topologies.map(|path| (rule.clone(), path)));
+    }
+    cases
+}
+
+fn is_passing(case: &std::path::Path) -> bool {
+    case.file_stem().unwrap().to_str().unwrap().starts_with("pass")
+}
+
+#[test]
+fn every_case_is_reported_as_written_down() {
+    for (rule, case) in cases() {
+        // The file's own name, so that no path of this machine is in the report.
+        let source = Source::new(case.file_name().unwrap().to_str().unwrap(), fs::read(&case).unwrap());
+        let findings = meshgen::check(&source);
+        let shown = case.display();
+        if is_passing(&case) {
+            assert!(findings.iter().all(|finding| finding.severity == Severity::Warning), "{shown}: {findings:#?}");
+            continue;
+        }
+        if rule != SEVERAL {
+            assert_eq!(findings.len(), 1, "{shown}: {findings:#?}");
+            assert_eq!(findings[0].rule, rule, "{shown}: {findings:#?}");
+        }
+        assert!(findings.iter().all(|finding| !finding.help.is_empty()), "{shown}: {findings:#?}");
+        common::expect_file(&case.with_extension("txt"), &common::report(&source, &findings));
+    }
+}
+
+#[test]
+fn every_rule_has_a_case() {
+    let known: BTreeSet<&str> = RULES.iter().map(|rule| rule.name).chain(READING).collect();
+    let broken: BTreeSet<String> =
+        cases().into_iter().filter(|(_, case)| !is_passing(case)).map(|(rule, _)| rule).collect();
+    for rule in &known {
+        assert!(broken.contains(*rule), "{rule} has no case that breaks it");
+    }
+    for rule in broken.iter().filter(|rule| *rule != SEVERAL) {
+        assert!(known.contains(rule.as_str()), "tests/check/{rule} belongs to no rule");
+    }
+    for rule in RULES {
+        let has_passing = cases().iter().any(|(other, case)| other == rule.name && is_passing(case));
+        assert!(has_passing, "{} has no case that passes", rule.name);
+    }
+}
+
+#[test]
+fn every_report_belongs_to_a_case() {
+    for directory in common::entries(&common::repository().join("tests/check")) {
+        for report in
+            common::entries(&directory).iter().filter(|path| path.extension().is_some_and(|other| other == "txt"))
+        {
+            assert!(report.with_extension("yaml").exists(), "{}", report.display());
+        }
+    }
+}
