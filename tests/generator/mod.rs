@@ -1,0 +1,368 @@
+//! Random topologies that obey every rule, and what was meant by them.
+#![allow(clippy::unwrap_used, dead_code, reason = "tests fail where that fails, and each uses a part of it")]
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+/// A topology's value, and its text as a person could have written it.
+#[derive(Debug, Clone)]
+pub(crate) struct Generated {
+    pub(crate) value: Value,
+    pub(crate) text: String,
+}
+
+/// The choices that make up a mesh; whatever they are, the topology is valid.
+#[derive(Debug, Clone)]
+struct Choices {
+    version: usize,
+    profile: usize,
+    id: usize,
+    trust_domain: Option<usize>,
+    revision: Option<usize>,
+    egress: Option<bool>,
+    tracing: Option<TracingChoices>,
+    is_static: Vec<bool>,
+    root_days: u32,
+    mesh_config: bool,
+    values: bool,
+    workloads: usize,
+    clusters: Vec<ClusterChoices>,
+}
+
+#[derive(Debug, Clone)]
+struct TracingChoices {
+    cluster: usize,
+    through_mesh: bool,
+    node_port: Option<u16>,
+    gateway_port: Option<u16>,
+    sampling: Option<u32>,
+    install: bool,
+    own_override: bool,
+}
+
+#[derive(Debug, Clone)]
+struct ClusterChoices {
+    network: usize,
+    remote_of: Option<usize>,
+    gateway: Option<bool>,
+    address: usize,
+    service_type: usize,
+    annotated: bool,
+    nodes: usize,
+    has_services: bool,
+    is_ipv6: bool,
+    context: Option<usize>,
+    issued_later: Option<u32>,
+    generation: Option<u32>,
+    values: bool,
+    mesh_config: bool,
+}
+
+/// Names that readers of YAML 1.1 take for something else, and some that look like paths or numbers.
+const NAMES: [&str; 12] = ["no", "y", "on", "1e3", "null", "true", "east", "0x1f", "off", "c-8", "012", "n"];
+const NETWORKS: [&str; 5] = ["n", "yes", "1-2", "wan", "0"];
+const VERSIONS: [&str; 4] = ["1.11.2", "1.28.0", "1.29.6", "1.30.3"];
+const PROFILES: [Option<&str>; 4] = [None, Some("default"), Some("demo"), Some("minimal")];
+const CONTEXTS: [&str; 5] = ["admin@", "it's ", "a b$HOME`x`", "\"q\" \\ ", "arn:aws:eks:eu:1:cluster/"];
+
+pub(crate) fn topologies() -> impl Strategy<Value = Generated> {
+    choices().prop_map(|choices| generate(&choices))
+}
+
+fn choices() -> impl Strategy<Value = Choices> {
+    let whole = (
+        0..VERSIONS.len(),
+        0..PROFILES.len(),
+        0..4usize,
+        prop::option::of(0..3usize),
+        prop::option::weighted(0.2, 0..2usize),
+        prop::option::of(any::<bool>()),
+        prop::option::of(tracing()),
+        vec(any::<bool>(), NETWORKS.len()),
+        1..4000u32,
+    );
+    (whole, any::<bool>(), any::<bool>(), 0..3usize, vec(cluster(), 1..=8)).prop_map(
+        |(
+            (version, profile, id, trust_domain, revision, egress, tracing, is_static, root_days),
+            mesh_config,
+            values,
+            workloads,
+            clusters,
+        )| {
+            Choices {
+                version,
+                profile,
+                id,
+                trust_domain,
+                revision,
+                egress,
+                tracing,
+                is_static,
+                root_days,
+                mesh_config,
+                values,
+                workloads,
+                clusters,
+            }
+        },
+    )
+}
+
+fn tracing() -> impl Strategy<Value = TracingChoices> {
+    (
+        any::<usize>(),
+        any::<bool>(),
+        prop::option::of(30000..32768u16),
+        prop::option::of(16000..65000u16),
+        prop::option::of(0..=100u32),
+        any::<bool>(),
+        any::<bool>(),
+    )
+        .prop_map(|(cluster, through_mesh, node_port, gateway_port, sampling, install, own_override)| {
+            TracingChoices { cluster, through_mesh, node_port, gateway_port, sampling, install, own_override }
+        })
+}
+
+fn cluster() -> impl Strategy<Value = ClusterChoices> {
+    let first =
+        (0..NETWORKS.len(), prop::option::of(any::<usize>()), prop::option::of(any::<bool>()), 0..4usize, 0..3usize);
+    let second =
+        (any::<bool>(), 0..4usize, any::<bool>(), prop::bool::weighted(0.2), prop::option::of(0..CONTEXTS.len()));
+    let third = (prop::option::of(0..1000u32), prop::option::of(1..5u32), any::<bool>(), any::<bool>());
+    (first, second, third).prop_map(|(first, second, third)| ClusterChoices {
+        network: first.0,
+        remote_of: first.1,
+        gateway: first.2,
+        address: first.3,
+        service_type: first.4,
+        annotated: second.0,
+        nodes: second.1,
+        has_services: second.2,
+        is_ipv6: second.3,
+        context: second.4,
+        issued_later: third.0,
+        generation: third.1,
+        values: third.2,
+        mesh_config: third.3,
+    })
+}
+
+fn generate(choices: &Choices) -> Generated {
+    let value = topology(choices);
+    Generated { text: meshgen::yaml::print(&value), value }
+}
+
+fn topology(choices: &Choices) -> Value {
+    let shape = Shape::of(choices);
+    let mut mesh = Map::from_iter([("id".to_owned(), json!(["mesh1", "no", "1e9", "a-b"][choices.id]))]);
+    insert(
+        &mut mesh,
+        "trustDomain",
+        choices.trust_domain.map(|domain| json!(["cluster.local", "example.org", "on"][domain])),
+    );
+    let mut istio = Map::from_iter([("version".to_owned(), json!(VERSIONS[choices.version]))]);
+    insert(&mut istio, "profile", PROFILES[choices.profile].map(|profile| json!(profile)));
+    insert(&mut istio, "revision", choices.revision.map(|revision| json!(["stable", "1-30"][revision])));
+    insert(&mut istio, "egressGateway", choices.egress.map(|egress| json!(egress)));
+    insert(
+        &mut istio,
+        "meshConfig",
+        choices.mesh_config.then(|| json!({ "accessLogFile": "/dev/stdout", "enableTracing": true })),
+    );
+    insert(&mut istio, "values", choices.values.then(|| json!({ "global": { "imagePullPolicy": "IfNotPresent" } })));
+    let mut topology = Map::new();
+    topology.insert("apiVersion".to_owned(), json!("meshgen/v1"));
+    topology.insert("kind".to_owned(), json!("Topology"));
+    topology.insert("mesh".to_owned(), mesh.into());
+    topology.insert("istio".to_owned(), istio.into());
+    topology
+        .insert("certificates".to_owned(), json!({ "issuedOn": "2026-11-01", "rootValidityDays": choices.root_days }));
+    insert(
+        &mut topology,
+        "tracing",
+        choices.tracing.as_ref().map(|tracing| json!({ "zipkin": zipkin(&shape, tracing) })),
+    );
+    let workloads: Vec<&str> = ["istio", "no"].into_iter().take(choices.workloads).collect();
+    insert(&mut topology, "workloads", (!workloads.is_empty()).then(|| json!({ "namespaces": workloads })));
+    topology.insert("networks".to_owned(), networks(choices, &shape));
+    let clusters = (0..choices.clusters.len()).map(|position| cluster_value(choices, &shape, position));
+    topology.insert("clusters".to_owned(), clusters.collect());
+    Value::Object(topology)
+}
+
+/// What the rules need to know about all clusters together.
+struct Shape {
+    /// The position of each cluster's primary.
+    primaries: Vec<usize>,
+    collector: Option<usize>,
+    is_thin: bool,
+    /// Where traces come in through a port of the gateway.
+    reports_through_gateway: bool,
+    needs_gateway: Vec<bool>,
+    needs_address: Vec<bool>,
+    has_remotes: Vec<bool>,
+    is_old: bool,
+    takes_ipv6: bool,
+}
+
+impl Shape {
+    fn of(choices: &Choices) -> Self {
+        let count = choices.clusters.len();
+        let mut primaries: Vec<usize> = Vec::new();
+        for (position, cluster) in choices.clusters.iter().enumerate() {
+            let known: Vec<usize> = (0..position).filter(|other| primaries[*other] == *other).collect();
+            let primary =
+                cluster.remote_of.filter(|_| !known.is_empty()).map_or(position, |choice| known[choice % known.len()]);
+            primaries.push(primary);
+        }
+        let has_remotes: Vec<bool> = (0..count)
+            .map(|position| (0..count).any(|other| other != position && primaries[other] == position))
+            .collect();
+        let is_old = choices.version == 0;
+        let collector = choices.tracing.as_ref().map(|tracing| tracing.cluster % count);
+        let through_mesh = choices.tracing.as_ref().is_some_and(|tracing| tracing.through_mesh && !is_old);
+        let reports_through_gateway = collector.is_some() && !through_mesh;
+        let networks = |position: usize| choices.clusters[position].network;
+        let is_multi = (0..count).any(|position| networks(position) != networks(0));
+        let needs_gateway: Vec<bool> = (0..count)
+            .map(|position| {
+                let is_first_of_network = (0..position).all(|other| networks(other) != networks(position));
+                has_remotes[position]
+                    || is_multi && is_first_of_network
+                    || count > 1 && reports_through_gateway && collector == Some(position)
+            })
+            .collect();
+        let needs_address = (0..count)
+            .map(|position| has_remotes[position] || reports_through_gateway && collector == Some(position))
+            .collect();
+        let takes_ipv6 = choices.version == 0 || choices.version == 3;
+        Self {
+            primaries,
+            collector,
+            is_thin: !is_old,
+            reports_through_gateway,
+            needs_gateway,
+            needs_address,
+            has_remotes,
+            is_old,
+            takes_ipv6,
+        }
+    }
+}
+
+fn zipkin(shape: &Shape, tracing: &TracingChoices) -> Value {
+    let mut zipkin = Map::from_iter([("cluster".to_owned(), json!(NAMES[shape.collector.unwrap()]))]);
+    insert(&mut zipkin, "via", (!shape.reports_through_gateway).then(|| json!("mesh")));
+    insert(&mut zipkin, "nodePort", tracing.node_port.map(|port| json!(port)));
+    insert(&mut zipkin, "gatewayPort", tracing.gateway_port.map(|port| json!(port)));
+    insert(&mut zipkin, "samplingPercent", tracing.sampling.map(|sampling| json!(sampling)));
+    insert(&mut zipkin, "install", (!tracing.install).then(|| json!(false)));
+    zipkin.into()
+}
+
+fn networks(choices: &Choices, shape: &Shape) -> Value {
+    let _ = shape;
+    let is_used = |network: usize| choices.clusters.iter().any(|cluster| cluster.network == network);
+    let used = (0..NETWORKS.len()).filter(|network| is_used(*network));
+    used.map(|network| match routes_statically(choices, network) {
+        true => json!({ "name": NETWORKS[network], "podRouting": "static" }),
+        false => json!({ "name": NETWORKS[network] }),
+    })
+    .collect()
+}
+
+/// A network routes statically only where all of its clusters have nodes of one address family.
+fn routes_statically(choices: &Choices, network: usize) -> bool {
+    let mut members = choices.clusters.iter().filter(|cluster| cluster.network == network);
+    choices.is_static[network]
+        && members.clone().all(|cluster| cluster.nodes > 0 && !cluster.is_ipv6)
+        && members.next().is_some()
+}
+
+fn cluster_value(choices: &Choices, shape: &Shape, position: usize) -> Value {
+    let cluster = &choices.clusters[position];
+    let mut value = Map::new();
+    value.insert("name".to_owned(), json!(NAMES[position]));
+    value.insert("network".to_owned(), json!(NETWORKS[cluster.network]));
+    let primary = shape.primaries[position];
+    insert(&mut value, "controlPlane", (primary != position).then(|| json!(NAMES[primary])));
+    insert(&mut value, "context", cluster.context.map(|context| json!(format!("{}{position}", CONTEXTS[context]))));
+    value.insert("apiServer".to_owned(), json!(format!("https://192.0.2.{}:6443", position + 1)));
+    let services =
+        if cluster.is_ipv6 { format!("fd00:1:{position}::/112") } else { format!("10.{}.0.0/16", 100 + position) };
+    insert(&mut value, "serviceCIDR", cluster.has_services.then(|| json!(services)));
+    let nodes = (0..cluster.nodes).map(|node| match cluster.is_ipv6 {
+        true => json!({ "address": format!("fd00:2:{position}::{}", node + 1), "podCIDR": format!("fd00:3:{position}:{node}::/64") }),
+        false => json!({ "address": format!("172.16.{position}.{}", node + 1), "podCIDR": format!("10.{position}.{node}.0/24") }),
+    });
+    insert(&mut value, "nodes", (cluster.nodes > 0).then(|| nodes.collect()));
+    insert(&mut value, "eastWestGateway", gateway(choices, shape, position));
+    let mut certificates = Map::new();
+    let later = cluster.issued_later.filter(|days| *days < choices.root_days);
+    insert(&mut certificates, "issuedOn", later.map(|days| json!(day_after(days))));
+    insert(&mut certificates, "generation", cluster.generation.map(|generation| json!(generation)));
+    insert(&mut value, "certificates", (!certificates.is_empty()).then(|| certificates.into()));
+    insert(&mut value, "istio", own_istio(choices, shape, position));
+    value.into()
+}
+
+fn gateway(choices: &Choices, shape: &Shape, position: usize) -> Option<Value> {
+    let cluster = &choices.clusters[position];
+    if !shape.needs_gateway[position] && cluster.gateway.is_none() {
+        return None;
+    }
+    let mut gateway = Map::new();
+    let address = match cluster.address {
+        0 if !shape.needs_address[position] => return Some(json!({})),
+        1 if !(shape.has_remotes[position] && shape.is_old) => Some(format!("gateway-{position}.example.com")),
+        2 if !shape.has_remotes[position] || shape.takes_ipv6 => Some(format!("fd00:4::{}", position + 1)),
+        _ => None,
+    };
+    let external = format!("198.51.100.{}", position + 1);
+    if address.is_none() || cluster.gateway == Some(true) {
+        gateway.insert("externalIPs".to_owned(), json!([external]));
+        let kind = ["LoadBalancer", "NodePort", "ClusterIP"][cluster.service_type];
+        insert(&mut gateway, "serviceType", (cluster.service_type > 0).then(|| json!(kind)));
+    }
+    insert(&mut gateway, "address", address.map(|address| json!(address)));
+    insert(
+        &mut gateway,
+        "serviceAnnotations",
+        cluster.annotated.then(|| json!({ "example.com/kind": "no", "a": "1" })),
+    );
+    Some(gateway.into())
+}
+
+fn own_istio(choices: &Choices, shape: &Shape, position: usize) -> Option<Value> {
+    let cluster = &choices.clusters[position];
+    let mut istio = Map::new();
+    insert(
+        &mut istio,
+        "values",
+        cluster.values.then(|| json!({ "global": { "logging": { "level": "default:info" } } })),
+    );
+    let mut config = Map::new();
+    let takes_config = shape.primaries[position] == position || !shape.is_thin;
+    insert(&mut config, "accessLogEncoding", (cluster.mesh_config && takes_config).then(|| json!("JSON")));
+    let overrides = choices.tracing.as_ref().is_some_and(|tracing| tracing.own_override)
+        && shape.collector == Some(position)
+        && takes_config
+        && (shape.is_old || !shape.has_remotes[position]);
+    let address = json!({ "tracing": { "zipkin": { "address": "zipkin.istio-system:9411" } } });
+    insert(&mut config, "defaultConfig", overrides.then_some(address));
+    insert(&mut istio, "meshConfig", (!config.is_empty()).then(|| config.into()));
+    (!istio.is_empty()).then(|| istio.into())
+}
+
+fn day_after(days: u32) -> String {
+    let first = time::Date::from_calendar_date(2026, time::Month::November, 1).unwrap();
+    let day = first + time::Duration::days(i64::from(days));
+    format!("{:04}-{:02}-{:02}", day.year(), u8::from(day.month()), day.day())
+}
+
+fn insert(map: &mut Map<String, Value>, key: &str, value: Option<Value>) {
+    if let Some(value) = value {
+        map.insert(key.to_owned(), value);
+    }
+}
