@@ -1,5 +1,5 @@
 # The default target lists the others.
-.PHONY: help build test lint fmt golden output tools verify check clean
+.PHONY: help build test lint fmt golden output bench tools verify check clean
 .DEFAULT_GOAL := help
 
 MESHGEN := target/release/meshgen
@@ -28,6 +28,9 @@ output: build ## Compile every topology into output/
 	set -e; for topology in topologies/*.yaml; do \
 		$(MESHGEN) build "$$topology" -o "output/$$(basename "$$topology" .yaml)"; \
 	done
+
+bench: ## Measure builds of 2, 10, 100 and 1,000 clusters
+	cargo bench --locked --bench build
 
 tools: ## Install the programs that judge what meshgen emits
 	tools/install

@@ -46,7 +46,10 @@ impl Tree {
     /// Where two artifacts claim one path.
     pub fn add(&mut self, path: impl Into<String>, mode: Mode, bytes: impl Into<Vec<u8>>) {
         let path = path.into();
-        let before = self.files.insert(path.clone(), File { bytes: bytes.into(), mode });
+        let mut bytes = bytes.into();
+        // A tree is kept whole until it is written; what a text grew by while it was printed is not.
+        bytes.shrink_to_fit();
+        let before = self.files.insert(path.clone(), File { bytes, mode });
         assert!(before.is_none(), "two artifacts claim {path}");
     }
 

@@ -1,0 +1,166 @@
+//! Measures whole builds, beside `cp -r` of the same tree in the same run. `make bench` prints the table.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a benchmark measures time, runs programs and prints"
+)]
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use meshgen::check;
+use meshgen::load;
+use meshgen::mesh::Mesh;
+use meshgen::pki::{Authority, Seed};
+use meshgen::source::Source;
+use nix::sys::resource::{UsageWho, getrusage};
+
+/// A tenth of the clusters are primaries, five clusters share a network with static routes.
+fn topology(clusters: usize) -> String {
+    let mut text = "apiVersion: meshgen/v1\nkind: Topology\nmesh: {id: mesh1}\nistio: {version: 1.11.2, profile: demo}\n\
+         certificates: {issuedOn: 2026-11-01}\ntracing: {zipkin: {cluster: cluster0}}\nworkloads: {namespaces: [shop]}\nnetworks:\n"
+        .to_owned();
+    for network in 0..clusters.div_ceil(5) {
+        writeln!(text, "  - {{name: network{network}, podRouting: static}}").unwrap();
+    }
+    text += "clusters:\n";
+    for cluster in 0..clusters {
+        let (high, low) = (cluster / 250, cluster % 250);
+        writeln!(text, "  - name: cluster{cluster}\n    network: network{}", cluster / 5).unwrap();
+        let primary = cluster / 10 * 10;
+        if primary != cluster {
+            writeln!(text, "    controlPlane: cluster{primary}").unwrap();
+        }
+        writeln!(
+            text,
+            "    apiServer: https://10.{high}.{low}.1:6443\n    serviceCIDR: 100.{}.{low}.0/24\n    nodes:",
+            64 + high
+        )
+        .unwrap();
+        for node in 1..=3 {
+            writeln!(
+                text,
+                "      - {{address: 10.{high}.{low}.{node}, podCIDR: 172.{}.{low}.{}/26}}",
+                16 + high,
+                node * 64
+            )
+            .unwrap();
+        }
+        if cluster % 5 == 0 {
+            writeln!(text, "    eastWestGateway: {{externalIPs: [10.{high}.{low}.100]}}").unwrap();
+        }
+    }
+    text
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn timed(command: &mut Command) -> Duration {
+    let start = Instant::now();
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+    let time = start.elapsed();
+    assert!(status.success());
+    time
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.1}", time.as_secs_f64() * 1000.0)
+}
+
+/// Bytes and files below a directory.
+fn size(directory: &Path) -> (u64, usize) {
+    fs::read_dir(directory).unwrap().fold((0, 0), |(bytes, files), entry| {
+        let entry = entry.unwrap();
+        let (more, count) = match entry.file_type().unwrap().is_dir() {
+            true => size(&entry.path()),
+            false => (entry.metadata().unwrap().len(), 1),
+        };
+        (bytes + more, files + count)
+    })
+}
+
+/// The time of issuing every intermediate, on as many processors as a build uses.
+fn certificates(text: &str, seed: &Seed) -> Duration {
+    let source = Source::new("bench.yaml", text);
+    let mut findings = Vec::new();
+    let loaded = load::load(&source, &mut findings).unwrap();
+    let checked = check::check(&loaded, &mut findings).unwrap();
+    let mesh = Mesh::resolve(&checked);
+    let authority = Authority::Seed(seed.clone());
+    let start = Instant::now();
+    let issuer = authority.issuer(&mesh.root);
+    let threads = std::thread::available_parallelism().unwrap().get();
+    std::thread::scope(|scope| {
+        for clusters in mesh.clusters.chunks(mesh.clusters.len().div_ceil(threads)) {
+            let issuer = &issuer;
+            scope.spawn(move || {
+                for request in clusters.iter().filter_map(|cluster| cluster.intermediate.as_ref()) {
+                    std::hint::black_box(issuer.bundle(request));
+                }
+            });
+        }
+    });
+    start.elapsed()
+}
+
+fn main() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let seed_file = repository.join("topologies/ca.seed");
+    let seed = Seed::parse(&fs::read_to_string(&seed_file).unwrap()).unwrap();
+    let memory = if Path::new("/dev/shm").is_dir() { "/dev/shm" } else { "/tmp" };
+    let place = tempfile::tempdir_in(memory).unwrap();
+    println!("In {memory}; times in ms, medians; sizes in MB. `rest` is the build less its certificates.\n");
+    println!(
+        "| clusters | files | tree | build | certificates | rest | `cp -r` | rest / `cp -r` | peak memory | peak / tree | no-op build | `check` |"
+    );
+    println!("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
+    for clusters in [2, 10, 100, 1000] {
+        let runs = if clusters == 1000 { 5 } else { 11 };
+        let file = place.path().join("topology.yaml");
+        let text = topology(clusters);
+        fs::write(&file, &text).unwrap();
+        let out = place.path().join("out");
+        let copy = place.path().join("copy");
+        let build = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
+            command.arg("build").arg(&file).arg("-o").arg(&out).arg("--ca").arg(&seed_file);
+            command
+        };
+        let (mut builds, mut copies, mut no_ops, mut checks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..runs {
+            let _ = fs::remove_dir_all(&out);
+            let _ = fs::remove_dir_all(&copy);
+            builds.push(timed(&mut build()));
+            copies.push(timed(Command::new("cp").arg("-r").arg(&out).arg(&copy)));
+            no_ops.push(timed(&mut build()));
+            checks.push(timed(Command::new(env!("CARGO_BIN_EXE_meshgen")).arg("check").arg(&file)));
+        }
+        // Of all children so far: the largest is the build of the largest mesh, which is this one.
+        let peak = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss() as f64 * 1024.0;
+        let issuing = median((0..runs).map(|_| certificates(&text, &seed)).collect());
+        let (bytes, files) = size(&out);
+        let (build, copy) = (median(builds), median(copies));
+        let rest = build.saturating_sub(issuing);
+        println!(
+            "| {clusters} | {files} | {:.2} | {} | {} | {} | {} | {:.2} | {:.1} | {:.2} | {} | {} |",
+            bytes as f64 / 1e6,
+            milliseconds(build),
+            milliseconds(issuing),
+            milliseconds(rest),
+            milliseconds(copy),
+            rest.as_secs_f64() / copy.as_secs_f64(),
+            peak / 1e6,
+            peak / bytes as f64,
+            milliseconds(median(no_ops)),
+            milliseconds(median(checks)),
+        );
+    }
+}
