@@ -79,9 +79,10 @@ fn milliseconds(time: Duration) -> String {
 fn size(directory: &Path) -> (u64, usize) {
     fs::read_dir(directory).unwrap().fold((0, 0), |(bytes, files), entry| {
         let entry = entry.unwrap();
-        let (more, count) = match entry.file_type().unwrap().is_dir() {
-            true => size(&entry.path()),
-            false => (entry.metadata().unwrap().len(), 1),
+        let (more, count) = if entry.file_type().unwrap().is_dir() {
+            size(&entry.path())
+        } else {
+            (entry.metadata().unwrap().len(), 1)
         };
         (bytes + more, files + count)
     })

@@ -316,7 +316,7 @@ fn the_help_is_written_down() {
     {
         let output = run(meshgen(directory.path()).args(arguments).env("COLUMNS", "100"));
         assert_eq!(code(&output), 0);
-        text += &format!("$ meshgen {}\n{}\n", arguments.join(" "), stdout(&output));
+        text.extend(["$ meshgen ", &arguments.join(" "), "\n", &stdout(&output), "\n"]);
     }
     common::expect_file(&common::repository().join("tests/help.txt"), &text);
 }

@@ -1,5 +1,10 @@
 //! Random topologies that obey every rule, and what was meant by them.
-#![allow(clippy::unwrap_used, dead_code, reason = "tests fail where that fails, and each uses a part of it")]
+#![allow(
+    clippy::struct_excessive_bools,
+    clippy::unwrap_used,
+    dead_code,
+    reason = "choices are yes or no, tests fail where something does, and each uses a part of it"
+)]
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -265,9 +270,12 @@ fn networks(choices: &Choices, shape: &Shape) -> Value {
     let _ = shape;
     let is_used = |network: usize| choices.clusters.iter().any(|cluster| cluster.network == network);
     let used = (0..NETWORKS.len()).filter(|network| is_used(*network));
-    used.map(|network| match routes_statically(choices, network) {
-        true => json!({ "name": NETWORKS[network], "podRouting": "static" }),
-        false => json!({ "name": NETWORKS[network] }),
+    used.map(|network| {
+        if routes_statically(choices, network) {
+            json!({ "name": NETWORKS[network], "podRouting": "static" })
+        } else {
+            json!({ "name": NETWORKS[network] })
+        }
     })
     .collect()
 }
@@ -292,10 +300,7 @@ fn cluster_value(choices: &Choices, shape: &Shape, position: usize) -> Value {
     let services =
         if cluster.is_ipv6 { format!("fd00:1:{position}::/112") } else { format!("10.{}.0.0/16", 100 + position) };
     insert(&mut value, "serviceCIDR", cluster.has_services.then(|| json!(services)));
-    let nodes = (0..cluster.nodes).map(|node| match cluster.is_ipv6 {
-        true => json!({ "address": format!("fd00:2:{position}::{}", node + 1), "podCIDR": format!("fd00:3:{position}:{node}::/64") }),
-        false => json!({ "address": format!("172.16.{position}.{}", node + 1), "podCIDR": format!("10.{position}.{node}.0/24") }),
-    });
+    let nodes = (0..cluster.nodes).map(|node| if cluster.is_ipv6 { json!({ "address": format!("fd00:2:{position}::{}", node + 1), "podCIDR": format!("fd00:3:{position}:{node}::/64") }) } else { json!({ "address": format!("172.16.{position}.{}", node + 1), "podCIDR": format!("10.{position}.{node}.0/24") }) });
     insert(&mut value, "nodes", (cluster.nodes > 0).then(|| nodes.collect()));
     insert(&mut value, "eastWestGateway", gateway(choices, shape, position));
     let mut certificates = Map::new();
