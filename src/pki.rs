@@ -11,6 +11,8 @@ pub use self::seed::{Seed, SeedError};
 mod issue;
 mod key;
 mod seed;
+pub mod verify;
+mod x509;
 
 /// Who answers the mesh's certificate requests.
 #[derive(Debug)]
@@ -46,14 +48,32 @@ impl Authority {
 }
 
 impl Issuer<'_> {
-    /// The certificate and key of one cluster.
+    /// The certificate and key of one cluster, proven from its bytes.
+    ///
+    /// # Panics
+    /// Where the proof fails, which is a mistake of ours: nothing that rests on it may be written.
     pub fn bundle(&self, request: &Intermediate<'_>) -> Bundle {
-        self.root.issue(request)
+        let bundle = self.root.issue(request);
+        if let Err(faults) = verify::verify(bundle.files(), Some(self.root.pem())) {
+            panic!("the certificate of {} does not hold: {faults:?}\n{}", request.cluster, bundle.chain);
+        }
+        bundle
     }
 
     /// SHA-256 of the root certificate's DER, as `openssl x509 -fingerprint -sha256` prints it.
     pub fn root_fingerprint(&self) -> String {
         self.root.fingerprint()
+    }
+}
+
+impl Bundle {
+    fn files(&self) -> verify::Files<'_> {
+        verify::Files {
+            root_certificate: &self.root_certificate,
+            certificate: &self.certificate,
+            chain: &self.chain,
+            key: Some(&self.key),
+        }
     }
 }
 

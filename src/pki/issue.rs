@@ -30,6 +30,9 @@ impl<'m> RootAuthority<'m> {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key).expect("the parameters are complete");
         let pem = certificate.pem();
+        if let Err(faults) = super::verify::verify_root(&pem) {
+            panic!("the root certificate does not hold: {faults:?}\n{pem}");
+        }
         Self { seed, params, key, certificate, pem }
     }
 
@@ -52,6 +55,10 @@ impl<'m> RootAuthority<'m> {
             certificate,
             key: key.pem(),
         }
+    }
+
+    pub(super) fn pem(&self) -> &str {
+        &self.pem
     }
 
     pub(super) fn fingerprint(&self) -> String {

@@ -1,0 +1,252 @@
+//! Certificates and keys as others see them: read from bytes, by other code than makes them.
+
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use rsa::pkcs1::{DecodeRsaPrivateKey, DecodeRsaPublicKey, EncodeRsaPublicKey};
+use rsa::pkcs8::DecodePrivateKey;
+use rsa::traits::PublicKeyParts;
+use rsa::{PrivateKey, PublicKey};
+use sha2::{Digest, Sha256, Sha384, Sha512};
+use x509_cert::Certificate;
+use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::oid::AssociatedOid;
+use x509_cert::der::{Decode, Encode, pem};
+use x509_cert::ext::pkix::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
+};
+use zeroize::Zeroizing;
+
+use super::seed::hex;
+
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+
+/// The least number of bits of an RSA key that is not to be broken.
+const MINIMUM_RSA_BITS: u32 = 2048;
+
+/// One block of a PEM file (RFC 7468).
+pub(super) struct Block<'t> {
+    pub(super) label: &'t str,
+    text: &'t str,
+}
+
+/// The blocks of a PEM file, in order; what stands between them is passed over, as istiod does.
+pub(super) fn blocks(text: &str) -> Vec<Block<'_>> {
+    let mut blocks = Vec::new();
+    let mut rest = text;
+    while let Some(begin) = rest.find("-----BEGIN ") {
+        let labelled = &rest[begin + 11..];
+        let Some(label) = labelled.find("-----").map(|end| &labelled[..end]) else { break };
+        let close = format!("-----END {label}-----");
+        let Some(end) = rest[begin..].find(&close).map(|end| begin + end + close.len()) else { break };
+        blocks.push(Block { label, text: &rest[begin..end] });
+        rest = &rest[end..];
+    }
+    blocks
+}
+
+impl Block<'_> {
+    fn bytes(&self) -> Option<Zeroizing<Vec<u8>>> {
+        pem::decode_vec(self.text.as_bytes()).ok().map(|(_, bytes)| Zeroizing::new(bytes))
+    }
+}
+
+/// A certificate and its bytes.
+#[derive(Clone)]
+pub(super) struct Parsed {
+    pub(super) der: Vec<u8>,
+    certificate: Certificate,
+}
+
+impl Parsed {
+    /// The certificates of a PEM file, in order.
+    ///
+    /// # Errors
+    /// What is wrong with the file, as the rest of a sentence that begins with its name.
+    pub(super) fn all(text: &str) -> Result<Vec<Self>, String> {
+        let blocks = blocks(text);
+        if blocks.is_empty() {
+            return Err("holds no PEM block".to_owned());
+        }
+        blocks
+            .iter()
+            .map(|block| {
+                if block.label != "CERTIFICATE" {
+                    return Err(format!("holds a block `{}` where only certificates belong", block.label));
+                }
+                let der = block.bytes().ok_or("holds a block that is no PEM")?.to_vec();
+                let certificate =
+                    Certificate::from_der(&der).map_err(|error| format!("holds no X.509 certificate: {error}"))?;
+                Ok(Self { der, certificate })
+            })
+            .collect()
+    }
+
+    /// SHA-256 over the certificate.
+    pub(super) fn fingerprint(&self) -> String {
+        hex(&Sha256::digest(&self.der))
+    }
+
+    pub(super) fn serial(&self) -> String {
+        hex(self.certificate.tbs_certificate().serial_number().as_bytes())
+    }
+
+    pub(super) fn subject(&self) -> String {
+        self.certificate.tbs_certificate().subject().to_string()
+    }
+
+    pub(super) fn is_issued_under_the_name_of(&self, issuer: &Self) -> bool {
+        self.certificate.tbs_certificate().issuer() == issuer.certificate.tbs_certificate().subject()
+    }
+
+    /// Seconds since 1970 of the first and the last moment.
+    pub(super) fn validity(&self) -> (u64, u64) {
+        let validity = self.certificate.tbs_certificate().validity();
+        (validity.not_before.to_unix_duration().as_secs(), validity.not_after.to_unix_duration().as_secs())
+    }
+
+    fn extension<T: for<'a> Decode<'a> + AssociatedOid>(&self) -> Option<T> {
+        let mut found = self.certificate.tbs_certificate().filter_extensions::<T>();
+        found.next().and_then(Result::ok).map(|(_, extension)| extension)
+    }
+
+    pub(super) fn is_authority(&self) -> bool {
+        self.extension::<BasicConstraints>().is_some_and(|constraints| constraints.ca)
+    }
+
+    /// How many further authorities may follow.
+    pub(super) fn path_length(&self) -> Option<u8> {
+        self.extension::<BasicConstraints>().and_then(|constraints| constraints.path_len_constraint)
+    }
+
+    pub(super) fn may_sign_certificates(&self) -> bool {
+        self.extension::<KeyUsage>().is_none_or(|usage| usage.key_cert_sign())
+    }
+
+    /// Whether Go's verification, which istiod uses, takes the certificate for a server's issuer.
+    pub(super) fn may_issue_servers(&self) -> bool {
+        self.extension::<ExtendedKeyUsage>().is_none_or(|usage| usage.0.contains(&SERVER_AUTH))
+    }
+
+    /// Whether the issuer's key identifier, if one is named, is the issuer's.
+    pub(super) fn names_key_of(&self, issuer: &Self) -> bool {
+        let named = self.extension::<AuthorityKeyIdentifier>().and_then(|identifier| identifier.key_identifier);
+        let own = issuer.extension::<SubjectKeyIdentifier>();
+        named.zip(own).is_none_or(|(named, own)| named == own.0)
+    }
+
+    /// The public key as it stands in the certificate.
+    pub(super) fn public_key(&self) -> &[u8] {
+        self.certificate.tbs_certificate().subject_public_key_info().subject_public_key.raw_bytes()
+    }
+
+    /// Why istiod, or Envoy, would not take the key.
+    pub(super) fn refused_key(&self) -> Option<String> {
+        let algorithm = &self.certificate.tbs_certificate().subject_public_key_info().algorithm;
+        match algorithm.oid {
+            RSA => {
+                let bits = PublicKey::from_pkcs1_der(self.public_key()).map_or(0, |key| key.n().bit_width());
+                (bits < MINIMUM_RSA_BITS)
+                    .then(|| format!("has an RSA key of {bits} bits: {MINIMUM_RSA_BITS} is the least"))
+            }
+            EC => match self.curve() {
+                Some(P256 | P384) => None,
+                _ => Some("has a key on a curve that istiod does not take: use P-256 or P-384".to_owned()),
+            },
+            _ => Some("has a key that istiod does not take: use RSA, P-256 or P-384".to_owned()),
+        }
+    }
+
+    fn curve(&self) -> Option<ObjectIdentifier> {
+        let algorithm = &self.certificate.tbs_certificate().subject_public_key_info().algorithm;
+        algorithm.parameters.as_ref().and_then(|parameters| parameters.decode_as().ok())
+    }
+
+    /// Whether the issuer's key made this certificate's signature (RFC 5280, section 4.1.1.3).
+    pub(super) fn is_signed_by(&self, issuer: &Self) -> bool {
+        let Ok(message) = self.certificate.tbs_certificate().to_der() else { return false };
+        let signature = self.certificate.signature().raw_bytes();
+        // ecdsa-with-SHA256 to -SHA512 (RFC 5758), sha256WithRSAEncryption to sha512 (RFC 4055).
+        let digest = match self.certificate.signature_algorithm().oid.to_string().as_str() {
+            "1.2.840.10045.4.3.2" | "1.2.840.113549.1.1.11" => Sha256::digest(&message).to_vec(),
+            "1.2.840.10045.4.3.3" | "1.2.840.113549.1.1.12" => Sha384::digest(&message).to_vec(),
+            "1.2.840.10045.4.3.4" | "1.2.840.113549.1.1.13" => Sha512::digest(&message).to_vec(),
+            _ => return false,
+        };
+        let key = issuer.public_key();
+        match (issuer.certificate.tbs_certificate().subject_public_key_info().algorithm.oid, issuer.curve()) {
+            (EC, Some(P256)) => p256::ecdsa::VerifyingKey::from_sec1_bytes(key)
+                .ok()
+                .zip(p256::ecdsa::Signature::from_der(signature).ok())
+                .is_some_and(|(key, signature)| key.verify_prehash(&digest, &signature).is_ok()),
+            (EC, Some(P384)) => p384::ecdsa::VerifyingKey::from_sec1_bytes(key)
+                .ok()
+                .zip(p384::ecdsa::Signature::from_der(signature).ok())
+                .is_some_and(|(key, signature)| key.verify_prehash(&digest, &signature).is_ok()),
+            (RSA, _) => PublicKey::from_pkcs1_der(key)
+                .ok()
+                .zip(rsa::pkcs1v15::Signature::try_from(signature).ok())
+                .is_some_and(|(key, signature)| is_rsa_signature(key, &digest, &signature)),
+            _ => false,
+        }
+    }
+}
+
+fn is_rsa_signature(key: PublicKey, digest: &[u8], signature: &rsa::pkcs1v15::Signature) -> bool {
+    match digest.len() {
+        32 => rsa::pkcs1v15::VerifyingKey::<Sha256>::new(key).verify_prehash(digest, signature).is_ok(),
+        48 => rsa::pkcs1v15::VerifyingKey::<Sha384>::new(key).verify_prehash(digest, signature).is_ok(),
+        _ => rsa::pkcs1v15::VerifyingKey::<Sha512>::new(key).verify_prehash(digest, signature).is_ok(),
+    }
+}
+
+/// The public half of a private key, as it would stand in a certificate.
+///
+/// # Errors
+/// Why istiod would not read the key (1.30.3:security/pkg/pki/util/crypto.go), as the rest of a sentence that begins with its
+/// file's name. It repeats nothing of the key.
+pub(super) fn public_half(text: &str) -> Result<Vec<u8>, String> {
+    let blocks = blocks(text);
+    let block = blocks.first().ok_or("holds no PEM block")?;
+    let bytes = || block.bytes().ok_or_else(|| "holds a block that is no PEM".to_owned());
+    match block.label {
+        "PRIVATE KEY" => {
+            let der = bytes()?;
+            let ec = || {
+                let p256 =
+                    p256::SecretKey::from_pkcs8_der(&der).ok().map(|key| key.public_key().to_sec1_bytes().to_vec());
+                p256.or_else(|| {
+                    p384::SecretKey::from_pkcs8_der(&der).ok().map(|key| key.public_key().to_sec1_bytes().to_vec())
+                })
+            };
+            let rsa = || PrivateKey::from_pkcs8_der(&der).ok().and_then(|key| rsa_public_half(&key));
+            ec().or_else(rsa).ok_or_else(|| "holds a key that istiod does not take: use RSA, P-256 or P-384".to_owned())
+        }
+        "EC PRIVATE KEY" => {
+            let der = bytes()?;
+            let p256 = p256::SecretKey::from_sec1_der(&der).ok().map(|key| key.public_key().to_sec1_bytes().to_vec());
+            p256.or_else(|| {
+                p384::SecretKey::from_sec1_der(&der).ok().map(|key| key.public_key().to_sec1_bytes().to_vec())
+            })
+            .ok_or_else(|| "holds an EC key that istiod does not take: use P-256 or P-384".to_owned())
+        }
+        "RSA PRIVATE KEY" => PrivateKey::from_pkcs1_der(&bytes()?)
+            .ok()
+            .and_then(|key| rsa_public_half(&key))
+            .ok_or_else(|| "holds an RSA key that cannot be read; if it is encrypted, decrypt it".to_owned()),
+        "EC PARAMETERS" => {
+            Err("begins with `EC PARAMETERS`, which istiod takes for the key: remove that block (openssl's -noout)"
+                .to_owned())
+        }
+        "ENCRYPTED PRIVATE KEY" => {
+            Err("holds an encrypted key, which istiod cannot open: decrypt it (openssl pkey)".to_owned())
+        }
+        label => Err(format!("begins with `{label}`, which is no private key")),
+    }
+}
+
+fn rsa_public_half(key: &PrivateKey) -> Option<Vec<u8>> {
+    key.to_public_key().to_pkcs1_der().ok().map(|der| der.as_bytes().to_vec())
+}
