@@ -18,6 +18,7 @@ mod check;
 mod completions;
 mod explain;
 mod schema;
+mod seed;
 
 /// Compiles one topology file into everything that makes several Kubernetes clusters one Istio mesh.
 #[derive(Debug, Parser)]

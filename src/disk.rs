@@ -42,6 +42,14 @@ pub fn read(path: &Utf8Path) -> Result<Vec<u8>, DiskError> {
     fs::read(path).map_err(at(path))
 }
 
+/// Opens a file, so that one can know whose it is before it is read.
+///
+/// # Errors
+/// The file and what the operating system says.
+pub fn open(path: &Utf8Path) -> Result<File, DiskError> {
+    File::open(path).map_err(at(path))
+}
+
 /// Reads a file that need not exist.
 ///
 /// # Errors

@@ -49,6 +49,12 @@ pub fn entries(text: &str) -> Option<Vec<(&str, &str)>> {
     )
 }
 
+/// The fingerprints of the roots that a lock names: one, but for a merge that nobody has finished.
+pub fn roots(text: &str) -> Vec<&str> {
+    let fingerprints = text.lines().filter_map(|line| line.strip_prefix("root sha256:")?.split(' ').next());
+    fingerprints.collect()
+}
+
 /// SHA-256 in hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {

@@ -2,11 +2,13 @@ use camino::Utf8PathBuf;
 use clap::Args;
 
 use crate::diagnostic::Diagnostic;
-use crate::pki::Authority;
+use crate::pki::{Authority, Seed};
 use crate::source::Source;
-use crate::{compile, disk};
+use crate::tree::Tree;
+use crate::{compile, disk, lock};
 
-use super::{DONE, NOT_DONE, Outcome, ca, read_source, say, say_findings};
+use super::seed::{self, SeedOption};
+use super::{DONE, NOT_DONE, Outcome, Refusal, ca, read_source, say, say_findings};
 
 /// The options of `build`.
 #[derive(Debug, Args)]
@@ -17,7 +19,13 @@ pub(super) struct Arguments {
     #[arg(short, long, value_name = "DIR")]
     output: Utf8PathBuf,
     #[command(flatten)]
-    seed: ca::SeedOption,
+    seed: SeedOption,
+    /// Make the mesh's seed where it has none and nothing was built yet
+    #[arg(long)]
+    new_ca: bool,
+    /// Go on where the certificates in DIR come from another root: a running mesh falls apart until all of it has the new one
+    #[arg(long)]
+    replace_root: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
@@ -26,15 +34,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if crate::has_errors(&findings) {
         return Ok(refuse(&source, &findings));
     }
-    let seed = ca::read_seed(&arguments.seed, &arguments.topology)?;
-    if seed.is_demonstration() {
-        say(
-            "warning: this is the public demonstration seed: anyone can sign for this mesh; make one of your own with `meshgen ca new`",
-        );
-    }
+    let seed = seed(arguments)?;
     match compile(&source, &Authority::Seed(seed)) {
         Ok(compiled) => {
             say_findings(&source, &compiled.warnings);
+            refuse_other_root(arguments, &compiled.tree)?;
             let written = disk::write(&arguments.output, &compiled.tree)?;
             say(&format!(
                 "{}: {} files written, {} unchanged, {} removed",
@@ -43,6 +47,48 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             Ok(DONE)
         }
         Err(findings) => Ok(refuse(&source, &findings)),
+    }
+}
+
+/// The mesh's seed: the one that there is, or on demand a new one.
+fn seed(arguments: &Arguments) -> Result<Seed, Refusal> {
+    let Arguments { topology, output, .. } = arguments;
+    let path = seed::path(&arguments.seed, topology)?;
+    let is_new = arguments.new_ca && path != "-" && !disk::exists(&path);
+    if is_new && disk::exists(&output.join(lock::FILE)) && !arguments.replace_root {
+        return Err(Refusal(format!(
+            "{output} holds certificates already, and a new seed would be another root: bring the seed back as {path}"
+        )));
+    }
+    if is_new {
+        return ca::make(&path);
+    }
+    seed::find(&arguments.seed, topology)?.ok_or_else(|| {
+        Refusal(format!(
+            "the mesh has no seed to derive its keys from: run `meshgen ca new --ca {path}` once (or build with `--new-ca`), or name yours with `--ca FILE`"
+        ))
+    })
+}
+
+/// A mesh has one root: another one than stands in the output is never written by accident.
+fn refuse_other_root(arguments: &Arguments, tree: &Tree) -> Result<(), Refusal> {
+    let path = arguments.output.join(lock::FILE);
+    let standing = disk::read_if_there(&path)?.unwrap_or_default();
+    let standing = String::from_utf8_lossy(&standing);
+    let made = tree.get(lock::FILE).expect("every tree has a lock");
+    let made = String::from_utf8_lossy(&made.bytes);
+    let made = *lock::roots(&made).first().expect("every lock names its root");
+    match lock::roots(&standing).into_iter().find(|root| *root != made) {
+        Some(other) if !arguments.replace_root => Err(Refusal(format!(
+            "{path} names another root than this topology and this seed give.\n  \
+             in use: sha256:{other}\n  \
+             would be: sha256:{made}\n\
+             In a running mesh, proxies that trust one of them refuse the others: traffic between them stops until every cluster \
+             has the new certificates and every workload was restarted.\n\
+             Bring back the seed, the mesh ID, `certificates.issuedOn` and `rootValidityDays` that the mesh was built with; \
+             only if it is meant to be so, build with `--replace-root`"
+        ))),
+        _ => Ok(()),
     }
 }
 

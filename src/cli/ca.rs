@@ -1,10 +1,3 @@
-#![allow(
-    clippy::disallowed_methods,
-    reason = "the seed comes from the environment, and its bytes from the operating system"
-)]
-
-use std::io::{self, Read};
-
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
@@ -12,6 +5,7 @@ use zeroize::Zeroizing;
 use crate::disk;
 use crate::pki::Seed;
 
+use super::seed::SEED;
 use super::{DONE, Outcome, Refusal, directory_of, say};
 
 /// The verbs of `ca`.
@@ -34,17 +28,6 @@ struct New {
     ca: Utf8PathBuf,
 }
 
-/// Where the seed comes from.
-#[derive(Debug, Args)]
-pub(super) struct SeedOption {
-    /// The mesh's seed, `-` for standard input. Default: the file that `MESHGEN_CA_SEED_FILE` names, then `ca.seed` beside the topology
-    #[arg(long, value_name = "FILE")]
-    ca: Option<Utf8PathBuf>,
-}
-
-/// The seed's name beside a topology.
-const SEED: &str = "ca.seed";
-
 const HEADER: &str = "\
 # The secret seed of a mesh, made by `meshgen ca new`. Whoever has it has every private key of the mesh.
 # Keep it out of Git, and keep a copy offline: without it no certificate can be issued or renewed.
@@ -52,7 +35,12 @@ const HEADER: &str = "\
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let Verb::New(new) = &arguments.verb;
-    let path = &new.ca;
+    make(&new.ca)?;
+    Ok(DONE)
+}
+
+/// Makes a new seed. The operating system's random bytes are used here and nowhere else.
+pub(super) fn make(path: &Utf8Path) -> Result<Seed, Refusal> {
     if disk::exists(path) {
         return Err(Refusal(format!(
             "{path} exists and is not overwritten: a mesh whose seed is lost needs a new root"
@@ -72,7 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     text.push_str(&line);
     disk::create_private(path, text.as_bytes())?;
     say(&format!("{path} made; keep a copy of it offline"));
-    Ok(DONE)
+    Ok(seed)
 }
 
 /// Adds the seed to the `.gitignore` beside it, inside a Git work tree.
@@ -96,43 +84,4 @@ fn ignore(seed: &Utf8Path) -> Result<Option<Utf8PathBuf>, Refusal> {
     text.push('\n');
     disk::replace(&path, text.as_bytes())?;
     Ok(Some(path))
-}
-
-/// Reads the mesh's seed from where the user says that it is.
-pub(super) fn read_seed(option: &SeedOption, topology: &Utf8Path) -> Result<Seed, Refusal> {
-    let (name, text) = match seed_path(option, topology)? {
-        path if path == "-" => {
-            let mut text = Zeroizing::new(String::new());
-            io::stdin().read_to_string(&mut text).map_err(|error| Refusal(format!("standard input: {error}")))?;
-            ("standard input".to_owned(), text)
-        }
-        path => {
-            let bytes = Zeroizing::new(disk::read(&path)?);
-            let text =
-                std::str::from_utf8(&bytes).map_err(|_| Refusal(format!("{path} is no text, and so no seed")))?;
-            (path.to_string(), Zeroizing::new(text.to_owned()))
-        }
-    };
-    Seed::parse(&text).map_err(|error| Refusal(format!("{name} {error}")))
-}
-
-fn seed_path(option: &SeedOption, topology: &Utf8Path) -> Result<Utf8PathBuf, Refusal> {
-    if let Some(path) = &option.ca {
-        if path == "-" && topology == "-" {
-            return Err(Refusal(
-                "topology and seed cannot both come from standard input: give one of them a file".to_owned(),
-            ));
-        }
-        return Ok(path.clone());
-    }
-    if let Some(path) = std::env::var("MESHGEN_CA_SEED_FILE").ok().filter(|path| !path.is_empty()) {
-        return Ok(Utf8PathBuf::from(path));
-    }
-    let path = directory_of(topology).join(SEED);
-    if disk::exists(&path) {
-        return Ok(path);
-    }
-    Err(Refusal(format!(
-        "the mesh has no seed to derive its keys from: make one with `meshgen ca new --ca {path}`, or name yours with `--ca FILE`"
-    )))
 }
