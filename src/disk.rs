@@ -7,8 +7,11 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use zeroize::Zeroizing;
 
+use crate::emit::CACERTS;
 use crate::lock;
+use crate::pki::Standing;
 use crate::tree::{Mode, Tree};
 
 /// A refusal of the disk, and where.
@@ -60,6 +63,26 @@ pub fn read_if_there(path: &Utf8Path) -> Result<Option<Vec<u8>>, DiskError> {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(at(path)(error)),
     }
+}
+
+/// The certificates and the lock that stand in a directory, if a tree was ever written there.
+///
+/// # Errors
+/// The file and what the operating system says.
+pub fn read_standing(directory: &Utf8Path) -> Result<Standing, DiskError> {
+    let lock = read_if_there(&directory.join(lock::FILE))?.unwrap_or_default();
+    let lock = String::from_utf8_lossy(&lock);
+    let mut files = Vec::new();
+    for (path, _) in lock::entries(&lock).unwrap_or_default() {
+        let is_certificate = path.split('/').nth(1) == Some(CACERTS)
+            && Utf8Path::new(path).extension() == Some("pem")
+            && stays_inside(path);
+        if let Some(bytes) = is_certificate.then(|| read_if_there(&directory.join(path))).transpose()?.flatten() {
+            let text = String::from_utf8(bytes).unwrap_or_default();
+            files.push((path.to_owned(), Zeroizing::new(text)));
+        }
+    }
+    Ok(Standing::new(&lock, files))
 }
 
 /// Whether anything stands at a path.
@@ -127,15 +150,41 @@ pub fn write(directory: &Utf8Path, tree: &Tree) -> Result<Written, DiskError> {
     Ok(written)
 }
 
+/// What a write would do: the paths of a tree and of the last build whose files differ, and how.
+///
+/// # Errors
+/// The file and what the operating system says.
+pub fn compare(directory: &Utf8Path, tree: &Tree) -> Result<Vec<(String, &'static str)>, DiskError> {
+    let mut differences: Vec<(String, &str)> =
+        stale(directory, tree)?.into_iter().map(|path| (path, "no longer emitted")).collect();
+    for (path, file) in tree.iter() {
+        match read_if_there(&directory.join(path))? {
+            // A private key is git-ignored: a clone has none.
+            None if file.mode == Mode::Private => {}
+            None => differences.push((path.to_owned(), "missing")),
+            Some(bytes) if bytes != file.bytes => differences.push((path.to_owned(), "different")),
+            Some(_) => {}
+        }
+    }
+    differences.sort();
+    Ok(differences)
+}
+
 /// The files that the last build wrote here and that a tree does not hold.
 fn stale(directory: &Utf8Path, tree: &Tree) -> Result<Vec<String>, DiskError> {
     let Some(bytes) = read_if_there(&directory.join(lock::FILE))? else { return Ok(Vec::new()) };
     let text = String::from_utf8_lossy(&bytes);
     let entries = lock::entries(&text).unwrap_or_default();
+    // A key that a clone lacks is in no tree and still pinned.
+    let new = tree.get(lock::FILE).map_or(&[][..], |file| &file.bytes);
+    let new = String::from_utf8_lossy(new);
+    let pinned: BTreeSet<&str> = lock::entries(&new).unwrap_or_default().into_iter().map(|(path, _)| path).collect();
     Ok(entries
         .into_iter()
         .map(|(path, _)| path)
-        .filter(|path| tree.get(path).is_none() && stays_inside(path) && exists(&directory.join(path)))
+        .filter(|path| {
+            !pinned.contains(path) && *path != lock::FILE && stays_inside(path) && exists(&directory.join(path))
+        })
         .map(str::to_owned)
         .collect())
 }

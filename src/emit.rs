@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::lock;
 use crate::mesh::{Cluster, Mesh};
-use crate::pki::{Authority, Bundle};
+use crate::pki::{Bundle, Trust};
 use crate::tree::{Mode, Tree};
 use crate::yaml;
 
@@ -65,7 +65,7 @@ struct Page {
 }
 
 const NAMESPACE: &str = "10-namespace";
-const CACERTS: &str = "20-cacerts";
+pub(crate) const CACERTS: &str = "20-cacerts";
 const ISTIO: &str = "30-istio";
 const EASTWEST_GATEWAY: &str = "40-eastwest-gateway";
 const EXPOSURE: &str = "50-exposure";
@@ -125,20 +125,20 @@ const PAGES: &[Page] = &[
     Page { file: "verify.sh", mode: Mode::Executable, text: verify_script::text },
 ];
 
+pub(crate) use self::cacerts::KEY;
+
 /// Where Istio lives, in every cluster.
 pub(crate) const ISTIO_SYSTEM: &str = "istio-system";
 
 /// The whole tree.
-pub fn emit(mesh: &Mesh<'_>, authority: &Authority) -> Tree {
-    let issuer = authority.issuer(&mesh.root);
+pub fn emit(mesh: &Mesh<'_>, trust: &Trust) -> Tree {
     let mut tree = in_parallel(mesh, |cluster, tree| {
-        let bundle = cluster.intermediate.as_ref().map(|request| issuer.bundle(request));
-        emit_cluster(mesh, cluster, bundle.as_ref(), tree);
+        emit_cluster(mesh, cluster, trust.bundles[cluster.position].as_ref(), tree);
     });
     for page in PAGES {
         tree.add(page.file, page.mode, (page.text)(mesh));
     }
-    let lock = lock::text(mesh, &issuer.root_fingerprint(), &tree);
+    let lock = lock::text(mesh, trust, &tree);
     tree.add(lock::FILE, Mode::Public, lock);
     tree
 }

@@ -51,7 +51,8 @@ pub fn compile(source: &Source, authority: &Authority) -> Result<Compiled, Vec<D
     match check::check(&loaded, &mut findings) {
         Some(checked) => {
             let mesh = Mesh::resolve(&checked);
-            Ok(Compiled { tree: emit::emit(&mesh, authority), warnings: findings })
+            let trust = authority.answer(&mesh)?;
+            Ok(Compiled { tree: emit::emit(&mesh, &trust), warnings: findings })
         }
         None => Err(findings),
     }

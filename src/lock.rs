@@ -1,10 +1,14 @@
 //! `meshgen.lock`: what a build wrote, so that the next one knows its own files.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-use crate::mesh::Mesh;
+use crate::emit::{CACERTS, KEY};
+use crate::mesh::{Cluster, Mesh};
+use crate::pki::Trust;
+use crate::pki::verify::Facts;
 use crate::tree::Tree;
 
 /// The lock's path in a tree.
@@ -16,21 +20,44 @@ const FORMAT: &str = "meshgen-lock-1";
 /// The lock of a tree.
 ///
 /// Each directory's lines stand under a heading: two branches that change neighbouring clusters change no neighbouring lines.
-pub(crate) fn text(mesh: &Mesh<'_>, root_fingerprint: &str, tree: &Tree) -> String {
+pub(crate) fn text(mesh: &Mesh<'_>, trust: &Trust, tree: &Tree) -> String {
     let mut text = format!("{FORMAT}\nmeshgen {}\n", env!("CARGO_PKG_VERSION"));
-    let root = &mesh.root;
-    writeln!(text, "root sha256:{root_fingerprint} expires {}", root.not_after).expect("a String takes everything");
+    let Facts { serial, fingerprint, not_before, not_after, .. } = &trust.root;
+    writeln!(text, "root sha256:{fingerprint} serial {serial} valid {not_before} to {not_after}")
+        .expect("a String takes everything");
+    let certificates: BTreeMap<&str, String> =
+        mesh.clusters.iter().filter_map(|cluster| certificate(cluster, trust)).collect();
+    let mut digests: BTreeMap<String, String> =
+        tree.iter().map(|(path, file)| (path.to_owned(), digest(&file.bytes))).collect();
+    // Keys that are not at hand stay pinned.
+    digests.extend(mesh.clusters.iter().filter_map(|cluster| {
+        let digest = trust.bundles[cluster.position].as_ref()?.key_digest.clone()?;
+        Some((format!("{}/{CACERTS}/{KEY}", cluster.name), digest))
+    }));
     let mut heading = None;
-    for (path, file) in tree.iter() {
+    for (path, digest) in &digests {
         let directory = path.split_once('/').map_or("", |(directory, _)| directory);
         if heading != Some(directory) {
             heading = Some(directory);
-            writeln!(text, "\n# {}", if directory.is_empty() { "the mesh" } else { directory })
-                .expect("a String takes everything");
+            let title = if directory.is_empty() { "the mesh" } else { directory };
+            writeln!(text, "\n# {title}").expect("a String takes everything");
+            text.push_str(certificates.get(directory).map_or("", String::as_str));
         }
-        writeln!(text, "{} {path}", digest(&file.bytes)).expect("a String takes everything");
+        writeln!(text, "{digest} {path}").expect("a String takes everything");
     }
     text
+}
+
+/// What is public of a cluster's certificate, as a line that a review shows when it changes.
+fn certificate<'m>(cluster: &Cluster<'m>, trust: &Trust) -> Option<(&'m str, String)> {
+    let request = cluster.intermediate.as_ref()?;
+    let Facts { serial, fingerprint, not_before, not_after, .. } = &trust.bundles[cluster.position].as_ref()?.facts;
+    let generation = request.generation;
+    let line = format!(
+        "certificate of {} generation {generation} valid {not_before} to {not_after} serial {serial} sha256:{fingerprint}\n",
+        cluster.name
+    );
+    Some((cluster.name, line))
 }
 
 /// The paths that a lock lists, with their digests; `None` where the text is no lock of ours.

@@ -8,7 +8,7 @@ use crate::tree::Tree;
 use crate::{compile, disk, lock};
 
 use super::seed::{self, SeedOption};
-use super::{DONE, NOT_DONE, Outcome, Refusal, ca, read_source, say, say_findings};
+use super::{DONE, FOUND, NOT_DONE, Outcome, Refusal, ca, print, read_source, say, say_findings};
 
 /// The options of `build`.
 #[derive(Debug, Args)]
@@ -20,6 +20,9 @@ pub(super) struct Arguments {
     output: Utf8PathBuf,
     #[command(flatten)]
     seed: SeedOption,
+    /// Write nothing; say whether DIR is what the topology gives
+    #[arg(long)]
+    check: bool,
     /// Make the mesh's seed where it has none and nothing was built yet
     #[arg(long)]
     new_ca: bool,
@@ -34,11 +37,14 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if crate::has_errors(&findings) {
         return Ok(refuse(&source, &findings));
     }
-    let seed = seed(arguments)?;
-    match compile(&source, &Authority::Seed(seed)) {
+    let authority = authority(arguments)?;
+    match compile(&source, &authority) {
         Ok(compiled) => {
             say_findings(&source, &compiled.warnings);
             refuse_other_root(arguments, &compiled.tree)?;
+            if arguments.check {
+                return compare(arguments, &compiled.tree);
+            }
             let written = disk::write(&arguments.output, &compiled.tree)?;
             say(&format!(
                 "{}: {} files written, {} unchanged, {} removed",
@@ -50,8 +56,36 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
 }
 
+/// Whether the directory is what the topology gives.
+fn compare(arguments: &Arguments, tree: &Tree) -> Outcome {
+    let differences = disk::compare(&arguments.output, tree)?;
+    if differences.is_empty() {
+        return Ok(DONE);
+    }
+    for (path, what) in &differences {
+        print(&format!("{what}  {path}\n"))?;
+    }
+    say(&format!("{}: {} files are not what the topology gives", arguments.output, differences.len()));
+    Ok(FOUND)
+}
+
+/// Who issues: the seed, if there is one; without it what stands in the output, if anything does.
+fn authority(arguments: &Arguments) -> Result<Authority, Refusal> {
+    let standing = disk::read_standing(&arguments.output)?;
+    match seed(arguments)? {
+        Some(seed) => Ok(Authority::Renewing(seed, standing)),
+        None if !standing.is_empty() => Ok(Authority::Standing(standing)),
+        None => {
+            let path = seed::path(&arguments.seed, &arguments.topology)?;
+            Err(Refusal(format!(
+                "the mesh has no seed to derive its keys from: run `meshgen ca new --ca {path}` once (or build with `--new-ca`), or name yours with `--ca FILE`"
+            )))
+        }
+    }
+}
+
 /// The mesh's seed: the one that there is, or on demand a new one.
-fn seed(arguments: &Arguments) -> Result<Seed, Refusal> {
+fn seed(arguments: &Arguments) -> Result<Option<Seed>, Refusal> {
     let Arguments { topology, output, .. } = arguments;
     let path = seed::path(&arguments.seed, topology)?;
     let is_new = arguments.new_ca && path != "-" && !disk::exists(&path);
@@ -61,13 +95,9 @@ fn seed(arguments: &Arguments) -> Result<Seed, Refusal> {
         )));
     }
     if is_new {
-        return ca::make(&path);
+        return ca::make(&path).map(Some);
     }
-    seed::find(&arguments.seed, topology)?.ok_or_else(|| {
-        Refusal(format!(
-            "the mesh has no seed to derive its keys from: run `meshgen ca new --ca {path}` once (or build with `--new-ca`), or name yours with `--ca FILE`"
-        ))
-    })
+    seed::find(&arguments.seed, topology)
 }
 
 /// A mesh has one root: another one than stands in the output is never written by accident.

@@ -7,13 +7,16 @@ use crate::yaml;
 
 use super::{CACERTS, ISTIO_SYSTEM, kustomization, labels};
 
+/// The file of a private key.
+pub(crate) const KEY: &str = "ca-key.pem";
+
 /// The Secret `cacerts` under istiod's four key names, made by kustomize from the PEM files beside it.
 pub(super) fn emit(mesh: &Mesh<'_>, cluster: &Cluster<'_>, bundle: &Bundle, tree: &mut Tree) {
     let files = [
-        ("root-cert.pem", Mode::Public, bundle.root_certificate.as_str()),
-        ("ca-cert.pem", Mode::Public, &bundle.certificate),
-        ("ca-key.pem", Mode::Private, &bundle.key),
-        ("cert-chain.pem", Mode::Public, &bundle.chain),
+        ("root-cert.pem", Mode::Public, Some(bundle.root_certificate.as_str())),
+        ("ca-cert.pem", Mode::Public, Some(bundle.certificate.as_str())),
+        (KEY, Mode::Private, bundle.key.as_ref().map(|key| key.as_str())),
+        ("cert-chain.pem", Mode::Public, Some(bundle.chain.as_str())),
     ];
     let kustomization = json!({
         "apiVersion": kustomization::API_VERSION,
@@ -28,6 +31,9 @@ pub(super) fn emit(mesh: &Mesh<'_>, cluster: &Cluster<'_>, bundle: &Bundle, tree
     let path = |file: &str| format!("{}/{CACERTS}/{file}", cluster.name);
     tree.add(path(kustomization::FILE), Mode::Public, yaml::print(&kustomization));
     for (name, mode, text) in files {
-        tree.add(path(name), mode, text);
+        // In a clone without keys the files are named all the same: who has them applies the directory.
+        if let Some(text) = text {
+            tree.add(path(name), mode, text);
+        }
     }
 }

@@ -1,14 +1,15 @@
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, IsCa, KeyIdMethod, KeyUsagePurpose,
-    SanType, SerialNumber,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyIdMethod, KeyUsagePurpose, SanType,
+    SerialNumber,
 };
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
+use zeroize::Zeroizing;
 
 use crate::mesh::{Intermediate, Root};
 use crate::topology::Date;
 
 use super::key::{DerivedKey, KeyPath};
+use super::verify::{self, Files};
 use super::{Bundle, Seed};
 
 /// The mesh's root, able to sign.
@@ -16,53 +17,52 @@ pub(super) struct RootAuthority<'m> {
     seed: &'m Seed,
     params: CertificateParams,
     key: DerivedKey,
-    certificate: Certificate,
     pem: String,
 }
 
 impl<'m> RootAuthority<'m> {
     pub(super) fn new(seed: &'m Seed, request: &Root<'_>) -> Self {
-        let Root { mesh_id, not_before, not_after } = *request;
-        let path = KeyPath::new(mesh_id, "root", &[], not_before, not_after);
+        let path = KeyPath::root(request);
         let key = DerivedKey::derive(seed, &path);
-        let mut params = params(&path, &key, not_before, not_after);
-        params.distinguished_name.push(DnType::CommonName, format!("{mesh_id} root CA"));
+        let mut params = params(&path, &key, request.not_before, request.not_after);
+        params.distinguished_name.push(DnType::CommonName, format!("{} root CA", request.mesh_id));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).expect("the parameters are complete");
-        let pem = certificate.pem();
-        if let Err(faults) = super::verify::verify_root(&pem) {
+        let pem = params.self_signed(&key).expect("the parameters are complete").pem();
+        if let Err(faults) = verify::root_facts(&pem) {
             panic!("the root certificate does not hold: {faults:?}\n{pem}");
         }
-        Self { seed, params, key, certificate, pem }
+        Self { seed, params, key, pem }
     }
 
+    /// Signs, and proves from the bytes what was signed.
     pub(super) fn issue(&self, request: &Intermediate<'_>) -> Bundle {
-        let Intermediate { mesh_id, cluster, generation, not_before, not_after } = *request;
-        let path = KeyPath::new(mesh_id, "intermediate", &[cluster, &generation.to_string()], not_before, not_after);
+        let path = KeyPath::intermediate(request);
         let key = DerivedKey::derive(self.seed, &path);
-        let mut params = params(&path, &key, not_before, not_after);
-        params.distinguished_name.push(DnType::CommonName, format!("{mesh_id} intermediate CA"));
-        params.distinguished_name.push(DnType::LocalityName, cluster);
+        let mut params = params(&path, &key, request.not_before, request.not_after);
+        params.distinguished_name.push(DnType::CommonName, format!("{} intermediate CA", request.mesh_id));
+        params.distinguished_name.push(DnType::LocalityName, request.cluster);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         let service = "istiod.istio-system.svc".try_into().expect("a DNS name is an IA5String");
         params.subject_alt_names = vec![SanType::DnsName(service)];
         params.use_authority_key_identifier_extension = true;
         let issuer = rcgen::Issuer::from_params(&self.params, &self.key);
         let certificate = params.signed_by(&key, &issuer).expect("the parameters are complete").pem();
-        Bundle {
-            chain: format!("{certificate}{}", self.pem),
-            root_certificate: self.pem.clone(),
-            certificate,
-            key: key.pem(),
+        let chain = format!("{certificate}{}", self.pem);
+        let key = key.pem();
+        let files = Files { root_certificate: &self.pem, certificate: &certificate, chain: &chain, key: Some(&key) };
+        match verify::verify(files, Some(&self.pem)) {
+            Ok(proven) => Bundle::taken(files, Some(key.clone()), proven.certificate),
+            Err(faults) => panic!("the certificate of {} does not hold: {faults:?}\n{chain}", request.cluster),
         }
+    }
+
+    /// A cluster's private key alone.
+    pub(super) fn key(&self, request: &Intermediate<'_>) -> Zeroizing<String> {
+        DerivedKey::derive(self.seed, &KeyPath::intermediate(request)).pem()
     }
 
     pub(super) fn pem(&self) -> &str {
         &self.pem
-    }
-
-    pub(super) fn fingerprint(&self) -> String {
-        super::seed::hex(&Sha256::digest(self.certificate.der()))
     }
 }
 

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use x509_cert::der::pem::{self, LineEnding};
 use zeroize::Zeroizing;
 
+use crate::mesh::{Intermediate, Root};
 use crate::topology::Date;
 
 use super::Seed;
@@ -29,14 +30,20 @@ const PKCS8_HEAD: [u8; 36] = [
 const PKCS8_POINT: [u8; 5] = [0xa1, 0x44, 0x03, 0x42, 0x00];
 
 impl KeyPath {
+    /// The key of a mesh's root.
+    pub(super) fn root(request: &Root<'_>) -> Self {
+        Self::new(request.mesh_id, "root", &[], request.not_before, request.not_after)
+    }
+
+    /// The key of a cluster's intermediate.
+    pub(super) fn intermediate(request: &Intermediate<'_>) -> Self {
+        let generation = request.generation.to_string();
+        let which = [request.cluster, generation.as_str()];
+        Self::new(request.mesh_id, "intermediate", &which, request.not_before, request.not_after)
+    }
+
     /// The parts are length-prefixed, so that no two lists of parts make one path.
-    pub(super) fn new(
-        mesh_id: &str,
-        role: &str,
-        cluster_and_generation: &[&str],
-        not_before: Date,
-        not_after: Date,
-    ) -> Self {
+    fn new(mesh_id: &str, role: &str, cluster_and_generation: &[&str], not_before: Date, not_after: Date) -> Self {
         let (not_before, not_after) = (not_before.to_string(), not_after.to_string());
         let parts = [mesh_id, role].into_iter().chain(cluster_and_generation.iter().copied());
         let mut path = Vec::new();

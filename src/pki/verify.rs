@@ -64,13 +64,12 @@ const KEY: &str = "ca-key.pem";
 ///
 /// # Errors
 /// Every fault of it.
-pub fn verify_root(text: &str) -> Result<(), Vec<Fault>> {
+pub fn root_facts(text: &str) -> Result<Facts, Vec<Fault>> {
+    let certificates = Parsed::all(text).map_err(|reason| vec![Fault { file: ROOT, reason }])?;
+    let root = &certificates[0];
     let mut faults = Vec::new();
-    match Parsed::all(text) {
-        Ok(root) => check_root(&root[0], &mut faults),
-        Err(reason) => faults.push(Fault { file: ROOT, reason }),
-    }
-    if faults.is_empty() { Ok(()) } else { Err(faults) }
+    check_root(root, &mut faults);
+    if faults.is_empty() { Ok(facts(root)) } else { Err(faults) }
 }
 
 /// Proves one bundle, or says what is wrong with it. A root that was proven before is not proven again.

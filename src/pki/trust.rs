@@ -1,0 +1,156 @@
+//! The answers to a mesh's certificate requests, each proven from its bytes.
+
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::mesh::{Cluster, Intermediate, Mesh};
+
+use super::issue::RootAuthority;
+use super::key::KeyPath;
+use super::seed::hex;
+use super::verify::{self, Facts};
+use super::{Authority, Bundle, Seed, Standing};
+
+/// The rule that speaks of certificates that only somebody with the seed can make.
+pub const SEED_NEEDED: &str = "seed-needed";
+
+/// What all clusters of a mesh believe in, and what each of them signs with.
+#[derive(Debug)]
+pub struct Trust {
+    /// The root's facts.
+    pub root: Facts,
+    /// By the cluster's position; none where no istiod runs.
+    pub bundles: Vec<Option<Bundle>>,
+}
+
+impl Authority {
+    /// Answers every request of a mesh.
+    ///
+    /// # Errors
+    /// Without the seed: a finding for each cluster whose certificate would have to be made anew.
+    ///
+    /// # Panics
+    /// Where a certificate of our own making does not hold: nothing that rests on it may be written.
+    pub fn answer(&self, mesh: &Mesh<'_>) -> Result<Trust, Vec<Diagnostic>> {
+        match self {
+            Self::Seed(seed) => Ok(issue(mesh, seed, &Standing::default())),
+            Self::Renewing(seed, standing) => Ok(issue(mesh, seed, standing)),
+            Self::Standing(standing) => take_over(mesh, standing),
+        }
+    }
+}
+
+/// Takes over what stands and is what is asked for, and signs the rest.
+fn issue(mesh: &Mesh<'_>, seed: &Seed, standing: &Standing) -> Trust {
+    let root = RootAuthority::new(seed, &mesh.root);
+    let facts = verify::root_facts(root.pem()).expect("the root was proven when it was made");
+    let bundles = for_each(&mesh.clusters, |cluster| {
+        let request = cluster.intermediate.as_ref()?;
+        let standing = standing.files(cluster.name).ok().filter(|files| files.root_certificate == root.pem());
+        let taken = standing.and_then(|files| {
+            let proven = verify::verify(files, Some(root.pem())).ok()?;
+            let key = files.key.map_or_else(|| root.key(request), |key| key.to_owned().into());
+            is_answer(&proven.certificate, request).then(|| Bundle::taken(files, Some(key), proven.certificate))
+        });
+        Some(taken.unwrap_or_else(|| root.issue(request)))
+    });
+    Trust { root: facts, bundles }
+}
+
+/// Takes over what stands, all of it or nothing: without the seed nothing can be signed.
+fn take_over(mesh: &Mesh<'_>, standing: &Standing) -> Result<Trust, Vec<Diagnostic>> {
+    let clusters: Vec<&Cluster<'_>> = mesh.clusters.iter().filter(|cluster| cluster.intermediate.is_some()).collect();
+    let root =
+        clusters.iter().find_map(|cluster| standing.files(cluster.name).ok()).map(|files| files.root_certificate);
+    let root_facts = root.and_then(|root| verify::root_facts(root).ok()).filter(|facts| is_root(facts, mesh, standing));
+    let (Some(root), Some(facts)) = (root, root_facts) else {
+        return Err(vec![other_root(standing)]);
+    };
+    let answers = for_each(&mesh.clusters, |cluster| {
+        let request = cluster.intermediate.as_ref()?;
+        Some(standing_answer(standing, root, request).map_err(|reason| refused(cluster, &reason)))
+    });
+    let mut bundles = Vec::new();
+    let mut findings = Vec::new();
+    for answer in answers {
+        match answer.transpose() {
+            Ok(bundle) => bundles.push(bundle),
+            Err(finding) => findings.push(finding),
+        }
+    }
+    if findings.is_empty() { Ok(Trust { root: facts, bundles }) } else { Err(findings) }
+}
+
+/// The standing bundle of a cluster, or why it is no answer.
+fn standing_answer(standing: &Standing, root: &str, request: &Intermediate<'_>) -> Result<Bundle, String> {
+    let files = standing.files(request.cluster)?;
+    if files.root_certificate != root {
+        return Err("its root is another than that of the other clusters".to_owned());
+    }
+    let proven = verify::verify(files, Some(root)).map_err(|faults| {
+        faults.iter().map(|fault| format!("{} {}", fault.file, fault.reason)).collect::<Vec<_>>().join("; ")
+    })?;
+    if !is_answer(&proven.certificate, request) {
+        let Facts { not_before, not_after, .. } = &proven.certificate;
+        let Intermediate { not_before: first, not_after: last, generation, .. } = request;
+        return Err(format!(
+            "generation {generation} from {first} to {last} is wanted, and another from {not_before} to {not_after} stands"
+        ));
+    }
+    let mut bundle = Bundle::taken(files, files.key.map(|key| key.to_owned().into()), proven.certificate);
+    if bundle.key.is_none() {
+        bundle.key_digest = standing.key_digest(request.cluster).map(str::to_owned);
+    }
+    Ok(bundle)
+}
+
+/// Whether a certificate is what is asked for: its serial number is the digest of the whole request.
+fn is_answer(facts: &Facts, request: &Intermediate<'_>) -> bool {
+    facts.serial == hex(&KeyPath::intermediate(request).serial_number())
+        && facts.not_before == request.not_before
+        && facts.not_after == request.not_after
+}
+
+fn is_root(facts: &Facts, mesh: &Mesh<'_>, standing: &Standing) -> bool {
+    facts.serial == hex(&KeyPath::root(&mesh.root).serial_number())
+        && standing.root() == Some(facts.fingerprint.as_str())
+}
+
+fn other_root(standing: &Standing) -> Diagnostic {
+    let place = FieldPath::root().child("certificates");
+    let finding = if standing.is_empty() {
+        Diagnostic::error(SEED_NEEDED, place, "nothing was built yet, and without the seed no certificate can be made")
+    } else {
+        Diagnostic::error(SEED_NEEDED, place, "the root that stands is not the one that this topology asks for")
+            .label("mesh ID, first day and validity make the root")
+    };
+    finding.help(WHO_CAN_HELP)
+}
+
+fn refused(cluster: &Cluster<'_>, reason: &str) -> Diagnostic {
+    let place = FieldPath::root().child("clusters").index(cluster.position).child("name");
+    let message = format!("`{}` needs a new certificate, which only the seed can make", cluster.name);
+    Diagnostic::error(SEED_NEEDED, place, message).label(reason).help(WHO_CAN_HELP)
+}
+
+const WHO_CAN_HELP: &str =
+    "let somebody who has the mesh's seed build and commit, or name it with `--ca FILE` or `MESHGEN_CA_SEED_FILE`";
+
+/// Applies a function to every cluster, on all processors, and keeps the order.
+fn for_each<T: Send>(clusters: &[Cluster<'_>], answer: impl Fn(&Cluster<'_>) -> T + Sync) -> Vec<T> {
+    const CLUSTERS_WORTH_A_THREAD: usize = 4;
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = processors.min(clusters.len() / CLUSTERS_WORTH_A_THREAD).max(1);
+    if threads == 1 {
+        return clusters.iter().map(answer).collect();
+    }
+    std::thread::scope(|scope| {
+        let answer = &answer;
+        let threads: Vec<_> = clusters
+            .chunks(clusters.len().div_ceil(threads))
+            .map(|clusters| scope.spawn(move || clusters.iter().map(answer).collect::<Vec<T>>()))
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    })
+}
