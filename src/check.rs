@@ -63,6 +63,48 @@ pub const RULES: &[Rule] = &[
     intermediate_outside_root::RULE,
 ];
 
+/// What the findings mean that are made elsewhere: while a topology is read, by day, or while certificates are answered.
+pub const ELSEWHERE: &[(&str, &str)] = &[
+    (
+        "syntax",
+        "The text is no YAML, or YAML of a kind that a topology is not written in: several documents, tags, merge keys, aliases or \
+         nesting without bounds. Nothing more can be said of the file until it reads.",
+    ),
+    (
+        "duplicate-key",
+        "A key stands twice in one mapping. YAML forbids it, and readers disagree on which of the two counts.",
+    ),
+    (
+        "unknown-field",
+        "The format has no such field. A field that is silently passed over would be a wish that nobody grants, so every unknown \
+         field is an error, except inside `meshConfig` and `values`, which are Istio's.",
+    ),
+    ("missing-field", "A field that has no default is not there."),
+    (
+        "wrong-type",
+        "A value is of another type than the field's. YAML reads `1.30` as a number and `yes` as text: quotes make text, and `true` \
+         and `false` are the only truths.",
+    ),
+    (
+        "invalid-value",
+        "A value is of the right type and cannot be right: outside its grammar, its range, or its choices.",
+    ),
+    (
+        "seed-needed",
+        "A certificate would have to be made anew, and there is no seed to make it with. Everything else can be built without the \
+         seed, from the certificates that stand in the output.",
+    ),
+    (
+        "expiring-certificate",
+        "A certificate has expired or will within 90 days of `--now`. When an intermediate expires, its cluster's proxies get no \
+         certificates any more; when the root does, nobody in the mesh trusts anybody.",
+    ),
+    (
+        "short-intermediate",
+        "An intermediate is issued for less than a year, because its root ends then. The next root is due.",
+    ),
+];
+
 /// A topology that obeys every rule. Only [`check`] makes one.
 #[derive(Debug)]
 pub struct Checked<'t> {

@@ -11,6 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::disk;
 use crate::report;
 use crate::source::Source;
+use crate::topology::Date;
 
 mod build;
 mod ca;
@@ -36,7 +37,7 @@ enum Verb {
     Check(check::Arguments),
     /// Say what a rule means.
     Explain(explain::Arguments),
-    /// Make the mesh's secret seed.
+    /// Make the mesh's secret seed, and show its certificates.
     Ca(ca::Arguments),
     /// Print the JSON Schema of topologies.
     Schema,
@@ -123,6 +124,20 @@ fn draw(source: &Source, findings: &[Diagnostic], is_terminal: bool) -> String {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let width = columns.or_else(|| is_terminal.then(terminal_width).flatten()).unwrap_or(COLUMNS);
     report::text(source, findings, report::Style { is_coloured: is_terminal && is_wanted, width })
+}
+
+/// The day that warnings about certificates go by.
+#[derive(Debug, clap::Args)]
+struct Today {
+    /// The day that certificates are judged by. Default: today, UTC
+    #[arg(long, value_name = "DATE")]
+    now: Option<Date>,
+}
+
+impl Today {
+    fn date(&self) -> Date {
+        self.now.unwrap_or_else(|| Date(time::OffsetDateTime::from(std::time::SystemTime::now()).date()))
+    }
 }
 
 /// Draws findings on standard error, where there are any.

@@ -85,6 +85,11 @@ pub fn read_standing(directory: &Utf8Path) -> Result<Standing, DiskError> {
     Ok(Standing::new(&lock, files))
 }
 
+/// Whether a directory stands at a path.
+pub fn is_directory(path: &Utf8Path) -> bool {
+    path.is_dir()
+}
+
 /// Whether anything stands at a path.
 pub fn exists(path: &Utf8Path) -> bool {
     path.symlink_metadata().is_ok()

@@ -4,6 +4,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::mesh::Mesh;
 use crate::pki::Authority;
 use crate::source::Source;
+use crate::topology::Date;
 use crate::tree::Tree;
 
 pub mod check;
@@ -68,6 +69,33 @@ pub fn check(source: &Source) -> Vec<Diagnostic> {
         Err(fatal) => findings.push(fatal),
     }
     findings
+}
+
+/// Everything that is wrong or doubtful with a topology, on a day.
+pub fn check_on(source: &Source, today: Date) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    match load::load(source, &mut findings) {
+        Ok(loaded) => {
+            if let Some(checked) = check::check(&loaded, &mut findings) {
+                findings.extend(pki::inventory::warnings(&Mesh::resolve(&checked), today));
+            }
+        }
+        Err(fatal) => findings.push(fatal),
+    }
+    findings
+}
+
+/// The certificates that a topology asks for.
+///
+/// # Errors
+/// Every mistake in the topology.
+pub fn certificates(source: &Source) -> Result<Vec<pki::inventory::Entry>, Vec<Diagnostic>> {
+    let mut findings = Vec::new();
+    let loaded = load::load(source, &mut findings).map_err(|fatal| vec![fatal])?;
+    match check::check(&loaded, &mut findings) {
+        Some(checked) => Ok(pki::inventory::requested(&Mesh::resolve(&checked))),
+        None => Err(findings),
+    }
 }
 
 /// Whether there is a mistake among the findings that stops a build.

@@ -82,6 +82,13 @@ pub fn roots(text: &str) -> Vec<&str> {
     fingerprints.collect()
 }
 
+/// The generation of a cluster's key, as a lock tells it.
+pub fn generation(text: &str, cluster: &str) -> Option<u32> {
+    let prefix = format!("certificate of {cluster} generation ");
+    let line = text.lines().find_map(|line| line.strip_prefix(&prefix))?;
+    line.split(' ').next()?.parse().ok()
+}
+
 /// SHA-256 in hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {

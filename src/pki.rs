@@ -10,6 +10,7 @@ pub use self::seed::{Seed, SeedError};
 pub use self::standing::Standing;
 pub use self::trust::{SEED_NEEDED, Trust};
 
+pub mod inventory;
 mod issue;
 mod key;
 mod seed;

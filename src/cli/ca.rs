@@ -8,6 +8,8 @@ use crate::pki::Seed;
 use super::seed::SEED;
 use super::{DONE, Outcome, Refusal, directory_of, say};
 
+mod show;
+
 /// The verbs of `ca`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -19,6 +21,8 @@ pub(super) struct Arguments {
 enum Verb {
     /// Make a new secret seed, from which all keys of a mesh derive.
     New(New),
+    /// Show a mesh's certificates: as a topology asks for them, or as they stand in a directory.
+    Show(show::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -34,7 +38,10 @@ const HEADER: &str = "\
 ";
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let Verb::New(new) = &arguments.verb;
+    let new = match &arguments.verb {
+        Verb::New(new) => new,
+        Verb::Show(arguments) => return show::run(arguments),
+    };
     make(&new.ca)?;
     Ok(DONE)
 }

@@ -3,7 +3,7 @@ use std::io::{self, IsTerminal};
 use camino::Utf8PathBuf;
 use clap::Args;
 
-use super::{DONE, FOUND, NOT_DONE, Outcome, draw, print, read_source, say};
+use super::{DONE, FOUND, NOT_DONE, Outcome, Today, draw, print, read_source, say};
 
 /// The options of `check`.
 #[derive(Debug, Args)]
@@ -14,6 +14,8 @@ pub(super) struct Arguments {
     /// Exit with 1 on warnings too
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    today: Today,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
@@ -27,7 +29,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
                 continue;
             }
         };
-        let findings = crate::check(&source);
+        let findings = crate::check_on(&source, arguments.today.date());
         if findings.is_empty() {
             continue;
         }

@@ -1,6 +1,6 @@
 use clap::Args;
 
-use crate::check::RULES;
+use crate::check::{ELSEWHERE, RULES};
 use crate::diagnostic::nearest;
 
 use super::{Outcome, Refusal, print};
@@ -14,9 +14,10 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let name = arguments.rule.as_str();
-    match RULES.iter().find(|rule| rule.name == name) {
-        Some(rule) => print(&format!("{}\n\n{}\n", rule.name, rule.explain)),
-        None => Err(Refusal(match nearest(name, RULES.iter().map(|rule| rule.name)) {
+    let known = || RULES.iter().map(|rule| (rule.name, rule.explain)).chain(ELSEWHERE.iter().copied());
+    match known().find(|(known, _)| *known == name) {
+        Some((name, explanation)) => print(&format!("{name}\n\n{explanation}\n")),
+        None => Err(Refusal(match nearest(name, known().map(|(name, _)| name)) {
             Some(meant) => format!("there is no rule `{name}`; did you mean `{meant}`?"),
             None => format!("there is no rule `{name}`"),
         })),

@@ -31,6 +31,14 @@ impl Standing {
         self.files.is_empty() && self.digests.is_empty()
     }
 
+    /// The clusters that have certificates here.
+    pub(super) fn clusters(&self) -> Vec<&str> {
+        let mut clusters: Vec<&str> =
+            self.digests.keys().filter_map(|path| path.strip_suffix("/20-cacerts/ca-cert.pem")).collect();
+        clusters.sort_unstable();
+        clusters
+    }
+
     /// The fingerprint of the root that the lock names.
     pub(super) fn root(&self) -> Option<&str> {
         self.root.as_deref()

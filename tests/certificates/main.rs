@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests read and write files, and run programs")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod calendar;
 mod custody;
 mod renewal;
 mod workshop;

@@ -1,0 +1,182 @@
+//! Which certificates a mesh has, or asks for, and how long they last.
+
+use serde::Serialize;
+
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::lock;
+use crate::mesh::{Intermediate, Mesh, Root};
+use crate::topology::Date;
+
+use super::Standing;
+use super::key::KeyPath;
+use super::seed::hex;
+use super::verify::{self, Facts};
+
+/// The rule that speaks of certificates that have expired or soon will.
+pub const EXPIRING_CERTIFICATE: &str = "expiring-certificate";
+/// The rule that speaks of an intermediate that its root's end cuts short.
+pub const SHORT_INTERMEDIATE: &str = "short-intermediate";
+
+/// A certificate is renewed this many days before its end at the latest.
+const DAYS_TO_RENEW: i64 = 90;
+/// An intermediate that lasts for less is hardly worth its roll-out.
+const DAYS_WORTH_ISSUING: i64 = 365;
+
+/// A certificate of a mesh.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// The cluster whose istiod signs with it; none for the root.
+    pub cluster: Option<String>,
+    /// The subject's name.
+    pub subject: String,
+    /// The serial number in hexadecimal.
+    pub serial: String,
+    /// SHA-256 in hexadecimal; none where only the request is known.
+    pub fingerprint: Option<String>,
+    /// The generation of the key; none for the root.
+    pub generation: Option<u32>,
+    /// The first day.
+    pub not_before: Date,
+    /// The last day.
+    pub not_after: Date,
+}
+
+impl Entry {
+    /// How many days are left at a day; negative once it has expired.
+    pub fn days_left(&self, today: Date) -> i64 {
+        days_left(self.not_after, today)
+    }
+
+    fn of(cluster: Option<&str>, generation: Option<u32>, facts: Facts) -> Self {
+        Self {
+            cluster: cluster.map(str::to_owned),
+            subject: facts.subject,
+            serial: facts.serial,
+            fingerprint: Some(facts.fingerprint),
+            generation,
+            not_before: facts.not_before,
+            not_after: facts.not_after,
+        }
+    }
+}
+
+/// What a topology asks for; no seed is needed to know it.
+pub fn requested(mesh: &Mesh<'_>) -> Vec<Entry> {
+    let Root { mesh_id, not_before, not_after } = &mesh.root;
+    let root = Entry {
+        cluster: None,
+        subject: format!("CN={mesh_id} root CA,O=Istio"),
+        serial: hex(&KeyPath::root(&mesh.root).serial_number()),
+        fingerprint: None,
+        generation: None,
+        not_before: *not_before,
+        not_after: *not_after,
+    };
+    let intermediates = mesh.clusters.iter().filter_map(|cluster| cluster.intermediate.as_ref()).map(|request| Entry {
+        cluster: Some(request.cluster.to_owned()),
+        subject: format!("L={},CN={} intermediate CA,O=Istio", request.cluster, request.mesh_id),
+        serial: hex(&KeyPath::intermediate(request).serial_number()),
+        fingerprint: None,
+        generation: Some(request.generation),
+        not_before: request.not_before,
+        not_after: request.not_after,
+    });
+    [root].into_iter().chain(intermediates).collect()
+}
+
+/// What stands in a tree, proven from its bytes.
+///
+/// # Errors
+/// What is wrong with it, a sentence for each fault.
+pub fn standing(lock: &str, standing: &Standing) -> Result<Vec<Entry>, Vec<String>> {
+    let mut entries = Vec::new();
+    let mut faults = Vec::new();
+    for cluster in standing.clusters() {
+        let files = match standing.files(cluster) {
+            Ok(files) => files,
+            Err(fault) => {
+                faults.push(fault);
+                continue;
+            }
+        };
+        match verify::verify(files, None) {
+            Ok(proven) => {
+                if entries.is_empty() {
+                    entries.push(Entry::of(None, None, proven.root));
+                }
+                entries.push(Entry::of(Some(cluster), lock::generation(lock, cluster), proven.certificate));
+            }
+            Err(found) => {
+                faults.extend(
+                    found.into_iter().map(|fault| format!("{cluster}/20-cacerts/{} {}", fault.file, fault.reason)),
+                );
+            }
+        }
+    }
+    if faults.is_empty() { Ok(entries) } else { Err(faults) }
+}
+
+/// What is doubtful about a mesh's certificates at a day.
+pub fn warnings(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
+    let certificates = FieldPath::root().child("certificates");
+    let mut findings = Vec::new();
+    let root = days_left(mesh.root.not_after, today);
+    if root <= DAYS_TO_RENEW {
+        let message = format!("the root certificate {}", ends(mesh.root.not_after, root));
+        findings.push(
+            Diagnostic::warning(EXPIRING_CERTIFICATE, certificates.child("issuedOn"), message)
+                .label(format!("plus {} days", (mesh.root.not_after.0 - mesh.root.not_before.0).whole_days()))
+                .help("a new root is a new trust: every workload has to get it before the old one ends; plan it as a migration"),
+        );
+        // What the root's end cuts off needs no further warning.
+        return findings;
+    }
+    for cluster in &mesh.clusters {
+        let Some(request) = &cluster.intermediate else { continue };
+        let own = cluster.written.certificates.as_ref().is_some_and(|own| own.issued_on.is_some());
+        let path = FieldPath::root().child("clusters").index(cluster.position);
+        let place = if own { path.child("certificates").child("issuedOn") } else { path.child("name") };
+        findings.extend(intermediate_warning(request, mesh, today).map(|(rule, message)| {
+            Diagnostic::warning(rule, place, message)
+                .label(format!("valid from {} to {}", request.not_before, request.not_after))
+                .help(match rule {
+                    EXPIRING_CERTIFICATE => {
+                        "write a later `certificates.issuedOn` for this cluster, or `intermediatesIssuedOn` for all: each renews under the same root"
+                    }
+                    _ => "the root ends soon after: plan the next one",
+                })
+        }));
+    }
+    findings
+}
+
+fn intermediate_warning(request: &Intermediate<'_>, mesh: &Mesh<'_>, today: Date) -> Option<(&'static str, String)> {
+    let left = days_left(request.not_after, today);
+    if left <= DAYS_TO_RENEW {
+        return Some((
+            EXPIRING_CERTIFICATE,
+            format!("the certificate of `{}` {}", request.cluster, ends(request.not_after, left)),
+        ));
+    }
+    let whole = (request.not_after.0 - request.not_before.0).whole_days();
+    let is_cut = request.not_after == mesh.root.not_after && whole < DAYS_WORTH_ISSUING;
+    is_cut.then(|| {
+        let message = format!(
+            "the certificate of `{}` is issued with {whole} days left, since its root ends then",
+            request.cluster
+        );
+        (SHORT_INTERMEDIATE, message)
+    })
+}
+
+fn ends(not_after: Date, left: i64) -> String {
+    match left {
+        ..0 => format!("expired on {not_after}"),
+        left => format!("expires on {not_after}, in {left} days"),
+    }
+}
+
+fn days_left(not_after: Date, today: Date) -> i64 {
+    (not_after.0 - today.0).whole_days()
+}
