@@ -60,20 +60,33 @@ fn certificate<'m>(cluster: &Cluster<'m>, trust: &Trust) -> Option<(&'m str, Str
     Some((cluster.name, line))
 }
 
-/// The paths that a lock lists, with their digests; `None` where the text is no lock of ours.
-pub fn entries(text: &str) -> Option<Vec<(&str, &str)>> {
-    let mut lines = text.lines();
-    if lines.next() != Some(FORMAT) {
-        return None;
+/// The paths that a lock lists, with their digests.
+///
+/// # Errors
+/// Why the text is no lock that can be used, and what to do.
+pub fn read(text: &str) -> Result<Vec<(&str, &str)>, &'static str> {
+    let is_marker = |line: &str| ["<<<<<<< ", "=======", ">>>>>>> "].iter().any(|marker| line.starts_with(marker));
+    if text.lines().any(is_marker) {
+        return Err("holds a conflict that Git left open: take either side of it, then build again");
     }
+    match text.lines().next() {
+        Some(FORMAT) => Ok(lines(text)),
+        Some(line) if line.starts_with("meshgen-lock-") => {
+            Err("was written by a newer meshgen, whose output this one does not know: use that one")
+        }
+        _ => Err("is no lock of meshgen: restore it from Git, or remove it if the tree is not meshgen's"),
+    }
+}
+
+/// The digest lines of a text, with other lines left out; a line that does not end is none.
+pub(crate) fn lines(text: &str) -> Vec<(&str, &str)> {
     let is_digest = |word: &str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    Some(
-        lines
-            .filter_map(|line| line.split_once(' '))
-            .filter(|(digest, _)| is_digest(digest))
-            .map(|(digest, path)| (path, digest))
-            .collect(),
-    )
+    let whole = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+    whole
+        .filter_map(|line| line.strip_suffix('\r').unwrap_or(line).split_once(' '))
+        .filter(|(digest, _)| is_digest(digest))
+        .map(|(digest, path)| (path, digest))
+        .collect()
 }
 
 /// The fingerprints of the roots that a lock names: one, but for a merge that nobody has finished.

@@ -8,7 +8,7 @@ use crate::tree::Tree;
 use crate::{compile, disk, lock};
 
 use super::seed::{self, SeedOption};
-use super::{DONE, FOUND, NOT_DONE, Outcome, Refusal, ca, print, read_source, say, say_findings};
+use super::{NOT_DONE, Outcome, Refusal, ca, output, read_source, say, say_findings};
 
 /// The options of `build`.
 #[derive(Debug, Args)]
@@ -20,9 +20,8 @@ pub(super) struct Arguments {
     output: Utf8PathBuf,
     #[command(flatten)]
     seed: SeedOption,
-    /// Write nothing; say whether DIR is what the topology gives
-    #[arg(long)]
-    check: bool,
+    #[command(flatten)]
+    put: output::Options,
     /// Make the mesh's seed where it has none and nothing was built yet
     #[arg(long)]
     new_ca: bool,
@@ -42,31 +41,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Ok(compiled) => {
             say_findings(&source, &compiled.warnings);
             refuse_other_root(arguments, &compiled.tree)?;
-            if arguments.check {
-                return compare(arguments, &compiled.tree);
-            }
-            let written = disk::write(&arguments.output, &compiled.tree)?;
-            say(&format!(
-                "{}: {} files written, {} unchanged, {} removed",
-                arguments.output, written.changed, written.unchanged, written.removed
-            ));
-            Ok(DONE)
+            output::put(&arguments.output, &compiled.tree, &arguments.put)
         }
         Err(findings) => Ok(refuse(&source, &findings)),
     }
-}
-
-/// Whether the directory is what the topology gives.
-fn compare(arguments: &Arguments, tree: &Tree) -> Outcome {
-    let differences = disk::compare(&arguments.output, tree)?;
-    if differences.is_empty() {
-        return Ok(DONE);
-    }
-    for (path, what) in &differences {
-        print(&format!("{what}  {path}\n"))?;
-    }
-    say(&format!("{}: {} files are not what the topology gives", arguments.output, differences.len()));
-    Ok(FOUND)
 }
 
 /// Who issues: the seed, if there is one; without it what stands in the output, if anything does.

@@ -18,7 +18,7 @@ pub struct Standing {
 impl Standing {
     /// The files of every `20-cacerts`, by their paths in the tree, and the text of the tree's lock.
     pub fn new(lock: &str, files: impl IntoIterator<Item = (String, Zeroizing<String>)>) -> Self {
-        let entries = lock::entries(lock).unwrap_or_default();
+        let entries = lock::lines(lock);
         Self {
             files: files.into_iter().collect(),
             digests: entries.into_iter().map(|(path, digest)| (path.to_owned(), digest.to_owned())).collect(),

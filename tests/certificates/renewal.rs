@@ -99,7 +99,7 @@ fn a_clone_without_seed_and_keys_says_whether_the_tree_is_fresh() {
     workshop.write("mesh.yaml", topology(DATES, &TWO).replace("1.11.2}", "1.11.2, profile: demo}"));
     let moved = workshop.build(&["--check"]);
     assert_eq!(moved.code, Some(1), "{moved:?}");
-    assert!(moved.stdout.contains("different  east/30-istio/istio.yaml"), "{moved:?}");
+    assert!(moved.stdout.contains("differs  east/30-istio/istio.yaml"), "{moved:?}");
     assert_eq!(files(&workshop.path("out")), before);
     // It can even be built: keys are not needed for that.
     assert_eq!(workshop.build(&[]).code, Some(0));

@@ -64,8 +64,8 @@ fn standing(arguments: &Arguments) -> Result<Vec<Entry>, Refusal> {
     if standing.is_empty() {
         return Err(Refusal(format!("{} holds no {}: nothing was built there", arguments.place, lock::FILE)));
     }
-    let lock = disk::read(&arguments.place.join(lock::FILE))?;
-    inventory::standing(&String::from_utf8_lossy(&lock), &standing).map_err(|faults| Refusal(faults.join("\nerror: ")))
+    let lock = disk::read_lock(&arguments.place)?.unwrap_or_default();
+    inventory::standing(&lock, &standing).map_err(|faults| Refusal(faults.join("\nerror: ")))
 }
 
 fn name(entry: &Entry) -> &str {

@@ -1,0 +1,82 @@
+use camino::Utf8Path;
+use clap::Args;
+
+use crate::disk::{Claim, Plan, State, Writer};
+use crate::tree::{Mode, Tree};
+
+use super::{DONE, FOUND, NOT_DONE, Outcome, print, say};
+
+/// What a build may do to its directory.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Write nothing; exit with 1 where DIR is not what the topology gives
+    #[arg(long, conflicts_with_all = ["overwrite", "new_ca"])]
+    check: bool,
+    /// Write over files that somebody edited since the last build
+    #[arg(long)]
+    overwrite: bool,
+}
+
+/// Makes a directory hold a tree, or says how it differs.
+pub(super) fn put(directory: &Utf8Path, tree: &Tree, options: &Options) -> Outcome {
+    if options.check {
+        return compare(tree, &Plan::make(directory, tree)?);
+    }
+    let claim = Claim::take(directory)?;
+    let plan = Plan::make(directory, tree)?;
+    if is_in_the_way(directory, &plan, options.overwrite) {
+        say("nothing was written");
+        return Ok(NOT_DONE);
+    }
+    let written = Writer::default().write(&claim, directory, tree, &plan)?;
+    say(&format!(
+        "{directory}: {} files written, {} unchanged, {} removed",
+        written.changed, written.unchanged, written.removed
+    ));
+    if plan.others > 0 {
+        say(&format!("note: {} files in its directories are not meshgen's, and were left alone", plan.others));
+    }
+    Ok(DONE)
+}
+
+/// Names what a build would destroy.
+fn is_in_the_way(directory: &Utf8Path, plan: &Plan, may_overwrite: bool) -> bool {
+    let foreign: Vec<&str> = plan.in_state(State::Foreign).collect();
+    let edited = if may_overwrite { Vec::new() } else { plan.edited() };
+    for path in &foreign {
+        say(&format!("error: {directory}/{path} is not meshgen's, and the tree needs its place: move it away"));
+    }
+    for path in &edited {
+        say(&format!("error: {directory}/{path} was edited since meshgen wrote it"));
+    }
+    if !edited.is_empty() {
+        say("help: say what you want in the topology, or lose these edits with `--overwrite`");
+    }
+    if !may_overwrite && plan.in_state(State::LineEnds).next().is_some() {
+        say("help: line ends were converted: commit the tree's `.gitattributes`, and check the files out again");
+    }
+    !foreign.is_empty() || !edited.is_empty()
+}
+
+/// Lists how a directory differs. A private key that is not there is no difference: Git never has it.
+fn compare(tree: &Tree, plan: &Plan) -> Outcome {
+    let mut text = String::new();
+    for (path, state) in &plan.states {
+        let is_key = tree.get(path).is_some_and(|file| file.mode == Mode::Private);
+        let word = match state {
+            State::Unchanged => continue,
+            State::Missing if is_key => continue,
+            State::Missing => "missing",
+            State::Ours => "differs",
+            State::Edited => "edited",
+            State::LineEnds => "line ends converted",
+            State::Foreign => "not meshgen's",
+        };
+        text.extend([word, "  ", path, "\n"]);
+    }
+    for path in plan.stale.iter().chain(&plan.edited_stale) {
+        text.extend(["no longer emitted  ", path, "\n"]);
+    }
+    print(&text)?;
+    Ok(if text.is_empty() { DONE } else { FOUND })
+}

@@ -1,0 +1,183 @@
+//! Carries out a plan: temporaries, one barrier, renames, removals, and the lock last.
+#![allow(clippy::disallowed_methods, reason = "this is the disk")]
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::fs::{self, File};
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::FlockOperation;
+
+use crate::lock;
+use crate::tree::{Mode, Tree};
+
+use super::{DiskError, JOURNAL, Plan, State, Written, at, temporary, write_file};
+
+/// The right to write into a directory, which no other build has meanwhile. It ends with the process and leaves no file.
+#[derive(Debug)]
+pub struct Claim {
+    directory: File,
+}
+
+impl Claim {
+    /// Makes the directory if need be, and claims it.
+    ///
+    /// # Errors
+    /// What the operating system says, or that another build is at work.
+    pub fn take(directory: &Utf8Path) -> Result<Self, DiskError> {
+        fs::create_dir_all(directory).map_err(at(directory))?;
+        let file = File::open(directory).map_err(at(directory))?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { directory: file }),
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                Err(at(directory)(io::Error::other("another build is writing here: wait until it is done")))
+            }
+            Err(error) => Err(at(directory)(error.into())),
+        }
+    }
+
+    /// Waits until all that was written is on the disk.
+    fn barrier(&self, directory: &Utf8Path) -> Result<(), DiskError> {
+        #[cfg(target_os = "linux")]
+        rustix::fs::syncfs(&self.directory).map_err(|error| at(directory)(error.into()))?;
+        #[cfg(not(target_os = "linux"))]
+        self.directory.sync_all().map_err(at(directory))?;
+        Ok(())
+    }
+}
+
+/// Writes to a disk, or to one that fails.
+#[derive(Debug, Default)]
+pub struct Writer {
+    steps: AtomicUsize,
+    last: Option<usize>,
+}
+
+impl Writer {
+    /// A disk of which every operation but the first few fails, as it does for a process that is killed.
+    pub fn ending_after(steps: usize) -> Self {
+        Self { steps: AtomicUsize::new(0), last: Some(steps) }
+    }
+
+    /// Makes a directory hold a tree.
+    ///
+    /// # Errors
+    /// The file and what the operating system says. Nothing is lost: the next build goes on from there.
+    pub fn write(&self, claim: &Claim, directory: &Utf8Path, tree: &Tree, plan: &Plan) -> Result<Written, DiskError> {
+        let changed: Vec<&str> = plan
+            .states
+            .iter()
+            .filter(|(_, state)| **state != State::Unchanged)
+            .map(|(path, _)| path.as_str())
+            .collect();
+        let stale: Vec<&String> = plan.stale.iter().chain(&plan.edited_stale).collect();
+        let unchanged = plan.states.len() - changed.len();
+        let written = Written { changed: changed.len(), unchanged, removed: stale.len() };
+        let journal = directory.join(JOURNAL);
+        for path in plan.left_over.iter().filter(|path| *path != JOURNAL) {
+            self.remove(&directory.join(path))?;
+        }
+        if !changed.is_empty() || !stale.is_empty() {
+            let temporaries = self.prepare(directory, tree, &changed, plan);
+            if temporaries.is_err() && self.last.is_none() {
+                discard(directory, &changed);
+            }
+            temporaries?;
+            claim.barrier(directory)?;
+            let new_journal = temporary(&journal);
+            self.rename(&new_journal, &journal)?;
+            for path in changed.iter().filter(|path| **path != lock::FILE) {
+                let target = directory.join(path);
+                self.rename(&temporary(&target), &target)?;
+            }
+            for path in &stale {
+                self.remove(&directory.join(path))?;
+            }
+            if changed.contains(&lock::FILE) {
+                let target = directory.join(lock::FILE);
+                self.rename(&temporary(&target), &target)?;
+            }
+            claim.directory.sync_all().map_err(at(directory))?;
+            for path in &stale {
+                remove_empty_parents(&directory.join(path), directory);
+            }
+        }
+        if fs::exists(&journal).map_err(at(&journal))? {
+            self.remove(&journal)?;
+        }
+        Ok(written)
+    }
+
+    /// Writes all temporaries, and the journal that names what they become.
+    fn prepare(&self, directory: &Utf8Path, tree: &Tree, changed: &[&str], plan: &Plan) -> Result<(), DiskError> {
+        let mut journal = plan.journal.clone();
+        if !journal.is_empty() && !journal.ends_with('\n') {
+            journal.push('\n');
+        }
+        let mut made: BTreeSet<Utf8PathBuf> = BTreeSet::new();
+        for path in changed {
+            let file = tree.get(path).expect("a plan's files are the tree's");
+            let target = directory.join(path);
+            let parent = target.parent().expect("a file has a directory");
+            if !made.contains(parent) {
+                self.step(parent)?;
+                fs::create_dir_all(parent).map_err(at(parent))?;
+                made.insert(parent.to_owned());
+            }
+            self.create(&temporary(&target), &file.bytes, file.mode)?;
+            writeln!(journal, "{} {path}", lock::digest(&file.bytes)).expect("a String takes everything");
+        }
+        self.create(&temporary(&directory.join(JOURNAL)), journal.as_bytes(), Mode::Public)
+    }
+
+    fn create(&self, path: &Utf8Path, bytes: &[u8], mode: Mode) -> Result<(), DiskError> {
+        if let Err(error) = self.step(path) {
+            // A kill may cut a file short.
+            if self.steps.load(Ordering::Relaxed) == self.last.unwrap_or_default() + 1 {
+                write_file(path, &bytes[..bytes.len() / 2], mode)?;
+            }
+            return Err(error);
+        }
+        write_file(path, bytes, mode)
+    }
+
+    fn rename(&self, from: &Utf8Path, to: &Utf8Path) -> Result<(), DiskError> {
+        self.step(to)?;
+        fs::rename(from, to).map_err(at(to))
+    }
+
+    fn remove(&self, path: &Utf8Path) -> Result<(), DiskError> {
+        self.step(path)?;
+        fs::remove_file(path).map_err(at(path))
+    }
+
+    /// Counts an operation, and refuses it where the disk has ended.
+    fn step(&self, path: &Utf8Path) -> Result<(), DiskError> {
+        let step = self.steps.fetch_add(1, Ordering::Relaxed);
+        match self.last {
+            Some(last) if step >= last => Err(at(path)(io::Error::other("the disk has ended"))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Takes back temporaries where not all could be written.
+fn discard(directory: &Utf8Path, paths: &[&str]) {
+    for path in paths.iter().copied().chain([JOURNAL]) {
+        let target = directory.join(path);
+        // What cannot be removed is known by its name: the next build removes it.
+        let _ = fs::remove_file(temporary(&target));
+        remove_empty_parents(&target, directory);
+    }
+}
+
+fn remove_empty_parents(path: &Utf8Path, root: &Utf8Path) {
+    for parent in path.ancestors().skip(1).take_while(|parent| *parent != root) {
+        // A directory in which somebody keeps a file is not empty, and stays.
+        if fs::remove_dir(parent).is_err() {
+            return;
+        }
+    }
+}
