@@ -82,12 +82,10 @@ impl Writer {
         if !changed.is_empty() || !stale.is_empty() {
             let temporaries = self.prepare(directory, tree, &changed, plan);
             if temporaries.is_err() && self.last.is_none() {
-                discard(directory, &changed);
+                discard(directory, &changed, plan);
             }
             temporaries?;
             claim.barrier(directory)?;
-            let new_journal = temporary(&journal);
-            self.rename(&new_journal, &journal)?;
             for path in changed.iter().filter(|path| **path != lock::FILE) {
                 let target = directory.join(path);
                 self.rename(&temporary(&target), &target)?;
@@ -110,12 +108,20 @@ impl Writer {
         Ok(written)
     }
 
-    /// Writes all temporaries, and the journal that names what they become.
+    /// Writes the journal that names what the temporaries become, then the temporaries: whatever is left of them, the next
+    /// build knows where to look.
     fn prepare(&self, directory: &Utf8Path, tree: &Tree, changed: &[&str], plan: &Plan) -> Result<(), DiskError> {
         let mut journal = plan.journal.clone();
         if !journal.is_empty() && !journal.ends_with('\n') {
             journal.push('\n');
         }
+        for path in changed {
+            let file = tree.get(path).expect("a plan's files are the tree's");
+            writeln!(journal, "{} {path}", lock::digest(&file.bytes)).expect("a String takes everything");
+        }
+        let journal_path = directory.join(JOURNAL);
+        self.create(&temporary(&journal_path), journal.as_bytes(), Mode::Public)?;
+        self.rename(&temporary(&journal_path), &journal_path)?;
         let mut made: BTreeSet<Utf8PathBuf> = BTreeSet::new();
         for path in changed {
             let file = tree.get(path).expect("a plan's files are the tree's");
@@ -127,9 +133,8 @@ impl Writer {
                 made.insert(parent.to_owned());
             }
             self.create(&temporary(&target), &file.bytes, file.mode)?;
-            writeln!(journal, "{} {path}", lock::digest(&file.bytes)).expect("a String takes everything");
         }
-        self.create(&temporary(&directory.join(JOURNAL)), journal.as_bytes(), Mode::Public)
+        Ok(())
     }
 
     fn create(&self, path: &Utf8Path, bytes: &[u8], mode: Mode) -> Result<(), DiskError> {
@@ -164,7 +169,10 @@ impl Writer {
 }
 
 /// Takes back temporaries where not all could be written.
-fn discard(directory: &Utf8Path, paths: &[&str]) {
+fn discard(directory: &Utf8Path, paths: &[&str], plan: &Plan) {
+    if plan.journal.is_empty() {
+        let _ = fs::remove_file(directory.join(JOURNAL));
+    }
     for path in paths.iter().copied().chain([JOURNAL]) {
         let target = directory.join(path);
         // What cannot be removed is known by its name: the next build removes it.
