@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::Part;
 use crate::lock;
 use crate::mesh::{Cluster, Mesh};
 use crate::pki::{Bundle, Trust};
@@ -129,6 +130,17 @@ pub(crate) use self::cacerts::KEY;
 
 /// Where Istio lives, in every cluster.
 pub(crate) const ISTIO_SYSTEM: &str = "istio-system";
+
+/// The directories of some clusters, and a lock that pins them beside what it pinned before.
+pub(crate) fn emit_part(mesh: &Mesh<'_>, trust: &Trust, part: &Part<'_>) -> Tree {
+    let mut tree = Tree::default();
+    for cluster in mesh.clusters.iter().filter(|cluster| part.has(cluster.name)) {
+        emit_cluster(mesh, cluster, trust.bundles[cluster.position].as_ref(), &mut tree);
+    }
+    let lock = lock::text_of_part(mesh, trust, &tree, part);
+    tree.add(lock::FILE, Mode::Public, lock);
+    tree
+}
 
 /// The whole tree.
 pub fn emit(mesh: &Mesh<'_>, trust: &Trust) -> Tree {

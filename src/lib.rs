@@ -1,6 +1,6 @@
 //! meshgen compiles one topology file into everything that makes several Kubernetes clusters one Istio mesh.
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, FieldPath, Place, Severity};
 use crate::mesh::Mesh;
 use crate::pki::Authority;
 use crate::source::Source;
@@ -41,6 +41,18 @@ pub struct Compiled {
 /// # Errors
 /// Every mistake in the topology, warnings included, in the order of their places.
 pub fn compile(source: &Source, authority: &Authority) -> Result<Compiled, Vec<Diagnostic>> {
+    compile_part(source, authority, None)
+}
+
+/// Compiles a topology, or only the directories of some of its clusters: byte for byte what the whole would hold there.
+///
+/// # Errors
+/// Every mistake in the topology, warnings included, in the order of their places; or that there is no such cluster.
+pub fn compile_part(
+    source: &Source,
+    authority: &Authority,
+    part: Option<&Part<'_>>,
+) -> Result<Compiled, Vec<Diagnostic>> {
     let mut findings = Vec::new();
     let loaded = match load::load(source, &mut findings) {
         Ok(loaded) => loaded,
@@ -52,10 +64,48 @@ pub fn compile(source: &Source, authority: &Authority) -> Result<Compiled, Vec<D
     match check::check(&loaded, &mut findings) {
         Some(checked) => {
             let mesh = Mesh::resolve(&checked);
-            let trust = authority.answer(&mesh)?;
-            Ok(Compiled { tree: emit::emit(&mesh, &trust), warnings: findings })
+            let Some(part) = part else {
+                let trust = authority.answer(&mesh)?;
+                return Ok(Compiled { tree: emit::emit(&mesh, &trust), warnings: findings });
+            };
+            part.refuse_unknown(&mesh)?;
+            let trust = authority.answer_for(&mesh, |cluster| part.has(cluster.name))?;
+            Ok(Compiled { tree: emit::emit_part(&mesh, &trust, part), warnings: findings })
         }
         None => Err(findings),
+    }
+}
+
+/// Some clusters of a mesh, and the lock that pins what stands of the others.
+#[derive(Debug)]
+pub struct Part<'p> {
+    /// The names of the clusters.
+    pub clusters: &'p [String],
+    /// The text of the lock that stands, empty where there is none.
+    pub lock: &'p str,
+}
+
+impl Part<'_> {
+    /// Whether a cluster belongs to it.
+    pub(crate) fn has(&self, cluster: &str) -> bool {
+        self.clusters.iter().any(|name| name == cluster)
+    }
+
+    fn refuse_unknown(&self, mesh: &Mesh<'_>) -> Result<(), Vec<Diagnostic>> {
+        let known: Vec<&str> = mesh.clusters.iter().map(|cluster| cluster.name).collect();
+        let unknown = self.clusters.iter().filter(|name| !known.contains(&name.as_str()));
+        let findings: Vec<Diagnostic> = unknown
+            .map(|name| {
+                let message = format!("the topology has no cluster `{name}`");
+                let finding =
+                    Diagnostic::error("unknown-cluster", Place::Key(FieldPath::root().child("clusters")), message);
+                match diagnostic::nearest(name, known.iter().copied()) {
+                    Some(meant) => finding.help(format!("did you mean `--cluster {meant}`?")),
+                    None => finding.help(format!("name one of its clusters: {}", check::names(known.iter().copied()))),
+                }
+            })
+            .collect();
+        if findings.is_empty() { Ok(()) } else { Err(findings) }
     }
 }
 

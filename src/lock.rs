@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
+use crate::Part;
 use crate::emit::{CACERTS, KEY};
 use crate::mesh::{Cluster, Mesh};
 use crate::pki::Trust;
@@ -21,21 +22,46 @@ const FORMAT: &str = "meshgen-lock-1";
 ///
 /// Each directory's lines stand under a heading: two branches that change neighbouring clusters change no neighbouring lines.
 pub(crate) fn text(mesh: &Mesh<'_>, trust: &Trust, tree: &Tree) -> String {
-    let mut text = format!("{FORMAT}\nmeshgen {}\n", env!("CARGO_PKG_VERSION"));
-    let Facts { serial, fingerprint, not_before, not_after, .. } = &trust.root;
-    writeln!(text, "root sha256:{fingerprint} serial {serial} valid {not_before} to {not_after}")
-        .expect("a String takes everything");
-    let certificates: BTreeMap<&str, String> =
-        mesh.clusters.iter().filter_map(|cluster| certificate(cluster, trust)).collect();
-    let mut digests: BTreeMap<String, String> =
-        tree.iter().map(|(path, file)| (path.to_owned(), digest(&file.bytes))).collect();
-    // Keys that are not at hand stay pinned.
-    digests.extend(mesh.clusters.iter().filter_map(|cluster| {
+    let certificates = mesh.clusters.iter().filter_map(|cluster| certificate(cluster, trust)).collect();
+    print(&trust.root, &certificates, &digests(mesh, trust, tree))
+}
+
+/// The lock of a tree that holds some clusters only: what the standing lock says of all else stays.
+pub(crate) fn text_of_part(mesh: &Mesh<'_>, trust: &Trust, tree: &Tree, part: &Part<'_>) -> String {
+    let is_other = |directory: &str| !part.has(directory);
+    let mut certificates: BTreeMap<String, String> = part
+        .lock
+        .lines()
+        .filter_map(|line| Some((line.strip_prefix("certificate of ")?.split(' ').next()?, line)))
+        .filter(|(cluster, _)| is_other(cluster))
+        .map(|(cluster, line)| (cluster.to_owned(), format!("{line}\n")))
+        .collect();
+    certificates.extend(mesh.clusters.iter().filter_map(|cluster| certificate(cluster, trust)));
+    let standing =
+        lines(part.lock).into_iter().filter(|(path, _)| is_other(path.split('/').next().unwrap_or_default()));
+    let mut all: BTreeMap<String, String> =
+        standing.map(|(path, digest)| (path.to_owned(), digest.to_owned())).collect();
+    all.extend(digests(mesh, trust, tree));
+    print(&trust.root, &certificates, &all)
+}
+
+/// The digests of a tree's files, and of keys that are not at hand, which stay pinned.
+fn digests(mesh: &Mesh<'_>, trust: &Trust, tree: &Tree) -> BTreeMap<String, String> {
+    let files = tree.iter().map(|(path, file)| (path.to_owned(), digest(&file.bytes)));
+    let keys = mesh.clusters.iter().filter_map(|cluster| {
         let digest = trust.bundles[cluster.position].as_ref()?.key_digest.clone()?;
         Some((format!("{}/{CACERTS}/{KEY}", cluster.name), digest))
-    }));
+    });
+    files.chain(keys).collect()
+}
+
+fn print(root: &Facts, certificates: &BTreeMap<String, String>, digests: &BTreeMap<String, String>) -> String {
+    let mut text = format!("{FORMAT}\nmeshgen {}\n", env!("CARGO_PKG_VERSION"));
+    let Facts { serial, fingerprint, not_before, not_after, .. } = root;
+    writeln!(text, "root sha256:{fingerprint} serial {serial} valid {not_before} to {not_after}")
+        .expect("a String takes everything");
     let mut heading = None;
-    for (path, digest) in &digests {
+    for (path, digest) in digests {
         let directory = path.split_once('/').map_or("", |(directory, _)| directory);
         if heading != Some(directory) {
             heading = Some(directory);
@@ -49,7 +75,7 @@ pub(crate) fn text(mesh: &Mesh<'_>, trust: &Trust, tree: &Tree) -> String {
 }
 
 /// What is public of a cluster's certificate, as a line that a review shows when it changes.
-fn certificate<'m>(cluster: &Cluster<'m>, trust: &Trust) -> Option<(&'m str, String)> {
+fn certificate(cluster: &Cluster<'_>, trust: &Trust) -> Option<(String, String)> {
     let request = cluster.intermediate.as_ref()?;
     let Facts { serial, fingerprint, not_before, not_after, .. } = &trust.bundles[cluster.position].as_ref()?.facts;
     let generation = request.generation;
@@ -57,7 +83,7 @@ fn certificate<'m>(cluster: &Cluster<'m>, trust: &Trust) -> Option<(&'m str, Str
         "certificate of {} generation {generation} valid {not_before} to {not_after} serial {serial} sha256:{fingerprint}\n",
         cluster.name
     );
-    Some((cluster.name, line))
+    Some((cluster.name.to_owned(), line))
 }
 
 /// The paths that a lock lists, with their digests.

@@ -226,3 +226,28 @@ fn missing_permissions_are_told() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("Permission denied"), "{said}");
 }
+
+#[test]
+fn a_part_is_what_the_whole_would_hold_there() {
+    let place = Place::new(3);
+    let (old, new) = (bytes(&tree(3, "1.11.2")), bytes(&tree(3, "1.30.3")));
+    place.want(3, "1.30.3");
+    assert_eq!(place.build(&["--check", "--cluster", "c1"]).status.code(), Some(1));
+    let output = place.build(&["--cluster", "c1"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let found = files(&place.0.path().join("out"));
+    let without_lock = |path: &&String| *path != "meshgen.lock";
+    for path in found.keys().filter(without_lock) {
+        let wanted = if path.starts_with("c1/") { &new } else { &old };
+        assert!(found.get(path) == wanted.get(path), "{path}");
+    }
+    assert!(new.keys().filter(|path| path.starts_with("c1/")).all(|path| found.contains_key(path)));
+    assert!(old.keys().filter(|path| !path.starts_with("c1/")).all(|path| found.contains_key(path)));
+    assert_eq!(place.build(&["--check", "--cluster", "c1"]).status.code(), Some(0));
+    assert_eq!(place.build(&["--check", "--cluster", "c0"]).status.code(), Some(1));
+    assert!(place.build(&["--cluster", "c0", "--cluster", "c2"]).status.success());
+    assert!(place.build(&[]).status.success());
+    assert_eq!(files(&place.0.path().join("out")), new);
+    let said = place.refused(&["--cluster", "c11"]);
+    assert!(said.contains("the topology has no cluster `c11`"), "{said}");
+}

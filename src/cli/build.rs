@@ -5,7 +5,7 @@ use crate::diagnostic::Diagnostic;
 use crate::pki::{Authority, Seed};
 use crate::source::Source;
 use crate::tree::Tree;
-use crate::{compile, disk, lock};
+use crate::{Part, compile_part, disk, lock};
 
 use super::seed::{self, SeedOption};
 use super::{NOT_DONE, Outcome, Refusal, ca, output, read_source, say, say_findings};
@@ -18,6 +18,9 @@ pub(super) struct Arguments {
     /// The directory that is made to hold the tree
     #[arg(short, long, value_name = "DIR")]
     output: Utf8PathBuf,
+    /// Build only this cluster's directory; may be repeated
+    #[arg(long, value_name = "NAME")]
+    cluster: Vec<String>,
     #[command(flatten)]
     seed: SeedOption,
     #[command(flatten)]
@@ -37,7 +40,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         return Ok(refuse(&source, &findings));
     }
     let authority = authority(arguments)?;
-    match compile(&source, &authority) {
+    let lock = disk::read_lock(&arguments.output)?.unwrap_or_default();
+    let part = Part { clusters: &arguments.cluster, lock: &lock };
+    match compile_part(&source, &authority, (!arguments.cluster.is_empty()).then_some(&part)) {
         Ok(compiled) => {
             say_findings(&source, &compiled.warnings);
             refuse_other_root(arguments, &compiled.tree)?;

@@ -70,7 +70,11 @@ impl Plan {
         let mut plan = Self { journal, ..Self::default() };
         plan.list(directory, &directories, &paths)?;
         plan.states = states(directory, tree, &known)?;
-        for (path, digests) in known.iter().filter(|(path, _)| tree.get(path).is_none()) {
+        // What the new lock goes on pinning, such as the clusters that are not built this time, is not stale.
+        let new = tree.get(lock::FILE).map(|file| String::from_utf8_lossy(&file.bytes)).unwrap_or_default();
+        let pinned: BTreeSet<&str> = lock::lines(&new).into_iter().map(|(path, _)| path).collect();
+        let is_gone = |path: &str| path != lock::FILE && tree.get(path).is_none() && !pinned.contains(path);
+        for (path, digests) in known.iter().filter(|(path, _)| is_gone(path)) {
             let target = directory.join(path);
             match read_regular(&target)? {
                 None => {}

@@ -30,20 +30,29 @@ impl Authority {
     /// # Panics
     /// Where a certificate of our own making does not hold: nothing that rests on it may be written.
     pub fn answer(&self, mesh: &Mesh<'_>) -> Result<Trust, Vec<Diagnostic>> {
+        self.answer_for(mesh, |_| true)
+    }
+
+    /// Answers the requests of some clusters.
+    pub(crate) fn answer_for(
+        &self,
+        mesh: &Mesh<'_>,
+        is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync,
+    ) -> Result<Trust, Vec<Diagnostic>> {
         match self {
-            Self::Seed(seed) => Ok(issue(mesh, seed, &Standing::default())),
-            Self::Renewing(seed, standing) => Ok(issue(mesh, seed, standing)),
-            Self::Standing(standing) => take_over(mesh, standing),
+            Self::Seed(seed) => Ok(issue(mesh, seed, &Standing::default(), is_wanted)),
+            Self::Renewing(seed, standing) => Ok(issue(mesh, seed, standing, is_wanted)),
+            Self::Standing(standing) => take_over(mesh, standing, is_wanted),
         }
     }
 }
 
 /// Takes over what stands and is what is asked for, and signs the rest.
-fn issue(mesh: &Mesh<'_>, seed: &Seed, standing: &Standing) -> Trust {
+fn issue(mesh: &Mesh<'_>, seed: &Seed, standing: &Standing, is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync) -> Trust {
     let root = RootAuthority::new(seed, &mesh.root);
     let facts = verify::root_facts(root.pem()).expect("the root was proven when it was made");
     let bundles = for_each(&mesh.clusters, |cluster| {
-        let request = cluster.intermediate.as_ref()?;
+        let request = cluster.intermediate.as_ref().filter(|_| is_wanted(cluster))?;
         let standing = standing.files(cluster.name).ok().filter(|files| files.root_certificate == root.pem());
         let taken = standing.and_then(|files| {
             let proven = verify::verify(files, Some(root.pem())).ok()?;
@@ -56,7 +65,11 @@ fn issue(mesh: &Mesh<'_>, seed: &Seed, standing: &Standing) -> Trust {
 }
 
 /// Takes over what stands, all of it or nothing: without the seed nothing can be signed.
-fn take_over(mesh: &Mesh<'_>, standing: &Standing) -> Result<Trust, Vec<Diagnostic>> {
+fn take_over(
+    mesh: &Mesh<'_>,
+    standing: &Standing,
+    is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync,
+) -> Result<Trust, Vec<Diagnostic>> {
     let clusters: Vec<&Cluster<'_>> = mesh.clusters.iter().filter(|cluster| cluster.intermediate.is_some()).collect();
     let root =
         clusters.iter().find_map(|cluster| standing.files(cluster.name).ok()).map(|files| files.root_certificate);
@@ -65,7 +78,7 @@ fn take_over(mesh: &Mesh<'_>, standing: &Standing) -> Result<Trust, Vec<Diagnost
         return Err(vec![other_root(standing)]);
     };
     let answers = for_each(&mesh.clusters, |cluster| {
-        let request = cluster.intermediate.as_ref()?;
+        let request = cluster.intermediate.as_ref().filter(|_| is_wanted(cluster))?;
         Some(standing_answer(standing, root, request).map_err(|reason| refused(cluster, &reason)))
     });
     let mut bundles = Vec::new();
