@@ -14,10 +14,12 @@ mod collector_via_mesh;
 mod collector_without_gateway;
 mod control_plane_without_gateway;
 mod duplicate_name;
+mod external_authority;
 mod gateway_without_address;
 mod host_name_address;
 mod intermediate_outside_root;
 mod ipv6_control_plane;
+mod missing_issued_on;
 mod network_without_gateway;
 mod owned_field;
 mod remote_mesh_config;
@@ -60,6 +62,8 @@ pub const RULES: &[Rule] = &[
     collector_via_mesh::RULE,
     unusable_collector_address::RULE,
     static_routing_without_nodes::RULE,
+    missing_issued_on::RULE,
+    external_authority::RULE,
     intermediate_outside_root::RULE,
 ];
 
@@ -93,6 +97,11 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
         "seed-needed",
         "A certificate would have to be made anew, and there is no seed to make it with. Everything else can be built without the \
          seed, from the certificates that stand in the output.",
+    ),
+    (
+        "external-certificate",
+        "A certificate or key of an authority of your own is missing, is not what istiod reads, or does not fit the others. istiod \
+         would refuse it, or sign certificates that nobody believes.",
     ),
     (
         "expiring-certificate",

@@ -18,6 +18,7 @@ mod ca;
 mod check;
 mod completions;
 mod explain;
+mod external;
 mod output;
 mod schema;
 mod seed;

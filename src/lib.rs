@@ -63,9 +63,10 @@ pub fn compile_part(
     };
     match check::check(&loaded, &mut findings) {
         Some(checked) => {
-            let mesh = Mesh::resolve(&checked);
+            let mut mesh = Mesh::resolve(&checked);
             let Some(part) = part else {
                 let trust = authority.answer(&mesh)?;
+                mesh.adopt(&trust);
                 return Ok(Compiled { tree: emit::emit(&mesh, &trust), warnings: findings });
             };
             part.refuse_unknown(&mesh)?;
@@ -133,6 +134,29 @@ pub fn check_on(source: &Source, today: Date) -> Vec<Diagnostic> {
         Err(fatal) => findings.push(fatal),
     }
     findings
+}
+
+/// Where a topology that is right says that an external authority's files are, and for which clusters.
+pub fn external_files(source: &Source) -> Option<(String, Vec<String>)> {
+    let mut findings = Vec::new();
+    let loaded = load::load(source, &mut findings).ok()?;
+    let checked = check::check(&loaded, &mut findings)?;
+    let directory = checked.topology().certificates.directory.clone()?;
+    let mesh = Mesh::resolve(&checked);
+    let clusters = mesh.clusters.iter().filter(|cluster| cluster.intermediate.is_some());
+    Some((directory, clusters.map(|cluster| cluster.name.to_owned()).collect()))
+}
+
+/// What is wrong or doubtful with an external authority's files, on a day.
+pub fn check_external(source: &Source, external: &pki::External, today: Date) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    let Ok(loaded) = load::load(source, &mut findings) else { return findings };
+    let Some(checked) = check::check(&loaded, &mut findings) else { return Vec::new() };
+    let mesh = Mesh::resolve(&checked);
+    match external.answer(&mesh, |_| true) {
+        Ok(trust) => external.expiring(&trust, &mesh, today),
+        Err(findings) => findings,
+    }
 }
 
 /// The certificates that a topology asks for.

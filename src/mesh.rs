@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::check::{Checked, primary_of};
+use crate::pki::Trust;
 use crate::release::{Release, RemoteShape, TracingMeans, release};
-use crate::topology::{self, FreeForm, IstioVersion, PodRouting, Topology};
+use crate::topology::{self, CertificateAuthority, FreeForm, IstioVersion, PodRouting, Topology};
 
 pub use self::certificates::{Intermediate, Root};
 pub(crate) use self::certificates::{first_day, root_validity};
@@ -49,6 +50,8 @@ pub struct Mesh<'t> {
     pub collector: Option<Collector>,
     /// The root certificate.
     pub root: Root<'t>,
+    /// Whether an authority of the author's own makes the certificates.
+    pub has_external_authority: bool,
 }
 
 /// A network that has clusters.
@@ -111,6 +114,17 @@ impl<'t> Mesh<'t> {
             clusters,
             collector,
             root,
+            has_external_authority: topology.certificates.authority == CertificateAuthority::External,
+        }
+    }
+
+    /// Takes the dates of certificates that somebody else made.
+    pub(crate) fn adopt(&mut self, trust: &Trust) {
+        (self.root.not_before, self.root.not_after) = (trust.root.not_before, trust.root.not_after);
+        for (cluster, bundle) in self.clusters.iter_mut().zip(&trust.bundles) {
+            if let (Some(request), Some(bundle)) = (&mut cluster.intermediate, bundle) {
+                (request.not_before, request.not_after) = (bundle.facts.not_before, bundle.facts.not_after);
+            }
         }
     }
 

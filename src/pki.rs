@@ -6,10 +6,13 @@ use zeroize::Zeroizing;
 
 use self::verify::{Facts, Files};
 
+pub use self::external::{EXTERNAL_CERTIFICATE, External, FILES as EXTERNAL_FILES};
+pub use self::inventory::EXPIRING_CERTIFICATE;
 pub use self::seed::{Seed, SeedError};
 pub use self::standing::Standing;
 pub use self::trust::{SEED_NEEDED, Trust};
 
+mod external;
 pub mod inventory;
 mod issue;
 mod key;
@@ -28,6 +31,8 @@ pub enum Authority {
     Renewing(Seed, Standing),
     /// Without the seed: what stands already, or nothing.
     Standing(Standing),
+    /// A company's own: what its files hold.
+    External(External),
 }
 
 /// What one cluster's istiod signs with: the four files of the Secret `cacerts`, in PEM (RFC 7468), and what is public of them.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::address::{Address, ApiServer, Cidr, IpAddress};
-pub use self::certificates::{Certificates, ClusterCertificates};
+pub use self::certificates::{CertificateAuthority, Certificates, ClusterCertificates};
 pub use self::cluster::{Cluster, ClusterIstio, Node};
 pub use self::gateway::{EastWestGateway, ServiceType};
 pub use self::istio::{FreeForm, Istio};

@@ -8,7 +8,7 @@ use crate::tree::Tree;
 use crate::{Part, compile_part, disk, lock};
 
 use super::seed::{self, SeedOption};
-use super::{NOT_DONE, Outcome, Refusal, ca, output, read_source, say, say_findings};
+use super::{NOT_DONE, Outcome, Refusal, ca, external, output, read_source, say, say_findings};
 
 /// The options of `build`.
 #[derive(Debug, Args)]
@@ -39,7 +39,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if crate::has_errors(&findings) {
         return Ok(refuse(&source, &findings));
     }
-    let authority = authority(arguments)?;
+    let authority = match external::read(&source, &arguments.topology)? {
+        Some(external) => Authority::External(external),
+        None => authority(arguments)?,
+    };
     let lock = disk::read_lock(&arguments.output)?.unwrap_or_default();
     let part = Part { clusters: &arguments.cluster, lock: &lock };
     match compile_part(&source, &authority, (!arguments.cluster.is_empty()).then_some(&part)) {

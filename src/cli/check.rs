@@ -3,7 +3,7 @@ use std::io::{self, IsTerminal};
 use camino::Utf8PathBuf;
 use clap::Args;
 
-use super::{DONE, FOUND, NOT_DONE, Outcome, Today, draw, print, read_source, say};
+use super::{DONE, FOUND, NOT_DONE, Outcome, Today, draw, external, print, read_source, say};
 
 /// The options of `check`.
 #[derive(Debug, Args)]
@@ -29,7 +29,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
                 continue;
             }
         };
-        let findings = crate::check_on(&source, arguments.today.date());
+        let today = arguments.today.date();
+        let mut findings = crate::check_on(&source, today);
+        if let Some(external) = external::read(&source, topology)? {
+            findings.extend(crate::check_external(&source, &external, today));
+        }
         if findings.is_empty() {
             continue;
         }

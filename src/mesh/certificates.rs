@@ -58,13 +58,19 @@ impl<'t> Intermediate<'t> {
 
 /// The days on which the root is valid.
 pub(crate) fn root_validity(certificates: &Certificates) -> Range<Date> {
-    certificates.issued_on..later(certificates.issued_on, certificates.root_validity_days)
+    let first = first_day_of_root(certificates);
+    first..later(first, certificates.root_validity_days)
 }
 
 /// The first day of a cluster's intermediate.
 pub(crate) fn first_day(certificates: &Certificates, cluster: &topology::Cluster) -> Date {
     let own = cluster.certificates.as_ref().and_then(|own| own.issued_on);
-    own.or(certificates.intermediates_issued_on).unwrap_or(certificates.issued_on)
+    own.or(certificates.intermediates_issued_on).unwrap_or_else(|| first_day_of_root(certificates))
+}
+
+/// An external authority has dates of its own, which take the place of these when its files have been read.
+fn first_day_of_root(certificates: &Certificates) -> Date {
+    certificates.issued_on.unwrap_or(Date(time::Date::MIN))
 }
 
 fn later(date: Date, days: u32) -> Date {

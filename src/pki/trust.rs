@@ -43,6 +43,7 @@ impl Authority {
             Self::Seed(seed) => Ok(issue(mesh, seed, &Standing::default(), is_wanted)),
             Self::Renewing(seed, standing) => Ok(issue(mesh, seed, standing, is_wanted)),
             Self::Standing(standing) => take_over(mesh, standing, is_wanted),
+            Self::External(external) => external.answer(mesh, is_wanted),
         }
     }
 }

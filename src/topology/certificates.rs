@@ -7,8 +7,15 @@ use super::Date;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Certificates {
-    /// The root's first day, UTC. Once built, another day is another root.
-    pub issued_on: Date,
+    /// Who makes the certificates.
+    #[serde(default)]
+    pub authority: CertificateAuthority,
+    /// Where an external authority's files are, relative to this file: for each cluster a directory of its name with
+    /// `root-cert.pem`, `ca-cert.pem`, `cert-chain.pem` and, where it may be there, `ca-key.pem`.
+    #[schemars(length(min = 1))]
+    pub directory: Option<String>,
+    /// The root's first day, UTC; needed unless the authority is external. Once built, another day is another root.
+    pub issued_on: Option<Date>,
     /// How many days the root is valid.
     #[serde(default = "default_root_validity_days")]
     #[schemars(range(min = 1, max = 36500))]
@@ -22,6 +29,17 @@ pub struct Certificates {
     #[serde(default = "default_generation")]
     #[schemars(range(min = 1))]
     pub generation: u32,
+}
+
+/// Who makes the mesh's certificates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum CertificateAuthority {
+    /// meshgen, from the mesh's seed.
+    #[default]
+    Seed,
+    /// An authority of your own; meshgen proves what it made and passes it on.
+    External,
 }
 
 /// One cluster's own intermediate.

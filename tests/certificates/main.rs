@@ -4,5 +4,6 @@
 
 mod calendar;
 mod custody;
+mod external;
 mod renewal;
 mod workshop;

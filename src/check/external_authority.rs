@@ -1,0 +1,63 @@
+use camino::Utf8Path;
+
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::topology::{CertificateAuthority, Certificates};
+
+use super::{Rule, Subject};
+
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+
+const NAME: &str = "external-authority";
+
+const EXPLAIN: &str = "`authority: external` takes certificates from `directory`, made by an authority of your own; `authority: seed` \
+    makes them from the seed. A field of the one has no meaning with the other, and the directory is relative to the topology, so that \
+    every clone finds it.";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let certificates = &subject.topology.certificates;
+    let path = FieldPath::root().child("certificates");
+    match (certificates.authority, &certificates.directory) {
+        (CertificateAuthority::Seed, Some(_)) => findings.push(
+            Diagnostic::error(NAME, path.child("directory"), "`directory` is of no use without `authority: external`")
+                .help("add `authority: external`, or remove the line"),
+        ),
+        (CertificateAuthority::Seed, None) => {}
+        (CertificateAuthority::External, None) => findings.push(
+            Diagnostic::error(NAME, path.child("authority"), "an external authority needs a `directory`")
+                .label("whose files?")
+                .help("add `directory:`, relative to this file; each cluster's files are in a directory of its name there"),
+        ),
+        (CertificateAuthority::External, Some(directory)) => {
+            if Utf8Path::new(directory).is_absolute() {
+                findings.push(
+                    Diagnostic::error(NAME, path.child("directory"), "`directory` is an absolute path")
+                        .label("no other machine has it")
+                        .help("write it relative to this file"),
+                );
+            }
+            for (place, name) in without_use(subject, certificates) {
+                let message = format!("`{name}` is of no use with an external authority, which decides it itself");
+                findings.push(Diagnostic::error(NAME, place, message).help("remove the line"));
+            }
+        }
+    }
+}
+
+/// The fields that ask a seed for something.
+fn without_use(subject: &Subject<'_>, certificates: &Certificates) -> Vec<(FieldPath, &'static str)> {
+    let path = FieldPath::root().child("certificates");
+    let mesh = [
+        ("issuedOn", certificates.issued_on.is_some()),
+        ("intermediatesIssuedOn", certificates.intermediates_issued_on.is_some()),
+        ("intermediateValidityDays", certificates.intermediate_validity_days.is_some()),
+    ];
+    let mut found: Vec<(FieldPath, &str)> =
+        mesh.into_iter().filter(|(_, is_written)| *is_written).map(|(name, _)| (path.child(name), name)).collect();
+    for (place, cluster) in subject.clusters() {
+        let Some(own) = &cluster.certificates else { continue };
+        let fields = [("issuedOn", own.issued_on.is_some()), ("generation", own.generation.is_some())];
+        let written = fields.into_iter().filter(|(_, is_written)| *is_written);
+        found.extend(written.map(|(name, _)| (place.child("certificates").child(name), name)));
+    }
+    found
+}

@@ -1,0 +1,41 @@
+use camino::{Utf8Path, Utf8PathBuf};
+use zeroize::Zeroizing;
+
+use crate::disk;
+use crate::pki::{EXTERNAL_FILES, External};
+use crate::source::Source;
+
+use super::{Refusal, directory_of};
+
+/// The files of the external authority that a topology names, if it names one. What is missing is for the rules to say.
+pub(super) fn read(source: &Source, topology: &Utf8Path) -> Result<Option<External>, Refusal> {
+    let Some((directory, clusters)) = crate::external_files(source) else { return Ok(None) };
+    let base = directory_of(topology);
+    let place = if base == "." { Utf8PathBuf::from(directory) } else { base.join(directory) };
+    refuse_outside(&base, &place)?;
+    let mut files = Vec::new();
+    for cluster in &clusters {
+        for file in EXTERNAL_FILES {
+            if let Some(bytes) = disk::read_if_there(&place.join(cluster).join(file))? {
+                // What is no text is no PEM either: the finding says so.
+                let text = String::from_utf8(bytes).unwrap_or_default();
+                files.push((format!("{cluster}/{file}"), Zeroizing::new(text)));
+            }
+        }
+    }
+    Ok(Some(External::new(place, files)))
+}
+
+/// A clone has what is in the repository and nothing else.
+fn refuse_outside(base: &Utf8Path, place: &Utf8Path) -> Result<(), Refusal> {
+    let real = |path: &Utf8Path| path.canonicalize_utf8().map_err(|error| Refusal(format!("{path}: {error}")));
+    let (base, real_place) = (real(base)?, real(place)?);
+    let repository: Utf8PathBuf =
+        base.ancestors().find(|ancestor| disk::exists(&ancestor.join(".git"))).unwrap_or(&base).to_owned();
+    if real_place.starts_with(&repository) {
+        return Ok(());
+    }
+    Err(Refusal(format!(
+        "`certificates.directory` leads to {real_place}, out of {repository}: keep the files beside the topology"
+    )))
+}

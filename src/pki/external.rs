@@ -1,0 +1,113 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use camino::Utf8PathBuf;
+use zeroize::Zeroizing;
+
+use crate::diagnostic::{Diagnostic, Place};
+use crate::mesh::{Cluster, Mesh};
+use crate::topology::Date;
+
+use super::trust::Trust;
+use super::verify::{self, Fault, Files, Proven};
+use super::{Bundle, EXPIRING_CERTIFICATE};
+
+/// The rule that speaks of certificates that somebody else made.
+pub const EXTERNAL_CERTIFICATE: &str = "external-certificate";
+
+/// The files of a cluster's directory, the private key last: it may stay where it was made.
+pub const FILES: [&str; 4] = ["root-cert.pem", "ca-cert.pem", "cert-chain.pem", "ca-key.pem"];
+
+/// The files that a company's own authority made, by `<cluster>/<file>`.
+pub struct External {
+    directory: Utf8PathBuf,
+    files: BTreeMap<String, Zeroizing<String>>,
+}
+
+impl External {
+    /// What was found in the directory that the topology names.
+    pub fn new(
+        directory: impl Into<Utf8PathBuf>,
+        files: impl IntoIterator<Item = (String, Zeroizing<String>)>,
+    ) -> Self {
+        Self { directory: directory.into(), files: files.into_iter().collect() }
+    }
+
+    /// Takes what is there for the wanted clusters, after proving it.
+    pub(crate) fn answer(
+        &self,
+        mesh: &Mesh<'_>,
+        is_wanted: impl Fn(&Cluster<'_>) -> bool,
+    ) -> Result<Trust, Vec<Diagnostic>> {
+        let mut findings = Vec::new();
+        let mut proven: Vec<(&str, Proven)> = Vec::new();
+        let bundles: Vec<Option<Bundle>> = mesh
+            .clusters
+            .iter()
+            .map(|cluster| {
+                cluster.intermediate.as_ref().filter(|_| is_wanted(cluster))?;
+                let (files, bundle) =
+                    match self.files(cluster.name).and_then(|files| Ok((files, verify::verify(files, None)?))) {
+                        Ok(proven) => proven,
+                        Err(faults) => {
+                            findings.extend(faults.into_iter().map(|fault| self.finding(cluster.name, &fault)));
+                            return None;
+                        }
+                    };
+                proven.push((cluster.name, bundle.clone()));
+                Some(Bundle::taken(files, files.key.map(|key| key.to_owned().into()), bundle.certificate))
+            })
+            .collect();
+        findings
+            .extend(verify::verify_together(&proven).into_iter().map(|(cluster, fault)| self.finding(cluster, &fault)));
+        match proven.into_iter().next() {
+            Some((_, first)) if findings.is_empty() => Ok(Trust { root: first.root, bundles }),
+            _ => Err(findings),
+        }
+    }
+
+    /// What has expired or soon will, on a day.
+    pub fn expiring(&self, trust: &Trust, mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
+        const DAYS_TO_RENEW: i64 = 90;
+        let bundles =
+            mesh.clusters.iter().zip(&trust.bundles).filter_map(|(cluster, bundle)| Some((cluster, bundle.as_ref()?)));
+        bundles
+            .filter(|(_, bundle)| (bundle.facts.not_after.0 - today.0).whole_days() <= DAYS_TO_RENEW)
+            .map(|(cluster, bundle)| {
+                let message = format!("the certificate of `{}` ends on {}", cluster.name, bundle.facts.not_after);
+                let place = Place::File(self.path(cluster.name, "ca-cert.pem"));
+                Diagnostic::warning(EXPIRING_CERTIFICATE, place, message).help("ask your authority for the next one")
+            })
+            .collect()
+    }
+
+    fn files(&self, cluster: &str) -> Result<Files<'_>, Vec<Fault>> {
+        let file = |name: &'static str| {
+            let text = self.files.get(&format!("{cluster}/{name}")).map(|text| text.as_str());
+            text.ok_or_else(|| Fault { file: name, reason: "is not there".to_owned() })
+        };
+        match (file("root-cert.pem"), file("ca-cert.pem"), file("cert-chain.pem")) {
+            (Ok(root_certificate), Ok(certificate), Ok(chain)) => {
+                Ok(Files { root_certificate, certificate, chain, key: file("ca-key.pem").ok() })
+            }
+            (root, certificate, chain) => Err([root, certificate, chain].into_iter().filter_map(Result::err).collect()),
+        }
+    }
+
+    fn finding(&self, cluster: &str, fault: &Fault) -> Diagnostic {
+        let message = format!("{} of `{cluster}` {}", fault.file, fault.reason);
+        Diagnostic::error(EXTERNAL_CERTIFICATE, Place::File(self.path(cluster, fault.file)), message)
+            .help("istiod, or those who trust it, would refuse this: put the file right; docs/certificates.md says what belongs into it")
+    }
+
+    fn path(&self, cluster: &str, file: &str) -> Utf8PathBuf {
+        self.directory.join(cluster).join(file)
+    }
+}
+
+/// There are keys among the files.
+impl fmt::Debug for External {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "External({}, {} files)", self.directory, self.files.len())
+    }
+}
