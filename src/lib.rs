@@ -4,7 +4,7 @@ use crate::diagnostic::{Diagnostic, FieldPath, Place, Severity};
 use crate::mesh::Mesh;
 use crate::pki::Authority;
 use crate::source::Source;
-use crate::topology::Date;
+use crate::topology::{CertificateAuthority, Date};
 use crate::tree::Tree;
 
 pub mod check;
@@ -140,6 +140,9 @@ pub fn check_on(source: &Source, today: Date) -> Vec<Diagnostic> {
 pub fn external_files(source: &Source) -> Option<(String, Vec<String>)> {
     let mut findings = Vec::new();
     let loaded = load::load(source, &mut findings).ok()?;
+    if loaded.topology.certificates.authority != CertificateAuthority::External {
+        return None;
+    }
     let checked = check::check(&loaded, &mut findings)?;
     let directory = checked.topology().certificates.directory.clone()?;
     let mesh = Mesh::resolve(&checked);

@@ -1,7 +1,7 @@
 //! Carries out a plan: temporaries, one barrier, renames, removals, and the lock last.
 #![allow(clippy::disallowed_methods, reason = "this is the disk")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs::{self, File};
 use std::io;
@@ -115,9 +115,13 @@ impl Writer {
         if !journal.is_empty() && !journal.ends_with('\n') {
             journal.push('\n');
         }
+        // The new lock has the digests of all files but itself.
+        let new = tree.get(lock::FILE).map(|file| String::from_utf8_lossy(&file.bytes)).unwrap_or_default();
+        let known: BTreeMap<&str, &str> = lock::lines(&new).into_iter().collect();
         for path in changed {
             let file = tree.get(path).expect("a plan's files are the tree's");
-            writeln!(journal, "{} {path}", lock::digest(&file.bytes)).expect("a String takes everything");
+            let digest = known.get(path).map_or_else(|| lock::digest(&file.bytes), |digest| (*digest).to_owned());
+            writeln!(journal, "{digest} {path}").expect("a String takes everything");
         }
         let journal_path = directory.join(JOURNAL);
         self.create(&temporary(&journal_path), journal.as_bytes(), Mode::Public)?;
