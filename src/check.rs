@@ -37,8 +37,9 @@ pub struct Rule {
     pub name: &'static str,
     /// What the rule means.
     pub explain: &'static str,
-    /// Whether the rule looks at nothing but names, so that it may speak of a topology with mistakes elsewhere.
-    pub is_about_names: bool,
+    /// The lists whose names the rule needs, where it may speak of a topology with mistakes elsewhere; `None` where it needs a
+    /// topology without any.
+    pub needs: Option<&'static [&'static str]>,
     check: fn(&Subject<'_>, &mut Vec<Diagnostic>),
 }
 
@@ -132,7 +133,11 @@ impl<'t> Checked<'t> {
 pub fn check<'t>(loaded: &'t Loaded, findings: &mut Vec<Diagnostic>) -> Option<Checked<'t>> {
     let subject = Subject::of(&loaded.topology);
     let has_holes = findings.iter().any(|finding| finding.severity == Severity::Error);
-    for rule in RULES.iter().filter(|rule| !has_holes || rule.is_about_names && !is_name_unknown(loaded)) {
+    let may_speak = |rule: &&Rule| match rule.needs {
+        Some(lists) => !lists.iter().any(|list| is_name_unknown(loaded, list)),
+        None => !has_holes,
+    };
+    for rule in RULES.iter().filter(may_speak) {
         let mut found = Vec::new();
         (rule.check)(&subject, &mut found);
         found.retain(|finding| !touches(finding, &loaded.holes));
@@ -142,13 +147,11 @@ pub fn check<'t>(loaded: &'t Loaded, findings: &mut Vec<Diagnostic>) -> Option<C
     (!is_broken).then_some(Checked { topology: &loaded.topology })
 }
 
-/// Whether the name of a cluster or a network is not what its author wrote.
-fn is_name_unknown(loaded: &Loaded) -> bool {
+/// Whether one of the names in a list is not what its author wrote.
+fn is_name_unknown(loaded: &Loaded, list: &str) -> bool {
     loaded.holes.iter().any(|hole| match hole.segments() {
-        [Segment::Key(list)] | [Segment::Key(list), Segment::Index(_)] => list == "clusters" || list == "networks",
-        [Segment::Key(list), Segment::Index(_), Segment::Key(field)] => {
-            (list == "clusters" || list == "networks") && field == "name"
-        }
+        [Segment::Key(key)] | [Segment::Key(key), Segment::Index(_)] => key == list,
+        [Segment::Key(key), Segment::Index(_), Segment::Key(field)] => key == list && field == "name",
         _ => false,
     })
 }

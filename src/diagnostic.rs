@@ -192,5 +192,5 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .iter()
         .copied()
         .find(|known| known.to_lowercase() == folded)
-        .or_else(|| similar::get_close_matches(name, &known, 1, 0.7).into_iter().next())
+        .or_else(|| similar::get_close_matches(name, &known, 1, 0.6).into_iter().next())
 }

@@ -3,7 +3,7 @@ use crate::topology::{Cluster, Name};
 
 use super::{Rule, Subject, collector_path, names};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: None, check };
 
 const NAME: &str = "collector-without-gateway";
 

@@ -4,7 +4,7 @@ use crate::diagnostic::{Diagnostic, FieldPath};
 
 use super::{Rule, Subject};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: true, check };
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: Some(&[]), check };
 
 const NAME: &str = "duplicate-name";
 

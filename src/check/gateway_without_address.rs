@@ -7,7 +7,7 @@ use crate::topology::Cluster;
 
 use super::{Rule, Subject, names, primary_of};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: None, check };
 
 const NAME: &str = "gateway-without-address";
 

@@ -4,7 +4,7 @@ use crate::topology::Date;
 
 use super::{Rule, Subject};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: None, check };
 
 const NAME: &str = "intermediate-outside-root";
 

@@ -7,7 +7,7 @@ use crate::topology::{Address, Name};
 
 use super::{Rule, Subject, names};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: None, check };
 
 const NAME: &str = "ipv6-control-plane";
 

@@ -2,7 +2,7 @@ use crate::diagnostic::{Diagnostic, FieldPath, nearest};
 
 use super::{Rule, Subject, collector_path, names};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: true, check };
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: Some(&["clusters"]), check };
 
 const NAME: &str = "unknown-cluster";
 

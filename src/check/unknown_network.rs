@@ -2,7 +2,7 @@ use crate::diagnostic::{Diagnostic, nearest};
 
 use super::{Rule, Subject, names};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: true, check };
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: Some(&["networks"]), check };
 
 const NAME: &str = "unknown-network";
 

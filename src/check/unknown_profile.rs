@@ -3,7 +3,7 @@ use crate::release::release;
 
 use super::{Rule, Subject};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, is_about_names: false, check };
+pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: None, check };
 
 const NAME: &str = "unknown-profile";
 
