@@ -17,8 +17,10 @@ mod build;
 mod ca;
 mod check;
 mod completions;
+mod diff;
 mod explain;
 mod external;
+mod git;
 mod output;
 mod schema;
 mod seed;
@@ -35,6 +37,8 @@ pub struct Arguments {
 enum Verb {
     /// Compile a topology and write its tree.
     Build(build::Arguments),
+    /// Say what differs between two topologies or trees, and what that means for those who run the mesh.
+    Diff(diff::Arguments),
     /// Report every mistake in topologies, each at its place.
     Check(check::Arguments),
     /// Say what a rule means.
@@ -58,6 +62,7 @@ const NOT_DONE: u8 = 2;
 pub fn run() -> ExitCode {
     let code = match Arguments::parse().verb {
         Verb::Build(arguments) => build::run(&arguments),
+        Verb::Diff(arguments) => diff::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Ca(arguments) => ca::run(&arguments),
@@ -122,10 +127,14 @@ fn say(line: &str) {
 /// The findings, drawn for the stream that they go to.
 fn draw(source: &Source, findings: &[Diagnostic], is_terminal: bool) -> String {
     const COLUMNS: usize = 100;
-    let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let width = columns.or_else(|| is_terminal.then(terminal_width).flatten()).unwrap_or(COLUMNS);
-    report::text(source, findings, report::Style { is_coloured: is_terminal && is_wanted, width })
+    report::text(source, findings, report::Style { is_coloured: is_colour_wanted(is_terminal), width })
+}
+
+/// Whether a stream gets colours.
+fn is_colour_wanted(is_terminal: bool) -> bool {
+    is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// The day that warnings about certificates go by.

@@ -8,6 +8,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use camino::{Utf8Path, Utf8PathBuf};
 use zeroize::Zeroizing;
 
+use crate::diff::is_private;
 use crate::emit::CACERTS;
 use crate::lock;
 use crate::pki::Standing;
@@ -103,6 +104,42 @@ pub fn read_standing(directory: &Utf8Path) -> Result<Standing, DiskError> {
         }
     }
     Ok(Standing::new(&lock, files))
+}
+
+/// The texts that a lock lists, as they stand; private keys are never read, and what is not there is left out.
+///
+/// # Errors
+/// The file and what the operating system says.
+pub fn read_listed(directory: &Utf8Path, lock: &str) -> Result<Vec<(String, String)>, DiskError> {
+    let paths: Vec<&str> = lock::lines(lock)
+        .into_iter()
+        .map(|(path, _)| path)
+        .filter(|path| stays_inside(path) && !is_private(path))
+        .collect();
+    let read = |path: &&str| {
+        let bytes = read_if_there(&directory.join(path))?;
+        Ok(bytes.map(|bytes| {
+            (
+                (*path).to_owned(),
+                String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+            )
+        }))
+    };
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = paths.len().div_ceil(processors).max(1);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = paths
+            .chunks(share)
+            .map(|paths| {
+                scope.spawn(move || {
+                    paths.iter().filter_map(|path| read(path).transpose()).collect::<Result<Vec<_>, DiskError>>()
+                })
+            })
+            .collect();
+        let parts =
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        parts.collect::<Result<Vec<_>, DiskError>>().map(|parts| parts.into_iter().flatten().collect())
+    })
 }
 
 /// Whether a directory stands at a path.

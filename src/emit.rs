@@ -144,14 +144,22 @@ pub(crate) fn emit_part(mesh: &Mesh<'_>, trust: &Trust, part: &Part<'_>) -> Tree
 
 /// The whole tree.
 pub fn emit(mesh: &Mesh<'_>, trust: &Trust) -> Tree {
-    let mut tree = in_parallel(mesh, |cluster, tree| {
-        emit_cluster(mesh, cluster, trust.bundles[cluster.position].as_ref(), tree);
-    });
+    let mut tree = emit_outline(mesh, |cluster| trust.bundles[cluster.position].as_ref());
+    let lock = lock::text(mesh, trust, &tree);
+    tree.add(lock::FILE, Mode::Public, lock);
+    tree
+}
+
+/// All that needs no certificate: the tree without PEM files and without the lock that pins them.
+pub fn outline(mesh: &Mesh<'_>) -> Tree {
+    emit_outline(mesh, |_| None)
+}
+
+fn emit_outline<'b>(mesh: &Mesh<'_>, bundle: impl Fn(&Cluster<'_>) -> Option<&'b Bundle> + Sync) -> Tree {
+    let mut tree = in_parallel(mesh, |cluster, tree| emit_cluster(mesh, cluster, bundle(cluster), tree));
     for page in PAGES {
         tree.add(page.file, page.mode, (page.text)(mesh));
     }
-    let lock = lock::text(mesh, trust, &tree);
-    tree.add(lock::FILE, Mode::Public, lock);
     tree
 }
 
@@ -170,7 +178,7 @@ fn emit_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, bundle: Option<&Bundle>,
         let path = format!("{}/{}/{}", cluster.name, manifest.directory, manifest.file);
         tree.add(path, Mode::Public, yaml::print_all(&documents));
     }
-    if let Some(bundle) = bundle {
+    if cluster.intermediate.is_some() {
         cacerts::emit(mesh, cluster, bundle, tree);
     }
     for (directory, files) in directories {

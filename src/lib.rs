@@ -10,6 +10,7 @@ use crate::tree::Tree;
 pub mod check;
 pub mod cli;
 pub mod diagnostic;
+pub mod diff;
 pub mod disk;
 pub mod emit;
 pub mod load;
@@ -173,6 +174,35 @@ pub fn certificates(source: &Source) -> Result<Vec<pki::inventory::Entry>, Vec<D
         Some(checked) => Ok(pki::inventory::requested(&Mesh::resolve(&checked))),
         None => Err(findings),
     }
+}
+
+/// A topology's tree without its certificates, and what they are to be.
+#[derive(Debug)]
+pub struct Outline {
+    /// Every file but the PEM files and the lock that pins them.
+    pub tree: Tree,
+    /// The root, then each cluster's certificate.
+    pub certificates: Vec<pki::inventory::Entry>,
+}
+
+/// Compiles as much of a topology as needs no secret.
+///
+/// # Errors
+/// Every mistake in the topology, or in the files of the external authority that it names.
+pub fn outline(source: &Source, external: Option<&pki::External>) -> Result<Outline, Vec<Diagnostic>> {
+    let mut findings = Vec::new();
+    let loaded = load::load(source, &mut findings).map_err(|fatal| vec![fatal])?;
+    let Some(checked) = check::check(&loaded, &mut findings) else { return Err(findings) };
+    let mut mesh = Mesh::resolve(&checked);
+    let certificates = match external {
+        None => pki::inventory::requested(&mesh),
+        Some(external) => {
+            let trust = external.answer(&mesh, |_| true)?;
+            mesh.adopt(&trust);
+            pki::inventory::answered(&mesh, &trust)
+        }
+    };
+    Ok(Outline { tree: emit::outline(&mesh), certificates })
 }
 
 /// Whether there is a mistake among the findings that stops a build.

@@ -6,6 +6,7 @@ use crate::topology::IstioVersion;
 
 /// The facts about one minor release of Istio that the output depends on.
 #[derive(Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Release {
     /// The second number of the version; the first is 1.
     pub minor: u32,
@@ -26,6 +27,9 @@ pub struct Release {
     pub uninstall: &'static str,
     /// Whether istioctl says which clusters a control plane reads; from 1.12 on.
     pub lists_remote_clusters: bool,
+    /// Whether a running istiod takes a new Secret `cacerts`; `AUTO_RELOAD_PLUGIN_CERTS` came with 1.12 and is on from 1.18
+    /// (`1.30.3:pilot/pkg/bootstrap/istio_ca.go`).
+    pub reloads_authority: bool,
     /// Whether the in-cluster operator exists; it was removed in 1.24 (istio/istio#52090).
     pub has_in_cluster_operator: bool,
     /// The image of Istio's Zipkin addon (`samples/addons/extras/zipkin.yaml` of the tag).
@@ -82,6 +86,7 @@ const TODAY: Release = Release {
     create_remote_secret: "create-remote-secret",
     uninstall: "uninstall",
     lists_remote_clusters: true,
+    reloads_authority: true,
     has_in_cluster_operator: false,
     zipkin_image: "docker.io/openzipkin/zipkin-slim:3.4.0",
     zipkin_declines_by_label: true,
@@ -100,6 +105,7 @@ pub const RELEASES: &[Release] = &[
         create_remote_secret: "x create-remote-secret",
         uninstall: "x uninstall",
         lists_remote_clusters: false,
+        reloads_authority: false,
         has_in_cluster_operator: true,
         zipkin_image: "openzipkin/zipkin-slim:2.23.0",
         zipkin_declines_by_label: false,

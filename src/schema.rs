@@ -5,6 +5,7 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use serde_json::Value;
 
+use crate::diff::Diff;
 use crate::topology::Topology;
 
 /// The JSON Schema of a topology, draft 2020-12.
@@ -55,6 +56,21 @@ fn drop_rust_formats(schema: &mut Schema) {
     if format.starts_with("uint") || format.starts_with("int") {
         schema.remove("format");
     }
+}
+
+/// The JSON Schema of what `diff --format json` writes, draft 2020-12.
+pub fn diff() -> Value {
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let mut schema = generator.into_root_schema_for::<Diff>();
+    RecursiveTransform(|schema: &mut Schema| drop_rust_formats(schema)).transform(&mut schema);
+    let mut schema = schema.to_value();
+    if let Some(kind) = schema.as_object_mut() {
+        kind.insert(
+            "$id".to_owned(),
+            Value::from(concat!("https://meshgen.dev/schemas/", env!("CARGO_PKG_VERSION"), "/diff.schema.json")),
+        );
+    }
+    schema
 }
 
 /// The schema as `schemas/topology.schema.json` holds it.

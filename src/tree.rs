@@ -63,6 +63,12 @@ impl Tree {
         self.files.iter().map(|(path, file)| (path.as_str(), file))
     }
 
+    /// The texts of all files that are no secret, by path.
+    pub fn into_texts(self) -> BTreeMap<String, String> {
+        let public = self.files.into_iter().filter(|(_, file)| file.mode != Mode::Private);
+        public.map(|(path, file)| (path, String::from_utf8_lossy(&file.bytes).into_owned())).collect()
+    }
+
     /// Moves all files of another tree here.
     ///
     /// # Panics

@@ -26,6 +26,23 @@ pub(super) fn read(source: &Source, topology: &Utf8Path) -> Result<Option<Extern
     Ok(Some(External::new(place, files)))
 }
 
+/// The same from elsewhere than the disk: `read` gives the bytes of a file beside the topology, if there is one.
+pub(super) fn read_by(
+    source: &Source,
+    read: impl Fn(&str) -> Result<Option<Vec<u8>>, Refusal>,
+) -> Result<Option<External>, Refusal> {
+    let Some((directory, clusters)) = crate::external_files(source) else { return Ok(None) };
+    let mut files = Vec::new();
+    for cluster in &clusters {
+        for file in EXTERNAL_FILES.into_iter().filter(|file| !file.ends_with("key.pem")) {
+            if let Some(bytes) = read(&format!("{directory}/{cluster}/{file}"))? {
+                files.push((format!("{cluster}/{file}"), Zeroizing::new(String::from_utf8(bytes).unwrap_or_default())));
+            }
+        }
+    }
+    Ok(Some(External::new(directory, files)))
+}
+
 /// A clone has what is in the repository and nothing else.
 fn refuse_outside(base: &Utf8Path, place: &Utf8Path) -> Result<(), Refusal> {
     let real = |path: &Utf8Path| path.canonicalize_utf8().map_err(|error| Refusal(format!("{path}: {error}")));

@@ -1,10 +1,18 @@
+use std::io::{self, IsTerminal};
+
 use camino::Utf8Path;
 use clap::Args;
 
-use crate::disk::{Claim, Plan, State, Writer};
+use crate::diff::report::{self, Style};
+use crate::diff::{self, Side};
+use crate::disk::{self, Claim, Plan, State, Writer};
+use crate::lock;
 use crate::tree::{Mode, Tree};
 
-use super::{DONE, FOUND, NOT_DONE, Outcome, print, say};
+use super::{DONE, FOUND, NOT_DONE, Outcome, Refusal, is_colour_wanted, print, say};
+
+/// What only a whole tree has.
+const README: &str = "README.md";
 
 /// What a build may do to its directory.
 #[derive(Debug, Args)]
@@ -20,7 +28,7 @@ pub(super) struct Options {
 /// Makes a directory hold a tree, or says how it differs.
 pub(super) fn put(directory: &Utf8Path, tree: &Tree, options: &Options) -> Outcome {
     if options.check {
-        return compare(tree, &Plan::make(directory, tree)?);
+        return compare(directory, tree, &Plan::make(directory, tree)?);
     }
     let claim = Claim::take(directory)?;
     let plan = Plan::make(directory, tree)?;
@@ -37,6 +45,20 @@ pub(super) fn put(directory: &Utf8Path, tree: &Tree, options: &Options) -> Outco
         say(&format!("note: {} files in its directories are not meshgen's, and were left alone", plan.others));
     }
     Ok(DONE)
+}
+
+/// What the difference between a directory and a tree means, where the directory holds a tree.
+fn meaning(directory: &Utf8Path, tree: &Tree) -> Result<String, Refusal> {
+    let Some(lock) = disk::read_lock(directory)? else { return Ok(String::new()) };
+    let before = Side::standing(directory.as_str(), &lock, disk::read_listed(directory, &lock)?);
+    let made = tree.get(lock::FILE).expect("every tree has a lock");
+    let after = Side::standing("the topology", String::from_utf8_lossy(&made.bytes), tree.clone().into_texts());
+    let difference = diff::compare(&before, &after);
+    if difference.is_empty() {
+        return Ok(String::new());
+    }
+    let style = Style { is_coloured: is_colour_wanted(io::stdout().is_terminal()), is_full: false };
+    Ok(format!("\n{}", report::text(&difference, style)))
 }
 
 /// Names what a build would destroy.
@@ -58,8 +80,8 @@ fn is_in_the_way(directory: &Utf8Path, plan: &Plan, may_overwrite: bool) -> bool
     !foreign.is_empty() || !edited.is_empty()
 }
 
-/// Lists how a directory differs. A private key that is not there is no difference: Git never has it.
-fn compare(tree: &Tree, plan: &Plan) -> Outcome {
+/// Lists how a directory differs, and says what that means. A private key that is not there is no difference: Git never has it.
+fn compare(directory: &Utf8Path, tree: &Tree, plan: &Plan) -> Outcome {
     let mut text = String::new();
     for (path, state) in &plan.states {
         let is_key = tree.get(path).is_some_and(|file| file.mode == Mode::Private);
@@ -78,5 +100,8 @@ fn compare(tree: &Tree, plan: &Plan) -> Outcome {
         text.extend(["no longer emitted  ", path, "\n"]);
     }
     print(&text)?;
+    if !text.is_empty() && tree.get(README).is_some() {
+        print(&meaning(directory, tree)?)?;
+    }
     Ok(if text.is_empty() { DONE } else { FOUND })
 }

@@ -11,12 +11,12 @@ use super::{CACERTS, ISTIO_SYSTEM, kustomization, labels};
 pub(crate) const KEY: &str = "ca-key.pem";
 
 /// The Secret `cacerts` under istiod's four key names, made by kustomize from the PEM files beside it.
-pub(super) fn emit(mesh: &Mesh<'_>, cluster: &Cluster<'_>, bundle: &Bundle, tree: &mut Tree) {
+pub(super) fn emit(mesh: &Mesh<'_>, cluster: &Cluster<'_>, bundle: Option<&Bundle>, tree: &mut Tree) {
     let files = [
-        ("root-cert.pem", Mode::Public, Some(bundle.root_certificate.as_str())),
-        ("ca-cert.pem", Mode::Public, Some(bundle.certificate.as_str())),
-        (KEY, Mode::Private, bundle.key.as_ref().map(|key| key.as_str())),
-        ("cert-chain.pem", Mode::Public, Some(bundle.chain.as_str())),
+        ("root-cert.pem", Mode::Public, bundle.map(|bundle| bundle.root_certificate.as_str())),
+        ("ca-cert.pem", Mode::Public, bundle.map(|bundle| bundle.certificate.as_str())),
+        (KEY, Mode::Private, bundle.and_then(|bundle| bundle.key.as_ref()).map(|key| key.as_str())),
+        ("cert-chain.pem", Mode::Public, bundle.map(|bundle| bundle.chain.as_str())),
     ];
     let kustomization = json!({
         "apiVersion": kustomization::API_VERSION,

@@ -1,5 +1,6 @@
 //! Which certificates a mesh has, or asks for, and how long they last.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
@@ -7,10 +8,10 @@ use crate::lock;
 use crate::mesh::{Intermediate, Mesh, Root};
 use crate::topology::Date;
 
-use super::Standing;
 use super::key::KeyPath;
 use super::seed::hex;
 use super::verify::{self, Facts};
+use super::{Standing, Trust};
 
 /// The rule that speaks of certificates that have expired or soon will.
 pub const EXPIRING_CERTIFICATE: &str = "expiring-certificate";
@@ -23,8 +24,9 @@ const DAYS_TO_RENEW: i64 = 90;
 const DAYS_WORTH_ISSUING: i64 = 365;
 
 /// A certificate of a mesh.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Certificate")]
 pub struct Entry {
     /// The cluster whose istiod signs with it; none for the root.
     pub cluster: Option<String>,
@@ -83,6 +85,21 @@ pub fn requested(mesh: &Mesh<'_>) -> Vec<Entry> {
         not_after: request.not_after,
     });
     [root].into_iter().chain(intermediates).collect()
+}
+
+/// What an authority of the mesh's own answered.
+pub fn answered(mesh: &Mesh<'_>, trust: &Trust) -> Vec<Entry> {
+    let intermediates = mesh.clusters.iter().filter_map(|cluster| {
+        let facts = trust.bundles[cluster.position].as_ref()?.facts.clone();
+        Some(Entry::of(Some(cluster.name), cluster.intermediate.as_ref().map(|request| request.generation), facts))
+    });
+    [Entry::of(None, None, trust.root.clone())].into_iter().chain(intermediates).collect()
+}
+
+/// What one file of a tree holds, not proven: the public facts of its first certificate.
+pub fn unproven(cluster: Option<&str>, lock: &str, pem: &str) -> Option<Entry> {
+    let facts = verify::facts_of(pem)?;
+    Some(Entry::of(cluster, cluster.and_then(|cluster| lock::generation(lock, cluster)), facts))
 }
 
 /// What stands in a tree, proven from its bytes.

@@ -72,6 +72,11 @@ pub fn root_facts(text: &str) -> Result<Facts, Vec<Fault>> {
     if faults.is_empty() { Ok(facts(root)) } else { Err(faults) }
 }
 
+/// The facts of a text's first certificate, whatever it is good for.
+pub(super) fn facts_of(text: &str) -> Option<Facts> {
+    Parsed::all(text).ok()?.first().map(facts)
+}
+
 /// Proves one bundle, or says what is wrong with it. A root that was proven before is not proven again.
 ///
 /// # Errors

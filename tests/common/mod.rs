@@ -46,7 +46,12 @@ pub(crate) fn seed() -> Seed {
 
 /// The tree of a topology that is right.
 pub(crate) fn compile(source: &Source) -> Tree {
-    match meshgen::compile(source, &Authority::Seed(seed())) {
+    compile_with(source, seed())
+}
+
+/// The same with another seed.
+pub(crate) fn compile_with(source: &Source, seed: Seed) -> Tree {
+    match meshgen::compile(source, &Authority::Seed(seed)) {
         Ok(compiled) => compiled.tree,
         Err(findings) => panic!("{}", report(source, &findings)),
     }

@@ -1,0 +1,166 @@
+use std::io::{self, IsTerminal};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::{Args, ValueEnum};
+
+use crate::diff::report::{self, Style};
+use crate::diff::{Diff, Side};
+use crate::pki::External;
+use crate::source::Source;
+use crate::{disk, lock};
+
+use super::git::{Found, Git};
+use super::{DONE, FOUND, Outcome, Refusal, external, is_colour_wanted, print, read_source, say_findings};
+
+/// The options of `diff`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// What it was: a topology, a built directory, or `git:REF:PATH` of either; `-` is a topology from standard input
+    #[arg(value_name = "A", required_unless_present = "since")]
+    before: Option<String>,
+    /// What it becomes; with `--since` the one topology or directory
+    #[arg(value_name = "B")]
+    after: Option<String>,
+    /// Compare with what A was in this commit
+    #[arg(long, value_name = "REF", conflicts_with = "after")]
+    since: Option<String>,
+    /// How the report is written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Show README and the scripts of the whole mesh line by line
+    #[arg(long)]
+    full: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Format {
+    /// For a terminal
+    #[default]
+    Text,
+    /// For a comment on a pull request, at most 60,000 characters
+    Markdown,
+    /// For programs; `schemas/diff.schema.json` describes it
+    Json,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let (before, after) = sides(arguments)?;
+    let (Some(before), Some(after)) = (before.side()?, after.side()?) else { return Ok(super::NOT_DONE) };
+    let diff = crate::diff::compare(&before, &after);
+    print(&written(&diff, arguments.format, arguments.full))?;
+    Ok(if diff.is_empty() { DONE } else { FOUND })
+}
+
+fn written(diff: &Diff, format: Format, is_full: bool) -> String {
+    match format {
+        Format::Text if diff.is_empty() => String::new(),
+        Format::Text => {
+            report::text(diff, Style { is_coloured: is_colour_wanted(io::stdout().is_terminal()), is_full })
+        }
+        Format::Markdown => report::markdown(diff),
+        Format::Json => report::json(diff),
+    }
+}
+
+/// Where a side is found.
+enum Place {
+    Disk(Utf8PathBuf),
+    Commit { name: String, reference: String, path: String, from: Utf8PathBuf },
+}
+
+fn sides(arguments: &Arguments) -> Result<(Place, Place), Refusal> {
+    let place = |name: &str| match name.strip_prefix("git:") {
+        None => Ok(Place::Disk(Utf8PathBuf::from(name))),
+        Some(rest) => match rest.split_once(':') {
+            Some((reference, path)) if !reference.is_empty() => Ok(Place::Commit {
+                name: name.to_owned(),
+                reference: reference.to_owned(),
+                path: path.to_owned(),
+                from: Utf8PathBuf::from("."),
+            }),
+            _ => Err(Refusal(format!("`{name}` is not of the form git:REF:PATH, such as git:main:topology.yaml"))),
+        },
+    };
+    match (&arguments.before, &arguments.after, &arguments.since) {
+        (Some(path), None, Some(reference)) => {
+            let path = Utf8PathBuf::from(path);
+            let (Some(name), true) = (path.file_name(), disk::exists(&path)) else {
+                return Err(Refusal(format!("{path}: there is no such file or directory")));
+            };
+            let from = super::directory_of(&path);
+            let before = Place::Commit {
+                name: format!("git:{reference}:{path}"),
+                reference: reference.clone(),
+                path: format!("./{name}"),
+                from,
+            };
+            Ok((before, Place::Disk(path)))
+        }
+        (Some(before), Some(after), None) if before == "-" && after == "-" => {
+            Err(Refusal(format!("standard input gives one side only, not both {before} and {after}")))
+        }
+        (Some(before), Some(after), None) => Ok((place(before)?, place(after)?)),
+        (_, _, Some(_)) => Err(Refusal("`--since` wants the topology or the directory that it is about".to_owned())),
+        _ => Err(Refusal("two sides are needed, or one and `--since REF`".to_owned())),
+    }
+}
+
+impl Place {
+    /// The side; `None` where its topology is broken, which was said.
+    fn side(&self) -> Result<Option<Side>, Refusal> {
+        match self {
+            Self::Disk(path) if disk::is_directory(path) => standing(path).map(Some),
+            Self::Disk(path) => {
+                let source = read_source(path)?;
+                let external = external::read(&source, path)?;
+                Ok(requested(path.as_str(), &source, external.as_ref()))
+            }
+            Self::Commit { name, reference, path, from } => {
+                let git = Git::at(from, reference)?;
+                match git.find(path)? {
+                    Found::Tree(files) => {
+                        let lock = files.iter().find(|(path, _)| path == lock::FILE).map(|(_, text)| text.clone());
+                        let lock = lock.ok_or_else(|| no_tree(name))?;
+                        lock::read(&lock).map_err(|why| Refusal(format!("{name}/{}: {why}", lock::FILE)))?;
+                        Ok(Some(Side::standing(name, &lock, only_listed(&lock, files))))
+                    }
+                    Found::File(bytes) => {
+                        let source = Source::new(name.as_str(), bytes);
+                        let base = Utf8Path::new(path).parent().map_or(String::new(), |parent| format!("{parent}/"));
+                        let read = |file: &str| git.read(&format!("{base}{file}"));
+                        let external = external::read_by(&source, read)?;
+                        Ok(requested(name, &source, external.as_ref()))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn requested(name: &str, source: &Source, external: Option<&External>) -> Option<Side> {
+    match crate::outline(source, external) {
+        Ok(outline) => Some(Side::requested(name, outline)),
+        Err(findings) => {
+            say_findings(source, &findings);
+            None
+        }
+    }
+}
+
+/// A directory that a build wrote, as it stands.
+fn standing(path: &Utf8Path) -> Result<Side, Refusal> {
+    let lock = disk::read_lock(path)?.ok_or_else(|| no_tree(path.as_str()))?;
+    let files = disk::read_listed(path, &lock)?;
+    Ok(Side::standing(path.as_str(), lock, files))
+}
+
+fn no_tree(name: &str) -> Refusal {
+    Refusal(format!("{name} is no tree of meshgen: it holds no {}", lock::FILE))
+}
+
+/// Files of others in a tree are no difference.
+fn only_listed(lock: &str, files: Vec<(String, String)>) -> impl Iterator<Item = (String, String)> {
+    let listed: std::collections::BTreeSet<String> =
+        lock::lines(lock).into_iter().map(|(path, _)| path.to_owned()).collect();
+    files.into_iter().filter(move |(path, _)| listed.contains(path))
+}

@@ -1,0 +1,144 @@
+#![allow(clippy::disallowed_methods, reason = "what stands in a commit is git's to say")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Stdio};
+
+use camino::Utf8Path;
+
+use crate::diff::is_private;
+
+use super::Refusal;
+
+/// A commit of the repository that a directory stands in. Nothing is checked out.
+pub(super) struct Git {
+    directory: String,
+    commit: String,
+    reference: String,
+}
+
+/// What stands at a path.
+pub(super) enum Found {
+    File(Vec<u8>),
+    /// The texts below a directory, private keys aside.
+    Tree(Vec<(String, String)>),
+}
+
+impl Git {
+    /// Finds the commit that a reference names.
+    pub(super) fn at(directory: &Utf8Path, reference: &str) -> Result<Self, Refusal> {
+        let mut git = Self { directory: directory.to_string(), commit: String::new(), reference: reference.to_owned() };
+        let inside = git.run(&["rev-parse", "--git-dir"])?;
+        if let Err(reason) = inside {
+            return Err(Refusal(format!("git:{reference}: not inside a Git repository that can be read: {reason}")));
+        }
+        let commit =
+            git.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{reference}^{{commit}}")])?;
+        let commit = commit.map_err(|_| {
+            Refusal(format!(
+                "git:{reference}: there is no such commit here (a shallow clone has the last ones only: `git fetch --unshallow`)"
+            ))
+        })?;
+        String::from_utf8_lossy(&commit).trim().clone_into(&mut git.commit);
+        Ok(git)
+    }
+
+    /// What stands at a path: relative to the repository's root, or with `./` to the directory.
+    pub(super) fn find(&self, path: &str) -> Result<Found, Refusal> {
+        let name = self.name(path);
+        let kind = self.run(&["cat-file", "-t", &name])?;
+        match kind.as_deref().map(<[u8]>::trim_ascii) {
+            Ok(b"tree") => self.tree(&name).map(Found::Tree),
+            Ok(b"blob") => {
+                let bytes = self.run(&["cat-file", "blob", &name])?;
+                bytes.map(Found::File).map_err(|reason| Refusal(format!("git:{}:{path}: {reason}", self.reference)))
+            }
+            _ => Err(Refusal(format!(
+                "git:{}:{path}: there is no such file or directory in this commit",
+                self.reference
+            ))),
+        }
+    }
+
+    /// The bytes of a file, if there is one.
+    pub(super) fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Refusal> {
+        Ok(self.run(&["cat-file", "blob", &self.name(path)])?.ok())
+    }
+
+    fn name(&self, path: &str) -> String {
+        let path = path.trim_end_matches('/');
+        format!("{}:{}", self.commit, if path == "." { "./" } else { path })
+    }
+
+    fn tree(&self, name: &str) -> Result<Vec<(String, String)>, Refusal> {
+        let listing = self.run(&["ls-tree", "-r", "-z", "--full-tree", name])?.map_err(Refusal)?;
+        let entries = listing.split(|byte| *byte == 0).filter_map(|entry| {
+            let entry = std::str::from_utf8(entry).ok()?;
+            let (facts, path) = entry.split_once('\t')?;
+            let mut facts = facts.split(' ');
+            // A symbolic link (120000) or a submodule (160000) is no file of ours.
+            let is_file = facts.next()?.starts_with("100");
+            let object = facts.nth(1)?;
+            (is_file && !is_private(&format!("/{path}"))).then(|| (path.to_owned(), object.to_owned()))
+        });
+        self.texts(entries.collect())
+    }
+
+    /// The texts of many objects, through one process.
+    fn texts(&self, entries: Vec<(String, String)>) -> Result<Vec<(String, String)>, Refusal> {
+        let mut process = self
+            .command(&["cat-file", "--batch"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(no_git)?;
+        let texts = ask(&mut process, entries);
+        let status = process.wait().map_err(no_git)?;
+        match texts {
+            Ok(texts) if status.success() => Ok(texts),
+            _ => Err(Refusal(format!("git:{}: git could not read its own objects: run `git fsck`", self.reference))),
+        }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Result<Result<Vec<u8>, String>, Refusal> {
+        let output = self.command(arguments).output().map_err(no_git)?;
+        let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Ok(if output.status.success() { Ok(output.stdout) } else { Err(reason) })
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("git");
+        command.args(["--no-optional-locks", "--literal-pathspecs", "-C", &self.directory]).args(arguments);
+        command
+    }
+}
+
+/// Asks for each object in turn, while another thread writes the questions: neither waits for the other's full pipe.
+fn ask(process: &mut Child, entries: Vec<(String, String)>) -> std::io::Result<Vec<(String, String)>> {
+    let broken = || std::io::Error::from(std::io::ErrorKind::InvalidData);
+    let (Some(mut questions), Some(answers)) = (process.stdin.take(), process.stdout.take()) else {
+        return Err(broken());
+    };
+    let objects: String = entries.iter().flat_map(|(_, object)| [object.as_str(), "\n"]).collect();
+    let mut answers = BufReader::new(answers);
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(move || questions.write_all(objects.as_bytes()));
+        let mut texts = Vec::with_capacity(entries.len());
+        for (path, _) in entries {
+            let mut header = String::new();
+            answers.read_line(&mut header)?;
+            let length: usize =
+                header.trim_end().rsplit(' ').next().and_then(|length| length.parse().ok()).ok_or_else(broken)?;
+            let mut bytes = vec![0; length + 1];
+            answers.read_exact(&mut bytes)?;
+            bytes.pop();
+            texts.push((path, String::from_utf8_lossy(&bytes).into_owned()));
+        }
+        asked.join().map_err(|_| broken())??;
+        Ok(texts)
+    })
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "`map_err` gives the error away")]
+fn no_git(error: std::io::Error) -> Refusal {
+    Refusal(format!("git cannot be run: {error}"))
+}

@@ -1,0 +1,265 @@
+//! What differs between two trees, and what that means for those who run the mesh.
+//!
+//! Both sides are trees: a built directory as it stands, a topology as it would be built, less what needs a secret. Private keys
+//! are never read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::pki::inventory::Entry;
+
+use self::consequence::Situation;
+
+pub use self::consequence::{Consequence, Kind};
+pub use self::objects::{FieldChange, ObjectChange, What};
+pub use self::reach::{CredentialChange, Path, PathChange};
+pub use self::side::Side;
+pub(crate) use self::side::is_private;
+pub use self::text::{Hunk, TextChange};
+
+mod consequence;
+mod objects;
+mod reach;
+pub mod report;
+mod side;
+mod text;
+
+/// The format of the JSON report.
+pub const FORMAT: &str = "meshgen-diff-1";
+
+/// What differs between two trees.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Diff")]
+pub struct Diff {
+    /// `meshgen-diff-1`.
+    pub format: &'static str,
+    /// The first side, as it was named.
+    pub before: String,
+    /// The second side, as it was named.
+    pub after: String,
+    /// How much differs.
+    pub summary: Summary,
+    /// Every cluster of either side, in the order of their names.
+    pub clusters: Vec<ClusterChange>,
+    /// What differs in the files of the mesh as a whole.
+    pub pages: Vec<TextChange>,
+    /// The root certificate, where it differs.
+    pub root: Option<CertificateChange>,
+    /// The ordered pairs of clusters between which the way changes.
+    pub paths: Vec<PathChange>,
+    /// The control planes whose credentials change.
+    pub credentials: Vec<CredentialChange>,
+    /// What to apply, in order: directories and scripts of the second side's tree.
+    pub steps: Vec<String>,
+}
+
+/// How much differs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Clusters in which anything differs.
+    pub clusters: usize,
+    /// Objects that are there on both sides and differ.
+    pub objects_changed: usize,
+    /// Objects that only the second side has.
+    pub objects_added: usize,
+    /// Objects that only the first side has.
+    pub objects_removed: usize,
+}
+
+/// What differs in one cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterChange {
+    /// The cluster's name.
+    pub name: String,
+    /// Whether the cluster is on both sides.
+    pub membership: Membership,
+    /// What the differences mean, the worst first.
+    pub consequences: Vec<Consequence>,
+    /// Objects that differ.
+    pub objects: Vec<ObjectChange>,
+    /// Scripts and other texts that differ.
+    pub files: Vec<TextChange>,
+    /// The cluster's certificate, where it differs.
+    pub certificate: Option<CertificateChange>,
+}
+
+/// Whether a cluster is on both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Membership {
+    /// On both.
+    Stays,
+    /// On the second only.
+    Joins,
+    /// On the first only.
+    Leaves,
+}
+
+/// A certificate that differs: facts, never bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateChange {
+    /// What the first side has.
+    pub before: Option<Entry>,
+    /// What the second side has.
+    pub after: Option<Entry>,
+    /// Whether the private key is another one.
+    pub is_key_reissued: bool,
+}
+
+impl Diff {
+    /// Whether the two sides are the same.
+    pub fn is_empty(&self) -> bool {
+        self.root.is_none()
+            && self.pages.is_empty()
+            && self.clusters.iter().all(|cluster| !cluster.differs() && cluster.membership == Membership::Stays)
+    }
+
+    /// The clusters in which anything differs.
+    pub fn changed(&self) -> impl Iterator<Item = &ClusterChange> {
+        self.clusters.iter().filter(|cluster| cluster.worst() != Kind::Nothing)
+    }
+}
+
+impl ClusterChange {
+    /// The worst that the differences mean.
+    pub fn worst(&self) -> Kind {
+        self.consequences.first().map_or(Kind::Nothing, |consequence| consequence.kind)
+    }
+
+    fn differs(&self) -> bool {
+        !self.objects.is_empty() || !self.files.is_empty() || self.certificate.is_some()
+    }
+}
+
+/// Compares two trees.
+pub fn compare(before: &Side, after: &Side) -> Diff {
+    let names: BTreeSet<&str> = before.clusters().chain(after.clusters()).collect();
+    let root = certificate(before, after, None);
+    let mut clusters: Vec<ClusterChange> = names.iter().map(|name| cluster(before, after, name)).collect();
+    objects::say_where_from(&mut clusters);
+    let situation = Situation { before, after, is_root_replaced: root.is_some() };
+    let consequences: Vec<Vec<Consequence>> =
+        clusters.iter().map(|cluster| situation.consequences(cluster, &clusters)).collect();
+    for (cluster, consequences) in clusters.iter_mut().zip(consequences) {
+        cluster.consequences = consequences;
+    }
+    let credentials = reach::credentials(before, after);
+    Diff {
+        format: FORMAT,
+        before: before.name.clone(),
+        after: after.name.clone(),
+        summary: summary(&clusters),
+        pages: text::compare_all(before.pages(), after.pages()),
+        root,
+        paths: reach::paths(before, after),
+        steps: steps(after, &clusters, &credentials),
+        credentials,
+        clusters,
+    }
+}
+
+fn cluster(before: &Side, after: &Side, name: &str) -> ClusterChange {
+    let membership = match (before.has(name), after.has(name)) {
+        (true, true) => Membership::Stays,
+        (false, _) => Membership::Joins,
+        (true, false) => Membership::Leaves,
+    };
+    let (objects, files) = objects::compare(&before.files_of(name), &after.files_of(name));
+    let certificate = certificate(before, after, Some(name));
+    ClusterChange { name: name.to_owned(), membership, consequences: Vec::new(), objects, files, certificate }
+}
+
+/// What differs between the certificates of a cluster, or between the roots.
+fn certificate(before: &Side, after: &Side, cluster: Option<&str>) -> Option<CertificateChange> {
+    let (old, new) = (before.certificate(cluster), after.certificate(cluster));
+    let (old, new) = match (old, new) {
+        (None, None) => return None,
+        // A side that holds nothing has no root to lose.
+        (Some(_), None) | (None, Some(_)) if cluster.is_none() => return None,
+        (Some(old), Some(new)) if is_same(old, new) => return None,
+        sides => sides,
+    };
+    let keys = (cluster.and_then(|name| before.key_digest(name)), cluster.and_then(|name| after.key_digest(name)));
+    let is_key_reissued = match (keys, old, new) {
+        ((Some(old), Some(new)), ..) => old != new,
+        (_, Some(old), Some(new)) => old.serial != new.serial,
+        _ => true,
+    };
+    Some(CertificateChange { before: old.cloned(), after: new.cloned(), is_key_reissued })
+}
+
+/// Whether two certificates are one, as far as both are known: a request has no fingerprint yet.
+fn is_same(old: &Entry, new: &Entry) -> bool {
+    let is_print_same = match (&old.fingerprint, &new.fingerprint) {
+        (Some(old), Some(new)) => old == new,
+        _ => true,
+    };
+    is_print_same && Entry { fingerprint: None, ..old.clone() } == Entry { fingerprint: None, ..new.clone() }
+}
+
+fn summary(clusters: &[ClusterChange]) -> Summary {
+    // What has no name is read by kustomize alone, and no object of a cluster.
+    let objects = || clusters.iter().flat_map(|cluster| &cluster.objects).filter(|object| object.name.is_some());
+    Summary {
+        clusters: clusters.iter().filter(|cluster| cluster.worst() != Kind::Nothing).count(),
+        objects_changed: objects().filter(|object| !matches!(object.what, What::Added | What::Removed)).count(),
+        objects_added: objects().filter(|object| object.what == What::Added).count(),
+        objects_removed: objects().filter(|object| object.what == What::Removed).count(),
+    }
+}
+
+/// What of the second side's installation is to be done, in its order.
+fn steps(after: &Side, clusters: &[ClusterChange], credentials: &[CredentialChange]) -> Vec<String> {
+    let changes: BTreeMap<&str, &ClusterChange> =
+        clusters.iter().map(|cluster| (cluster.name.as_str(), cluster)).collect();
+    let has_credentials: BTreeSet<&str> = credentials.iter().map(|change| change.primary.as_str()).collect();
+    let is_due = |name: &str, artifact: &str| {
+        let is_impossible =
+            |change: &&&ClusterChange| change.membership == Membership::Stays && change.worst() == Kind::NotInPlace;
+        let Some(change) = changes.get(name).filter(|change| !is_impossible(change)) else { return false };
+        let is_touched = || {
+            let objects = change.objects.iter().map(|object| object.file.as_str());
+            let files = change.files.iter().map(|file| file.file.as_str());
+            objects.chain(files).any(|file| file.strip_prefix(name).is_some_and(|file| is_part(&file[1..], artifact)))
+        };
+        match artifact {
+            "restart" => change.consequences.iter().any(|consequence| consequence.kind == Kind::RestartProxies),
+            _ if change.membership == Membership::Joins => true,
+            "20-cacerts" => change.certificate.is_some() || is_touched(),
+            "remote-secrets.sh" => has_credentials.contains(name) || is_touched(),
+            _ => is_touched(),
+        }
+    };
+    let routes = clusters.iter().filter(|change| change.membership != Membership::Leaves).filter_map(|change| {
+        let script = format!("{}/routes.sh", change.name);
+        let is_changed = change.files.iter().any(|file| file.file == script && file.what != What::Removed);
+        is_changed.then(|| format!("{script} add, on each node of {}", change.name))
+    });
+    let steps =
+        after.steps().filter(|step| step.split_once('/').is_some_and(|(name, artifact)| is_due(name, artifact)));
+    routes.chain(steps.map(str::to_owned)).collect()
+}
+
+fn is_part(file: &str, artifact: &str) -> bool {
+    file.strip_prefix(artifact).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A value as one line.
+fn one_line(value: &Value) -> String {
+    match value {
+        // A text that reads as something else, such as `"false"`, keeps its quotes.
+        Value::String(text) if text.contains(char::is_control) || serde_json::from_str::<Value>(text).is_ok() => {
+            value.to_string()
+        }
+        Value::String(text) if text.is_empty() => value.to_string(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

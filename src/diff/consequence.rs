@@ -1,0 +1,562 @@
+//! The table of what a change means for a running mesh.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::release::{Release, RemoteShape};
+
+use super::side::Member;
+use super::{ClusterChange, Membership, ObjectChange, Side, What};
+
+/// What a change means for a cluster, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Kind {
+    /// A running cluster cannot become this.
+    NotInPlace,
+    /// The cluster leaves the mesh.
+    Leaves,
+    /// The cluster joins the mesh.
+    Joins,
+    /// Others dial its gateway at another address.
+    GatewayAddress,
+    /// Node routes change.
+    Routes,
+    /// Another certificate, under the same root.
+    Certificates,
+    /// istiod has to start anew.
+    RestartIstiod,
+    /// Sidecars and gateways have to start anew.
+    RestartProxies,
+    /// Applying it is all.
+    Reapply,
+    /// Nothing.
+    Nothing,
+}
+
+impl Kind {
+    /// The kind in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NotInPlace => "cannot be done in place",
+            Self::Leaves => "leaves the mesh",
+            Self::Joins => "joins the mesh",
+            Self::GatewayAddress => "gateway address changes",
+            Self::Routes => "routes change",
+            Self::Certificates => "certificates renewed",
+            Self::RestartIstiod => "restart istiod",
+            Self::RestartProxies => "restart proxies",
+            Self::Reapply => "re-apply",
+            Self::Nothing => "nothing to do",
+        }
+    }
+}
+
+/// One thing that a change means for a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Consequence {
+    /// What kind of thing.
+    pub kind: Kind,
+    /// Why: the behaviour of Istio or Kubernetes behind it.
+    pub why: String,
+    /// Commands that no later build gives any more. `OLD` is the tree before the change, `NEW` the one after.
+    pub commands: Vec<String>,
+}
+
+/// What a change of a field means.
+struct FieldRule {
+    kind: &'static str,
+    /// The object's name; empty for any.
+    name: &'static str,
+    /// The field's path, or one that it begins with.
+    path: &'static str,
+    means: Kind,
+    why: &'static str,
+}
+
+const ISTIO_OPERATOR: &str = "IstioOperator";
+const ISTIO: &str = "istio";
+const GATEWAY: &str = "eastwest-gateway";
+
+/// The first that fits a field decides. Paths are those of the emitted objects.
+const FIELDS: &[FieldRule] = &[
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: "",
+        path: "spec.values.global.meshID",
+        means: Kind::NotInPlace,
+        why: "the mesh ID is part of every proxy's identity and of the root certificate's name: clusters with another one are another mesh",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: ISTIO,
+        path: "spec.meshConfig.trustDomain",
+        means: Kind::NotInPlace,
+        why: "the trust domain is in every certificate's SPIFFE name: while proxies of both run, they refuse each other (istiod takes the old one as an alias only where `trustDomainAliases` names it)",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: ISTIO,
+        path: "spec.values.global.network",
+        means: Kind::NotInPlace,
+        why: "istiod takes the network of every running pod from what was injected into it: until the last pod was restarted, calls go to addresses that lead nowhere",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: ISTIO,
+        path: "spec.revision",
+        means: Kind::RestartProxies,
+        why: "another revision is another istiod: workloads go over to it when their namespace's label names it and they are injected anew",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: ISTIO,
+        path: "spec.meshConfig.extensionProviders",
+        means: Kind::Reapply,
+        why: "istiod hands extension providers to running proxies, and nothing restarts",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: ISTIO,
+        path: "spec.meshConfig.defaultConfig",
+        means: Kind::RestartProxies,
+        why: "proxies read `defaultConfig` when they start, and only then",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: ISTIO,
+        path: "spec.meshConfig",
+        means: Kind::RestartProxies,
+        why: "some of the mesh config goes into a proxy's bootstrap; `install.sh` restarts what runs with an older one",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: ISTIO,
+        path: "spec.values.global.remotePilotAddress",
+        means: Kind::Reapply,
+        why: "the endpoints behind the control plane's Service lead to another address; proxies connect again by themselves",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: ISTIO,
+        path: "spec.values.global.proxy",
+        means: Kind::RestartProxies,
+        why: "the injection template changes: running sidecars keep what was injected into them",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: ISTIO,
+        path: "spec.values.sidecarInjectorWebhook",
+        means: Kind::RestartProxies,
+        why: "the injection template changes: running sidecars keep what was injected into them",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: ISTIO,
+        path: "spec.values",
+        means: Kind::RestartIstiod,
+        why: "values reach istiod's Deployment, which istioctl rolls out anew; running proxies reconnect",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: ISTIO,
+        path: "spec.profile",
+        means: Kind::RestartIstiod,
+        why: "another profile changes istiod's Deployment, which istioctl rolls out anew, and which gateways there are",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: ISTIO,
+        path: "spec.components.pilot",
+        means: Kind::RestartIstiod,
+        why: "istiod's Deployment changes, and istioctl rolls it out anew",
+    },
+    FieldRule {
+        kind: "Deployment",
+        name: "zipkin",
+        path: "spec.template",
+        means: Kind::Reapply,
+        why: "the collector starts anew, and traces that it keeps in memory are gone",
+    },
+];
+
+/// Two sides and what is known of the mesh as a whole.
+pub(super) struct Situation<'s> {
+    pub(super) before: &'s Side,
+    pub(super) after: &'s Side,
+    pub(super) is_root_replaced: bool,
+}
+
+impl Situation<'_> {
+    /// What a cluster's differences mean, the worst first.
+    pub(super) fn consequences(&self, cluster: &ClusterChange, all: &[ClusterChange]) -> Vec<Consequence> {
+        let mut found = Found::default();
+        match cluster.membership {
+            Membership::Leaves => self.leaves(cluster, all, &mut found),
+            Membership::Joins => self.joins(cluster, &mut found),
+            Membership::Stays => {
+                self.in_place(cluster, &mut found);
+                // A mesh of another line of Istio is built anew: what each change would mean for a running one is idle.
+                if !self.is_other_line() {
+                    self.changes(cluster, &mut found);
+                }
+            }
+        }
+        found.sorted()
+    }
+
+    fn changes(&self, cluster: &ClusterChange, found: &mut Found) {
+        self.gateway_address(cluster, found);
+        self.certificates(cluster, found);
+        Self::files(cluster, found);
+        // A kustomization lists the files beside it, and these speak for themselves.
+        for object in cluster.objects.iter().filter(|object| object.name.is_some()) {
+            self.object(cluster, object, found);
+        }
+        if found.0.is_empty() && !cluster.objects.is_empty() {
+            found.add(Kind::Reapply, "a directory lists other files");
+        }
+    }
+
+    /// Whether the versions are too far apart for an upgrade.
+    fn is_other_line(&self) -> bool {
+        match (self.before.release(), self.after.release()) {
+            (Some(old), Some(new)) => old.minor.abs_diff(new.minor) > MINORS_IN_ONE_STEP,
+            _ => false,
+        }
+    }
+
+    fn leaves(&self, cluster: &ClusterChange, all: &[ClusterChange], found: &mut Found) {
+        let name = &cluster.name;
+        let Some(member) = self.before.member(name) else { return };
+        if let Some(now) = Self::renamed(name, self.before, self.after) {
+            found.add(Kind::NotInPlace, &format!("it is called {now} now: {RENAMED}"));
+        }
+        let mut commands = Vec::new();
+        let primaries = self.after.facts().clusters.iter().filter(|(primary, member)| member.primary == **primary);
+        commands.extend(primaries.map(|(primary, _)| format!("NEW/{primary}/remote-secrets.sh")));
+        let has_routes = |cluster: &str| self.before.files_of(cluster).keys().any(|path| path.ends_with("/routes.sh"));
+        let neighbours = all.iter().filter(|other| {
+            self.before.member(&other.name).is_some_and(|other| other.network == member.network)
+                && (other.membership == Membership::Stays || other.name == *name)
+                && has_routes(&other.name)
+        });
+        for neighbour in neighbours {
+            let neighbour = &neighbour.name;
+            let then = if neighbour == name { String::new() } else { format!(", then NEW/{neighbour}/routes.sh add") };
+            let then = if then.is_empty() || !self.after_has(neighbour, "routes.sh") { String::new() } else { then };
+            commands.push(format!("OLD/{neighbour}/routes.sh remove{then}   # on each node of {neighbour}"));
+        }
+        let context = crate::template::quote(&member.context);
+        let uninstall = self.before.release().map_or("uninstall", |release| release.uninstall);
+        commands.push(format!("istioctl {uninstall} --context={context} --purge -y"));
+        commands.push(format!("kubectl --context={context} delete namespace istio-system"));
+        found.add_with(
+            Kind::Leaves,
+            "no later build knows it: its credentials stay on every primary, its routes on its neighbours and Istio in it, until these have run",
+            commands,
+        );
+    }
+
+    fn after_has(&self, cluster: &str, file: &str) -> bool {
+        self.after.files_of(cluster).contains_key(format!("{cluster}/{file}").as_str())
+    }
+
+    fn joins(&self, cluster: &ClusterChange, found: &mut Found) {
+        if let Some(was) = Self::renamed(&cluster.name, self.after, self.before) {
+            found.add(Kind::NotInPlace, &format!("it was called {was}: {RENAMED}"));
+        }
+        found.add(
+            Kind::Joins,
+            "everything in its directory is applied, in the order below; every primary gets its credentials",
+        );
+    }
+
+    /// The name that a cluster with the same API server has on the other side only.
+    fn renamed(name: &str, side: &Side, other: &Side) -> Option<String> {
+        let member = side.member(name).filter(|member| !member.api_server.is_empty())?;
+        let mut candidates = other.facts().clusters.iter();
+        let found = candidates.find(|(known, other)| !side.has(known) && other.api_server == member.api_server)?;
+        Some(found.0.clone())
+    }
+
+    /// What a running cluster cannot become.
+    fn in_place(&self, cluster: &ClusterChange, found: &mut Found) {
+        if self.is_root_replaced {
+            found.add(
+                Kind::NotInPlace,
+                "the root certificate is another one: proxies that trust one root refuse those of the other, until every cluster has the new one and every workload was restarted",
+            );
+        }
+        let (Some(old), Some(new)) = (self.before.facts().version, self.after.facts().version) else { return };
+        if old != new {
+            self.version(cluster, found);
+        }
+        if let (Some(old), Some(new)) = (self.before.member(&cluster.name), self.after.member(&cluster.name)) {
+            if old.network != new.network && !old.network.is_empty() && !new.network.is_empty() {
+                found.add(
+                    Kind::NotInPlace,
+                    &format!(
+                        "it moves from {} to {}: istiod takes the network of every running pod from what was injected into it",
+                        old.network, new.network
+                    ),
+                );
+            }
+            Self::primary(&cluster.name, old, new, found);
+        }
+    }
+
+    fn primary(name: &str, old: &Member, new: &Member, found: &mut Found) {
+        if old.primary == new.primary {
+            return;
+        }
+        let whose =
+            |primary: &str| if primary == name { "its own istiod".to_owned() } else { format!("{primary}'s istiod") };
+        let why = format!(
+            "{} serves it instead of {}: running proxies keep the address that was injected into them",
+            whose(&new.primary),
+            whose(&old.primary)
+        );
+        found.add(Kind::RestartProxies, &why);
+    }
+
+    fn version(&self, cluster: &ClusterChange, found: &mut Found) {
+        let (Some(old), Some(new)) = (self.before.release(), self.after.release()) else { return };
+        let versions = || {
+            let (old, new) = (self.before.facts().version, self.after.facts().version);
+            (
+                old.map(|version| version.to_string()).unwrap_or_default(),
+                new.map(|version| version.to_string()).unwrap_or_default(),
+            )
+        };
+        let (from, to) = versions();
+        if self.is_other_line() {
+            let mut why = format!(
+                "from Istio {from} to {to} is no upgrade: proxies and control planes of one mesh may be at most {MINORS_IN_ONE_STEP} minor releases apart"
+            );
+            why.push_str(&self.shape(cluster, old, new));
+            why.push_str("; build the new mesh beside the old one, or go step by step");
+            found.add(Kind::NotInPlace, &why);
+        } else if new.minor < old.minor {
+            found.add(
+                Kind::NotInPlace,
+                &format!("Istio {to} is older than {from}: a control plane must not be older than its proxies"),
+            );
+        } else {
+            found.add(Kind::RestartIstiod, &format!("istioctl rolls out istiod {to}; upgrade the primaries first"));
+            found.add(Kind::RestartProxies, &format!("sidecars and gateways run {from} until they are injected anew"));
+        }
+    }
+
+    /// What becomes of a remote whose shape changes with the version.
+    fn shape(&self, cluster: &ClusterChange, old: &Release, new: &Release) -> String {
+        let is_remote = self.after.member(&cluster.name).is_some_and(|member| member.primary != cluster.name);
+        if !is_remote || old.remotes == new.remotes {
+            return String::new();
+        }
+        match new.remotes {
+            RemoteShape::Thin => {
+                "; its own istiod would have to go, with the certificate authority that its proxies' certificates come from".to_owned()
+            }
+            RemoteShape::LocalIstiod => "; it would have to get an istiod of its own".to_owned(),
+        }
+    }
+
+    fn gateway_address(&self, cluster: &ClusterChange, found: &mut Found) {
+        let name = &cluster.name;
+        let gateway = |side: &Side| side.member(name).and_then(|member| member.gateway.clone());
+        let shown =
+            |address: &str| if address.is_empty() { "an address not known yet".to_owned() } else { address.to_owned() };
+        match (gateway(self.before), gateway(self.after)) {
+            (Some(old), Some(new)) if old != new => {
+                let why = format!("from {} to {}: {}", shown(&old), shown(&new), self.dialled_by(name));
+                found.add(Kind::GatewayAddress, &why);
+            }
+            (Some(old), None) => {
+                let why = format!("{} goes away: {}", shown(&old), self.dialled_by(name));
+                found.add(Kind::GatewayAddress, &why);
+            }
+            (None, Some(new)) => {
+                found.add(Kind::Reapply, &format!("it gets an east-west gateway at {}", shown(&new)));
+            }
+            _ => {}
+        }
+    }
+
+    /// Who dials a cluster's gateway.
+    fn dialled_by(&self, name: &str) -> String {
+        let facts = self.before.facts();
+        let remotes = facts.clusters.iter().filter(|(other, member)| *other != name && member.primary == name);
+        let remotes = names(remotes.map(|(name, _)| name.as_str()));
+        let network = self.before.member(name).map(|member| member.network.as_str());
+        let strangers = facts.clusters.iter().filter(|(_, member)| Some(member.network.as_str()) != network);
+        let strangers = names(strangers.map(|(name, _)| name.as_str()));
+        let exposes_collector =
+            |side: &Side| side.files_of(name).keys().any(|path| path.ends_with("/expose-zipkin.yaml"));
+        let mut parts = Vec::new();
+        if !remotes.is_empty() {
+            parts.push(format!("{remotes} for the control plane"));
+        }
+        if !strangers.is_empty() {
+            parts.push(format!("{strangers} for services"));
+        }
+        if exposes_collector(self.before) || exposes_collector(self.after) {
+            parts.push("all proxies that report traces here".to_owned());
+        }
+        if parts.is_empty() { "nobody dials it".to_owned() } else { format!("dialled by {}", parts.join(", by ")) }
+    }
+
+    fn certificates(&self, cluster: &ClusterChange, found: &mut Found) {
+        let is_renewed =
+            cluster.certificate.as_ref().is_some_and(|change| change.before.is_some() && change.after.is_some());
+        if !is_renewed || self.is_root_replaced {
+            return;
+        }
+        if self.after.release().is_some_and(|release| release.reloads_authority) {
+            found.add(
+                Kind::Certificates,
+                "istiod notices the new Secret `cacerts` by itself; proxies get certificates under it as theirs are renewed, within a day",
+            );
+        } else {
+            found.add(Kind::Certificates, "proxies get certificates under it once istiod was restarted");
+            found.add(Kind::RestartIstiod, "this istiod reads the Secret `cacerts` when it starts, and only then");
+        }
+    }
+
+    fn files(cluster: &ClusterChange, found: &mut Found) {
+        for file in &cluster.files {
+            match file.file.rsplit('/').next().unwrap_or_default() {
+                "routes.sh" => {
+                    let commands = match file.what {
+                        What::Added => Vec::new(),
+                        What::Removed => vec![format!("OLD/{}   # on each node", with_verb(&file.file, "remove"))],
+                        _ => vec![format!(
+                            "OLD/{}, then NEW/{}   # on each node",
+                            with_verb(&file.file, "remove"),
+                            with_verb(&file.file, "add")
+                        )],
+                    };
+                    found.add_with(Kind::Routes, "no control plane sets node routes: on each node, as root", commands);
+                }
+                "remote-secrets.sh" => found.add(
+                    Kind::Reapply,
+                    "its istiod reads the clusters whose credentials it has; `remote-secrets.sh` adds, renews and removes them",
+                ),
+                _ => found.add(Kind::Reapply, "a file that no tool reads as objects differs"),
+            }
+        }
+    }
+
+    fn object(&self, cluster: &ClusterChange, object: &ObjectChange, found: &mut Found) {
+        match object.what {
+            What::Removed => self.removed(cluster, object, found),
+            What::Added => found.add(Kind::Reapply, &format!("{} is new", described(object))),
+            What::Renamed => {
+                found.add(
+                    Kind::Reapply,
+                    &format!("{} was renamed: the old one stays until it is deleted", described(object)),
+                );
+            }
+            What::Changed | What::Moved => {
+                for field in &object.fields {
+                    field_means(object, &field.path, found);
+                }
+                if object.fields.is_empty() {
+                    found.add(Kind::Reapply, &format!("{} stands in another file", described(object)));
+                }
+            }
+        }
+    }
+
+    /// What was stated is not gone from the cluster because it is not stated any more.
+    fn removed(&self, cluster: &ClusterChange, object: &ObjectChange, found: &mut Found) {
+        let context = self.before.member(&cluster.name).map_or(cluster.name.as_str(), |member| member.context.as_str());
+        let context = crate::template::quote(context);
+        let name = object.name.as_deref().unwrap_or_default();
+        let command = match object.kind.as_str() {
+            ISTIO_OPERATOR if name == ISTIO => {
+                // The patch beside it has the same name; its going is a change of fields elsewhere.
+                return found.add(Kind::RestartProxies, "its mesh config comes from another cluster now");
+            }
+            ISTIO_OPERATOR => {
+                let uninstall = self.before.release().map_or("uninstall", |release| release.uninstall);
+                format!("istioctl {uninstall} --context={context} -f OLD/{} -y", object.file)
+            }
+            kind => {
+                let namespace =
+                    object.namespace.as_deref().map_or(String::new(), |namespace| format!(" -n {namespace}"));
+                format!("kubectl --context={context}{namespace} delete {} {name}", kind.to_lowercase())
+            }
+        };
+        let why = "`kubectl apply` deletes nothing: what is not stated any more stays until it is deleted (Argo CD and Flux prune it, where they may)";
+        found.add_with(Kind::Reapply, why, vec![command]);
+    }
+}
+
+/// Releases that proxies and control planes of one mesh may be apart.
+const MINORS_IN_ONE_STEP: u32 = 2;
+
+const RENAMED: &str = "the cluster's name is its ID in every proxy, in its remote secrets and in its certificate; it leaves and joins again";
+
+fn with_verb(script: &str, verb: &str) -> String {
+    format!("{script} {verb}")
+}
+
+fn described(object: &ObjectChange) -> String {
+    format!("{} {}", object.kind, object.name.as_deref().unwrap_or(&object.file))
+}
+
+fn field_means(object: &ObjectChange, path: &str, found: &mut Found) {
+    let is_under =
+        |parent: &str| path.strip_prefix(parent).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+    let fits = |rule: &&FieldRule| {
+        rule.kind == object.kind
+            && (rule.name.is_empty() || Some(rule.name) == object.name.as_deref())
+            && (is_under(rule.path) || rule.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+    };
+    if let Some(rule) = FIELDS.iter().find(fits) {
+        return found.add(rule.means, rule.why);
+    }
+    match (object.kind.as_str(), object.name.as_deref()) {
+        (ISTIO_OPERATOR, Some(GATEWAY)) => {
+            found.add(Kind::Reapply, "istioctl rolls out the gateway anew where its pods change");
+        }
+        (ISTIO_OPERATOR, _) => found.add(Kind::Reapply, "istioctl applies it"),
+        ("Gateway" | "VirtualService" | "Telemetry" | "ServiceEntry", _) => {
+            found.add(Kind::Reapply, "istiod hands it to running proxies, and nothing restarts");
+        }
+        _ => found.add(Kind::Reapply, "applying it is all"),
+    }
+}
+
+/// A few names, and how many more there are.
+pub(super) fn names<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    const SHOWN: usize = 4;
+    let names: Vec<&str> = names.collect();
+    match names.len() {
+        0..=SHOWN => names.join(", "),
+        count => format!("{} and {} more", names[..SHOWN - 1].join(", "), count - (SHOWN - 1)),
+    }
+}
+
+/// Consequences without repetition.
+#[derive(Default)]
+struct Found(BTreeMap<(Kind, String), Vec<String>>);
+
+impl Found {
+    fn add(&mut self, kind: Kind, why: &str) {
+        self.add_with(kind, why, Vec::new());
+    }
+
+    fn add_with(&mut self, kind: Kind, why: &str, commands: Vec<String>) {
+        let known = self.0.entry((kind, why.to_owned())).or_default();
+        known.extend(commands);
+    }
+
+    fn sorted(self) -> Vec<Consequence> {
+        self.0.into_iter().map(|((kind, why), commands)| Consequence { kind, why, commands }).collect()
+    }
+}

@@ -1,0 +1,128 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Side;
+use super::side::{Facts, Member};
+
+/// How pods of one cluster reach those of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Path {
+    /// Not at all.
+    None,
+    /// Through an east-west gateway of the other's network.
+    Gateway,
+    /// Pod to pod, on one network.
+    Direct,
+}
+
+/// Ordered pairs of clusters between which the way changes: each of the first to each of the second, but never to itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PathChange {
+    /// The clusters that call.
+    pub from: Vec<String>,
+    /// The clusters that are called.
+    pub to: Vec<String>,
+    /// The way before.
+    pub before: Path,
+    /// The way after.
+    pub after: Path,
+}
+
+/// The credentials that a control plane gets or loses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialChange {
+    /// The cluster whose control plane reads the others' API servers.
+    pub primary: String,
+    /// The clusters whose credentials it gets.
+    pub added: Vec<String>,
+    /// The clusters whose credentials it must no longer have.
+    pub revoked: Vec<String>,
+    /// The clusters whose API server it reaches at another address.
+    pub renewed: Vec<String>,
+}
+
+/// The pairs whose way changes, those with the same callers and the same change together.
+pub(super) fn paths(before: &Side, after: &Side) -> Vec<PathChange> {
+    let (old, new) = (Ways::of(before.facts()), Ways::of(after.facts()));
+    if old.is_same(&new) {
+        return Vec::new();
+    }
+    let names: BTreeSet<&str> = before.clusters().chain(after.clusters()).collect();
+    let mut callers: BTreeMap<(&str, Path, Path), Vec<&str>> = BTreeMap::new();
+    for from in &names {
+        for to in names.iter().filter(|to| *to != from) {
+            let change = (old.way(from, to), new.way(from, to));
+            if change.0 != change.1 {
+                callers.entry((to, change.0, change.1)).or_default().push(from);
+            }
+        }
+    }
+    let mut called: BTreeMap<(Vec<&str>, Path, Path), Vec<&str>> = BTreeMap::new();
+    for ((to, before, after), from) in callers {
+        called.entry((from, before, after)).or_default().push(to);
+    }
+    let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+    let changes = called.into_iter();
+    changes.map(|((from, before, after), to)| PathChange { from: owned(from), to: owned(to), before, after }).collect()
+}
+
+/// The networks of a mesh, as far as they decide on ways.
+#[derive(PartialEq)]
+struct Ways<'f> {
+    networks: BTreeMap<&'f str, &'f str>,
+    with_gateway: BTreeSet<&'f str>,
+}
+
+impl<'f> Ways<'f> {
+    fn of(facts: &'f Facts) -> Self {
+        let networks = facts.clusters.iter().map(|(name, member)| (name.as_str(), member.network.as_str()));
+        let gateways = facts.clusters.values().filter(|member| member.gateway.is_some());
+        Self { networks: networks.collect(), with_gateway: gateways.map(|member| member.network.as_str()).collect() }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self == other
+    }
+
+    fn way(&self, from: &str, to: &str) -> Path {
+        match (self.networks.get(from), self.networks.get(to)) {
+            (Some(from), Some(to)) if from == to => Path::Direct,
+            (Some(_), Some(to)) if self.with_gateway.contains(to) => Path::Gateway,
+            _ => Path::None,
+        }
+    }
+}
+
+/// The control planes whose credentials change.
+pub(super) fn credentials(before: &Side, after: &Side) -> Vec<CredentialChange> {
+    let (old, new) = (&before.facts().clusters, &after.facts().clusters);
+    if old == new {
+        return Vec::new();
+    }
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let is_primary =
+        |members: &BTreeMap<String, Member>, name: &str| members.get(name).is_some_and(|member| member.primary == name);
+    let changes = names.iter().map(|primary| {
+        let (was, is) = (is_primary(old, primary), is_primary(new, primary));
+        let others = || names.iter().filter(|name| *name != primary);
+        let had = |name: &str| was && old.contains_key(name);
+        let has = |name: &str| is && new.contains_key(name);
+        let those = |is_meant: &dyn Fn(&str) -> bool| {
+            others().filter(|name| is_meant(name)).map(|name| (*name).clone()).collect()
+        };
+        CredentialChange {
+            primary: (*primary).clone(),
+            added: those(&|name| !had(name) && has(name)),
+            revoked: those(&|name| had(name) && !has(name)),
+            renewed: those(&|name| had(name) && has(name) && old[name].api_server != new[name].api_server),
+        }
+    });
+    changes
+        .filter(|change| !(change.added.is_empty() && change.revoked.is_empty() && change.renewed.is_empty()))
+        .collect()
+}

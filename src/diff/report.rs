@@ -1,0 +1,268 @@
+//! A difference as people and programs read it.
+
+use super::consequence::{Consequence, Kind, names};
+use super::reach::Path;
+use super::{
+    CertificateChange, ClusterChange, Diff, FieldChange, Hunk, Membership, ObjectChange, TextChange, What, one_line,
+};
+use crate::pki::inventory::Entry;
+use crate::yaml;
+
+mod markdown;
+mod text;
+
+pub use self::markdown::{LIMIT, markdown};
+pub use self::text::{Style, text};
+
+/// The difference as JSON; its schema is `schemas/diff.schema.json`.
+pub fn json(diff: &Diff) -> String {
+    let mut text = serde_json::to_string_pretty(diff).expect("a difference is plain data");
+    text.push('\n');
+    text
+}
+
+/// A line of the details: what it is, and the text behind its sign.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Line {
+    tone: Tone,
+    indent: usize,
+    text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Tone {
+    Plain,
+    Added,
+    Removed,
+    Changed,
+}
+
+/// Clusters whose details are the same, told once.
+struct Group<'d> {
+    clusters: Vec<&'d str>,
+    lines: Vec<Line>,
+}
+
+fn groups(diff: &Diff) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for cluster in &diff.clusters {
+        let lines = details(cluster);
+        if lines.is_empty() {
+            continue;
+        }
+        match groups.iter_mut().find(|group| group.lines == lines) {
+            Some(group) => group.clusters.push(&cluster.name),
+            None => groups.push(Group { clusters: vec![&cluster.name], lines }),
+        }
+    }
+    groups
+}
+
+/// What differs in a cluster, its certificate aside, with paths that start at the cluster's directory.
+fn details(cluster: &ClusterChange) -> Vec<Line> {
+    let relative = |path: &str| path.strip_prefix(&format!("{}/", cluster.name)).unwrap_or(path).to_owned();
+    let mut lines = Vec::new();
+    for object in &cluster.objects {
+        object_lines(object, &relative(&object.file), object.from.as_deref().map(relative), &mut lines);
+    }
+    for file in &cluster.files {
+        let is_whole = cluster.membership != Membership::Stays;
+        text_lines(file, &relative(&file.file), is_whole, &mut lines);
+    }
+    lines
+}
+
+fn object_lines(object: &ObjectChange, file: &str, from: Option<String>, lines: &mut Vec<Line>) {
+    let identity = match (&object.namespace, &object.name) {
+        (Some(namespace), Some(name)) => format!("{file}  {} {namespace}/{name}", object.kind),
+        (None, Some(name)) => format!("{file}  {} {name}", object.kind),
+        _ => file.to_owned(),
+    };
+    let (tone, text) = match (object.what, from) {
+        (What::Added, None) => (Tone::Added, identity),
+        (What::Added, Some(from)) => (Tone::Added, format!("{identity}  (moved here from {from})")),
+        (What::Removed, _) => (Tone::Removed, identity),
+        (What::Changed, _) => (Tone::Changed, identity),
+        (What::Moved, from) => (Tone::Changed, format!("{identity}  (moved from {})", from.unwrap_or_default())),
+        (What::Renamed, from) => (Tone::Changed, format!("{identity}  (was {})", from.unwrap_or_default())),
+    };
+    lines.push(Line { tone, indent: 0, text });
+    for field in &object.fields {
+        field_lines(field, lines);
+    }
+}
+
+fn field_lines(field: &FieldChange, lines: &mut Vec<Line>) {
+    let mut push = |tone, indent, text| lines.push(Line { tone, indent, text });
+    let is_compound = |value: &serde_json::Value| value.is_object() || value.is_array();
+    match (&field.before, &field.after) {
+        (Some(before), Some(after)) => {
+            push(Tone::Changed, 1, format!("{}: {} → {}", field.path, one_line(before), one_line(after)));
+        }
+        (before, after) => {
+            let (tone, value) = match (before, after) {
+                (Some(value), _) => (Tone::Removed, value),
+                (_, Some(value)) => (Tone::Added, value),
+                _ => return,
+            };
+            if is_compound(value) {
+                push(tone, 1, format!("{}:", field.path));
+                for line in yaml::print(value).lines() {
+                    push(tone, 2, line.to_owned());
+                }
+            } else {
+                push(tone, 1, format!("{}: {}", field.path, one_line(value)));
+            }
+        }
+    }
+}
+
+/// The lines of a text, or of one that is wholly new or gone only how many.
+fn text_lines(change: &TextChange, file: &str, is_whole: bool, lines: &mut Vec<Line>) {
+    let tone = match change.what {
+        What::Added => Tone::Added,
+        What::Removed => Tone::Removed,
+        _ => Tone::Changed,
+    };
+    let is_folded = is_whole || change.what != What::Changed || change.hunks.is_empty();
+    let text = if is_folded { format!("{file}  {}", counted(change)) } else { file.to_owned() };
+    lines.push(Line { tone, indent: 0, text });
+    for hunk in change.hunks.iter().filter(|_| !is_folded) {
+        lines.extend(hunk_lines(hunk));
+    }
+}
+
+fn hunk_lines(hunk: &Hunk) -> impl Iterator<Item = Line> {
+    let heading = Line { tone: Tone::Plain, indent: 1, text: format!("@@ line {} @@", hunk.line_after) };
+    let lines = hunk.lines.iter().map(|line| {
+        let (sign, text) = line.split_at(1);
+        let tone = match sign {
+            "+" => Tone::Added,
+            "-" => Tone::Removed,
+            _ => Tone::Plain,
+        };
+        Line { tone, indent: 1, text: text.trim_end_matches(['\n', '\r']).to_owned() }
+    });
+    [heading].into_iter().chain(lines)
+}
+
+fn counted(change: &TextChange) -> String {
+    match change.count() {
+        (0, 0) => "differs, and holds a private key: not shown".to_owned(),
+        (added, removed) => format!("+{added} −{removed} lines"),
+    }
+}
+
+/// The clusters of each meaning, the worst first, those with the same meanings together.
+fn meanings(diff: &Diff) -> Vec<(Vec<&str>, &[Consequence])> {
+    let mut meanings: Vec<(Vec<&str>, &[Consequence])> = Vec::new();
+    for cluster in diff.changed() {
+        let same = meanings.iter_mut().find(|(_, consequences)| *consequences == cluster.consequences.as_slice());
+        match same {
+            Some((clusters, _)) => clusters.push(&cluster.name),
+            None => meanings.push((vec![&cluster.name], &cluster.consequences)),
+        }
+    }
+    meanings.sort_by_key(|(_, consequences)| consequences.first().map(|consequence| consequence.kind));
+    meanings
+}
+
+/// The kinds among consequences, each once.
+fn kinds(consequences: &[Consequence]) -> Vec<Kind> {
+    let mut kinds: Vec<Kind> = consequences.iter().map(|consequence| consequence.kind).collect();
+    kinds.dedup();
+    kinds
+}
+
+/// What stands in one line for all.
+fn summary(diff: &Diff) -> String {
+    if diff.is_empty() {
+        return "no difference".to_owned();
+    }
+    let summary = diff.summary;
+    if summary.clusters == 0 && diff.root.is_none() {
+        return "no cluster changes; files of the mesh as a whole do".to_owned();
+    }
+    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let mut text = format!(
+        "{}, {} changed, {} added, {} removed",
+        plural(summary.clusters, "cluster"),
+        plural(summary.objects_changed, "object"),
+        summary.objects_added,
+        summary.objects_removed
+    );
+    let mut kinds: Vec<(Kind, Vec<&str>)> = Vec::new();
+    for cluster in diff.changed() {
+        match kinds.iter_mut().find(|(kind, _)| *kind == cluster.worst()) {
+            Some((_, clusters)) => clusters.push(&cluster.name),
+            None => kinds.push((cluster.worst(), vec![&cluster.name])),
+        }
+    }
+    kinds.sort();
+    for (kind, clusters) in kinds {
+        text.extend(["; ", kind.words(), " in ", &names(clusters.into_iter())]);
+    }
+    text
+}
+
+fn certificate_facts(change: &CertificateChange) -> String {
+    let valid = |entry: &Entry| {
+        let generation = entry.generation.map_or(String::new(), |generation| format!("generation {generation}, "));
+        let fingerprint = entry
+            .fingerprint
+            .as_ref()
+            .map_or(String::new(), |print| format!(", sha256:{}…", &print[..16.min(print.len())]));
+        format!("{generation}valid {} to {}{fingerprint}", entry.not_before, entry.not_after)
+    };
+    match (&change.before, &change.after) {
+        (Some(before), Some(after)) => {
+            let key = if change.is_key_reissued { "key re-issued" } else { "same key" };
+            format!("{} → {}; {key}", valid(before), valid(after))
+        }
+        (None, Some(after)) => format!("new: {}", valid(after)),
+        (Some(before), None) => format!("gone: {}", valid(before)),
+        (None, None) => String::new(),
+    }
+}
+
+/// The certificates that differ: whose, and how.
+fn certificates(diff: &Diff) -> Vec<(&str, String)> {
+    let root = diff.root.iter().map(|change| ("the root", certificate_facts(change)));
+    let others = diff.clusters.iter().filter_map(|cluster| {
+        cluster.certificate.as_ref().map(|change| (cluster.name.as_str(), certificate_facts(change)))
+    });
+    root.chain(others).collect()
+}
+
+fn way(path: Path) -> &'static str {
+    match path {
+        Path::None => "none",
+        Path::Gateway => "through gateway",
+        Path::Direct => "direct",
+    }
+}
+
+/// The changed ways between clusters, a line each.
+fn ways(diff: &Diff) -> Vec<String> {
+    let list = |clusters: &[String]| names(clusters.iter().map(String::as_str));
+    let lines = diff.paths.iter();
+    lines
+        .map(|path| format!("{} to {}: {} → {}", list(&path.from), list(&path.to), way(path.before), way(path.after)))
+        .collect()
+}
+
+/// The changed credentials, a line each; control planes with the same change together.
+fn credentials(diff: &Diff) -> Vec<String> {
+    let mut changes: Vec<(Vec<&str>, String)> = Vec::new();
+    for change in &diff.credentials {
+        let list = |clusters: &[String]| names(clusters.iter().map(String::as_str));
+        let parts = [("gets", &change.added), ("loses", &change.revoked), ("renews", &change.renewed)];
+        let parts = parts.iter().filter(|(_, clusters)| !clusters.is_empty());
+        let text = parts.map(|(verb, clusters)| format!("{verb} {}", list(clusters))).collect::<Vec<_>>().join(", ");
+        match changes.iter_mut().find(|(_, known)| *known == text) {
+            Some((primaries, _)) => primaries.push(&change.primary),
+            None => changes.push((vec![&change.primary], text)),
+        }
+    }
+    changes.into_iter().map(|(primaries, text)| format!("{}: {text}", names(primaries.into_iter()))).collect()
+}

@@ -1,0 +1,159 @@
+use std::fmt::Write;
+
+use super::{Diff, Kind, Line, Tone, certificates, counted, credentials, groups, kinds, meanings, summary, ways};
+use crate::diff::consequence::names;
+
+/// The most characters of a report: GitHub takes 65,536 in a comment.
+pub const LIMIT: usize = 60_000;
+
+/// A difference as a comment on a pull request: what it means first, the details folded. What does not fit is counted.
+pub fn markdown(diff: &Diff) -> String {
+    let mut page = Page { out: String::new(), left_out: 0 };
+    let heading = format!("### meshgen: {}\n\n", escaped(&summary(diff)));
+    page.out.push_str(&heading);
+    page.table(diff);
+    page.list("Ways between clusters", &ways(diff));
+    page.list("Credentials", &credentials(diff));
+    let certificates: Vec<String> =
+        certificates(diff).into_iter().map(|(whose, facts)| format!("{whose}: {facts}")).collect();
+    page.list("Certificates", &certificates);
+    page.commands(diff);
+    page.folded("To apply, in order", &diff.steps.iter().map(|step| plain(step)).collect::<Vec<Line>>());
+    for group in groups(diff) {
+        page.folded(&names(group.clusters.iter().copied()), &group.lines);
+    }
+    let pages: Vec<Line> = diff
+        .pages
+        .iter()
+        .map(|page| Line { tone: Tone::Changed, indent: 0, text: format!("{}  {}", page.file, counted(page)) })
+        .collect();
+    page.folded("The mesh's own files", &pages);
+    page.end()
+}
+
+struct Page {
+    out: String,
+    left_out: usize,
+}
+
+/// Room for the sentence that counts what was left out.
+const RESERVE: usize = 200;
+
+impl Page {
+    /// Takes a whole part, or counts it as left out.
+    fn add(&mut self, part: &str) {
+        if self.out.chars().count() + part.chars().count() + RESERVE <= LIMIT {
+            self.out.push_str(part);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    fn table(&mut self, diff: &Diff) {
+        const ROWS: usize = 60;
+        let meanings = meanings(diff);
+        if meanings.is_empty() {
+            return;
+        }
+        let mut table = String::from("| clusters | what to do | why |\n|---|---|---|\n");
+        for (clusters, consequences) in meanings.iter().take(ROWS) {
+            let words: Vec<&str> = kinds(consequences).iter().map(|kind| kind.words()).collect();
+            let whys: Vec<String> = consequences.iter().map(|consequence| escaped(&consequence.why)).collect();
+            let clusters = names(clusters.iter().copied());
+            writeln!(table, "| {clusters} | **{}** | {} |", words.join("; "), whys.join("<br>"))
+                .expect("a String takes everything");
+        }
+        if meanings.len() > ROWS {
+            writeln!(table, "| {} more | see `--format json` | |", meanings.len() - ROWS)
+                .expect("a String takes everything");
+        }
+        let unchanged = diff.clusters.len() - diff.changed().count();
+        if unchanged > 0 {
+            writeln!(table, "| {unchanged} others | {} | |", Kind::Nothing.words()).expect("a String takes everything");
+        }
+        table.push('\n');
+        self.add(&table);
+    }
+
+    fn list(&mut self, title: &str, lines: &[String]) {
+        const SHOWN: usize = 30;
+        if lines.is_empty() {
+            return;
+        }
+        let mut list = format!("**{title}**\n\n");
+        for line in lines.iter().take(SHOWN) {
+            writeln!(list, "- {}", escaped(line)).expect("a String takes everything");
+        }
+        if lines.len() > SHOWN {
+            writeln!(list, "- and {} more", lines.len() - SHOWN).expect("a String takes everything");
+        }
+        list.push('\n');
+        self.add(&list);
+    }
+
+    fn commands(&mut self, diff: &Diff) {
+        let commands: Vec<Line> = diff
+            .changed()
+            .flat_map(|cluster| &cluster.consequences)
+            .flat_map(|consequence| &consequence.commands)
+            .map(|command| plain(command))
+            .collect();
+        self.folded("To clean up: OLD is the tree before the change, NEW the one after", &commands);
+    }
+
+    fn folded(&mut self, title: &str, lines: &[Line]) {
+        if lines.is_empty() {
+            return;
+        }
+        let longest = lines.iter().map(|line| longest_run(&line.text, '`')).max().unwrap_or_default();
+        let fence = "`".repeat(longest.max(2) + 1);
+        let mut part = format!("<details><summary>{}</summary>\n\n{fence}diff\n", escaped(title));
+        for line in lines {
+            let sign = match line.tone {
+                Tone::Plain => ' ',
+                Tone::Added => '+',
+                Tone::Removed => '-',
+                Tone::Changed => '!',
+            };
+            let text = format!("{sign} {}{}", "  ".repeat(line.indent), line.text);
+            part.push_str(text.trim_end());
+            part.push('\n');
+        }
+        writeln!(part, "{fence}\n\n</details>\n").expect("a String takes everything");
+        self.add(&part);
+    }
+
+    fn end(mut self) -> String {
+        if self.left_out > 0 {
+            let parts = if self.left_out == 1 { "part does" } else { "parts do" };
+            let sentence = format!("{} {parts} not fit here: `meshgen diff` in a terminal shows all.\n", self.left_out);
+            self.out.push_str(&sentence);
+        }
+        self.out.truncate(self.out.trim_end().len());
+        self.out.push('\n');
+        self.out
+    }
+}
+
+fn plain(text: &str) -> Line {
+    Line { tone: Tone::Plain, indent: 0, text: text.to_owned() }
+}
+
+fn longest_run(text: &str, wanted: char) -> usize {
+    text.split(|character| character != wanted).map(str::len).max().unwrap_or_default()
+}
+
+/// Text that is nothing but text in a paragraph or a table's cell.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '|' | '*' | '_' | '[' | ']' | '\\' | '#' => out.extend(['\\', character]),
+            '<' => out.push_str("&lt;"),
+            '@' => out.push_str("&#64;"),
+            character if character.is_control() => out.push(' '),
+            character => out.push(character),
+        }
+    }
+    out
+}

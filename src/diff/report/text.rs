@@ -1,0 +1,127 @@
+use std::fmt::Write;
+
+use super::{
+    Diff, Kind, Line, Tone, certificates, counted, credentials, groups, hunk_lines, kinds, meanings, summary, ways,
+};
+use crate::diff::consequence::names;
+
+/// How a difference is written.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Style {
+    /// Whether escape sequences set colours.
+    pub is_coloured: bool,
+    /// Whether README and the scripts of the whole mesh are shown line by line.
+    pub is_full: bool,
+}
+
+const RESET: &str = "\x1b[0m";
+const BOLD: &str = "\x1b[1m";
+const RED: &str = "\x1b[31m";
+const GREEN: &str = "\x1b[32m";
+const YELLOW: &str = "\x1b[33m";
+
+/// A difference for a terminal: details first, then what they mean, and all in one line at the end.
+pub fn text(diff: &Diff, style: Style) -> String {
+    let mut page = Page { out: String::new(), style };
+    for group in groups(diff) {
+        page.heading(&names(group.clusters.iter().copied()));
+        page.lines(&group.lines);
+    }
+    page.pages(diff);
+    page.section("Certificates", certificates(diff).into_iter().map(|(whose, facts)| format!("{whose}: {facts}")));
+    page.meanings(diff);
+    page.section("Ways between clusters", ways(diff));
+    page.section("Credentials", credentials(diff));
+    page.section("To apply, in order", diff.steps.iter().cloned());
+    page.line(BOLD, &summary(diff));
+    page.out
+}
+
+struct Page {
+    out: String,
+    style: Style,
+}
+
+impl Page {
+    fn line(&mut self, colour: &str, text: &str) {
+        // A file of somebody else's may hold what a terminal would obey.
+        let text: String =
+            text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect();
+        let is_coloured = self.style.is_coloured && !colour.is_empty();
+        let written =
+            if is_coloured { writeln!(self.out, "{colour}{text}{RESET}") } else { writeln!(self.out, "{text}") };
+        written.expect("a String takes everything");
+    }
+
+    fn heading(&mut self, text: &str) {
+        self.line(BOLD, text);
+    }
+
+    fn lines(&mut self, lines: &[Line]) {
+        for line in lines {
+            let (sign, colour) = match line.tone {
+                Tone::Plain => (' ', ""),
+                Tone::Added => ('+', GREEN),
+                Tone::Removed => ('-', RED),
+                Tone::Changed => ('~', YELLOW),
+            };
+            let indent = "  ".repeat(line.indent + 1);
+            self.line(colour, format!("{indent}{sign} {}", line.text).trim_end());
+        }
+        self.out.push('\n');
+    }
+
+    fn pages(&mut self, diff: &Diff) {
+        if diff.pages.is_empty() {
+            return;
+        }
+        self.heading("The mesh's own files");
+        let mut lines = Vec::new();
+        for page in &diff.pages {
+            let text = format!("{}  {}", page.file, counted(page));
+            lines.push(Line { tone: Tone::Changed, indent: 0, text });
+            if self.style.is_full {
+                lines.extend(page.hunks.iter().flat_map(hunk_lines));
+            }
+        }
+        self.lines(&lines);
+    }
+
+    fn meanings(&mut self, diff: &Diff) {
+        let meanings = meanings(diff);
+        if meanings.is_empty() {
+            return;
+        }
+        self.heading("What it means");
+        for (clusters, consequences) in meanings {
+            let kinds = kinds(consequences);
+            let colour = if kinds.first() <= Some(&Kind::Leaves) { RED } else { "" };
+            let words: Vec<&str> = kinds.iter().map(|kind| kind.words()).collect();
+            self.line(colour, &format!("  {}: {}", names(clusters.into_iter()), words.join("; ")));
+            for consequence in consequences {
+                self.line("", &format!("    {}: {}", consequence.kind.words(), consequence.why));
+                for command in &consequence.commands {
+                    self.line("", &format!("      {command}"));
+                }
+            }
+        }
+        let unchanged = diff.clusters.len() - diff.changed().count();
+        if unchanged > 0 {
+            let plural = if unchanged == 1 { "cluster" } else { "clusters" };
+            self.line("", &format!("  {unchanged} other {plural}: {}", Kind::Nothing.words()));
+        }
+        self.out.push('\n');
+    }
+
+    fn section(&mut self, title: &str, lines: impl IntoIterator<Item = String>) {
+        let lines: Vec<String> = lines.into_iter().collect();
+        if lines.is_empty() {
+            return;
+        }
+        self.heading(title);
+        for line in lines {
+            self.line("", &format!("  {line}"));
+        }
+        self.out.push('\n');
+    }
+}
