@@ -6,6 +6,7 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use meshgen::diff::report::{self, Style};
@@ -150,7 +151,7 @@ fn markdown_never_outgrows_a_comment() {
         );
         for cluster in 0..clusters {
             let (high, low) = (cluster / 250, cluster % 250 + 1);
-            text += &format!("  - {{name: c{cluster}, network: lan, apiServer: 'https://10.1.{high}.{low}:6443'");
+            write!(text, "  - {{name: c{cluster}, network: lan, apiServer: 'https://10.1.{high}.{low}:6443'").unwrap();
             text += if cluster == 0 { ", eastWestGateway: {externalIPs: [10.2.0.1]}}\n" } else { "}\n" };
         }
         Source::new("mesh.yaml", text)
@@ -231,7 +232,7 @@ impl Parsed {
         let tree = meshgen::outline(source, None).unwrap().tree;
         let mut parsed = Self { objects: BTreeMap::new(), texts: BTreeMap::new() };
         for (path, text) in tree.into_texts() {
-            if !path.ends_with(".yaml") {
+            if Path::new(&path).extension().is_none_or(|extension| extension != "yaml") {
                 parsed.texts.insert(path, text);
                 continue;
             }
@@ -377,7 +378,7 @@ fn patched(before: &str, hunks: &[Value]) -> String {
     let mut out = String::new();
     let mut at = 0;
     for hunk in hunks {
-        let start = hunk["lineBefore"].as_u64().unwrap().saturating_sub(1) as usize;
+        let start = usize::try_from(hunk["lineBefore"].as_u64().unwrap().saturating_sub(1)).unwrap();
         out.extend(lines[at..start].iter().copied());
         at = start;
         for line in hunk["lines"].as_array().unwrap() {

@@ -422,7 +422,13 @@ impl Situation<'_> {
             );
         } else {
             found.add(Kind::Certificates, "proxies get certificates under it once istiod was restarted");
-            found.add(Kind::RestartIstiod, "this istiod reads the Secret `cacerts` when it starts, and only then");
+            let context =
+                self.after.member(&cluster.name).map_or(cluster.name.as_str(), |member| member.context.as_str());
+            let context = crate::template::quote(context);
+            let why = "this istiod reads the Secret `cacerts` when it starts, and only then";
+            let command =
+                format!("kubectl --context={context} -n istio-system rollout restart deployments -l app=istiod");
+            found.add_with(Kind::RestartIstiod, why, vec![command]);
         }
     }
 

@@ -12,6 +12,8 @@ pub(super) fn ignored(_: &Mesh<'_>) -> String {
 pub(super) fn attributes(_: &Mesh<'_>) -> String {
     "# The bytes are pinned in meshgen.lock: no conversion of line ends.\n\
      * -text\n\
+     # Of two branches the lock keeps the lines of both, and the next build makes it whole: it knows its files by either.\n\
+     meshgen.lock merge=union\n\
      # Generated: reviews fold these files, and read README.md, meshgen.lock and `meshgen diff`.\n\
      * linguist-generated=true\n\
      README.md -linguist-generated\n\
