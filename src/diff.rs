@@ -21,6 +21,7 @@ pub(crate) use self::side::is_private;
 pub use self::text::{Hunk, TextChange};
 
 mod consequence;
+mod fields;
 mod objects;
 mod reach;
 pub mod report;
