@@ -13,7 +13,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use camino::{Utf8Path, Utf8PathBuf};
 use meshgen::check;
+use meshgen::disk::{self, Claim, Plan, Writer};
 use meshgen::load;
 use meshgen::mesh::Mesh;
 use meshgen::pki::{Authority, Seed};
@@ -101,6 +103,88 @@ fn certificates(text: &str, seed: &Seed) -> Duration {
     start.elapsed()
 }
 
+/// How many certificates a build over the standing tree signs.
+fn issued_again(text: &str, seed: &Seed, out: &Utf8Path) -> usize {
+    let source = Source::new("bench.yaml", text);
+    let mut findings = Vec::new();
+    let loaded = load::load(&source, &mut findings).unwrap();
+    let checked = check::check(&loaded, &mut findings).unwrap();
+    let standing = disk::read_standing(out).unwrap();
+    Authority::Renewing(seed.clone(), standing).answer(&Mesh::resolve(&checked)).unwrap().issued
+}
+
+/// Writing a whole tree to a real disk, with and without waiting for it.
+fn barrier(repository: &Path, seed: &Seed) {
+    const RUNS: usize = 5;
+    fs::create_dir_all(repository.join("target")).unwrap();
+    let place = tempfile::tempdir_in(repository.join("target")).unwrap();
+    let tree =
+        meshgen::compile(&Source::new("bench.yaml", topology(1000)), &Authority::Seed(seed.clone())).unwrap().tree;
+    let write = |writer: &Writer| {
+        let out = Utf8PathBuf::from_path_buf(place.path().join("out")).unwrap();
+        let _ = fs::remove_dir_all(&out);
+        let start = Instant::now();
+        let claim = Claim::take(&out).unwrap();
+        let plan = Plan::make(&out, &tree).unwrap();
+        writer.write(&claim, &out, &tree, &plan).unwrap();
+        start.elapsed()
+    };
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        with.push(write(&Writer::default()));
+        without.push(write(&Writer::without_barrier()));
+    }
+    println!(
+        "\nWriting 1,000 clusters to the disk under target/: {} ms, without the barrier {} ms.",
+        milliseconds(median(with)),
+        milliseconds(median(without))
+    );
+}
+
+/// `diff` of two trees, one of which differs in every cluster, beside `diff -r` of the same.
+fn difference(place: &Path, seed_file: &Path) {
+    const RUNS: usize = 5;
+    let old = place.join("out");
+    let (file, new) = (place.join("topology.yaml"), place.join("new"));
+    let text = fs::read_to_string(&file).unwrap();
+    let build = |text: String| {
+        fs::write(&file, text).unwrap();
+        let _ = fs::remove_dir_all(&new);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
+        timed(command.arg("build").arg(&file).arg("-o").arg(&new).arg("--ca").arg(seed_file));
+    };
+    println!("\n| `diff` of two trees of 1,000 clusters | meshgen | `diff -r` | ratio |\n|---|---:|---:|---:|");
+    let changed = text.replacen("zipkin: {cluster: cluster0}", "zipkin: {cluster: cluster0, samplingPercent: 2}", 1);
+    for (name, text) in [("that are the same", text), ("that differ in a line of each cluster", changed)] {
+        build(text);
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..RUNS {
+            for (times, mut command) in [
+                (&mut ours, {
+                    let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
+                    command.arg("diff");
+                    command
+                }),
+                (&mut theirs, {
+                    let mut command = Command::new("diff");
+                    command.arg("-r");
+                    command
+                }),
+            ] {
+                let start = Instant::now();
+                let status = command.arg(&old).arg(&new).stdout(Stdio::null()).status().unwrap();
+                times.push(start.elapsed());
+                assert!(status.code() < Some(2));
+            }
+        }
+        let (ours, theirs) = (median(ours), median(theirs));
+        let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
+        println!("| {name} | {} | {} | {ratio:.2} |", milliseconds(ours), milliseconds(theirs));
+    }
+    let peak = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss() as f64 * 1024.0;
+    println!("\nPeak memory of all: {:.1} MB.", peak / 1e6);
+}
+
 fn main() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
     let seed_file = repository.join("topologies/ca.seed");
@@ -152,5 +236,14 @@ fn main() {
             milliseconds(median(no_ops)),
             milliseconds(median(checks)),
         );
+        if clusters == 1000 {
+            let out = Utf8Path::from_path(&out).unwrap();
+            println!(
+                "\nCertificates that the no-op build of 1,000 clusters signs: {}.",
+                issued_again(&text, &seed, out)
+            );
+        }
     }
+    difference(place.path(), &seed_file);
+    barrier(repository, &seed);
 }

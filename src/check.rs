@@ -110,6 +110,11 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
          certificates any more; when the root does, nobody in the mesh trusts anybody.",
     ),
     (
+        "old-issued-on",
+        "A cluster without a day of its own takes that of the mesh. Where others were renewed meanwhile, a cluster that joins late \
+         gets a certificate that is old already, and has to be renewed long before theirs.",
+    ),
+    (
         "short-intermediate",
         "An intermediate is issued for less than a year, because its root ends then. The next root is due.",
     ),

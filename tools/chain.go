@@ -1,5 +1,5 @@
 // Verifies a certificate chain as istiod does: with Go's crypto/x509.
-// Usage: chain DIRECTORY... with root-cert.pem, ca-cert.pem and cert-chain.pem in each.
+// Usage: chain DIRECTORY LEAF: root-cert.pem, ca-cert.pem and cert-chain.pem in the directory, and a certificate that its key signed.
 package main
 
 import (
@@ -23,26 +23,45 @@ func fail(directory string, err error) {
 	os.Exit(1)
 }
 
+func certificate(directory, file string) *x509.Certificate {
+	block, _ := pem.Decode(read(directory, file))
+	if block == nil {
+		fail(directory, fmt.Errorf("%s: no PEM", file))
+	}
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		fail(directory, err)
+	}
+	return certificate
+}
+
 func main() {
-	for _, directory := range os.Args[1:] {
-		roots, chain := x509.NewCertPool(), x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(read(directory, "root-cert.pem")) || !chain.AppendCertsFromPEM(read(directory, "cert-chain.pem")) {
-			fail(directory, fmt.Errorf("no certificates"))
-		}
-		block, _ := pem.Decode(read(directory, "ca-cert.pem"))
-		if block == nil {
-			fail(directory, fmt.Errorf("no PEM"))
-		}
-		certificate, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			fail(directory, err)
-		}
-		options := x509.VerifyOptions{Roots: roots, Intermediates: chain, CurrentTime: certificate.NotBefore.AddDate(0, 0, 1)}
-		if _, err := certificate.Verify(options); err != nil {
-			fail(directory, err)
-		}
-		if !certificate.IsCA || certificate.CheckSignatureFrom(certificate) == nil {
-			fail(directory, fmt.Errorf("no intermediate authority"))
-		}
+	if len(os.Args) != 3 {
+		fail("usage", fmt.Errorf("chain DIRECTORY LEAF"))
+	}
+	directory, leaf := os.Args[1], os.Args[2]
+	roots, chain := x509.NewCertPool(), x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(read(directory, "root-cert.pem")) || !chain.AppendCertsFromPEM(read(directory, "cert-chain.pem")) {
+		fail(directory, fmt.Errorf("no certificates"))
+	}
+	authority := certificate(directory, "ca-cert.pem")
+	options := x509.VerifyOptions{
+		Roots: roots, Intermediates: chain, CurrentTime: authority.NotBefore.AddDate(0, 0, 1),
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	}
+	if _, err := authority.Verify(options); err != nil {
+		fail(directory, err)
+	}
+	if !authority.IsCA || authority.CheckSignatureFrom(authority) == nil {
+		fail(directory, fmt.Errorf("no intermediate authority"))
+	}
+	workload := certificate(filepath.Dir(leaf), filepath.Base(leaf))
+	options.CurrentTime = workload.NotBefore.AddDate(0, 0, 1)
+	chains, err := workload.Verify(options)
+	if err != nil {
+		fail(leaf, err)
+	}
+	if len(chains) != 1 || len(chains[0]) != 3 {
+		fail(leaf, fmt.Errorf("not one chain of workload, intermediate and root"))
 	}
 }

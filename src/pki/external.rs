@@ -61,7 +61,7 @@ impl External {
         findings
             .extend(verify::verify_together(&proven).into_iter().map(|(cluster, fault)| self.finding(cluster, &fault)));
         match proven.into_iter().next() {
-            Some((_, first)) if findings.is_empty() => Ok(Trust { root: first.root, bundles }),
+            Some((_, first)) if findings.is_empty() => Ok(Trust { root: first.root, bundles, issued: 0 }),
             _ => Err(findings),
         }
     }

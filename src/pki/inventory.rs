@@ -18,6 +18,9 @@ pub const EXPIRING_CERTIFICATE: &str = "expiring-certificate";
 /// The rule that speaks of an intermediate that its root's end cuts short.
 pub const SHORT_INTERMEDIATE: &str = "short-intermediate";
 
+/// The rule that speaks of a cluster whose certificate is of an older day than those of the others.
+pub const OLD_ISSUED_ON: &str = "old-issued-on";
+
 /// A certificate is renewed this many days before its end at the latest.
 const DAYS_TO_RENEW: i64 = 90;
 /// An intermediate that lasts for less is hardly worth its roll-out.
@@ -152,17 +155,30 @@ pub fn warnings(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
         // What the root's end cuts off needs no further warning.
         return findings;
     }
+    let requests = || mesh.clusters.iter().filter_map(|cluster| cluster.intermediate.as_ref());
+    let has_fresh = requests().any(|request| days_left(request.not_after, today) >= DAYS_WORTH_ISSUING);
     for cluster in &mesh.clusters {
         let Some(request) = &cluster.intermediate else { continue };
         let own = cluster.written.certificates.as_ref().is_some_and(|own| own.issued_on.is_some());
         let path = FieldPath::root().child("clusters").index(cluster.position);
         let place = if own { path.child("certificates").child("issuedOn") } else { path.child("name") };
-        findings.extend(intermediate_warning(request, mesh, today).map(|(rule, message)| {
+        let left = days_left(request.not_after, today);
+        let late = (!own && has_fresh && left < DAYS_WORTH_ISSUING).then(|| {
+            let message = format!(
+                "the certificate of `{}` has {left} days left, and others of this mesh have more than a year",
+                request.cluster
+            );
+            (OLD_ISSUED_ON, message)
+        });
+        findings.extend(intermediate_warning(request, mesh, today).or(late).map(|(rule, message)| {
             Diagnostic::warning(rule, place, message)
                 .label(format!("valid from {} to {}", request.not_before, request.not_after))
                 .help(match rule {
                     EXPIRING_CERTIFICATE => {
                         "write a later `certificates.issuedOn` for this cluster, or `intermediatesIssuedOn` for all: each renews under the same root"
+                    }
+                    OLD_ISSUED_ON => {
+                        "a cluster that joins late takes the mesh's old day: write `certificates: {issuedOn: …}` for it, a day of now"
                     }
                     _ => "the root ends soon after: plan the next one",
                 })

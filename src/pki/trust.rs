@@ -1,5 +1,7 @@
 //! The answers to a mesh's certificate requests, each proven from its bytes.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::mesh::{Cluster, Intermediate, Mesh};
 
@@ -19,6 +21,8 @@ pub struct Trust {
     pub root: Facts,
     /// By the cluster's position; none where no istiod runs.
     pub bundles: Vec<Option<Bundle>>,
+    /// How many intermediates were signed for this answer, and not taken over.
+    pub issued: usize,
 }
 
 impl Authority {
@@ -52,6 +56,7 @@ impl Authority {
 fn issue(mesh: &Mesh<'_>, seed: &Seed, standing: &Standing, is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync) -> Trust {
     let root = RootAuthority::new(seed, &mesh.root);
     let facts = verify::root_facts(root.pem()).expect("the root was proven when it was made");
+    let issued = AtomicUsize::new(0);
     let bundles = for_each(&mesh.clusters, |cluster| {
         let request = cluster.intermediate.as_ref().filter(|_| is_wanted(cluster))?;
         let standing = standing.files(cluster.name).ok().filter(|files| files.root_certificate == root.pem());
@@ -60,9 +65,12 @@ fn issue(mesh: &Mesh<'_>, seed: &Seed, standing: &Standing, is_wanted: impl Fn(&
             let key = files.key.map_or_else(|| root.key(request), |key| key.to_owned().into());
             is_answer(&proven.certificate, request).then(|| Bundle::taken(files, Some(key), proven.certificate))
         });
-        Some(taken.unwrap_or_else(|| root.issue(request)))
+        Some(taken.unwrap_or_else(|| {
+            issued.fetch_add(1, Ordering::Relaxed);
+            root.issue(request)
+        }))
     });
-    Trust { root: facts, bundles }
+    Trust { root: facts, bundles, issued: issued.into_inner() }
 }
 
 /// Takes over what stands, all of it or nothing: without the seed nothing can be signed.
@@ -90,7 +98,7 @@ fn take_over(
             Err(finding) => findings.push(finding),
         }
     }
-    if findings.is_empty() { Ok(Trust { root: facts, bundles }) } else { Err(findings) }
+    if findings.is_empty() { Ok(Trust { root: facts, bundles, issued: 0 }) } else { Err(findings) }
 }
 
 /// The standing bundle of a cluster, or why it is no answer.

@@ -74,6 +74,22 @@ fn check_warns_by_day_and_build_never_does() {
 }
 
 #[test]
+fn a_cluster_that_joins_late_on_an_old_day_is_told() {
+    let workshop = Workshop::with_seed(&topology(
+        "issuedOn: 2026-11-01",
+        &[("east", "issuedOn: 2028-03-01"), ("west", "issuedOn: 2028-03-01"), ("late", "")],
+    ));
+    let check = |now: &str| workshop.meshgen(&["check", "mesh.yaml", "--now", now]).stdout;
+    let said = check("2028-04-01");
+    assert!(said.contains("warning[old-issued-on]: the certificate of `late` has 213 days left"), "{said}");
+    assert!(said.contains("1 warning\n") && said.contains("write `certificates: {issuedOn: …}` for it"), "{said}");
+    assert_eq!(check("2027-06-01"), "");
+    // Where all are of one day, none is late.
+    let workshop = Workshop::with_seed(&topology("issuedOn: 2026-11-01", &[("east", ""), ("west", "")]));
+    assert_eq!(workshop.meshgen(&["check", "mesh.yaml", "--now", "2028-04-01"]).stdout, "");
+}
+
+#[test]
 fn an_intermediate_that_its_root_cuts_short_is_told() {
     let workshop = Workshop::with_seed(&topology(
         "issuedOn: 2026-11-01, rootValidityDays: 900",

@@ -258,6 +258,36 @@ const BROKEN: &[(Break, &str)] = &[
     ),
     (
         |c| {
+            c.make(
+                "mute",
+                P256,
+                "subjectKeyIdentifier=hash\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,cRLSign\n",
+                None,
+                3650,
+            );
+            c.make("west7", P256, INTERMEDIATE, Some("mute"), 730);
+            c.deliver("west", "west7", "mute");
+        },
+        "root-cert.pem of `west` may not sign certificates",
+    ),
+    (
+        |c| {
+            c.make(
+                "server",
+                P256,
+                "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\nbasicConstraints=critical,CA:FALSE\n",
+                Some("root"),
+                1000,
+            );
+            c.make("west8", P256, INTERMEDIATE, Some("server"), 730);
+            c.deliver("west", "west8", "root");
+            let chain = ["west8.pem", "server.pem", "root.pem"].map(|file| c.0.read(file)).concat();
+            c.put("west", "cert-chain.pem", &chain);
+        },
+        "cert-chain.pem of `west` has `CN=Company server,O=Istio` as an issuer, which is no certificate authority",
+    ),
+    (
+        |c| {
             c.make("weak", P256, "subjectKeyIdentifier=hash\nbasicConstraints=CA:FALSE\n", None, 3650);
             c.make("west6", P256, INTERMEDIATE, Some("weak"), 730);
             c.deliver("west", "west6", "weak");

@@ -227,6 +227,23 @@ fn no_key_and_no_seed_is_printed_whatever_fails() {
             }
         }
     }
+    // Too little memory, at every point of a build at which it can run out: a panic or an abort with keys at hand.
+    let workshop = built(&topology(
+        DATES,
+        &[("east", ""), ("west", ""), ("a", ""), ("b", ""), ("c", ""), ("d", ""), ("e", ""), ("f", ""), ("g", "")],
+    ));
+    let mut panics = 0;
+    for megabytes in (4..80).step_by(2) {
+        let script = format!("ulimit -v {}; exec \"$0\" build mesh.yaml -o new{megabytes}", megabytes * 1024);
+        let mut command = workshop.command("bash");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_meshgen")]).env("RUST_BACKTRACE", "full");
+        let said = crate::workshop::said(&command.output().unwrap());
+        panics += usize::from(said.stderr.contains("panicked"));
+        for secret in &secrets {
+            assert!(!said.stdout.contains(secret.as_str()) && !said.stderr.contains(secret.as_str()), "{megabytes} MB");
+        }
+    }
+    assert!(panics > 0, "no limit made a build panic");
     let printed = format!("{:?} {:?}", crate::workshop::seed(), meshgen::pki::Authority::Seed(crate::workshop::seed()));
     assert!(!printed.contains("0707") && !printed.contains("7, 7"), "{printed}");
 }
