@@ -178,7 +178,11 @@ fn cluster(before: &Side, after: &Side, name: &str) -> ClusterChange {
 }
 
 /// What differs between the certificates of a cluster, or between the roots.
-fn certificate(before: &Side, after: &Side, cluster: Option<&str>) -> Option<CertificateChange> {
+fn certificate<'s>(before: &'s Side, after: &'s Side, cluster: Option<&str>) -> Option<CertificateChange> {
+    let bytes = |side: &'s Side| cluster.and_then(|name| side.certificate_bytes(name));
+    if bytes(before).is_some() && bytes(before) == bytes(after) {
+        return None;
+    }
     let (old, new) = (before.certificate(cluster), after.certificate(cluster));
     let (old, new) = match (old, new) {
         (None, None) => return None,

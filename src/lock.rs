@@ -121,6 +121,12 @@ pub fn roots(text: &str) -> Vec<&str> {
     fingerprints.collect()
 }
 
+/// The generations of all clusters' keys, as a lock tells them.
+pub fn generations(text: &str) -> BTreeMap<&str, u32> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("certificate of ")?.split_once(" generation "));
+    lines.filter_map(|(cluster, rest)| Some((cluster, rest.split(' ').next()?.parse().ok()?))).collect()
+}
+
 /// The generation of a cluster's key, as a lock tells it.
 pub fn generation(text: &str, cluster: &str) -> Option<u32> {
     let prefix = format!("certificate of {cluster} generation ");

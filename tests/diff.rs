@@ -33,7 +33,7 @@ fn standing(source: &Source) -> Side {
     let tree = common::compile(source);
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let lock = text(&tree.get("meshgen.lock").unwrap().bytes);
-    Side::standing("tree", lock, tree.iter().map(|(path, file)| (path.to_owned(), text(&file.bytes))))
+    Side::standing("tree", &lock, tree.iter().map(|(path, file)| (path.to_owned(), text(&file.bytes))))
 }
 
 fn cases() -> Vec<PathBuf> {
@@ -110,7 +110,7 @@ fn another_seed_is_another_root() {
     let other = common::compile_with(&source, meshgen::pki::Seed::new([7; 32]));
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let lock = text(&other.get("meshgen.lock").unwrap().bytes);
-    let after = Side::standing("other", lock, other.iter().map(|(path, file)| (path.to_owned(), text(&file.bytes))));
+    let after = Side::standing("other", &lock, other.iter().map(|(path, file)| (path.to_owned(), text(&file.bytes))));
     let diff = diff::compare(&standing(&source), &after);
     assert!(diff.root.is_some());
     assert!(diff.clusters.iter().all(|cluster| cluster.worst() == Kind::NotInPlace));

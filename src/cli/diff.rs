@@ -151,7 +151,7 @@ fn requested(name: &str, source: &Source, external: Option<&External>) -> Option
 fn standing(path: &Utf8Path) -> Result<Side, Refusal> {
     let lock = disk::read_lock(path)?.ok_or_else(|| no_tree(path.as_str()))?;
     let files = disk::read_listed(path, &lock)?;
-    Ok(Side::standing(path.as_str(), lock, files))
+    Ok(Side::standing(path.as_str(), &lock, files))
 }
 
 fn no_tree(name: &str) -> Refusal {

@@ -52,7 +52,7 @@ fn meaning(directory: &Utf8Path, tree: &Tree) -> Result<String, Refusal> {
     let Some(lock) = disk::read_lock(directory)? else { return Ok(String::new()) };
     let before = Side::standing(directory.as_str(), &lock, disk::read_listed(directory, &lock)?);
     let made = tree.get(lock::FILE).expect("every tree has a lock");
-    let after = Side::standing("the topology", String::from_utf8_lossy(&made.bytes), tree.clone().into_texts());
+    let after = Side::standing("the topology", &String::from_utf8_lossy(&made.bytes), tree.clone().into_texts());
     let difference = diff::compare(&before, &after);
     if difference.is_empty() {
         return Ok(String::new());

@@ -25,8 +25,12 @@ pub struct Side {
 enum Certificates {
     /// What a topology asks for.
     Requested(Vec<Entry>),
-    /// What a tree holds, read where it is asked for; and the text of its lock.
-    Standing { lock: String, read: BTreeMap<String, OnceLock<Option<Entry>>> },
+    /// What a tree holds, read where it is asked for; and what its lock says of keys.
+    Standing {
+        generations: BTreeMap<String, u32>,
+        key_digests: BTreeMap<String, String>,
+        read: BTreeMap<String, OnceLock<Option<Entry>>>,
+    },
 }
 
 /// What a tree says of its mesh.
@@ -64,15 +68,17 @@ impl Side {
     }
 
     /// A tree as it stands: the text of its lock, and its files by path.
-    pub fn standing(
-        name: impl Into<String>,
-        lock: impl Into<String>,
-        files: impl IntoIterator<Item = (String, String)>,
-    ) -> Self {
+    pub fn standing(name: impl Into<String>, lock: &str, files: impl IntoIterator<Item = (String, String)>) -> Self {
         let files: BTreeMap<String, String> =
             files.into_iter().filter(|(path, _)| !is_private(path) && path != lock::FILE).collect();
         let read = files.keys().filter(|path| has_extension(path, "pem")).map(|path| (path.clone(), OnceLock::new()));
-        let certificates = Certificates::Standing { lock: lock.into(), read: read.collect() };
+        let keys = lock::lines(lock).into_iter().filter(|(path, _)| is_private(path));
+        let generations = lock::generations(lock).into_iter();
+        let certificates = Certificates::Standing {
+            generations: generations.map(|(cluster, generation)| (cluster.to_owned(), generation)).collect(),
+            key_digests: keys.map(|(path, digest)| (path.to_owned(), digest.to_owned())).collect(),
+            read: read.collect(),
+        };
         Self { name: name.into(), certificates, files, facts: OnceLock::new() }
     }
 
@@ -109,25 +115,30 @@ impl Side {
             .collect()
     }
 
+    /// The bytes of a cluster's certificate, where they stand.
+    pub(super) fn certificate_bytes(&self, cluster: &str) -> Option<&str> {
+        self.files.get(&format!("{cluster}/{CACERTS}/{CERTIFICATE}")).map(String::as_str)
+    }
+
     /// The certificate of a cluster, or the root.
     pub(super) fn certificate(&self, cluster: Option<&str>) -> Option<&Entry> {
         match &self.certificates {
             Certificates::Requested(entries) => entries.iter().find(|entry| entry.cluster.as_deref() == cluster),
-            Certificates::Standing { lock, read } => {
+            Certificates::Standing { generations, read, .. } => {
                 let (path, entry) = match cluster {
                     Some(cluster) => read.get_key_value(&format!("{cluster}/{CACERTS}/{CERTIFICATE}"))?,
                     None => read.iter().find(|(path, _)| path.ends_with(ROOT_CERTIFICATE))?,
                 };
-                entry.get_or_init(|| inventory::unproven(cluster, lock, &self.files[path])).as_ref()
+                let generation = cluster.and_then(|cluster| generations.get(cluster)).copied();
+                entry.get_or_init(|| inventory::unproven(cluster, generation, &self.files[path])).as_ref()
             }
         }
     }
 
     /// The digest of a cluster's private key, as the lock pins it.
     pub(super) fn key_digest(&self, cluster: &str) -> Option<&str> {
-        let Certificates::Standing { lock, .. } = &self.certificates else { return None };
-        let path = format!("{cluster}/{CACERTS}/ca-key.pem");
-        lock::lines(lock).into_iter().find(|(known, _)| *known == path).map(|(_, digest)| digest)
+        let Certificates::Standing { key_digests, .. } = &self.certificates else { return None };
+        key_digests.get(&format!("{cluster}/{CACERTS}/ca-key.pem")).map(String::as_str)
     }
 
     /// The steps of the installation, such as `cluster1/30-istio`, in order.

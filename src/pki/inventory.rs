@@ -100,9 +100,8 @@ pub fn answered(mesh: &Mesh<'_>, trust: &Trust) -> Vec<Entry> {
 }
 
 /// What one file of a tree holds, not proven: the public facts of its first certificate.
-pub fn unproven(cluster: Option<&str>, lock: &str, pem: &str) -> Option<Entry> {
-    let facts = verify::facts_of(pem)?;
-    Some(Entry::of(cluster, cluster.and_then(|cluster| lock::generation(lock, cluster)), facts))
+pub fn unproven(cluster: Option<&str>, generation: Option<u32>, pem: &str) -> Option<Entry> {
+    Some(Entry::of(cluster, generation, verify::facts_of(pem)?))
 }
 
 /// What stands in a tree, proven from its bytes.
