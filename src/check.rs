@@ -7,40 +7,80 @@ use serde_json::Value;
 use crate::diagnostic::{Diagnostic, FieldPath, Place, Segment, Severity};
 use crate::load::Loaded;
 use crate::release::{RemoteShape, TracingMeans, release};
-use crate::topology::{Cluster, Name, Topology, Via};
+use crate::topology::{Allow, Cluster, Date, Name, Topology, Via};
 
 mod chained_control_plane;
 mod collector_via_mesh;
 mod collector_without_gateway;
 mod control_plane_without_gateway;
+mod duplicate_address;
+mod duplicate_context;
 mod duplicate_name;
+mod duplicate_node;
 mod external_authority;
+mod full_sampling;
 mod gateway_without_address;
 mod host_name_address;
+mod host_name_control_plane;
 mod intermediate_outside_root;
 mod ipv6_control_plane;
+mod known_bug;
+mod kubernetes_version;
 mod missing_issued_on;
 mod network_without_gateway;
+mod overlapping_ranges;
 mod owned_field;
+mod plaintext_collector;
 mod remote_mesh_config;
+mod reserved_port;
 mod revision_mismatch;
+mod shared_gateway;
 mod static_routing_without_nodes;
 mod unknown_cluster;
 mod unknown_network;
 mod unknown_profile;
 mod unsupported_istio;
+mod unusable_address;
+mod unusable_allow;
+mod unusable_api_server;
 mod unusable_collector_address;
+mod unusable_node_port;
+mod unused_network;
 
 /// One way for a topology to be wrong.
 pub struct Rule {
     /// The rule's name, which reads well after "allow".
     pub name: &'static str,
+    /// Whether what it finds stops a build.
+    pub severity: Severity,
     /// What the rule means.
     pub explain: &'static str,
     /// The lists whose names the rule needs, where it may speak of a topology with mistakes elsewhere; `None` where it needs a
     /// topology without any.
     pub needs: Option<&'static [&'static str]>,
-    check: fn(&Subject<'_>, &mut Vec<Diagnostic>),
+    check: Check,
+}
+
+type Check = fn(&Subject<'_>, &mut Vec<Diagnostic>);
+
+impl Rule {
+    const fn error(
+        name: &'static str,
+        explain: &'static str,
+        needs: Option<&'static [&'static str]>,
+        check: Check,
+    ) -> Self {
+        Self { name, severity: Severity::Error, explain, needs, check }
+    }
+
+    const fn warning(
+        name: &'static str,
+        explain: &'static str,
+        needs: Option<&'static [&'static str]>,
+        check: Check,
+    ) -> Self {
+        Self { name, severity: Severity::Warning, explain, needs, check }
+    }
 }
 
 /// Every rule, names and references first.
@@ -66,6 +106,22 @@ pub const RULES: &[Rule] = &[
     missing_issued_on::RULE,
     external_authority::RULE,
     intermediate_outside_root::RULE,
+    duplicate_context::RULE,
+    duplicate_address::RULE,
+    unusable_address::RULE,
+    unusable_api_server::RULE,
+    reserved_port::RULE,
+    unusable_node_port::RULE,
+    duplicate_node::RULE,
+    overlapping_ranges::RULE,
+    kubernetes_version::RULE,
+    host_name_control_plane::RULE,
+    unused_network::RULE,
+    shared_gateway::RULE,
+    full_sampling::RULE,
+    plaintext_collector::RULE,
+    known_bug::RULE,
+    unusable_allow::RULE,
 ];
 
 /// What the findings mean that are made elsewhere: while a topology is read, by day, or while certificates are answered.
@@ -110,6 +166,15 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
          certificates any more; when the root does, nobody in the mesh trusts anybody.",
     ),
     (
+        "unused-allow",
+        "The topology allows a warning that does not occur. Left alone, the entry would hide the first one that does.",
+    ),
+    (
+        "end-of-life",
+        "Support for this line of Istio has ended by `--now`: vulnerabilities that are found from then on stay open (istio.io, \
+         \"Supported releases\").",
+    ),
+    (
         "old-issued-on",
         "A cluster without a day of its own takes that of the mesh. Where others were renewed meanwhile, a cluster that joins late \
          gets a certificate that is old already, and has to be renewed long before theirs.",
@@ -142,14 +207,99 @@ pub fn check<'t>(loaded: &'t Loaded, findings: &mut Vec<Diagnostic>) -> Option<C
         Some(lists) => !lists.iter().any(|list| is_name_unknown(loaded, list)),
         None => !has_holes,
     };
-    for rule in RULES.iter().filter(may_speak) {
-        let mut found = Vec::new();
-        (rule.check)(&subject, &mut found);
-        found.retain(|finding| !touches(finding, &loaded.holes));
-        findings.append(&mut found);
-    }
+    let speak = |severity: Severity, findings: &mut Vec<Diagnostic>| {
+        for rule in RULES.iter().filter(|rule| rule.severity == severity).filter(may_speak) {
+            let mut found = Vec::new();
+            (rule.check)(&subject, &mut found);
+            found.retain(|finding| !touches(finding, &loaded.holes));
+            findings.append(&mut found);
+        }
+    };
+    speak(Severity::Error, findings);
     let is_broken = findings.iter().any(|finding| finding.severity == Severity::Error);
+    if !is_broken {
+        // What is doubtful is worth reading once nothing is wrong.
+        speak(Severity::Warning, findings);
+        let unused = forgive(&loaded.topology, findings);
+        findings.extend(unused);
+    }
     (!is_broken).then_some(Checked { topology: &loaded.topology })
+}
+
+/// The rule that speaks of what was allowed and does not occur.
+const UNUSED_ALLOW: &str = "unused-allow";
+
+/// What depends on the day, and may not occur today.
+const BY_DAY: [&str; 4] = ["end-of-life", "expiring-certificate", "old-issued-on", "short-intermediate"];
+
+/// The names of every rule, and what they mean.
+pub fn every_rule() -> impl Iterator<Item = (&'static str, &'static str)> {
+    RULES.iter().map(|rule| (rule.name, rule.explain)).chain(ELSEWHERE.iter().copied())
+}
+
+/// How bad the findings of a rule are.
+pub fn severity(rule: &str) -> Severity {
+    if allowed_kinds().any(|known| known == rule) || rule == UNUSED_ALLOW { Severity::Warning } else { Severity::Error }
+}
+
+/// The names of the rules whose findings can be allowed.
+fn allowed_kinds() -> impl Iterator<Item = &'static str> {
+    let warnings = RULES.iter().filter(|rule| rule.severity == Severity::Warning).map(|rule| rule.name);
+    warnings.chain(BY_DAY)
+}
+
+/// What is allowed: where that is written, for which cluster if not for all, and the rule.
+fn allowances(topology: &Topology) -> impl Iterator<Item = (FieldPath, Option<usize>, &Allow)> {
+    let mesh = FieldPath::root().child("mesh").child("allow");
+    let mesh = topology.mesh.allow.iter().enumerate().map(move |(index, allow)| (mesh.index(index), None, allow));
+    let clusters = topology.clusters.iter().enumerate().flat_map(|(position, cluster)| {
+        let path = FieldPath::root().child("clusters").index(position).child("allow");
+        cluster.allow.iter().enumerate().map(move |(index, allow)| (path.index(index), Some(position), allow))
+    });
+    mesh.chain(clusters)
+}
+
+/// Takes out the warnings that the topology allows, and says which of its allowances none of them needs.
+pub(crate) fn forgive(topology: &Topology, findings: &mut Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut unused = Vec::new();
+    for (place, cluster, allow) in allowances(topology) {
+        let before = findings.len();
+        findings.retain(|finding| {
+            let is_meant = finding.rule == allow.rule && cluster.is_none_or(|cluster| is_about(finding, cluster));
+            finding.severity == Severity::Error || !is_meant
+        });
+        if findings.len() == before && !BY_DAY.contains(&allow.rule.as_str()) {
+            unused.push(
+                Diagnostic::warning(UNUSED_ALLOW, place.child("rule"), format!("nothing here is a `{}`", allow.rule))
+                    .help("remove the entry: it would hide one that comes later"),
+            );
+        }
+    }
+    unused
+}
+
+/// Whether a finding's place is in a cluster.
+fn is_about(finding: &Diagnostic, cluster: usize) -> bool {
+    finding.labels.iter().any(|label| match &label.place {
+        Place::Field(path) | Place::Key(path) => {
+            matches!(path.segments(), [Segment::Key(key), Segment::Index(index), ..] if key == "clusters" && *index == cluster)
+        }
+        _ => false,
+    })
+}
+
+/// The line of Istio whose support has ended by a day.
+pub(crate) fn end_of_life(topology: &Topology, today: Date) -> Option<Diagnostic> {
+    let version = topology.istio.version;
+    let (year, month, day) = release(version)?.end_of_life?;
+    let month = time::Month::try_from(month).expect("the table holds months");
+    let end = Date(time::Date::from_calendar_date(year, month, day).expect("the table holds days"));
+    (end < today).then(|| {
+        let place = FieldPath::root().child("istio").child("version");
+        Diagnostic::warning("end-of-life", place, format!("Istio {version} gets no security fixes any more"))
+            .label(format!("supported until {end}"))
+            .help("plan the upgrade, or allow this with the reason why it has to stay")
+    })
 }
 
 /// Whether one of the names in a list is not what its author wrote.

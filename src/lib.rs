@@ -129,7 +129,10 @@ pub fn check_on(source: &Source, today: Date) -> Vec<Diagnostic> {
     match load::load(source, &mut findings) {
         Ok(loaded) => {
             if let Some(checked) = check::check(&loaded, &mut findings) {
-                findings.extend(pki::inventory::warnings(&Mesh::resolve(&checked), today));
+                let mut by_day: Vec<Diagnostic> = check::end_of_life(checked.topology(), today).into_iter().collect();
+                by_day.extend(pki::inventory::warnings(&Mesh::resolve(&checked), today));
+                check::forgive(checked.topology(), &mut by_day);
+                findings.extend(by_day);
             }
         }
         Err(fatal) => findings.push(fatal),

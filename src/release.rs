@@ -10,6 +10,13 @@ use crate::topology::IstioVersion;
 pub struct Release {
     /// The second number of the version; the first is 1.
     pub minor: u32,
+    /// The oldest and the newest minor version of Kubernetes 1 that it runs on (`data/compatibility/supportStatus.yml` of
+    /// istio/istio.io).
+    pub kubernetes: (u32, u32),
+    /// The last day of support as year, month and day, where it has been announced (the same file).
+    pub end_of_life: Option<(i32, u8, u8)>,
+    /// Bugs of its early patches that every mesh of several clusters meets.
+    pub bugs: &'static [Bug],
     /// The shape of a cluster that another cluster's istiod serves.
     pub remotes: RemoteShape,
     /// How proxies learn where traces go.
@@ -39,6 +46,15 @@ pub struct Release {
     /// Variables of the east-west gateway, before the requested network view
     /// (`samples/multicluster/gen-eastwest-gateway.sh` of the tag).
     pub gateway_variables: &'static [(&'static str, &'static str)],
+}
+
+/// A bug that a later patch of the same line mends.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Bug {
+    /// The third number of the version that mends it.
+    pub mended_in: u32,
+    /// What the version does, as the rest of a sentence.
+    pub what: &'static str,
 }
 
 /// The shape of a cluster that another cluster's istiod serves.
@@ -78,6 +94,9 @@ pub enum TracingMeans {
 
 const TODAY: Release = Release {
     minor: 30,
+    kubernetes: (32, 36),
+    end_of_life: None,
+    bugs: &[],
     remotes: RemoteShape::Thin,
     tracing: TracingMeans::Provider,
     networking_api: "networking.istio.io/v1",
@@ -97,6 +116,13 @@ const TODAY: Release = Release {
 pub const RELEASES: &[Release] = &[
     Release {
         minor: 11,
+        kubernetes: (18, 22),
+        end_of_life: Some((2022, 3, 25)),
+        // 1.11.6 refuses `exec`, `tokenFile` and files of certificates there (`1.30.3:pkg/kube/util.go` has the list).
+        bugs: &[Bug {
+            mended_in: 6,
+            what: "runs whatever a remote secret's kubeconfig names as its credential plugin",
+        }],
         remotes: RemoteShape::LocalIstiod,
         tracing: TracingMeans::Bootstrap,
         networking_api: "networking.istio.io/v1alpha3",
@@ -113,11 +139,13 @@ pub const RELEASES: &[Release] = &[
     },
     Release {
         minor: 28,
+        kubernetes: (30, 34),
+        end_of_life: Some((2026, 7, 1)),
         control_plane_address: ControlPlaneAddress::Ipv4OrName,
         zipkin_image: "openzipkin/zipkin-slim:3.4.0",
         ..TODAY
     },
-    Release { minor: 29, control_plane_address: ControlPlaneAddress::Ipv4OrName, ..TODAY },
+    Release { minor: 29, kubernetes: (31, 35), control_plane_address: ControlPlaneAddress::Ipv4OrName, ..TODAY },
     TODAY,
 ];
 

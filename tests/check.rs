@@ -15,8 +15,9 @@ use meshgen::source::Source;
 
 mod common;
 
-/// The rules of the reader, which are no rows of the table.
-const READING: [&str; 6] = ["syntax", "duplicate-key", "unknown-field", "missing-field", "wrong-type", "invalid-value"];
+/// The rules of the reader, and of what is allowed, which are no rows of the table.
+const READING: [&str; 7] =
+    ["syntax", "duplicate-key", "unknown-field", "missing-field", "wrong-type", "invalid-value", "unused-allow"];
 
 /// Cases in which several rules speak.
 const SEVERAL: &str = "several";
@@ -83,4 +84,53 @@ fn every_report_belongs_to_a_case() {
             assert!(report.with_extension("yaml").exists(), "{}", report.display());
         }
     }
+}
+
+#[test]
+fn the_page_of_rules_is_fresh() {
+    let mut page = "# Rules\n\n\
+        What `meshgen check` can say, from the same text as `meshgen explain`. Errors stop a build. Warnings do not, and can be allowed \
+        with a reason, for the mesh or for one cluster:\n\n\
+        ```yaml\n\
+        mesh:\n  id: mesh1\n  allow:\n    - {rule: shared-gateway, reason: locality does not matter here}\n\
+        ```\n\n\
+        An entry that allows nothing is itself a warning. Warnings wait until no error is left.\n\n\
+        | rule | | what it means |\n|---|---|---|\n"
+        .to_owned();
+    let mut rules: Vec<(Severity, &str, &str)> =
+        meshgen::check::every_rule().map(|(name, explain)| (meshgen::check::severity(name), name, explain)).collect();
+    rules.sort_unstable();
+    for (severity, name, explain) in rules {
+        assert!(explain.len() > 40, "{name} is not explained");
+        let word = if severity == Severity::Error { "error" } else { "warning" };
+        page += &["| `", name, "` | ", word, " | ", &explain.replace('|', "\\|"), " |\n"].concat();
+    }
+    common::expect_file(&common::repository().join("docs/rules.md"), &page);
+}
+
+#[test]
+fn what_is_allowed_is_silent_and_nothing_else() {
+    let check = |mesh: &str, cluster: &str| {
+        let text = format!(
+            "apiVersion: meshgen/v1\nkind: Topology\nmesh: {{id: mesh1{mesh}}}\nistio: {{version: 1.30.3}}\n\
+             certificates: {{issuedOn: 2026-11-01}}\nnetworks: [{{name: lan}}, {{name: unused}}]\nclusters:\n  \
+             - {{name: east, network: lan, apiServer: 'https://192.0.2.10:6443', eastWestGateway: {{address: a.example.com}}}}\n  \
+             - {{name: west, network: lan, apiServer: 'https://192.0.2.20:6443', controlPlane: east{cluster}}}\n"
+        );
+        let findings = meshgen::check(&Source::new("mesh.yaml", text));
+        findings.iter().map(|finding| finding.rule).collect::<Vec<&str>>()
+    };
+    let allow = |rule: &str| format!(", allow: [{{rule: {rule}, reason: it is meant}}]");
+    assert_eq!(check("", ""), ["host-name-control-plane", "unused-network"]);
+    assert_eq!(check(&allow("unused-network"), ""), ["host-name-control-plane"]);
+    assert_eq!(check(&allow("host-name-control-plane"), ""), ["unused-network"]);
+    // The finding is about the primary: an entry of another cluster allows nothing.
+    assert_eq!(
+        check("", &allow("host-name-control-plane")),
+        ["host-name-control-plane", "unused-network", "unused-allow"]
+    );
+    assert_eq!(check(", allow: [{rule: unused-network}]", ""), ["missing-field"]);
+    assert_eq!(check(&allow("unusable-address"), ""), ["unusable-allow"]);
+    // What depends on the day may not occur today.
+    assert_eq!(check(&allow("end-of-life"), ""), ["host-name-control-plane", "unused-network"]);
 }

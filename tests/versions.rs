@@ -192,12 +192,12 @@ fn commands_and_order_are_those_of_thin_remotes() {
 
 #[test]
 fn a_revision_reaches_every_name_that_depends_on_it() {
-    for version in ["1.11.2", "1.30.3"] {
+    for (version, kubernetes) in [("1.11.2", "\"1.21\""), ("1.30.3", "\"1.32\"")] {
         let source = common::read(&common::repository().join("topologies/2-clusters-1-control-plane-2-networks.yaml"));
         let text = String::from_utf8(source.bytes).unwrap();
         let text = text
             .replace("version: 1.11.2", &format!("version: {version}\n  revision: stable"))
-            .replace("\"1.21\"", "\"1.32\"");
+            .replace("\"1.21\"", kubernetes);
         let tree = common::compile(&Source::new("revision.yaml", text));
         for cluster in ["cluster1", "cluster2"] {
             for file in ["30-istio/istio.yaml", "40-eastwest-gateway/eastwest-gateway.yaml"] {
@@ -227,7 +227,8 @@ fn through_the_mesh_the_collector_has_a_sidecar_and_no_port() {
         common::read(&common::repository().join("topologies/2-clusters-1-control-plane-2-networks-istio-1.30.yaml"));
     let text = String::from_utf8(source.bytes)
         .unwrap()
-        .replace("    cluster: cluster1\n", "    cluster: cluster1\n    via: mesh\n");
+        .replace("    cluster: cluster1\n", "    cluster: cluster1\n    via: mesh\n")
+        .replace("    nodePort: 32197\n", "");
     let tree = common::compile(&Source::new("mesh.yaml", text));
     let pod = document(&tree, "cluster1/60-zipkin/zipkin.yaml")["spec"]["template"].clone();
     assert_eq!(pod["metadata"]["labels"]["sidecar.istio.io/inject"], "true");

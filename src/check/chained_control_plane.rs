@@ -5,7 +5,7 @@ use crate::topology::Cluster;
 
 use super::{Rule, Subject, names, primary_of};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: Some(&["clusters"]), check };
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, Some(&["clusters"]), check);
 
 const NAME: &str = "chained-control-plane";
 

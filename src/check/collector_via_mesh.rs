@@ -4,7 +4,7 @@ use crate::topology::Via;
 
 use super::{Rule, Subject};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: None, check };
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "collector-via-mesh";
 

@@ -3,7 +3,7 @@ use crate::topology::Name;
 
 use super::{Rule, Subject, names};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: None, check };
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "control-plane-without-gateway";
 

@@ -4,7 +4,7 @@ use crate::diagnostic::{Diagnostic, FieldPath};
 
 use super::{Rule, Subject};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: Some(&[]), check };
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, Some(&[]), check);
 
 const NAME: &str = "duplicate-name";
 

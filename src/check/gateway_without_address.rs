@@ -7,7 +7,7 @@ use crate::topology::Cluster;
 
 use super::{Rule, Subject, names, primary_of};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: None, check };
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "gateway-without-address";
 

@@ -7,7 +7,7 @@ use crate::topology::{Address, Name};
 
 use super::{Rule, Subject, names};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: None, check };
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "ipv6-control-plane";
 

@@ -7,7 +7,7 @@ use crate::topology::{Cluster, FreeForm};
 
 use super::{Rule, Subject, primary_of};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: None, check };
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "owned-field";
 

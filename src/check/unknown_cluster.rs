@@ -2,7 +2,7 @@ use crate::diagnostic::{Diagnostic, FieldPath, nearest};
 
 use super::{Rule, Subject, collector_path, names};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: Some(&["clusters"]), check };
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, Some(&["clusters"]), check);
 
 const NAME: &str = "unknown-cluster";
 

@@ -2,7 +2,7 @@ use crate::diagnostic::{Diagnostic, nearest};
 
 use super::{Rule, Subject, names};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: Some(&["networks"]), check };
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, Some(&["networks"]), check);
 
 const NAME: &str = "unknown-network";
 

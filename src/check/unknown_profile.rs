@@ -3,7 +3,7 @@ use crate::release::release;
 
 use super::{Rule, Subject};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: None, check };
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "unknown-profile";
 

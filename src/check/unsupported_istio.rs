@@ -3,7 +3,7 @@ use crate::release::{release, supported};
 
 use super::{Rule, Subject};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: Some(&[]), check };
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, Some(&[]), check);
 
 const NAME: &str = "unsupported-istio";
 

@@ -5,7 +5,7 @@ use crate::topology::Cluster;
 
 use super::{Rule, Subject, overridden_collector, primary_of};
 
-pub(super) const RULE: Rule = Rule { name: NAME, explain: EXPLAIN, needs: None, check };
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "unusable-collector-address";
 

@@ -1,25 +1,41 @@
 use clap::Args;
 
-use crate::check::{ELSEWHERE, RULES};
-use crate::diagnostic::nearest;
+use crate::check::{every_rule, severity};
+use crate::diagnostic::{Severity, nearest};
 
 use super::{Outcome, Refusal, print};
 
 /// The options of `explain`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The rule, as a report names it
-    rule: String,
+    /// The rule, as a report names it. Default: the list of all
+    rule: Option<String>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let name = arguments.rule.as_str();
-    let known = || RULES.iter().map(|rule| (rule.name, rule.explain)).chain(ELSEWHERE.iter().copied());
-    match known().find(|(known, _)| *known == name) {
-        Some((name, explanation)) => print(&format!("{name}\n\n{explanation}\n")),
-        None => Err(Refusal(match nearest(name, known().map(|(name, _)| name)) {
+    let Some(name) = arguments.rule.as_deref() else { return list() };
+    match every_rule().find(|(known, _)| *known == name) {
+        Some((name, explanation)) => {
+            let severity = match severity(name) {
+                Severity::Error => "an error",
+                Severity::Warning => "a warning",
+            };
+            print(&format!("{name}: {severity}\n\n{explanation}\n"))
+        }
+        None => Err(Refusal(match nearest(name, every_rule().map(|(name, _)| name)) {
             Some(meant) => format!("there is no rule `{name}`; did you mean `{meant}`?"),
             None => format!("there is no rule `{name}`"),
         })),
     }
+}
+
+/// Every rule by its name, errors first.
+fn list() -> Outcome {
+    let mut rules: Vec<(Severity, &str)> = every_rule().map(|(name, _)| (severity(name), name)).collect();
+    rules.sort_unstable();
+    let lines = rules.into_iter().map(|(severity, name)| match severity {
+        Severity::Error => format!("error    {name}\n"),
+        Severity::Warning => format!("warning  {name}\n"),
+    });
+    print(&lines.collect::<String>())
 }

@@ -29,7 +29,7 @@ pub(crate) fn seed() -> Seed {
 /// A topology of some clusters on one network, with lines of its own for the certificates.
 pub(crate) fn topology(certificates: &str, clusters: &[(&str, &str)]) -> String {
     let mut text = format!(
-        "apiVersion: meshgen/v1\nkind: Topology\nmesh: {{id: mesh1}}\nistio: {{version: 1.11.2}}\ncertificates: {{{certificates}}}\n\
+        "apiVersion: meshgen/v1\nkind: Topology\nmesh: {{id: mesh1, allow: [{{rule: end-of-life, reason: a test}}, {{rule: known-bug, reason: a test}}]}}\nistio: {{version: 1.11.2}}\ncertificates: {{{certificates}}}\n\
          networks: [{{name: network1}}]\nclusters:\n"
     );
     for (position, (name, own)) in clusters.iter().enumerate() {

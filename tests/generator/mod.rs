@@ -259,7 +259,8 @@ impl Shape {
 fn zipkin(shape: &Shape, tracing: &TracingChoices) -> Value {
     let mut zipkin = Map::from_iter([("cluster".to_owned(), json!(NAMES[shape.collector.unwrap()]))]);
     insert(&mut zipkin, "via", (!shape.reports_through_gateway).then(|| json!("mesh")));
-    insert(&mut zipkin, "nodePort", tracing.node_port.map(|port| json!(port)));
+    let node_port = tracing.node_port.filter(|_| shape.reports_through_gateway);
+    insert(&mut zipkin, "nodePort", node_port.map(|port| json!(port)));
     insert(&mut zipkin, "gatewayPort", tracing.gateway_port.map(|port| json!(port)));
     insert(&mut zipkin, "samplingPercent", tracing.sampling.map(|sampling| json!(sampling)));
     insert(&mut zipkin, "install", (!tracing.install).then(|| json!(false)));

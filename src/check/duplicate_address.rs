@@ -1,0 +1,40 @@
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Diagnostic, FieldPath};
+
+use super::{Rule, Subject};
+
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+
+const NAME: &str = "duplicate-address";
+
+const EXPLAIN: &str = "Two gateways have one address: whoever dials it reaches one of them, and the other cluster's services, istiod or collector are \
+    reached by nobody.";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let mut seen: BTreeMap<String, (usize, FieldPath)> = BTreeMap::new();
+    for (position, (path, cluster)) in subject.clusters().enumerate() {
+        let Some(gateway) = &cluster.east_west_gateway else { continue };
+        let path = path.child("eastWestGateway");
+        let addresses = gateway
+            .external_ips
+            .iter()
+            .enumerate()
+            .map(|(index, address)| (address.0.to_string(), path.child("externalIPs").index(index)));
+        let dialled = gateway.address.iter().map(|address| (address.to_string(), path.child("address")));
+        for (address, place) in addresses.chain(dialled) {
+            match seen.get(&address) {
+                Some((other, first)) if *other != position => findings.push(
+                    Diagnostic::error(NAME, place, format!("`{address}` is the address of two gateways"))
+                        .label("the same address")
+                        .and(first.clone(), "also here")
+                        .help("give each gateway an address of its own"),
+                ),
+                Some(_) => {}
+                None => {
+                    seen.insert(address, (position, place));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::diagnostic::{Diagnostic, FieldPath};
+
+use super::{Rule, Subject};
+
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+
+const NAME: &str = "overlapping-ranges";
+
+const EXPLAIN: &str = "On one network every pod has to be reached by its own address, so the ranges of pods and Services of its clusters may not overlap, \
+    and no node may stand in one of them: a packet for an address of two goes to either (istio/istio#34627). Different networks may \
+    use the same ranges, since gateways stand between them.";
+
+/// A range, and who it belongs to.
+struct Range {
+    net: IpNet,
+    place: FieldPath,
+    what: String,
+    is_node: bool,
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let mut networks: BTreeMap<&str, Vec<Range>> = BTreeMap::new();
+    for (path, cluster) in subject.clusters() {
+        let ranges = networks.entry(cluster.network.as_str()).or_default();
+        let name = cluster.name.as_str();
+        ranges.extend(cluster.service_cidr.as_ref().map(|range| Range {
+            net: range.0,
+            place: path.child("serviceCIDR"),
+            what: format!("Services of {name}"),
+            is_node: false,
+        }));
+        for (index, node) in cluster.nodes.iter().enumerate() {
+            let place = path.child("nodes").index(index);
+            let (pods, node) = (node.pod_cidr.0, node.address.0);
+            ranges.push(Range {
+                net: pods,
+                place: place.child("podCIDR"),
+                what: format!("pods of {name}"),
+                is_node: false,
+            });
+            ranges.push(Range {
+                net: node.into(),
+                place: place.child("address"),
+                what: format!("a node of {name}"),
+                is_node: true,
+            });
+        }
+    }
+    for (network, mut ranges) in networks {
+        ranges.sort_by_key(|range| (range.net.network(), range.net.prefix_len()));
+        report(network, &ranges, findings);
+    }
+}
+
+/// Ranges of prefixes are nested or apart: behind the widest that is open, all that begin before its end lie in it.
+fn report(network: &str, ranges: &[Range], findings: &mut Vec<Diagnostic>) {
+    const SHOWN: usize = 4;
+    let mut rest = ranges;
+    while let [widest, later @ ..] = rest {
+        let end: IpAddr = widest.net.broadcast();
+        let inside = later.partition_point(|range| range.net.network() <= end);
+        let (nested, after) = later.split_at(inside);
+        rest = after;
+        // A node twice is another rule's finding.
+        if nested.is_empty() || widest.is_node {
+            continue;
+        }
+        let message = format!("`{}` overlaps with {} more on network `{network}`", widest.net, nested.len());
+        let mut finding = Diagnostic::error(NAME, widest.place.clone(), message).label(widest.what.clone());
+        for range in nested.iter().take(SHOWN) {
+            finding = finding.and(range.place.clone(), range.what.clone());
+        }
+        findings.push(
+            finding.help(
+                "give every cluster of a network ranges of its own, or put the clusters on networks of their own",
+            ),
+        );
+    }
+}

@@ -1,0 +1,42 @@
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::topology::Via;
+
+use super::{Rule, Subject};
+
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+
+const NAME: &str = "reserved-port";
+
+const EXPLAIN: &str = "The collector is to be reached at a port that the gateway or its proxy uses for something else \
+    (Istio's documentation, \"Ports used by Istio\"; 15443, 15012 and 15017 are the gateway's own).";
+
+/// What the port is used for already.
+const PORTS: [(u16, &str); 14] = [
+    (15000, "Envoy's administration"),
+    (15001, "Envoy's outbound traffic"),
+    (15002, "the detection of port conflicts"),
+    (15004, "the proxy's debug interface"),
+    (15006, "Envoy's inbound traffic"),
+    (15008, "HBONE"),
+    (15009, "HBONE"),
+    (15012, "istiod through the gateway"),
+    (15017, "istiod's webhooks through the gateway"),
+    (15020, "the proxy's metrics"),
+    (15021, "the gateway's health"),
+    (15053, "the proxy's DNS"),
+    (15090, "Envoy's metrics"),
+    (15443, "services through the gateway"),
+];
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let Some(zipkin) = subject.topology.tracing.as_ref().map(|tracing| &tracing.zipkin) else { return };
+    let used = PORTS.iter().find(|(port, _)| *port == zipkin.gateway_port && zipkin.via == Via::Gateway);
+    if let Some((port, user)) = used {
+        let place = FieldPath::root().child("tracing").child("zipkin").child("gatewayPort");
+        findings.push(
+            Diagnostic::error(NAME, place, format!("port {port} of the gateway is not free for the collector"))
+                .label(format!("taken by {user}"))
+                .help("write another port, or leave the line out: 15018 is free"),
+        );
+    }
+}

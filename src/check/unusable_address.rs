@@ -1,0 +1,67 @@
+use std::net::IpAddr;
+
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::topology::Address;
+
+use super::{Rule, Subject};
+
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+
+const NAME: &str = "unusable-address";
+
+const EXPLAIN: &str = "Nobody outside of a machine reaches it at a loopback, link-local, multicast or unspecified address: a gateway, a node or an API \
+    server with one is there for itself alone.";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let mut judge = |address: IpAddr, place: FieldPath, what: &str| {
+        if let Some(kind) = kind(address) {
+            findings.push(
+                Diagnostic::error(NAME, place, format!("`{address}` cannot be {what}"))
+                    .label(format!("a {kind} address"))
+                    .help("write the address by which other machines reach it"),
+            );
+        }
+    };
+    for (path, cluster) in subject.clusters() {
+        if let Address::Ip(address) = cluster.api_server.host() {
+            judge(*address, path.child("apiServer"), "where other clusters reach an API server");
+        }
+        for (index, node) in cluster.nodes.iter().enumerate() {
+            judge(node.address.0, path.child("nodes").index(index).child("address"), "a node's address");
+        }
+        let Some(gateway) = &cluster.east_west_gateway else { continue };
+        let path = path.child("eastWestGateway");
+        for (index, address) in gateway.external_ips.iter().enumerate() {
+            judge(address.0, path.child("externalIPs").index(index), "a gateway's address");
+        }
+        if let Some(Address::Ip(address)) = gateway.address {
+            judge(address, path.child("address"), "a gateway's address");
+        }
+    }
+    let localhost = |address: &Address| matches!(address, Address::Dns(name) if name == "localhost" || name.ends_with(".localhost"));
+    for (path, cluster) in subject.clusters().filter(|(_, cluster)| localhost(cluster.api_server.host())) {
+        findings.push(
+            Diagnostic::error(
+                NAME,
+                path.child("apiServer"),
+                format!("`{}` names every machine itself", cluster.api_server.as_str()),
+            )
+            .label("a loopback name")
+            .help("write the address by which other machines reach it"),
+        );
+    }
+}
+
+fn kind(address: IpAddr) -> Option<&'static str> {
+    let is_link_local = match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    match address {
+        _ if address.is_loopback() => Some("loopback"),
+        _ if address.is_unspecified() => Some("unspecified"),
+        _ if address.is_multicast() => Some("multicast"),
+        _ if is_link_local => Some("link-local"),
+        _ => None,
+    }
+}

@@ -1,0 +1,44 @@
+use std::collections::BTreeMap;
+
+use crate::diagnostic::Diagnostic;
+
+use super::{Rule, Subject};
+
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+
+const NAME: &str = "unusable-api-server";
+
+const EXPLAIN: &str = "A control plane reaches another cluster by its API server's URL, with a token of its own: without TLS the token is readable on the \
+    way, credentials in the URL would stand in Git, a path leads past the API, and one URL for two clusters registers one of them twice.";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let mut seen = BTreeMap::new();
+    for (path, cluster) in subject.clusters() {
+        let place = path.child("apiServer");
+        let server = &cluster.api_server;
+        let (label, help) = if server.has_credentials() {
+            (
+                "credentials stand in the URL",
+                "remove what stands before the `@`, and make these credentials invalid: the file may be in Git",
+            )
+        } else if server.scheme() != "https" {
+            ("without TLS", "write `https://`")
+        } else if !matches!(server.path(), "" | "/") {
+            ("a path behind the host", "write scheme, host and port only")
+        } else {
+            let Some(first) = seen.insert((server.host().to_string(), server.port()), place.clone()) else { continue };
+            if subject.cluster_path(cluster.name.as_str()) == path {
+                findings.push(
+                    Diagnostic::error(NAME, place, "two clusters have one API server")
+                        .label("the same host and port")
+                        .and(first, "also here")
+                        .help("write each cluster's own: `kubectl config view --minify -o jsonpath='{.clusters[0].cluster.server}'`"),
+                );
+            }
+            continue;
+        };
+        let message =
+            format!("the API server of `{}` cannot be reached by other clusters like this", cluster.name.as_str());
+        findings.push(Diagnostic::error(NAME, place, message).label(label).help(help));
+    }
+}
