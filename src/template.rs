@@ -43,7 +43,7 @@ pub(crate) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// Text in a cell of a Markdown table.
+/// Text in a cell of an HTML table.
 fn cell(text: &str) -> String {
-    text.replace('|', r"\|").replace('<', "&lt;").replace(['\n', '\r'], " ")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace(['\n', '\r'], " ")
 }

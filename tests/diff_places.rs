@@ -233,8 +233,8 @@ fn a_hand_made_edit_shows_in_build_check() {
 fn branches_that_change_one_cluster_each_merge_without_a_conflict() {
     for (one, other) in [
         (
-            ("name: c1, network", "name: c1, certificates: {generation: 2}, network"),
-            ("name: c3, network", "name: c3, certificates: {generation: 2}, network"),
+            ("name: c1, network", "name: c1, certificates: {issuedOn: 2027-03-01}, network"),
+            ("name: c2, network", "name: c2, certificates: {issuedOn: 2027-03-01}, network"),
         ),
         (
             ("name: c1, network", "name: c1, istio: {values: {global: {logAsJson: true}}}, network"),

@@ -166,9 +166,10 @@ impl Facts {
             .lines()
             .filter_map(|line| line.trim_start().strip_prefix("context '")?.strip_suffix('\'')?.split_once("' '"))
             .collect();
-        let rows = readme.lines().skip_while(|line| !line.starts_with("| cluster |")).skip(2);
-        let clusters = rows.map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |")).filter_map(|row| {
-            let cells: Vec<&str> = row.split(" | ").collect();
+        let table = readme.lines().take_while(|line| *line != "</table>");
+        let rows = table.filter_map(|line| line.strip_prefix("<td>")?.strip_suffix("</td></tr>"));
+        let clusters = rows.filter_map(|row| {
+            let cells: Vec<&str> = row.split("</td><td>").collect();
             let [name, network, primary, api_server, gateway, _] = cells.as_slice() else { return None };
             let member = Member {
                 network: (*network).to_owned(),

@@ -28,7 +28,7 @@ impl Company {
     }
 
     /// A key and a certificate, signed by itself or by another.
-    fn make(&self, name: &str, key: &[&str], extensions: &str, signer: Option<&str>, days: u32) {
+    fn make(&self, name: &str, key: &[&str], extensions: &str, signer: Option<&str>, days: i32) {
         let file = |suffix: &str| format!("{name}.{suffix}");
         let (key_file, request, certificate) = (file("key"), file("csr"), file("pem"));
         self.0.run("openssl", &[&["genpkey"], key, &["-out", &key_file]].concat());
@@ -44,7 +44,7 @@ impl Company {
         certificate: &str,
         extensions: &str,
         signer: Option<&str>,
-        days: u32,
+        days: i32,
     ) {
         let subject = format!("/O=Istio/CN=Company {}", name.trim_end_matches(char::is_numeric));
         self.0.run("openssl", &["req", "-new", "-key", key, "-subj", &subject, "-out", request]);
@@ -83,7 +83,7 @@ impl Company {
     }
 
     /// Makes another intermediate of west and delivers it.
-    fn replace_west(&self, key: &[&str], extensions: &str, days: u32) {
+    fn replace_west(&self, key: &[&str], extensions: &str, days: i32) {
         self.make("west1", key, extensions, Some("root"), days);
         self.deliver("west", "west1", "root");
     }
@@ -286,6 +286,7 @@ const BROKEN: &[(Break, &str)] = &[
         },
         "cert-chain.pem of `west` has `CN=Company server,O=Istio` as an issuer, which is no certificate authority",
     ),
+    (|c| c.replace_west(P256, INTERMEDIATE, -1), "has `CN=Company west,O=Istio` ending before it begins"),
     (
         |c| {
             c.make("weak", P256, "subjectKeyIdentifier=hash\nbasicConstraints=CA:FALSE\n", None, 3650);
