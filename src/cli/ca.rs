@@ -70,13 +70,9 @@ pub(super) fn make(path: &Utf8Path) -> Result<Seed, Refusal> {
     Ok(seed)
 }
 
-/// Adds the seed to the `.gitignore` beside it, inside a Git work tree.
+/// Adds the seed to the `.gitignore` beside it: a directory that is no Git work tree yet may become one.
 fn ignore(seed: &Utf8Path) -> Result<Option<Utf8PathBuf>, Refusal> {
     let directory = directory_of(seed);
-    let absolute = directory.canonicalize_utf8().map_err(|error| Refusal(format!("{directory}: {error}")))?;
-    if !absolute.ancestors().any(|ancestor| disk::exists(&ancestor.join(".git"))) {
-        return Ok(None);
-    }
     let path = directory.join(".gitignore");
     let before = disk::read_if_there(&path)?.unwrap_or_default();
     let mut text = String::from_utf8(before).map_err(|_| Refusal(format!("{path} is no text")))?;

@@ -93,6 +93,10 @@ impl Page {
             return;
         }
         self.heading("What it means");
+        let mut consequences = meanings.iter().flat_map(|(_, consequences)| *consequences);
+        if consequences.any(|consequence| !consequence.commands.is_empty()) {
+            self.line("", "  OLD is the tree before the change, NEW the one after.");
+        }
         for (clusters, consequences) in meanings {
             let kinds = kinds(consequences);
             let colour = if kinds.first() <= Some(&Kind::Leaves) { RED } else { "" };
