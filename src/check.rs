@@ -22,6 +22,7 @@ mod full_sampling;
 mod gateway_without_address;
 mod host_name_address;
 mod host_name_control_plane;
+mod host_name_gateway;
 mod intermediate_outside_root;
 mod ipv6_control_plane;
 mod known_bug;
@@ -116,6 +117,7 @@ pub const RULES: &[Rule] = &[
     overlapping_ranges::RULE,
     kubernetes_version::RULE,
     host_name_control_plane::RULE,
+    host_name_gateway::RULE,
     unused_network::RULE,
     shared_gateway::RULE,
     full_sampling::RULE,

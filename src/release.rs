@@ -34,6 +34,8 @@ pub struct Release {
     pub uninstall: &'static str,
     /// Whether istioctl says which clusters a control plane reads; from 1.12 on.
     pub lists_remote_clusters: bool,
+    /// Whether istiod finds the addresses behind a gateway's host name; from 1.13 on (istio/istio#29359).
+    pub resolves_gateway_names: bool,
     /// Whether a running istiod takes a new Secret `cacerts`; `AUTO_RELOAD_PLUGIN_CERTS` came with 1.12 and is on from 1.18
     /// (`1.30.3:pilot/pkg/bootstrap/istio_ca.go`).
     pub reloads_authority: bool,
@@ -105,6 +107,7 @@ const TODAY: Release = Release {
     create_remote_secret: "create-remote-secret",
     uninstall: "uninstall",
     lists_remote_clusters: true,
+    resolves_gateway_names: true,
     reloads_authority: true,
     has_in_cluster_operator: false,
     zipkin_image: "docker.io/openzipkin/zipkin-slim:3.4.0",
@@ -131,6 +134,7 @@ pub const RELEASES: &[Release] = &[
         create_remote_secret: "x create-remote-secret",
         uninstall: "x uninstall",
         lists_remote_clusters: false,
+        resolves_gateway_names: false,
         reloads_authority: false,
         has_in_cluster_operator: true,
         zipkin_image: "openzipkin/zipkin-slim:2.23.0",
