@@ -4,6 +4,10 @@
 
 use crate::topology::IstioVersion;
 
+mod fields;
+
+pub use fields::{Unknown, unknown_in_mesh_config, unknown_in_values};
+
 /// The facts about one minor release of Istio that the output depends on.
 #[derive(Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -39,6 +43,10 @@ pub struct Release {
     /// Whether a running istiod takes a new Secret `cacerts`; `AUTO_RELOAD_PLUGIN_CERTS` came with 1.12 and is on from 1.18
     /// (`1.30.3:pilot/pkg/bootstrap/istio_ca.go`).
     pub reloads_authority: bool,
+    /// Whether istioctl refuses a MeshConfig with a field that it does not know: 1.11 looks for them first
+    /// (`1.11.2:operator/pkg/validate/validate.go`), later ones read it with defaults and pass over the rest
+    /// (`1.30.3:operator/pkg/apis/validation/validation.go`).
+    pub refuses_unknown_mesh_config: bool,
     /// Whether the in-cluster operator exists; it was removed in 1.24 (istio/istio#52090).
     pub has_in_cluster_operator: bool,
     /// The image of Istio's Zipkin addon (`samples/addons/extras/zipkin.yaml` of the tag).
@@ -109,6 +117,7 @@ const TODAY: Release = Release {
     lists_remote_clusters: true,
     resolves_gateway_names: true,
     reloads_authority: true,
+    refuses_unknown_mesh_config: false,
     has_in_cluster_operator: false,
     zipkin_image: "docker.io/openzipkin/zipkin-slim:3.4.0",
     zipkin_declines_by_label: true,
@@ -136,6 +145,7 @@ pub const RELEASES: &[Release] = &[
         lists_remote_clusters: false,
         resolves_gateway_names: false,
         reloads_authority: false,
+        refuses_unknown_mesh_config: true,
         has_in_cluster_operator: true,
         zipkin_image: "openzipkin/zipkin-slim:2.23.0",
         zipkin_declines_by_label: false,

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use meshgen::check::RULES;
+use meshgen::check::{Explained, RULES, every_rule};
 use meshgen::diagnostic::Severity;
 use meshgen::source::Source;
 
@@ -50,8 +50,8 @@ fn every_case_is_reported_as_written_down() {
             continue;
         }
         if rule != SEVERAL {
-            assert_eq!(findings.len(), 1, "{shown}: {findings:#?}");
-            assert_eq!(findings[0].rule, rule, "{shown}: {findings:#?}");
+            let rules: Vec<&str> = findings.iter().map(|finding| finding.rule).collect();
+            assert_eq!(rules, [&rule], "{shown}: {findings:#?}");
         }
         assert!(findings.iter().all(|finding| !finding.help.is_empty()), "{shown}: {findings:#?}");
         common::expect_file(&case.with_extension("txt"), &common::report(&source, &findings));
@@ -86,6 +86,22 @@ fn every_report_belongs_to_a_case() {
     }
 }
 
+fn word(severity: Severity) -> &'static str {
+    if severity == Severity::Error { "error" } else { "warning" }
+}
+
+#[test]
+fn every_rule_has_its_page_and_every_page_its_rule() {
+    for rule in every_rule() {
+        let heading = format!("# {} ({})\n\n", rule.name, word(rule.severity));
+        assert!(rule.page.starts_with(&heading), "docs/rules/{}.md does not begin with {heading}", rule.name);
+    }
+    for page in common::entries(&common::repository().join("docs/rules")) {
+        let name = page.file_stem().unwrap().to_str().unwrap();
+        assert!(every_rule().any(|rule| rule.name == name), "{} belongs to no rule", page.display());
+    }
+}
+
 #[test]
 fn the_page_of_rules_is_fresh() {
     let mut page = "# Rules\n\n\
@@ -97,13 +113,14 @@ fn the_page_of_rules_is_fresh() {
         An entry that allows nothing is itself a warning. Warnings wait until no error is left.\n\n\
         | rule | | what it means |\n|---|---|---|\n"
         .to_owned();
-    let mut rules: Vec<(Severity, &str, &str)> =
-        meshgen::check::every_rule().map(|(name, explain)| (meshgen::check::severity(name), name, explain)).collect();
-    rules.sort_unstable();
-    for (severity, name, explain) in rules {
-        assert!(explain.len() > 40, "{name} is not explained");
-        let word = if severity == Severity::Error { "error" } else { "warning" };
-        page += &["| `", name, "` | ", word, " | ", &explain.replace('|', "\\|"), " |\n"].concat();
+    let mut rules: Vec<Explained> = every_rule().collect();
+    rules.sort_unstable_by_key(|rule| (rule.severity, rule.name));
+    for rule in rules {
+        let (name, summary) = (rule.name, rule.summary());
+        assert!(summary.len() > 40, "{name} is not explained");
+        let row =
+            format!("| [`{name}`](rules/{name}.md) | {} | {} |\n", word(rule.severity), summary.replace('|', "\\|"));
+        page += &row;
     }
     common::expect_file(&common::repository().join("docs/rules.md"), &page);
 }
@@ -114,8 +131,8 @@ fn what_is_allowed_is_silent_and_nothing_else() {
         let text = format!(
             "apiVersion: meshgen/v1\nkind: Topology\nmesh: {{id: mesh1{mesh}}}\nistio: {{version: 1.30.3}}\n\
              certificates: {{issuedOn: 2026-11-01}}\nnetworks: [{{name: lan}}, {{name: unused}}]\nclusters:\n  \
-             - {{name: east, network: lan, apiServer: 'https://192.0.2.10:6443', eastWestGateway: {{address: a.example.com}}}}\n  \
-             - {{name: west, network: lan, apiServer: 'https://192.0.2.20:6443', controlPlane: east{cluster}}}\n"
+             - {{name: east, network: lan, apiServer: 'https://10.0.2.10:6443', eastWestGateway: {{address: a.corp.internal}}}}\n  \
+             - {{name: west, network: lan, apiServer: 'https://10.0.2.20:6443', controlPlane: east{cluster}}}\n"
         );
         let findings = meshgen::check(&Source::new("mesh.yaml", text));
         findings.iter().map(|finding| finding.rule).collect::<Vec<&str>>()

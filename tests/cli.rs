@@ -287,7 +287,7 @@ fn usage_errors_are_2_and_unknown_rules_have_a_nearest() {
     assert!(stderr(&output).contains("did you mean `unknown-network`?"), "{}", stderr(&output));
     let known = run(meshgen(directory.path()).args(["explain", "unknown-network"]));
     assert_eq!(code(&known), 0);
-    assert!(stdout(&known).starts_with("unknown-network: an error\n"));
+    assert!(stdout(&known).starts_with("# unknown-network (error)\n"));
 }
 
 #[test]

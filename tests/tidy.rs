@@ -29,7 +29,9 @@ fn stem(path: &Path) -> &str {
 #[test]
 fn every_rule_is_in_the_table() {
     let table = fs::read_to_string(common::repository().join("src/check.rs")).unwrap();
-    let rules = common::entries(&common::repository().join("src/check"));
+    let mut rules = common::entries(&common::repository().join("src/check"));
+    // What rules look at, what is allowed, and what is found elsewhere.
+    rules.retain(|path| !["subject", "allowed", "elsewhere"].contains(&stem(path)));
     assert!(rules.len() >= 14);
     for rule in rules {
         let module = stem(&rule);

@@ -7,7 +7,7 @@ pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "known-bug";
 
-const EXPLAIN: &str = "This very version has a bug that this mesh meets, and a later patch of the same line mends it.";
+const EXPLAIN: &str = include_str!("../../docs/rules/known-bug.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let version = subject.topology.istio.version;

@@ -11,8 +11,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "owned-field";
 
-const EXPLAIN: &str = "A free-form field contradicts what meshgen derives from the rest of the topology. Two statements of one fact \
-    would tear the mesh apart as soon as one of them changes: the fact is stated once, where the finding points to.";
+const EXPLAIN: &str = include_str!("../../docs/rules/owned-field.md");
 
 /// A field that meshgen sets, where its value comes from, and the value.
 struct Owned {
