@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use camino::Utf8PathBuf;
 
+pub use crate::nearest::nearest;
+
 /// One finding: one fault, whatever the number of places that it touches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -182,15 +184,4 @@ impl From<Range<usize>> for Place {
     fn from(range: Range<usize>) -> Self {
         Self::Range(range)
     }
-}
-
-/// The known name nearest to one that is not known, if one is near.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let known: Vec<&str> = known.into_iter().filter(|known| *known != name).collect();
-    let folded = name.to_lowercase();
-    known
-        .iter()
-        .copied()
-        .find(|known| known.to_lowercase() == folded)
-        .or_else(|| similar::get_close_matches(name, &known, 1, 0.6).into_iter().next())
 }

@@ -16,6 +16,7 @@ pub mod emit;
 pub mod load;
 pub mod lock;
 pub mod mesh;
+mod nearest;
 pub mod pki;
 pub mod release;
 pub mod report;

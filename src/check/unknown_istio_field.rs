@@ -38,7 +38,7 @@ pub(super) fn describe(
 ) -> Diagnostic {
     let place = crate::diagnostic::Place::Key(unknown.path.clone());
     let finding = make(rule, place, format!("Istio has no field `{}` there", unknown.key)).label(label);
-    match nearest(&unknown.key, unknown.known.iter().map(String::as_str)) {
+    match nearest(&unknown.key, unknown.known.iter().copied()) {
         Some(meant) => finding.help(format!("did you mean `{meant}`?")).patch(meant),
         None => finding.help("remove it, or look up what this release calls it (istio.io, \"Configuration\")"),
     }
