@@ -21,6 +21,7 @@ mod diff;
 mod explain;
 mod external;
 mod git;
+mod init;
 mod output;
 mod schema;
 mod seed;
@@ -41,6 +42,8 @@ enum Verb {
     Diff(diff::Arguments),
     /// Report every mistake in topologies, each at its place.
     Check(check::Arguments),
+    /// Write a commented topology to start from, and its schema.
+    Init(init::Arguments),
     /// Say what a rule means.
     Explain(explain::Arguments),
     /// Make the mesh's secret seed, and show its certificates.
@@ -64,6 +67,7 @@ pub fn run() -> ExitCode {
         Verb::Build(arguments) => build::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
+        Verb::Init(arguments) => init::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Ca(arguments) => ca::run(&arguments),
         Verb::Schema => schema::run(),

@@ -22,6 +22,7 @@ pub mod report;
 pub mod schema;
 pub mod shape;
 pub mod source;
+pub mod starter;
 pub mod syntax;
 mod template;
 pub mod topology;

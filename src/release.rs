@@ -163,6 +163,9 @@ pub const RELEASES: &[Release] = &[
     TODAY,
 ];
 
+/// The newest version that was read in full.
+pub const NEWEST: &str = "1.30.3";
+
 /// The release that a version belongs to, if meshgen can emit for it.
 pub fn release(version: IstioVersion) -> Option<&'static Release> {
     RELEASES.iter().find(|release| version.major == 1 && release.minor == version.minor)
