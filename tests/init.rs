@@ -148,3 +148,25 @@ fn numbers_that_make_no_mesh_are_refused_before_anything_is_written() {
     }
     assert!(!place.path().join("mesh").exists());
 }
+
+#[test]
+fn a_schema_of_another_version_is_said_and_may_be_allowed() {
+    let place = tempfile::tempdir().unwrap();
+    assert_eq!(init(place.path(), &[]).status.code(), Some(0));
+    let (topology, schema) = (place.path().join("mesh/topology.yaml"), place.path().join("mesh/topology.schema.json"));
+    let check = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
+        let output = command.arg("check").arg(&topology).args(["--now", "2026-11-01"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(!check().contains("stale-schema"));
+    fs::write(&schema, "{}").unwrap();
+    assert!(check().contains("warning[stale-schema]: editors check the topology by another schema"));
+    fs::remove_file(&schema).unwrap();
+    assert!(check().contains("warning[stale-schema]: editors find no schema"));
+    let text = fs::read_to_string(&topology).unwrap();
+    let allow = "mesh:\n  allow: [{rule: stale-schema, reason: the editors have their own}]\n";
+    fs::write(&topology, text.replace("mesh:\n", allow)).unwrap();
+    assert!(!check().contains("stale-schema"));
+}

@@ -1,9 +1,13 @@
 use std::io::{self, IsTerminal};
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
-use super::{DONE, FOUND, NOT_DONE, Outcome, Today, draw, external, print, read_source, say};
+use crate::diagnostic::Diagnostic;
+use crate::source::Source;
+use crate::{disk, modeline};
+
+use super::{DONE, FOUND, NOT_DONE, Outcome, Today, directory_of, draw, external, print, read_source, say};
 
 /// The options of `check`.
 #[derive(Debug, Args)]
@@ -30,7 +34,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             }
         };
         let today = arguments.today.date();
-        let mut findings = crate::check_on(&source, today);
+        let beside = pinned_schema(&source, topology).into_iter().collect();
+        let mut findings = crate::check_on(&source, today, beside);
         if let Some(external) = external::read(&source, topology)? {
             findings.extend(crate::check_external(&source, &external, today));
         }
@@ -43,4 +48,13 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         }
     }
     Ok(code)
+}
+
+/// What is doubtful about the schema that the topology names for editors. Where a topology from standard input stands, nobody knows.
+fn pinned_schema(source: &Source, topology: &Utf8Path) -> Option<Diagnostic> {
+    let text = source.text();
+    let (path, place) = modeline::schema(&text).filter(|_| topology != "-")?;
+    // A schema that cannot be read is none for editors either.
+    let standing = disk::read_if_there(&directory_of(topology).join(path)).ok().flatten();
+    modeline::stale(path, place, standing.as_deref())
 }
