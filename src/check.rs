@@ -167,6 +167,12 @@ impl Explained {
     pub fn summary(&self) -> &'static str {
         self.page.split("\n\n").nth(1).unwrap_or_default().trim_end()
     }
+
+    /// What it means, in a sentence.
+    pub fn first_sentence(&self) -> &'static str {
+        let summary = self.summary();
+        summary.find(". ").map_or(summary, |end| &summary[..=end])
+    }
 }
 
 /// Every kind of finding: the rules', and those that are made elsewhere.
