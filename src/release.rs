@@ -65,6 +65,8 @@ pub struct Bug {
     pub mended_in: u32,
     /// What the version does, as the rest of a sentence.
     pub what: &'static str,
+    /// The variable of istiod that mends it from that patch on, where the patch alone does not, and its value.
+    pub switch: Option<(&'static str, &'static str)>,
 }
 
 /// The shape of a cluster that another cluster's istiod serves.
@@ -130,10 +132,12 @@ pub const RELEASES: &[Release] = &[
         minor: 11,
         kubernetes: (18, 22),
         end_of_life: Some((2022, 3, 25)),
-        // 1.11.6 refuses `exec`, `tokenFile` and files of certificates there (`1.30.3:pkg/kube/util.go` has the list).
+        // 1.11.6 has a list of what it takes there, which holds everything by default and is empty from 1.13 on
+        // (`1.11.8:pilot/pkg/features/pilot.go`); `none` is the name of no method.
         bugs: &[Bug {
             mended_in: 6,
             what: "runs whatever a remote secret's kubeconfig names as its credential plugin",
+            switch: Some(("PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS", "none")),
         }],
         remotes: RemoteShape::LocalIstiod,
         tracing: TracingMeans::Bootstrap,
@@ -162,6 +166,12 @@ pub const RELEASES: &[Release] = &[
     Release { minor: 29, kubernetes: (31, 35), control_plane_address: ControlPlaneAddress::Ipv4OrName, ..TODAY },
     TODAY,
 ];
+
+/// The variables of istiod that mend bugs of this version, and their values.
+pub fn switches(version: IstioVersion) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let bugs = release(version).map_or(&[][..], |release| release.bugs);
+    bugs.iter().filter(move |bug| version.patch >= bug.mended_in).filter_map(|bug| bug.switch)
+}
 
 /// The release that a version belongs to, if meshgen can emit for it.
 pub fn release(version: IstioVersion) -> Option<&'static Release> {
