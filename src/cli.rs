@@ -20,6 +20,7 @@ mod completions;
 mod diff;
 mod explain;
 mod external;
+mod fix;
 mod git;
 mod init;
 mod output;
@@ -103,7 +104,12 @@ fn read_source(path: &Utf8Path) -> Result<Source, Refusal> {
     }
     let mut bytes = Vec::new();
     io::stdin().read_to_end(&mut bytes).map_err(|error| Refusal(format!("standard input: {error}")))?;
-    Ok(Source::new("<stdin>", bytes))
+    Ok(Source::new(source_name(path), bytes))
+}
+
+/// What reports call a topology.
+fn source_name(path: &Utf8Path) -> &str {
+    if path == "-" { "<stdin>" } else { path.as_str() }
 }
 
 /// The directory that relative paths in a topology start at.
@@ -116,7 +122,11 @@ fn directory_of(topology: &Utf8Path) -> Utf8PathBuf {
 
 /// Writes a result to standard output. A reader that went away is no fault of ours.
 fn print(text: &str) -> Outcome {
-    match io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+    print_bytes(text.as_bytes())
+}
+
+fn print_bytes(bytes: &[u8]) -> Outcome {
+    match io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Refusal(format!("standard output: {error}"))),
         _ => Ok(DONE),
     }
@@ -128,12 +138,12 @@ fn say(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// The findings, drawn for the stream that they go to.
-fn draw(source: &Source, findings: &[Diagnostic], is_terminal: bool) -> String {
+/// How findings are drawn for the stream that they go to.
+fn style(is_terminal: bool) -> report::Style {
     const COLUMNS: usize = 100;
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let width = columns.or_else(|| is_terminal.then(terminal_width).flatten()).unwrap_or(COLUMNS);
-    report::text(source, findings, report::Style { is_coloured: is_colour_wanted(is_terminal), width })
+    report::Style { is_coloured: is_colour_wanted(is_terminal), width }
 }
 
 /// Whether a stream gets colours.
@@ -158,11 +168,12 @@ impl Today {
 /// Draws findings on standard error, where there are any.
 fn say_findings(source: &Source, findings: &[Diagnostic]) {
     if !findings.is_empty() {
-        say(draw(source, findings, io::stderr().is_terminal()).trim_end());
+        say(report::text(source, findings, style(io::stderr().is_terminal())).trim_end());
     }
 }
 
 fn terminal_width() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(io::stderr()).ok()?;
+    let size =
+        rustix::termios::tcgetwinsize(io::stdout()).or_else(|_| rustix::termios::tcgetwinsize(io::stderr())).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }

@@ -15,9 +15,11 @@ use crate::pki::Standing;
 use crate::tree::Mode;
 
 pub use self::plan::{Plan, State};
+pub use self::rewrite::rewrite;
 pub use self::writer::{Claim, Writer};
 
 mod plan;
+mod rewrite;
 mod writer;
 
 /// A refusal of the disk, and where.

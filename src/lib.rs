@@ -14,6 +14,7 @@ pub mod diagnostic;
 pub mod diff;
 pub mod disk;
 pub mod emit;
+pub mod fix;
 pub mod load;
 pub mod lock;
 pub mod mesh;
@@ -29,6 +30,7 @@ pub mod syntax;
 mod template;
 pub mod topology;
 pub mod tree;
+pub mod written;
 pub mod yaml;
 
 /// A compiled topology.

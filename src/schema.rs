@@ -1,11 +1,12 @@
 //! The topology's JSON Schema: what editors know, and what the reader of topologies goes by.
 
-use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
+use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use crate::diff::Diff;
+use crate::report::Report;
 use crate::topology::Topology;
 
 /// The JSON Schema of a topology, draft 2020-12.
@@ -71,15 +72,22 @@ fn say_what_is_wanted(schema: &mut Schema) {
 
 /// The JSON Schema of what `diff --format json` writes, draft 2020-12.
 pub fn diff() -> Value {
+    written::<Diff>(concat!("https://meshgen.dev/schemas/", env!("CARGO_PKG_VERSION"), "/diff.schema.json"))
+}
+
+/// The JSON Schema of what `check --format json` writes, draft 2020-12.
+pub fn check() -> Value {
+    written::<Report>(concat!("https://meshgen.dev/schemas/", env!("CARGO_PKG_VERSION"), "/check.schema.json"))
+}
+
+/// The schema of what the program writes, under its name.
+fn written<T: JsonSchema>(id: &str) -> Value {
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-    let mut schema = generator.into_root_schema_for::<Diff>();
+    let mut schema = generator.into_root_schema_for::<T>();
     RecursiveTransform(|schema: &mut Schema| drop_rust_formats(schema)).transform(&mut schema);
     let mut schema = schema.to_value();
     if let Some(kind) = schema.as_object_mut() {
-        kind.insert(
-            "$id".to_owned(),
-            Value::from(concat!("https://meshgen.dev/schemas/", env!("CARGO_PKG_VERSION"), "/diff.schema.json")),
-        );
+        kind.insert("$id".to_owned(), Value::from(id));
     }
     schema
 }
