@@ -67,7 +67,7 @@ pub struct Network<'t> {
 
 impl<'t> Mesh<'t> {
     /// Binds and fills in what the rules have proven to be there.
-    pub fn resolve(checked: &Checked<'t>) -> Self {
+    pub fn resolve(checked: &'t Checked) -> Self {
         let topology = checked.topology();
         let release = release(topology.istio.version).expect("unsupported-istio holds");
         let networks = networks(topology);

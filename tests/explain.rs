@@ -15,9 +15,10 @@ use regex::Regex;
 mod common;
 
 /// Rules that no topology alone can break, with the reason. Their examples are what one types.
-const BEYOND_A_TOPOLOGY: [(&str, &str); 2] = [
+const BEYOND_A_TOPOLOGY: [(&str, &str); 3] = [
     ("seed-needed", "needs a build without a seed, and an output whose certificates do not fit"),
     ("external-certificate", "needs the files of an authority beside the topology"),
+    ("stale-schema", "needs the file that the topology names beside it"),
 ];
 
 /// What an example leaves out.
@@ -83,7 +84,7 @@ fn findings(example: &Example) -> (Source, Vec<Diagnostic>) {
     let text: String = rest.chain([example.code]).collect();
     let source = Source::new("example.yaml", text);
     let findings = match example.now {
-        Some(day) => meshgen::check_on(&source, day),
+        Some(day) => meshgen::check_on(&source, day, Vec::new()),
         None => meshgen::check(&source),
     };
     (source, findings)

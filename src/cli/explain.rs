@@ -52,7 +52,7 @@ fn list(mut rules: Vec<Explained>, width: usize, is_coloured: bool) -> String {
         for rule in rules.iter().filter(|rule| rule.severity == severity) {
             let first = format!("  {:longest$}  ", rule.name);
             let later = " ".repeat(first.len());
-            out.push_str(&wrap(first_sentence(rule.summary()), width, &first, &later));
+            out.push_str(&wrap(rule.first_sentence(), width, &first, &later));
         }
     }
     out
@@ -89,10 +89,6 @@ fn wrap(text: &str, width: usize, first: &str, later: &str) -> String {
         .break_words(false)
         .word_splitter(WordSplitter::NoHyphenation);
     textwrap::fill(text, options) + "\n"
-}
-
-fn first_sentence(text: &str) -> &str {
-    text.find(". ").map_or(text, |end| &text[..=end])
 }
 
 fn bold(text: &str, is_coloured: bool) -> String {
