@@ -69,6 +69,8 @@ pub struct Bug {
     pub needs_remote_secrets: bool,
     /// The issue, or the release note: `releasenotes/notes` of the version that mends it.
     pub source: &'static str,
+    /// The variable of istiod that mends it from that patch on, where the patch alone does not, and its value.
+    pub switch: Option<(&'static str, &'static str)>,
 }
 
 /// The shape of a cluster that another cluster's istiod serves.
@@ -112,6 +114,7 @@ const LEAKED_KEY: Bug = Bug {
     what: "takes tokens that anybody can forge while a RequestAuthentication's keys cannot be fetched",
     needs_remote_secrets: false,
     source: "`1.28.5:releasenotes/notes/jwks-private-key-leak.yaml`",
+    switch: None,
 };
 
 const UNESCAPED_IDENTITIES: Bug = Bug {
@@ -119,6 +122,7 @@ const UNESCAPED_IDENTITIES: Bug = Bug {
     what: "can let an AuthorizationPolicy match identities and namespaces that it does not name",
     needs_remote_secrets: false,
     source: "istio/istio#59992",
+    switch: None,
 };
 
 const TODAY: Release = Release {
@@ -131,12 +135,14 @@ const TODAY: Release = Release {
             what: "can lock up while it waits for the remote clusters",
             needs_remote_secrets: true,
             source: "`1.30.1:releasenotes/notes/multicluster-clusterstore-rlock-deadlock.yaml`",
+            switch: None,
         },
         Bug {
             mended_in: 3,
             what: "does not take a renewed remote secret before it is restarted",
             needs_remote_secrets: true,
             source: "istio/istio#60612",
+            switch: None,
         },
     ],
     remotes: RemoteShape::Thin,
@@ -162,12 +168,14 @@ pub const RELEASES: &[Release] = &[
         minor: 11,
         kubernetes: (18, 22),
         end_of_life: Some((2022, 3, 25)),
-        // 1.11.6 refuses `exec`, `tokenFile` and files of certificates there (`1.30.3:pkg/kube/util.go` has the list).
+        // 1.11.6 has a list of what it takes there, which holds everything by default and is empty from 1.13 on
+        // (`1.11.8:pilot/pkg/features/pilot.go`); `none` is the name of no method.
         bugs: &[Bug {
             mended_in: 6,
             what: "runs whatever a remote secret's kubeconfig names as its credential plugin",
             needs_remote_secrets: true,
-            source: "`1.30.3:pkg/kube/util.go`",
+            source: "`1.11.8:releasenotes/notes/multicuster-secret-auth.yaml`",
+            switch: Some(("PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS", "none")),
         }],
         remotes: RemoteShape::LocalIstiod,
         tracing: TracingMeans::Bootstrap,
@@ -205,12 +213,14 @@ pub const RELEASES: &[Release] = &[
                 what: "can lock up when a remote secret is updated",
                 needs_remote_secrets: true,
                 source: "istio/istio#59875",
+                switch: None,
             },
             Bug {
                 mended_in: 5,
                 what: "can crash when a remote secret is updated twice in a row",
                 needs_remote_secrets: true,
                 source: "istio/istio#60520",
+                switch: None,
             },
         ],
         control_plane_address: ControlPlaneAddress::Ipv4OrName,
@@ -221,6 +231,12 @@ pub const RELEASES: &[Release] = &[
 
 /// The newest version that was read in full.
 pub const NEWEST: &str = "1.30.3";
+
+/// The variables of istiod that mend bugs of this version, and their values.
+pub fn switches(version: IstioVersion) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let bugs = release(version).map_or(&[][..], |release| release.bugs);
+    bugs.iter().filter(move |bug| version.patch >= bug.mended_in).filter_map(|bug| bug.switch)
+}
 
 /// The release that a version belongs to, if meshgen can emit for it.
 pub fn release(version: IstioVersion) -> Option<&'static Release> {
