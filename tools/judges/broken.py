@@ -1,6 +1,7 @@
 """The judges are judged: what is broken in one way has to be refused by one judge, and by no earlier one."""
 
 import os
+import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -152,15 +153,18 @@ def shrink_all(work):
         for file in mesh.tree.glob("*/50-exposure/kustomization.yaml"):
             file.write_text(file.read_text().replace("expose-istiod.yaml", "expose-pilot.yaml"))
 
-    kustomize = next(judge for judge in TREE_JUDGES if judge.name == "kustomize")
+    meshgen, kustomize = (next(judge for judge in TREE_JUDGES if judge.name == name) for name in ("meshgen", "kustomize"))
+    astray = re.sub(r"(.*\n +network: )[^\n]*", r"\1nowhere", largest, count=1, flags=re.DOTALL)
     cases = [
-        (Judge("made up", apart, "", is_random), build, 2, 2),
-        (kustomize, emit_wrongly, 2, 1),
+        (largest, Judge("made up", apart, "", is_random), build, 2, 2),
+        (largest, kustomize, emit_wrongly, 2, 1),
+        (astray, meshgen, build, 1, 1),
     ]
-    for judge, emit, clusters, networks in cases:
-        want(fault(largest, judge, emit) == judge.name, f"{judge.name} does not refuse the mesh that is to shrink")
-        text = shrink(largest, judge, emit)
-        want(fault(text, judge, emit) == judge.name, f"{judge.name} accepts what was shrunk:\n{text}")
-        want(text.count("apiServer:") == clusters and text.count("\n- name:") + text.count("\n  - name:") == clusters + networks, f"this could be smaller:\n{text}")
-        want("tracing" not in text and "nodes:" not in text and "profile" not in text, f"this has fields that could go:\n{text}")
+    for text, judge, emit, clusters, networks in cases:
+        refused = fault(text, judge, emit)
+        want(refused is not None, f"{judge.name} does not refuse the mesh that is to shrink")
+        small = shrink(text, judge, emit)
+        want(fault(small, judge, emit) == refused, f"{judge.name} does not refuse what was shrunk as it did before:\n{small}")
+        want(small.count("apiServer:") == clusters and small.count("  - name:") == clusters + networks, f"this could be smaller:\n{small}")
+        want(not re.search("tracing|nodes:|profile|trustDomain", small), f"this has fields that could go:\n{small}")
     print(f"{'shrunk':18} {len(cases):4} meshes of {largest.count('apiServer:')} clusters{'':16} {time.monotonic() - began:6.1f} s", flush=True)
