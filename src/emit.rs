@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::Part;
 use crate::lock;
 use crate::mesh::{Cluster, Mesh};
+use crate::parallel;
 use crate::pki::{Bundle, Trust};
 use crate::tree::{Mode, Tree};
 use crate::yaml;
@@ -131,6 +132,9 @@ pub(crate) use self::cacerts::KEY;
 /// Where Istio lives, in every cluster.
 pub(crate) const ISTIO_SYSTEM: &str = "istio-system";
 
+/// Fewer are emitted before a thread has begun.
+const CLUSTERS_WORTH_A_THREAD: usize = 8;
+
 /// The directories of some clusters, and a lock that pins them beside what it pinned before.
 pub(crate) fn emit_part(mesh: &Mesh<'_>, trust: &Trust, part: &Part<'_>) -> Tree {
     let mut tree = Tree::default();
@@ -155,12 +159,30 @@ pub fn outline(mesh: &Mesh<'_>) -> Tree {
     emit_outline(mesh, |_| None)
 }
 
+/// What one thread emits at a time.
+enum Share<'m, 't> {
+    Clusters(&'m [Cluster<'t>]),
+    Page(&'static Page),
+}
+
 fn emit_outline<'b>(mesh: &Mesh<'_>, bundle: impl Fn(&Cluster<'_>) -> Option<&'b Bundle> + Sync) -> Tree {
-    let mut tree = in_parallel(mesh, |cluster, tree| emit_cluster(mesh, cluster, bundle(cluster), tree));
-    for page in PAGES {
-        tree.add(page.file, page.mode, (page.text)(mesh));
-    }
-    tree
+    // The pages of a large mesh take longest, so they come first.
+    let pages = PAGES.iter().map(Share::Page);
+    let shares: Vec<Share<'_, '_>> =
+        pages.chain(mesh.clusters.chunks(CLUSTERS_WORTH_A_THREAD).map(Share::Clusters)).collect();
+    let least = if mesh.clusters.len() <= CLUSTERS_WORTH_A_THREAD { shares.len() } else { 1 };
+    Tree::join(parallel::map(&shares, least, |share| {
+        let mut tree = Tree::default();
+        match share {
+            Share::Page(page) => tree.add(page.file, page.mode, (page.text)(mesh)),
+            Share::Clusters(clusters) => {
+                for cluster in *clusters {
+                    emit_cluster(mesh, cluster, bundle(cluster), &mut tree);
+                }
+            }
+        }
+        tree
+    }))
 }
 
 /// One cluster's part of the tree.
@@ -189,33 +211,6 @@ fn emit_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, bundle: Option<&Bundle>,
             tree.add(format!("{}/{}", cluster.name, script.file), Mode::Executable, text);
         }
     }
-}
-
-/// Emits clusters on all processors; the tree does not depend on how many there are.
-fn in_parallel(mesh: &Mesh<'_>, emit: impl Fn(&Cluster<'_>, &mut Tree) + Sync) -> Tree {
-    const CLUSTERS_WORTH_A_THREAD: usize = 8;
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = processors.min(mesh.clusters.len() / CLUSTERS_WORTH_A_THREAD).max(1);
-    let emit_all = |clusters: &[Cluster<'_>]| {
-        let mut tree = Tree::default();
-        for cluster in clusters {
-            emit(cluster, &mut tree);
-        }
-        tree
-    };
-    if threads == 1 {
-        return emit_all(&mesh.clusters);
-    }
-    let share = mesh.clusters.len().div_ceil(threads);
-    std::thread::scope(|scope| {
-        let emit_all = &emit_all;
-        let threads: Vec<_> =
-            mesh.clusters.chunks(share).map(|clusters| scope.spawn(move || emit_all(clusters))).collect();
-        threads.into_iter().fold(Tree::default(), |mut tree, thread| {
-            tree.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-            tree
-        })
-    })
 }
 
 /// The metadata of an object in `istio-system`.

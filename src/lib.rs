@@ -17,6 +17,7 @@ pub mod emit;
 pub mod load;
 pub mod lock;
 pub mod mesh;
+mod parallel;
 pub mod pki;
 pub mod release;
 pub mod report;
