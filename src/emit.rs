@@ -6,7 +6,7 @@ use crate::Part;
 use crate::lock;
 use crate::mesh::{Cluster, Mesh};
 use crate::parallel;
-use crate::pki::{Bundle, Trust};
+use crate::pki::Trust;
 use crate::tree::{Mode, Tree};
 use crate::yaml;
 
@@ -66,10 +66,10 @@ struct Page {
     text: fn(&Mesh<'_>) -> String,
 }
 
-const NAMESPACE: &str = "10-namespace";
+pub(crate) const NAMESPACE: &str = "10-namespace";
 pub(crate) const CACERTS: &str = "20-cacerts";
-const ISTIO: &str = "30-istio";
-const EASTWEST_GATEWAY: &str = "40-eastwest-gateway";
+pub(crate) const ISTIO: &str = "30-istio";
+pub(crate) const EASTWEST_GATEWAY: &str = "40-eastwest-gateway";
 const EXPOSURE: &str = "50-exposure";
 const TELEMETRY: &str = "55-telemetry";
 const ZIPKIN: &str = "60-zipkin";
@@ -136,27 +136,33 @@ pub(crate) const ISTIO_SYSTEM: &str = "istio-system";
 const CLUSTERS_WORTH_A_THREAD: usize = 8;
 
 /// The directories of some clusters, and a lock that pins them beside what it pinned before.
-pub(crate) fn emit_part(mesh: &Mesh<'_>, trust: &Trust, part: &Part<'_>) -> Tree {
+pub(crate) fn emit_part(mesh: &Mesh<'_>, mut trust: Trust, part: &Part<'_>) -> Tree {
     let mut tree = Tree::default();
     for cluster in mesh.clusters.iter().filter(|cluster| part.has(cluster.name)) {
-        emit_cluster(mesh, cluster, trust.bundles[cluster.position].as_ref(), &mut tree);
+        emit_cluster(mesh, cluster, &mut tree);
     }
-    let lock = lock::text_of_part(mesh, trust, &tree, part);
+    let mut tree = Tree::join([tree, emit_bundles(mesh, &mut trust)]);
+    let lock = lock::text_of_part(mesh, &trust, &tree, part);
     tree.add(lock::FILE, Mode::Public, lock);
     tree
 }
 
 /// The whole tree.
-pub fn emit(mesh: &Mesh<'_>, trust: &Trust) -> Tree {
-    let mut tree = emit_outline(mesh, |cluster| trust.bundles[cluster.position].as_ref());
-    let lock = lock::text(mesh, trust, &tree);
+pub fn emit(mesh: &Mesh<'_>, mut trust: Trust) -> Tree {
+    let mut tree = Tree::join([outline(mesh), emit_bundles(mesh, &mut trust)]);
+    let lock = lock::text(mesh, &trust, &tree);
     tree.add(lock::FILE, Mode::Public, lock);
     tree
 }
 
-/// All that needs no certificate: the tree without PEM files and without the lock that pins them.
-pub fn outline(mesh: &Mesh<'_>) -> Tree {
-    emit_outline(mesh, |_| None)
+fn emit_bundles(mesh: &Mesh<'_>, trust: &mut Trust) -> Tree {
+    let mut tree = Tree::default();
+    for (cluster, bundle) in mesh.clusters.iter().zip(&mut trust.bundles) {
+        if let Some(bundle) = bundle {
+            cacerts::emit_files(cluster, bundle, &mut tree);
+        }
+    }
+    tree
 }
 
 /// What one thread emits at a time.
@@ -165,7 +171,8 @@ enum Share<'m, 't> {
     Page(&'static Page),
 }
 
-fn emit_outline<'b>(mesh: &Mesh<'_>, bundle: impl Fn(&Cluster<'_>) -> Option<&'b Bundle> + Sync) -> Tree {
+/// All that needs no certificate: the tree without PEM files and without the lock that pins them.
+pub fn outline(mesh: &Mesh<'_>) -> Tree {
     // The pages of a large mesh take longest, so they come first.
     let pages = PAGES.iter().map(Share::Page);
     let shares: Vec<Share<'_, '_>> =
@@ -177,7 +184,7 @@ fn emit_outline<'b>(mesh: &Mesh<'_>, bundle: impl Fn(&Cluster<'_>) -> Option<&'b
             Share::Page(page) => tree.add(page.file, page.mode, (page.text)(mesh)),
             Share::Clusters(clusters) => {
                 for cluster in *clusters {
-                    emit_cluster(mesh, cluster, bundle(cluster), &mut tree);
+                    emit_cluster(mesh, cluster, &mut tree);
                 }
             }
         }
@@ -185,8 +192,8 @@ fn emit_outline<'b>(mesh: &Mesh<'_>, bundle: impl Fn(&Cluster<'_>) -> Option<&'b
     }))
 }
 
-/// One cluster's part of the tree.
-fn emit_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, bundle: Option<&Bundle>, tree: &mut Tree) {
+/// One cluster's part of the tree, less its PEM files.
+fn emit_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, tree: &mut Tree) {
     let mut directories: Vec<(&str, Vec<(&str, Role)>)> = Vec::new();
     for manifest in MANIFESTS {
         let documents = (manifest.documents)(mesh, cluster);
@@ -201,7 +208,7 @@ fn emit_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, bundle: Option<&Bundle>,
         tree.add(path, Mode::Public, yaml::print_all(&documents));
     }
     if cluster.intermediate.is_some() {
-        cacerts::emit(mesh, cluster, bundle, tree);
+        cacerts::emit(mesh, cluster, tree);
     }
     for (directory, files) in directories {
         kustomization::emit(mesh, cluster, directory, &files, tree);

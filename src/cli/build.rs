@@ -49,11 +49,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     // Hundreds of warnings take as long to draw as their topology to compile.
     let (compiled, warnings) = std::thread::scope(|scope| {
         let warnings = scope.spawn(|| drawn_findings(&source, &findings));
-        let compiled = compile_checked(&checked, &authority, part);
+        let compiled = compile_checked(&checked, authority, part);
         (compiled, warnings.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
     // The tree is what is left to hold: what it was made from is as large again.
-    drop((checked, authority));
+    drop(checked);
     match compiled {
         Ok(tree) => {
             say_drawn(&warnings);

@@ -37,20 +37,20 @@ impl Authority {
     ///
     /// # Panics
     /// Where a certificate of our own making does not hold: nothing that rests on it may be written.
-    pub fn answer(&self, mesh: &Mesh<'_>) -> Result<Trust, Vec<Diagnostic>> {
+    pub fn answer(self, mesh: &Mesh<'_>) -> Result<Trust, Vec<Diagnostic>> {
         self.answer_for(mesh, |_| true)
     }
 
     /// Answers the requests of some clusters.
     pub(crate) fn answer_for(
-        &self,
+        self,
         mesh: &Mesh<'_>,
         is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync,
     ) -> Result<Trust, Vec<Diagnostic>> {
         match self {
-            Self::Seed(seed) => Ok(issue(mesh, seed, &Standing::default(), is_wanted)),
-            Self::Renewing(seed, standing) => Ok(issue(mesh, seed, standing, is_wanted)),
-            Self::Standing(standing) => take_over(mesh, standing, is_wanted),
+            Self::Seed(seed) => Ok(issue(mesh, &seed, &Standing::default(), is_wanted)),
+            Self::Renewing(seed, standing) => Ok(issue(mesh, &seed, &standing, is_wanted)),
+            Self::Standing(standing) => take_over(mesh, &standing, is_wanted),
             Self::External(external) => external.answer(mesh, is_wanted),
         }
     }
