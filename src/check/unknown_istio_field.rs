@@ -1,4 +1,4 @@
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Certainty, Diagnostic, nearest};
 use crate::release::{Release, Unknown, release, unknown_in_mesh_config, unknown_in_values};
 
 use super::{Rule, Subject, free_forms};
@@ -37,9 +37,13 @@ pub(super) fn describe(
     label: &str,
 ) -> Diagnostic {
     let place = crate::diagnostic::Place::Key(unknown.path.clone());
-    let finding = make(rule, place, format!("Istio has no field `{}` there", unknown.key)).label(label);
-    match nearest(&unknown.key, unknown.known.iter().map(String::as_str)) {
-        Some(meant) => finding.help(format!("did you mean `{meant}`?")).patch(meant),
+    let finding = make(rule, place, format!("Istio has no field `{}` here", unknown.key)).label(label);
+    let known = || unknown.known.iter().map(String::as_str);
+    match nearest(&unknown.key, known()) {
+        Some(meant) => {
+            let certainty = Certainty::of_word(&unknown.key, meant, known());
+            finding.help(format!("did you mean `{meant}`?")).patch_as(certainty, meant)
+        }
         None => finding.help("remove it, or look up what this release calls it (istio.io, \"Configuration\")"),
     }
 }
