@@ -1,4 +1,4 @@
-use crate::diagnostic::{Certainty, Diagnostic, nearest};
+use crate::diagnostic::{Certainty, Diagnostic, Place, nearest};
 use crate::release::{Release, Unknown, release, unknown_in_mesh_config, unknown_in_values};
 
 use super::{Rule, Subject, free_forms};
@@ -31,12 +31,12 @@ fn refused(subject: &Subject<'_>, release: &Release) -> Vec<Unknown> {
 
 /// Says that Istio has no such field, and which one may be meant.
 pub(super) fn describe(
-    make: fn(&'static str, crate::diagnostic::Place, String) -> Diagnostic,
+    make: fn(&'static str, Place, String) -> Diagnostic,
     rule: &'static str,
     unknown: &Unknown,
     label: &str,
 ) -> Diagnostic {
-    let place = crate::diagnostic::Place::Key(unknown.path.clone());
+    let place = Place::Key(unknown.path.clone());
     let finding = make(rule, place, format!("Istio has no field `{}` here", unknown.key)).label(label);
     let known = || unknown.known.iter().map(String::as_str);
     match nearest(&unknown.key, known()) {
