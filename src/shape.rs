@@ -158,7 +158,7 @@ impl<'a> Walk<'a> {
                 let message = format!("`{name}` is missing {}", inside(path));
                 let help = match example(property) {
                     Some(example) => format!("add it, for example `{name}: {example}`"),
-                    None => format!("add `{name}:`: {}", first_sentence(property)),
+                    None => format!("add `{name}:` ({})", first_sentence(property)),
                 };
                 let place = if path.segments().is_empty() { Place::Whole } else { Place::Field(path.clone()) };
                 self.findings.push(
@@ -236,7 +236,7 @@ impl<'a> Walk<'a> {
                 if let Some((message, help)) = refuse(&Value::from(text), schema, path, self.definitions) {
                     return self.hole(schema, path, INVALID_VALUE, message, help);
                 }
-                ("quote it: YAML reads it otherwise", Some(Replacement::Text(text.to_owned())))
+                ("put it in quotes, so that YAML reads it as text", Some(Replacement::Text(text.to_owned())))
             }
             "boolean" => (
                 "write `true` or `false`, without quotes",
@@ -409,5 +409,6 @@ fn or(words: &[String]) -> String {
 fn first_sentence(schema: &Value) -> String {
     let description = schema["description"].as_str().unwrap_or("it is required");
     let sentence = description.split(". ").next().unwrap_or(description).replace('\n', " ");
-    sentence.trim_end_matches('.').to_owned()
+    let mut letters = sentence.trim_end_matches('.').chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
