@@ -16,7 +16,7 @@ use crate::pki::Standing;
 use crate::tree::Mode;
 
 pub use self::plan::{Plan, State};
-pub use self::writer::{Claim, Writer};
+pub use self::writer::{Barrier, Claim, Writer};
 
 mod plan;
 mod writer;

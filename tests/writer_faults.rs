@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use camino::Utf8Path;
-use meshgen::disk::{Claim, Plan, State, Writer};
+use meshgen::disk::{Barrier, Claim, Plan, State, Writer};
 use meshgen::tree::Tree;
 
 mod common;
@@ -31,19 +31,19 @@ fn put(directory: &Path, tree: &Tree, writer: &Writer) -> Result<(), String> {
     writer.write(&claim, directory, tree, &plan).map(|_| ()).map_err(|error| error.to_string())
 }
 
-#[test]
-fn a_build_that_ends_at_any_operation_is_completed_by_the_next() {
+/// Ends a build at each of its operations in turn, and completes it; how many operations there are.
+fn end_everywhere(barrier: Barrier) -> usize {
     let (old, new) = (tree(3, "1.11.2"), tree(2, "1.30.3"));
     let mut moments = 0;
     loop {
         let directory = tempfile::tempdir().unwrap();
         let out = directory.path().join("out");
         put(&out, &old, &Writer::default()).unwrap();
-        let ended = put(&out, &new, &Writer::ending_after(moments));
+        let ended = put(&out, &new, &Writer::ending_after(moments).waiting_for(barrier));
         is_of_either(&files(&out), &old, &new);
         if ended.is_ok() {
             assert_eq!(files(&out), bytes(&new));
-            break;
+            return moments;
         }
         // Either version may be wanted next: the change may have been taken back.
         let wanted = if moments % 2 == 0 { &new } else { &old };
@@ -51,7 +51,20 @@ fn a_build_that_ends_at_any_operation_is_completed_by_the_next() {
         assert_eq!(differing(&files(&out), &bytes(wanted)), Vec::<String>::new(), "after {moments} operations");
         moments += 1;
     }
+}
+
+#[test]
+fn a_build_that_ends_at_any_operation_is_completed_by_the_next() {
+    let moments = end_everywhere(Barrier::default());
     assert!(moments > 30, "{moments}");
+}
+
+#[test]
+fn where_a_file_system_cannot_be_waited_for_each_file_is() {
+    let (changed, hasty) = (differing(&bytes(&tree(3, "1.11.2")), &bytes(&tree(2, "1.30.3"))), Barrier::None);
+    let stays = changed.iter().filter(|path| tree(2, "1.30.3").get(path).is_some()).count();
+    // Each of them, the journal, and at least the output directory once before and once after the renames.
+    assert!(end_everywhere(Barrier::Files) >= end_everywhere(hasty) + stays + 3);
 }
 
 #[test]
