@@ -5,6 +5,7 @@
     reason = "tests read and write files, and fail where that fails"
 )]
 
+use std::fs;
 use std::path::Path;
 
 use camino::Utf8Path;
@@ -79,6 +80,25 @@ fn builds_that_end_one_after_another_are_completed_too() {
             put(directory.path(), &new, &Writer::default()).unwrap();
             assert_eq!(differing(&files(directory.path()), &bytes(&new)), Vec::<String>::new(), "{first} {second}");
         }
+    }
+}
+
+#[test]
+fn a_directory_that_goes_away_meanwhile_comes_back_with_the_next_build() {
+    let (old, new) = (tree(2, "1.11.2"), tree(2, "1.30.3"));
+    for gone in ["c0/30-istio", "c0", ""] {
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        put(&out, &old, &Writer::default()).unwrap();
+        let claim = Claim::take(utf8(&out)).unwrap();
+        let plan = Plan::make(utf8(&out), &new).unwrap();
+        fs::remove_dir_all(out.join(gone)).unwrap();
+        // Whether that is noticed depends on what is written there; nothing that is left is torn.
+        let _ = Writer::default().write(&claim, utf8(&out), &new, &plan);
+        is_of_either(&files(&out), &old, &new);
+        drop(claim);
+        put(&out, &new, &Writer::default()).unwrap();
+        assert_eq!(differing(&files(&out), &bytes(&new)), Vec::<String>::new(), "{gone}");
     }
 }
 
