@@ -254,7 +254,7 @@ fn a_disk_that_is_full_or_read_only_loses_nothing() {
     let place = Place::new(2);
     place.want(2, "1.30.3");
     let script = "mount -t tmpfs -o size=$2 tmpfs \"$1/small\" && cp -r \"$1/out\" \"$1/small/out\" && find \"$1/small/out\" -type f | sort | xargs sha256sum >\"$1/before\" \
-        && if [ \"$3\" = ro ]; then mount -o remount,ro \"$1/small\"; fi; \"$0\" build \"$1/topology.yaml\" -o \"$1/small/out\"; code=$?; \
+        && if [ \"$3\" = ro ]; then mount -o remount,bind,ro \"$1/small\"; fi; \"$0\" build \"$1/topology.yaml\" -o \"$1/small/out\"; code=$?; \
         find \"$1/small/out\" -type f | sort | xargs sha256sum | cmp - \"$1/before\" || exit 9; exit $code";
     fs::create_dir(place.0.path().join("small")).unwrap();
     let size: usize = files(&place.0.path().join("out")).values().map(|file| file.len().div_ceil(4096) * 4096).sum();
