@@ -22,6 +22,7 @@ mod explain;
 mod external;
 mod fix;
 mod git;
+mod init;
 mod output;
 mod schema;
 mod seed;
@@ -42,7 +43,9 @@ enum Verb {
     Diff(diff::Arguments),
     /// Report every mistake in topologies, each at its place.
     Check(check::Arguments),
-    /// Say what a rule means.
+    /// Write a commented topology to start from, and its schema.
+    Init(init::Arguments),
+    /// Say what a rule means and why, and show what breaks it and what obeys it.
     Explain(explain::Arguments),
     /// Make the mesh's secret seed, and show its certificates.
     Ca(ca::Arguments),
@@ -65,6 +68,7 @@ pub fn run() -> ExitCode {
         Verb::Build(arguments) => build::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
+        Verb::Init(arguments) => init::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Ca(arguments) => ca::run(&arguments),
         Verb::Schema => schema::run(),
@@ -137,8 +141,7 @@ fn say(line: &str) {
 /// How findings are drawn for the stream that they go to.
 fn style(is_terminal: bool) -> report::Style {
     const COLUMNS: usize = 100;
-    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let width = columns.or_else(|| is_terminal.then(terminal_width).flatten()).unwrap_or(COLUMNS);
+    let width = columns(is_terminal).unwrap_or(COLUMNS);
     report::Style { is_coloured: is_colour_wanted(is_terminal), width }
 }
 
@@ -168,8 +171,14 @@ fn say_findings(source: &Source, findings: &[Diagnostic]) {
     }
 }
 
+/// How wide a stream is, where somebody says so.
+fn columns(is_terminal: bool) -> Option<usize> {
+    let wanted = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    wanted.or_else(|| is_terminal.then(terminal_width).flatten()).filter(|columns| *columns > 0)
+}
+
 fn terminal_width() -> Option<usize> {
     let size =
         rustix::termios::tcgetwinsize(io::stdout()).or_else(|_| rustix::termios::tcgetwinsize(io::stderr())).ok()?;
-    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    Some(usize::from(size.ws_col))
 }

@@ -170,6 +170,14 @@ fn stays_inside(path: &str) -> bool {
     !path.is_empty() && path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
 }
 
+/// Makes a directory, and those that it stands in, where they are not there yet.
+///
+/// # Errors
+/// The directory and what the operating system says.
+pub fn make_directory(path: &Utf8Path) -> Result<(), DiskError> {
+    fs::create_dir_all(path).map_err(at(path))
+}
+
 /// Replaces a file that is no part of a tree, whole or not at all.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ pub fn schema() -> Value {
     RecursiveTransform(|schema: &mut Schema| {
         refuse_null(schema);
         drop_rust_formats(schema);
+        say_what_is_wanted(schema);
     })
     .transform(&mut schema);
     let mut schema = schema.to_value();
@@ -56,6 +57,16 @@ fn drop_rust_formats(schema: &mut Schema) {
     let format = schema.get("format").and_then(Value::as_str).unwrap_or_default().to_owned();
     if format.starts_with("uint") || format.starts_with("int") {
         schema.remove("format");
+    }
+}
+
+/// Editors say this instead of showing the regular expression that a value does not match.
+fn say_what_is_wanted(schema: &mut Schema) {
+    let Some(object) = schema.as_object_mut().filter(|object| object.contains_key("pattern")) else { return };
+    let examples = object.get("examples").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let examples: Vec<String> = examples.map(|example| format!("`{example}`")).collect();
+    if !examples.is_empty() {
+        object.insert("patternErrorMessage".to_owned(), format!("Write it like {}.", examples.join(" or ")).into());
     }
 }
 

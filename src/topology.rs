@@ -11,7 +11,7 @@ pub use self::istio::{FreeForm, Istio};
 pub use self::mend::mend;
 pub use self::mesh::{Allow, Mesh, Workloads};
 pub use self::network::{Network, PodRouting};
-pub use self::text::{Grammar, MeshId, Name, TrustDomain, grammar};
+pub use self::text::{Grammar, MeshId, Name, Revision, TrustDomain, grammar};
 pub use self::tracing::{SamplingPercent, Tracing, Via, Zipkin};
 pub use self::version::{Date, IstioVersion, KubernetesVersion};
 

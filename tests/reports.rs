@@ -127,7 +127,7 @@ fn a_sarif_log_says_what_every_rule_is() {
     let run = &log["runs"][0];
     assert_eq!((&run["results"], &run["artifacts"]), (&serde_json::json!([]), &serde_json::json!([])));
     let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
-    let known: Vec<&str> = meshgen::check::every_rule().map(|(name, _)| name).collect();
+    let known: Vec<&str> = meshgen::check::every_rule().map(|rule| rule.name).collect();
     assert_eq!(rules.iter().map(|rule| rule["id"].as_str().unwrap()).collect::<Vec<&str>>(), known);
     for rule in rules {
         for text in ["/shortDescription/text", "/fullDescription/text", "/help/text", "/help/markdown"] {

@@ -11,9 +11,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "gateway-without-address";
 
-const EXPLAIN: &str = "A file needs the address of an east-west gateway that has none yet: a remote dials its primary's gateway, \
-    and every cluster reports traces to the collector's. A cloud load balancer gets its address when the gateway is installed: \
-    bring the gateway up first, with the remotes and the tracing left out, then read the address from its Service.";
+const EXPLAIN: &str = include_str!("../../docs/rules/gateway-without-address.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let Some(release) = release(subject.topology.istio.version) else { return };

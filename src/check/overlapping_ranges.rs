@@ -11,9 +11,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "overlapping-ranges";
 
-const EXPLAIN: &str = "On one network every pod has to be reached by its own address, so the ranges of pods and Services of its clusters may not overlap, \
-    and no node may stand in one of them: a packet for an address of two goes to either (istio/istio#34627). Different networks may \
-    use the same ranges, since gateways stand between them.";
+const EXPLAIN: &str = include_str!("../../docs/rules/overlapping-ranges.md");
 
 /// A range, and who it belongs to.
 struct Range {

@@ -6,8 +6,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "revision-mismatch";
 
-const EXPLAIN: &str = "A remote has another revision than its primary. The revision is part of the name under which proxies ask for \
-    istiod and under which its certificate answers, so the remote's proxies would ask for a name that nobody has.";
+const EXPLAIN: &str = include_str!("../../docs/rules/revision-mismatch.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     for (path, cluster) in subject.clusters() {

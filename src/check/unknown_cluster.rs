@@ -6,7 +6,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, Some(&["clusters"]), ch
 
 const NAME: &str = "unknown-cluster";
 
-const EXPLAIN: &str = "`controlPlane` or `tracing.zipkin.cluster` names a cluster that `clusters` does not declare.";
+const EXPLAIN: &str = include_str!("../../docs/rules/unknown-cluster.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     for (path, cluster) in subject.clusters() {

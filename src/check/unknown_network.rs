@@ -6,7 +6,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, Some(&["networks"]), ch
 
 const NAME: &str = "unknown-network";
 
-const EXPLAIN: &str = "A cluster names a network that `networks` does not declare.";
+const EXPLAIN: &str = include_str!("../../docs/rules/unknown-network.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     for (path, cluster) in subject.clusters() {

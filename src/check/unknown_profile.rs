@@ -7,8 +7,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "unknown-profile";
 
-const EXPLAIN: &str = "The profile does not exist in this version of Istio, or it installs no control plane. istioctl would refuse \
-    the first, and the second would leave a primary without istiod.";
+const EXPLAIN: &str = include_str!("../../docs/rules/unknown-profile.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let istio = &subject.topology.istio;

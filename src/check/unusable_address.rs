@@ -9,8 +9,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "unusable-address";
 
-const EXPLAIN: &str = "Nobody outside of a machine reaches it at a loopback, link-local, multicast or unspecified address: a gateway, a node or an API \
-    server with one is there for itself alone.";
+const EXPLAIN: &str = include_str!("../../docs/rules/unusable-address.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let mut judge = |address: IpAddr, place: FieldPath, what: &str| {

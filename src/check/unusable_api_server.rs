@@ -8,8 +8,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "unusable-api-server";
 
-const EXPLAIN: &str = "A control plane reaches another cluster by its API server's URL, with a token of its own: without TLS the token is readable on the \
-    way, credentials in the URL would stand in Git, a path leads past the API, and one URL for two clusters registers one of them twice.";
+const EXPLAIN: &str = include_str!("../../docs/rules/unusable-api-server.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let mut seen = BTreeMap::new();

@@ -5,7 +5,7 @@ use crate::diagnostic::Diagnostic;
 use crate::pki::{Authority, Seed};
 use crate::source::Source;
 use crate::tree::Tree;
-use crate::{Part, compile_part, disk, lock};
+use crate::{ExternalFiles, Part, compile_checked, disk, lock};
 
 use super::seed::{self, SeedOption};
 use super::{NOT_DONE, Outcome, Refusal, ca, external, output, read_source, say, say_findings};
@@ -35,21 +35,22 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let source = read_source(&arguments.topology)?;
-    let findings = crate::check(&source);
-    if crate::has_errors(&findings) {
-        return Ok(refuse(&source, &findings));
-    }
-    let authority = match external::read(&source, &arguments.topology)? {
+    let mut findings = Vec::new();
+    let Some(checked) = crate::read(&source, &mut findings) else { return Ok(refuse(&source, &findings)) };
+    let authority = match external::read_named(ExternalFiles::of(&checked), &arguments.topology)? {
         Some(external) => Authority::External(external),
         None => authority(arguments)?,
     };
     let lock = disk::read_lock(&arguments.output)?.unwrap_or_default();
     let part = Part { clusters: &arguments.cluster, lock: &lock };
-    match compile_part(&source, &authority, (!arguments.cluster.is_empty()).then_some(&part)) {
-        Ok(compiled) => {
-            say_findings(&source, &compiled.warnings);
-            refuse_other_root(arguments, &compiled.tree)?;
-            output::put(&arguments.output, &compiled.tree, &arguments.put)
+    let compiled = compile_checked(&checked, &authority, (!arguments.cluster.is_empty()).then_some(&part));
+    // The tree is what is left to hold: what it was made from is as large again.
+    drop((checked, authority));
+    match compiled {
+        Ok(tree) => {
+            say_findings(&source, &findings);
+            refuse_other_root(arguments, &tree)?;
+            output::put(&arguments.output, &tree, &arguments.put)
         }
         Err(findings) => Ok(refuse(&source, &findings)),
     }

@@ -3,13 +3,15 @@ use std::io::{self, IsTerminal};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 
+use crate::diagnostic::Diagnostic;
 use crate::report::{self, File};
 use crate::source::Source;
 use crate::topology::Date;
+use crate::{disk, modeline};
 
 use super::{
-    DONE, FOUND, NOT_DONE, Outcome, Refusal, Today, external, fix, print, print_bytes, read_source, say, source_name,
-    style,
+    DONE, FOUND, NOT_DONE, Outcome, Refusal, Today, directory_of, external, fix, print, print_bytes, read_source, say,
+    source_name, style,
 };
 
 /// The options of `check`.
@@ -110,7 +112,8 @@ fn look_at(topology: &Utf8Path, arguments: &Arguments, today: Date, output: &mut
 
 /// Everything that is wrong or doubtful with a topology and the files that it names.
 fn examine(topology: &Utf8Path, source: Source, today: Date) -> File {
-    let mut findings = crate::check_on(&source, today);
+    let beside = pinned_schema(&source, topology).into_iter().collect();
+    let mut findings = crate::check_on(&source, today, beside);
     let refusal = match external::read(&source, topology) {
         Ok(Some(external)) => {
             findings.extend(crate::check_external(&source, &external, today));
@@ -146,4 +149,13 @@ fn code(files: &[File], is_strict: bool) -> u8 {
     }
     let is_wrong = |file: &File| crate::has_errors(&file.findings) || is_strict && !file.findings.is_empty();
     if files.iter().any(is_wrong) { FOUND } else { DONE }
+}
+
+/// What is doubtful about the schema that the topology names for editors. Where a topology from standard input stands, nobody knows.
+fn pinned_schema(source: &Source, topology: &Utf8Path) -> Option<Diagnostic> {
+    let text = source.text();
+    let (path, place) = modeline::schema(&text).filter(|_| topology != "-")?;
+    // A schema that cannot be read is none for editors either.
+    let standing = disk::read_if_there(&directory_of(topology).join(path)).ok().flatten();
+    modeline::stale(path, place, standing.as_deref())
 }

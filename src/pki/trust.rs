@@ -8,7 +8,7 @@ use crate::mesh::{Cluster, Intermediate, Mesh};
 use super::issue::RootAuthority;
 use super::key::KeyPath;
 use super::seed::hex;
-use super::verify::{self, Facts};
+use super::verify::{self, Facts, TrustAnchor};
 use super::{Authority, Bundle, Seed, Standing};
 
 /// The rule that speaks of certificates that only somebody with the seed can make.
@@ -55,13 +55,12 @@ impl Authority {
 /// Takes over what stands and is what is asked for, and signs the rest.
 fn issue(mesh: &Mesh<'_>, seed: &Seed, standing: &Standing, is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync) -> Trust {
     let root = RootAuthority::new(seed, &mesh.root);
-    let facts = verify::root_facts(root.pem()).expect("the root was proven when it was made");
     let issued = AtomicUsize::new(0);
     let bundles = for_each(&mesh.clusters, |cluster| {
         let request = cluster.intermediate.as_ref().filter(|_| is_wanted(cluster))?;
-        let standing = standing.files(cluster.name).ok().filter(|files| files.root_certificate == root.pem());
+        let standing = standing.files(cluster.name).ok().filter(|files| files.root_certificate == root.anchor().pem());
         let taken = standing.and_then(|files| {
-            let proven = verify::verify(files, Some(root.pem())).ok()?;
+            let proven = verify::verify(files, Some(root.anchor())).ok()?;
             let key = files.key.map_or_else(|| root.key(request), |key| key.to_owned().into());
             is_answer(&proven.certificate, request).then(|| Bundle::taken(files, Some(key), proven.certificate))
         });
@@ -70,7 +69,7 @@ fn issue(mesh: &Mesh<'_>, seed: &Seed, standing: &Standing, is_wanted: impl Fn(&
             root.issue(request)
         }))
     });
-    Trust { root: facts, bundles, issued: issued.into_inner() }
+    Trust { root: root.anchor().facts().clone(), bundles, issued: issued.into_inner() }
 }
 
 /// Takes over what stands, all of it or nothing: without the seed nothing can be signed.
@@ -82,13 +81,13 @@ fn take_over(
     let clusters: Vec<&Cluster<'_>> = mesh.clusters.iter().filter(|cluster| cluster.intermediate.is_some()).collect();
     let root =
         clusters.iter().find_map(|cluster| standing.files(cluster.name).ok()).map(|files| files.root_certificate);
-    let root_facts = root.and_then(|root| verify::root_facts(root).ok()).filter(|facts| is_root(facts, mesh, standing));
-    let (Some(root), Some(facts)) = (root, root_facts) else {
+    let proven = root.and_then(|root| TrustAnchor::prove(root).ok());
+    let Some(root) = proven.filter(|root| is_root(root.facts(), mesh, standing)) else {
         return Err(vec![other_root(standing)]);
     };
     let answers = for_each(&mesh.clusters, |cluster| {
         let request = cluster.intermediate.as_ref().filter(|_| is_wanted(cluster))?;
-        Some(standing_answer(standing, root, request).map_err(|reason| refused(cluster, &reason)))
+        Some(standing_answer(standing, &root, request).map_err(|reason| refused(cluster, &reason)))
     });
     let mut bundles = Vec::new();
     let mut findings = Vec::new();
@@ -98,13 +97,13 @@ fn take_over(
             Err(finding) => findings.push(finding),
         }
     }
-    if findings.is_empty() { Ok(Trust { root: facts, bundles, issued: 0 }) } else { Err(findings) }
+    if findings.is_empty() { Ok(Trust { root: root.facts().clone(), bundles, issued: 0 }) } else { Err(findings) }
 }
 
 /// The standing bundle of a cluster, or why it is no answer.
-fn standing_answer(standing: &Standing, root: &str, request: &Intermediate<'_>) -> Result<Bundle, String> {
+fn standing_answer(standing: &Standing, root: &TrustAnchor, request: &Intermediate<'_>) -> Result<Bundle, String> {
     let files = standing.files(request.cluster)?;
-    if files.root_certificate != root {
+    if files.root_certificate != root.pem() {
         return Err("its root is another than that of the other clusters".to_owned());
     }
     let proven = verify::verify(files, Some(root)).map_err(|faults| {

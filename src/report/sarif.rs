@@ -9,8 +9,8 @@ use std::ops::Range;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::check;
-use crate::diagnostic::{Certainty, Severity};
+use crate::check::{Explained, every_rule};
+use crate::diagnostic::Certainty;
 use crate::written::Written;
 
 use super::{File, Located, Spot, locate, word};
@@ -19,7 +19,7 @@ const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os
 
 /// Findings as one SARIF log with one run, which names every rule whether it found something or not.
 pub fn sarif(files: &[File]) -> String {
-    let rules = rules();
+    let rules: Vec<Explained> = every_rule().collect();
     let mut results = Vec::new();
     let mut seen = BTreeMap::new();
     for (index, file) in files.iter().enumerate().filter(|(_, file)| !file.findings.is_empty()) {
@@ -39,7 +39,7 @@ pub fn sarif(files: &[File]) -> String {
                     "name": "meshgen",
                     "version": env!("CARGO_PKG_VERSION"),
                     "semanticVersion": env!("CARGO_PKG_VERSION"),
-                    "rules": rules.iter().map(Rule::descriptor).collect::<Value>(),
+                    "rules": rules.iter().map(descriptor).collect::<Value>(),
                 },
             },
             "invocations": [{
@@ -54,40 +54,14 @@ pub fn sarif(files: &[File]) -> String {
     format!("{log:#}\n")
 }
 
-/// What a rule is, from the table of rules.
-struct Rule {
-    name: &'static str,
-    severity: Severity,
-    explanation: String,
-}
-
-fn rules() -> Vec<Rule> {
-    let rules = check::every_rule();
-    rules
-        .map(|(name, explanation)| Rule { name, severity: check::severity(name), explanation: explanation.to_owned() })
-        .collect()
-}
-
-impl Rule {
-    fn descriptor(&self) -> Value {
-        json!({
-            "id": self.name,
-            "shortDescription": { "text": first_sentence(&self.explanation) },
-            "fullDescription": { "text": self.explanation },
-            "help": { "text": self.explanation, "markdown": self.explanation },
-            "defaultConfiguration": { "level": word(self.severity) },
-        })
-    }
-}
-
-/// The first sentence that is no heading.
-fn first_sentence(text: &str) -> String {
-    let is_prose = |paragraph: &&str| !paragraph.trim().is_empty() && !paragraph.trim_start().starts_with('#');
-    let paragraph = text.split("\n\n").find(is_prose).unwrap_or(text).trim().replace('\n', " ");
-    match paragraph.split_once(". ") {
-        Some((sentence, _)) => format!("{sentence}."),
-        None => paragraph,
-    }
+fn descriptor(rule: &Explained) -> Value {
+    json!({
+        "id": rule.name,
+        "shortDescription": { "text": rule.first_sentence() },
+        "fullDescription": { "text": rule.summary() },
+        "help": { "text": rule.page, "markdown": rule.page },
+        "defaultConfiguration": { "level": word(rule.severity) },
+    })
 }
 
 fn notifications(files: &[File]) -> Value {
