@@ -140,6 +140,47 @@ fn a_sarif_log_says_what_every_rule_is() {
 }
 
 #[test]
+fn the_page_about_reports_shows_what_is_said() {
+    let page = fs::read_to_string(common::repository().join("docs/reports.md")).unwrap();
+    let case = common::repository().join("tests/reports/example");
+    let shows = |language: &str, text: &str| {
+        assert!(page.contains(&format!("```{language}\n{text}```\n")), "docs/reports.md does not show:\n{text}");
+    };
+    for (format, language) in [("text", "text"), ("json", "json"), ("github", "text"), ("junit", "xml")] {
+        shows(language, &stdout(&check(&case, format, &[])));
+    }
+    let log: Value = serde_json::from_str(&without_rules(&stdout(&check(&case, "sarif", &[])))).unwrap();
+    shows("json", &format!("{:#}\n", log["runs"][0]["results"][0]));
+    for (format, _) in FORMATS {
+        assert!(page.contains(&format!("| `{format}` |")) && page.contains(&format!("\n## {format}\n")), "{format}");
+    }
+}
+
+#[test]
+fn the_pipelines_of_the_page_check_and_keep_what_is_said() {
+    let page = fs::read_to_string(common::repository().join("docs/reports.md")).unwrap();
+    let blocks = page.split("```yaml\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let mut commands = Vec::new();
+    for block in blocks {
+        serde_yaml::from_str::<Value>(block).unwrap();
+        commands.extend(block.lines().filter_map(|line| line.find("meshgen check").map(|at| line[at..].to_owned())));
+    }
+    assert_eq!(commands.len(), 3);
+    for command in commands {
+        let directory = tempfile::tempdir().unwrap();
+        fs::copy(common::repository().join("tests/reports/example/mesh.yaml"), directory.path().join("mesh.yaml"))
+            .unwrap();
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_meshgen"), directory.path().join("meshgen")).unwrap();
+        let output = Command::new("bash").args(["-c", &format!("./{command}")]).current_dir(directory.path()).output();
+        let output = output.unwrap();
+        assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(1), ""), "{command}");
+        let kept =
+            command.split('>').nth(1).map_or(output.stdout, |file| fs::read(directory.path().join(file)).unwrap());
+        assert!(String::from_utf8(kept).unwrap().contains("unknown-network"), "{command}");
+    }
+}
+
+#[test]
 fn with_strict_a_warning_is_a_failure() {
     let case = common::repository().join("tests/reports/warnings");
     for (format, _) in FORMATS {

@@ -185,3 +185,16 @@ fn the_operating_systems_random_numbers_are_for_a_new_seed_alone() {
         namers.iter().filter(|path| fs::read_to_string(path).unwrap().contains("getrandom::")).collect();
     assert_eq!(namers, [&common::repository().join("src/cli/ca.rs")]);
 }
+
+#[test]
+fn packages_of_npm_have_a_checksum_and_come_from_its_registry() {
+    let text = fs::read_to_string(common::repository().join("tools/node/package-lock.json")).unwrap();
+    let lock: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let packages = lock["packages"].as_object().unwrap();
+    assert!(packages.len() > 100);
+    for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {
+        assert!(package["integrity"].as_str().is_some_and(|sum| sum.starts_with("sha512-")), "{name} has no checksum");
+        let place = package["resolved"].as_str().unwrap_or("https://registry.npmjs.org/");
+        assert!(place.starts_with("https://registry.npmjs.org/"), "{name} comes from {place}");
+    }
+}

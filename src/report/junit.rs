@@ -1,5 +1,6 @@
 //! Findings as test results, which most pipelines can show.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::diagnostic::Severity;
@@ -57,7 +58,7 @@ fn suite(file: &File, is_strict: bool) -> Suite {
     }
     if !file.findings.is_empty() {
         let written = Written::new(&file.source);
-        let mut names: Vec<String> = Vec::new();
+        let mut names = BTreeMap::new();
         for located in locate(&written, &file.findings) {
             let name = unique(&mut names, name_of(&written, &located));
             suite.finding(&written, &located, &name, is_strict);
@@ -103,10 +104,10 @@ fn name_of(written: &Written<'_>, located: &Located<'_>) -> String {
     }
 }
 
-fn unique(names: &mut Vec<String>, name: String) -> String {
-    let count = names.iter().filter(|known| **known == name).count();
-    names.push(name.clone());
-    if count == 0 { name } else { format!("{name} ({})", count + 1) }
+/// The name, told from those before it that are the same.
+fn unique(names: &mut BTreeMap<String, usize>, name: String) -> String {
+    let count = names.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1);
+    if *count == 1 { name } else { format!("{name} ({count})") }
 }
 
 fn element(name: &str, attributes: &[(&str, &str)], text: &str) -> String {

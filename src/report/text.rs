@@ -37,7 +37,7 @@ pub fn texts(files: &[File], style: Style, offers_fix: bool) -> String {
     let summary = summary(files.iter().flat_map(|file| &file.findings));
     out.push_str(summary.trim_end());
     if offers_fix && fixable > 0 {
-        write!(out, "; `--fix` mends {fixable}").expect("a String takes everything");
+        write!(out, "; `--fix` can mend {fixable}").expect("a String takes everything");
     }
     if !summary.is_empty() {
         out.push('\n');
