@@ -169,6 +169,12 @@ impl Explained {
     pub fn summary(&self) -> &'static str {
         self.page.split("\n\n").nth(1).unwrap_or_default().trim_end()
     }
+
+    /// What it means, in a sentence.
+    pub fn first_sentence(&self) -> &'static str {
+        let summary = self.summary();
+        summary.find(". ").map_or(summary, |end| &summary[..=end])
+    }
 }
 
 /// Every kind of finding: the rules', and those that are made elsewhere.
@@ -179,25 +185,25 @@ pub fn every_rule() -> impl Iterator<Item = Explained> {
 
 /// A topology that obeys every rule. Only [`check`] makes one.
 #[derive(Debug)]
-pub struct Checked<'t> {
-    topology: &'t Topology,
+pub struct Checked {
+    topology: Topology,
 }
 
-impl<'t> Checked<'t> {
+impl Checked {
     /// The topology.
-    pub fn topology(&self) -> &'t Topology {
-        self.topology
+    pub fn topology(&self) -> &Topology {
+        &self.topology
     }
 }
 
 /// Applies every rule that can speak of the topology; what they find is pushed onto `findings`.
 /// `None` where there is an error among the findings.
-pub fn check<'t>(loaded: &'t Loaded, findings: &mut Vec<Diagnostic>) -> Option<Checked<'t>> {
+pub fn check(loaded: Loaded, findings: &mut Vec<Diagnostic>) -> Option<Checked> {
     let subject = Subject::of(&loaded.topology);
     let holes: BTreeSet<&[Segment]> = loaded.holes.iter().map(FieldPath::segments).collect();
     let has_holes = findings.iter().any(|finding| finding.severity == Severity::Error);
     let may_speak = |rule: &&Rule| match rule.needs {
-        Some(lists) => !lists.iter().any(|list| is_name_unknown(loaded, list)),
+        Some(lists) => !lists.iter().any(|list| is_name_unknown(&loaded, list)),
         None => !has_holes,
     };
     let speak = |severity: Severity, findings: &mut Vec<Diagnostic>| {
@@ -216,7 +222,7 @@ pub fn check<'t>(loaded: &'t Loaded, findings: &mut Vec<Diagnostic>) -> Option<C
         let unused = forgive(&loaded.topology, findings);
         findings.extend(unused);
     }
-    (!is_broken).then_some(Checked { topology: &loaded.topology })
+    (!is_broken).then_some(Checked { topology: loaded.topology })
 }
 
 /// The line of Istio whose support has ended by a day.

@@ -5,7 +5,11 @@ use std::ops::Range;
 
 use camino::Utf8PathBuf;
 
-pub use crate::nearest::nearest;
+pub use self::nearest::nearest;
+pub use self::patch::{Certainty, Patch, Replacement};
+
+mod nearest;
+mod patch;
 
 /// One finding: one fault, whatever the number of places that it touches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +24,7 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to do.
     pub help: Vec<String>,
-    /// A change that certainly mends the fault.
+    /// A change that mends the fault, certainly or perhaps.
     pub patch: Option<Patch>,
 }
 
@@ -70,15 +74,6 @@ pub enum Segment {
     Key(String),
 }
 
-/// A change of the topology's text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Patch {
-    /// What is replaced: a scalar value, or a key.
-    pub place: Place,
-    /// What stands there afterwards.
-    pub replacement: String,
-}
-
 impl Diagnostic {
     /// A fault that stops a build.
     pub fn error(rule: &'static str, place: impl Into<Place>, message: impl Into<String>) -> Self {
@@ -116,17 +111,23 @@ impl Diagnostic {
         self
     }
 
-    /// Offers the change that mends the first place.
+    /// Offers the string that certainly belongs at the first place. The last help is what reports head a patch with.
     #[must_use]
     pub fn patch(self, replacement: impl Into<String>) -> Self {
-        let place = self.labels[0].place.clone();
-        self.patch_at(place, replacement)
+        self.patch_as(Certainty::Certain, replacement)
     }
 
-    /// Offers the change that mends the fault, at a place of its own.
+    /// Offers a string for the first place.
     #[must_use]
-    pub fn patch_at(mut self, place: impl Into<Place>, replacement: impl Into<String>) -> Self {
-        self.patch = Some(Patch { place: place.into(), replacement: replacement.into() });
+    pub fn patch_as(self, certainty: Certainty, replacement: impl Into<String>) -> Self {
+        let place = self.labels[0].place.clone();
+        self.patch_at(place, certainty, Replacement::Text(replacement.into()))
+    }
+
+    /// Offers a change at a place of its own.
+    #[must_use]
+    pub fn patch_at(mut self, place: impl Into<Place>, certainty: Certainty, replacement: Replacement) -> Self {
+        self.patch = Some(Patch { place: place.into(), replacement, certainty });
         self
     }
 }

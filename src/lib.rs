@@ -1,5 +1,6 @@
 //! meshgen compiles one topology file into everything that makes several Kubernetes clusters one Istio mesh.
 
+use crate::check::Checked;
 use crate::diagnostic::{Diagnostic, FieldPath, Place, Severity};
 use crate::mesh::Mesh;
 use crate::pki::Authority;
@@ -13,20 +14,24 @@ pub mod diagnostic;
 pub mod diff;
 pub mod disk;
 pub mod emit;
+pub mod fix;
 pub mod load;
 pub mod lock;
 pub mod mesh;
-mod nearest;
+pub mod modeline;
+mod parallel;
 pub mod pki;
 pub mod release;
 pub mod report;
 pub mod schema;
 pub mod shape;
 pub mod source;
+pub mod starter;
 pub mod syntax;
 mod template;
 pub mod topology;
 pub mod tree;
+pub mod written;
 pub mod yaml;
 
 /// A compiled topology.
@@ -42,41 +47,42 @@ pub struct Compiled {
 ///
 /// # Errors
 /// Every mistake in the topology, warnings included, in the order of their places.
-pub fn compile(source: &Source, authority: &Authority) -> Result<Compiled, Vec<Diagnostic>> {
-    compile_part(source, authority, None)
+pub fn compile(source: &Source, authority: Authority) -> Result<Compiled, Vec<Diagnostic>> {
+    let mut warnings = Vec::new();
+    let Some(checked) = read(source, &mut warnings) else { return Err(warnings) };
+    Ok(Compiled { tree: compile_checked(&checked, authority, None)?, warnings })
 }
 
-/// Compiles a topology, or only the directories of some of its clusters: byte for byte what the whole would hold there.
-///
-/// # Errors
-/// Every mistake in the topology, warnings included, in the order of their places; or that there is no such cluster.
-pub fn compile_part(
-    source: &Source,
-    authority: &Authority,
-    part: Option<&Part<'_>>,
-) -> Result<Compiled, Vec<Diagnostic>> {
-    let mut findings = Vec::new();
-    let loaded = match load::load(source, &mut findings) {
-        Ok(loaded) => loaded,
+/// Reads a topology and applies every rule; `None` where there is an error among the findings.
+pub fn read(source: &Source, findings: &mut Vec<Diagnostic>) -> Option<Checked> {
+    match load::load(source, findings) {
+        Ok(loaded) => check::check(loaded, findings),
         Err(fatal) => {
             findings.push(fatal);
-            return Err(findings);
+            None
         }
-    };
-    match check::check(&loaded, &mut findings) {
-        Some(checked) => {
-            let mut mesh = Mesh::resolve(&checked);
-            let Some(part) = part else {
-                let trust = authority.answer(&mesh)?;
-                mesh.adopt(&trust);
-                return Ok(Compiled { tree: emit::emit(&mesh, &trust), warnings: findings });
-            };
-            part.refuse_unknown(&mesh)?;
-            let trust = authority.answer_for(&mesh, |cluster| part.has(cluster.name))?;
-            Ok(Compiled { tree: emit::emit_part(&mesh, &trust, part), warnings: findings })
-        }
-        None => Err(findings),
     }
+}
+
+/// Compiles a topology that obeys every rule, or only the directories of some of its clusters: byte for byte what the whole
+/// would hold there.
+///
+/// # Errors
+/// What the authority cannot answer; or that there is no such cluster.
+pub fn compile_checked(
+    checked: &Checked,
+    authority: Authority,
+    part: Option<&Part<'_>>,
+) -> Result<Tree, Vec<Diagnostic>> {
+    let mut mesh = Mesh::resolve(checked);
+    let Some(part) = part else {
+        let trust = authority.answer(&mesh)?;
+        mesh.adopt(&trust);
+        return Ok(emit::emit(&mesh, trust));
+    };
+    part.refuse_unknown(&mesh)?;
+    let trust = authority.answer_for(&mesh, |cluster| part.has(cluster.name))?;
+    Ok(emit::emit_part(&mesh, trust, part))
 }
 
 /// Some clusters of a mesh, and the lock that pins what stands of the others.
@@ -115,51 +121,55 @@ impl Part<'_> {
 /// Everything that is wrong or doubtful with a topology.
 pub fn check(source: &Source) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    match load::load(source, &mut findings) {
-        Ok(loaded) => {
-            check::check(&loaded, &mut findings);
-        }
-        Err(fatal) => findings.push(fatal),
+    read(source, &mut findings);
+    findings
+}
+
+/// Everything that is wrong or doubtful with a topology, on a day; `beside` are warnings about what stands beside it, which it may
+/// allow like any other.
+pub fn check_on(source: &Source, today: Date, beside: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    if let Some(checked) = read(source, &mut findings) {
+        let mut doubtful = beside;
+        doubtful.extend(check::end_of_life(checked.topology(), today));
+        doubtful.extend(pki::inventory::warnings(&Mesh::resolve(&checked), today));
+        check::forgive(checked.topology(), &mut doubtful);
+        findings.extend(doubtful);
     }
     findings
 }
 
-/// Everything that is wrong or doubtful with a topology, on a day.
-pub fn check_on(source: &Source, today: Date) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
-    match load::load(source, &mut findings) {
-        Ok(loaded) => {
-            if let Some(checked) = check::check(&loaded, &mut findings) {
-                let mut by_day: Vec<Diagnostic> = check::end_of_life(checked.topology(), today).into_iter().collect();
-                by_day.extend(pki::inventory::warnings(&Mesh::resolve(&checked), today));
-                check::forgive(checked.topology(), &mut by_day);
-                findings.extend(by_day);
-            }
-        }
-        Err(fatal) => findings.push(fatal),
-    }
-    findings
+/// Where a topology says that an external authority's files are, and for which clusters.
+#[derive(Debug)]
+pub struct ExternalFiles {
+    /// The directory, as seen from the topology.
+    pub directory: String,
+    /// The names of the clusters.
+    pub clusters: Vec<String>,
 }
 
-/// Where a topology that is right says that an external authority's files are, and for which clusters.
-pub fn external_files(source: &Source) -> Option<(String, Vec<String>)> {
-    let mut findings = Vec::new();
-    let loaded = load::load(source, &mut findings).ok()?;
-    if loaded.topology.certificates.authority != CertificateAuthority::External {
-        return None;
+impl ExternalFiles {
+    /// What a topology says, if it names an external authority.
+    pub fn of(checked: &Checked) -> Option<Self> {
+        let certificates = &checked.topology().certificates;
+        if certificates.authority != CertificateAuthority::External {
+            return None;
+        }
+        let mesh = Mesh::resolve(checked);
+        let clusters = mesh.clusters.iter().filter(|cluster| cluster.intermediate.is_some());
+        let clusters = clusters.map(|cluster| cluster.name.to_owned()).collect();
+        Some(Self { directory: certificates.directory.clone()?, clusters })
     }
-    let checked = check::check(&loaded, &mut findings)?;
-    let directory = checked.topology().certificates.directory.clone()?;
-    let mesh = Mesh::resolve(&checked);
-    let clusters = mesh.clusters.iter().filter(|cluster| cluster.intermediate.is_some());
-    Some((directory, clusters.map(|cluster| cluster.name.to_owned()).collect()))
+
+    /// The same of a topology that was not read yet; none where it is not right.
+    pub fn of_source(source: &Source) -> Option<Self> {
+        Self::of(&read(source, &mut Vec::new())?)
+    }
 }
 
 /// What is wrong or doubtful with an external authority's files, on a day.
 pub fn check_external(source: &Source, external: &pki::External, today: Date) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
-    let Ok(loaded) = load::load(source, &mut findings) else { return findings };
-    let Some(checked) = check::check(&loaded, &mut findings) else { return Vec::new() };
+    let Some(checked) = read(source, &mut Vec::new()) else { return Vec::new() };
     let mesh = Mesh::resolve(&checked);
     match external.answer(&mesh, |_| true) {
         Ok(trust) => external.expiring(&trust, &mesh, today),
@@ -173,8 +183,7 @@ pub fn check_external(source: &Source, external: &pki::External, today: Date) ->
 /// Every mistake in the topology.
 pub fn certificates(source: &Source) -> Result<Vec<pki::inventory::Entry>, Vec<Diagnostic>> {
     let mut findings = Vec::new();
-    let loaded = load::load(source, &mut findings).map_err(|fatal| vec![fatal])?;
-    match check::check(&loaded, &mut findings) {
+    match read(source, &mut findings) {
         Some(checked) => Ok(pki::inventory::requested(&Mesh::resolve(&checked))),
         None => Err(findings),
     }
@@ -195,8 +204,7 @@ pub struct Outline {
 /// Every mistake in the topology, or in the files of the external authority that it names.
 pub fn outline(source: &Source, external: Option<&pki::External>) -> Result<Outline, Vec<Diagnostic>> {
     let mut findings = Vec::new();
-    let loaded = load::load(source, &mut findings).map_err(|fatal| vec![fatal])?;
-    let Some(checked) = check::check(&loaded, &mut findings) else { return Err(findings) };
+    let Some(checked) = read(source, &mut findings) else { return Err(findings) };
     let mut mesh = Mesh::resolve(&checked);
     let certificates = match external {
         None => pki::inventory::requested(&mesh),

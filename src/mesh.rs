@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::check::{Checked, primary_of};
 use crate::pki::Trust;
-use crate::release::{Release, RemoteShape, TracingMeans, release};
+use crate::release::{Release, RemoteShape, TracingMeans, release, switches};
 use crate::topology::{self, CertificateAuthority, FreeForm, IstioVersion, PodRouting, Topology};
 
 pub use self::certificates::{Intermediate, Root};
@@ -67,7 +67,7 @@ pub struct Network<'t> {
 
 impl<'t> Mesh<'t> {
     /// Binds and fills in what the rules have proven to be there.
-    pub fn resolve(checked: &Checked<'t>) -> Self {
+    pub fn resolve(checked: &'t Checked) -> Self {
         let topology = checked.topology();
         let release = release(topology.istio.version).expect("unsupported-istio holds");
         let networks = networks(topology);
@@ -164,6 +164,13 @@ impl<'t> Mesh<'t> {
         others.flat_map(|other| self.clusters[*other].routes_to()).collect()
     }
 
+    /// Whether a cluster's nodes need routes.
+    pub fn has_routes(&self, cluster: &Cluster<'_>) -> bool {
+        let network = self.network_of(cluster);
+        let is_routed = |other: &usize| *other != cluster.position && self.clusters[*other].is_routed_to();
+        network.pod_routing == PodRouting::Static && network.clusters.iter().any(is_routed)
+    }
+
     /// Whether proxies report traces to the collector's gateway.
     pub fn exposes_collector(&self) -> bool {
         self.collector.as_ref().is_some_and(|collector| collector.is_exposed)
@@ -199,6 +206,12 @@ fn values(topology: &Topology, cluster: &topology::Cluster, control_plane: Optio
         global.insert("remotePilotAddress".to_owned(), json!(address));
     }
     let mut values = Map::from_iter([("global".to_owned(), Value::Object(global))]);
+    let switches: FreeForm =
+        switches(topology.istio.version).map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    // The istiod of a remote reads no remote secrets.
+    if control_plane.is_none() && !switches.is_empty() {
+        values.insert("pilot".to_owned(), json!({ "env": switches }));
+    }
     merge(&mut values, &topology.istio.values);
     merge(&mut values, &cluster.istio.values);
     values

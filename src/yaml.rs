@@ -8,20 +8,29 @@ use serde_json::Value;
 
 /// Prints one document.
 pub fn print(value: &Value) -> String {
-    let mut out = String::with_capacity(512);
-    match value {
-        Value::Object(_) | Value::Array(_) if !is_empty(value) => block(&mut out, value, 0, false),
-        _ => {
-            scalar(&mut out, value, 0);
-            out.push('\n');
-        }
-    }
-    out
+    print_all(std::slice::from_ref(value))
 }
 
 /// Prints several documents into one file.
 pub fn print_all(values: &[Value]) -> String {
-    values.iter().map(print).collect::<Vec<String>>().join("---\n")
+    let mut out = String::with_capacity(1024 * values.len());
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            out.push_str("---\n");
+        }
+        document(&mut out, value);
+    }
+    out
+}
+
+fn document(out: &mut String, value: &Value) {
+    match value {
+        Value::Object(_) | Value::Array(_) if !is_empty(value) => block(out, value, 0, false),
+        _ => {
+            scalar(out, value, 0);
+            out.push('\n');
+        }
+    }
 }
 
 /// A mapping or sequence that is not empty. `continues`: the first line stands behind a `- `.
@@ -97,13 +106,15 @@ fn string(out: &mut String, text: &str, block_indent: Option<usize>) {
 
 /// Whether every reader takes the text, unquoted, for a string.
 fn is_plain(text: &str) -> bool {
-    const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
     let begins = |byte: u8| byte.is_ascii_alphabetic() || byte == b'/';
     let goes_on = |byte: u8| byte.is_ascii_alphanumeric() || b"_./:@=-".contains(&byte);
-    text.bytes().next().is_some_and(begins)
-        && text.bytes().all(goes_on)
-        && !text.ends_with(':')
-        && !WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
+    text.bytes().next().is_some_and(begins) && text.bytes().all(goes_on) && !text.ends_with(':') && !is_word(text)
+}
+
+/// Whether a reader of YAML 1.1 takes the text, unquoted, for a truth or for nothing.
+pub(crate) fn is_word(text: &str) -> bool {
+    const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
+    WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 fn is_block(text: &str) -> bool {
@@ -129,6 +140,13 @@ fn literal(out: &mut String, text: &str, indent: usize) {
             out.push_str(line);
         }
     }
+}
+
+/// A string between double quotes.
+pub(crate) fn quote(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    quoted(&mut out, text);
+    out
 }
 
 fn quoted(out: &mut String, text: &str) {

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use meshgen::check::{Explained, RULES, every_rule};
 use meshgen::diagnostic::Severity;
 use meshgen::source::Source;
+use regex::Regex;
 
 mod common;
 
@@ -105,7 +106,7 @@ fn every_rule_has_its_page_and_every_page_its_rule() {
 #[test]
 fn the_page_of_rules_is_fresh() {
     let mut page = "# Rules\n\n\
-        What `meshgen check` can say, from the same text as `meshgen explain`. Errors stop a build. Warnings do not, and can be allowed \
+        What `meshgen check` can say, from the same text as `meshgen explain`, and [what cannot happen](#what-cannot-happen). Errors stop a build. Warnings do not, and can be allowed \
         with a reason, for the mesh or for one cluster:\n\n\
         ```yaml\n\
         mesh:\n  id: mesh1\n  allow:\n    - {rule: shared-gateway, reason: locality does not matter here}\n\
@@ -122,7 +123,47 @@ fn the_page_of_rules_is_fresh() {
             format!("| [`{name}`](rules/{name}.md) | {} | {} |\n", word(rule.severity), summary.replace('|', "\\|"));
         page += &row;
     }
+    page += "\n";
+    page += TRAPS;
     common::expect_file(&common::repository().join("docs/rules.md"), &page);
+}
+
+/// The mistakes that are known, and what becomes of each.
+const TRAPS: &str = include_str!("../docs/traps.md");
+
+#[test]
+fn every_known_mistake_has_an_answer_that_is_there() {
+    let rows: Vec<&str> =
+        TRAPS.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| the mistake")).collect();
+    assert_eq!(rows.len(), 51);
+    let link = Regex::new(r"\[`([^`]+)`\]\(([^)]+)\)").unwrap();
+    let mut named = BTreeSet::new();
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
+        let [mistake, answer] = cells[..] else { panic!("{row} is no row") };
+        assert!(mistake.trim().ends_with('.') && answer.trim().ends_with('.'), "{row}");
+        let answers = ["**Derived**", "**Found**", "**Yours**", "**Stays so**"];
+        assert!(answers.iter().any(|word| answer.contains(word)), "{row}");
+        let rules: Vec<&str> = link
+            .captures_iter(answer)
+            .filter_map(|parts| {
+                let (name, target) = (parts.get(1).unwrap().as_str(), parts.get(2).unwrap().as_str());
+                assert!(common::repository().join("docs").join(target).exists(), "{target} is not there");
+                target.starts_with("rules/").then(|| {
+                    assert_eq!(target, format!("rules/{name}.md"));
+                    name
+                })
+            })
+            .collect();
+        assert!(
+            !rules.is_empty() || !answer.to_lowercase().contains("**find") && !answer.contains("ound**"),
+            "{row} names no rule"
+        );
+        named.extend(rules);
+    }
+    for name in named {
+        assert!(every_rule().any(|rule| rule.name == name), "{name} is no rule");
+    }
 }
 
 #[test]

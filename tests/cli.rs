@@ -291,6 +291,37 @@ fn usage_errors_are_2_and_unknown_rules_have_a_nearest() {
 }
 
 #[test]
+fn a_page_fits_its_reader_and_the_list_is_for_grep() {
+    let directory = workplace();
+    let explain = |columns: Option<&str>, rule: &[&str]| {
+        let mut command = meshgen(directory.path());
+        command.arg("explain").args(rule).env_remove("COLUMNS");
+        command.envs(columns.map(|columns| ("COLUMNS", columns)));
+        stdout(&run(&mut command))
+    };
+    let widest = |text: &str| text.lines().map(|line| line.chars().count()).max().unwrap();
+    for rule in meshgen::check::every_rule() {
+        let page = explain(None, &[rule.name]);
+        // What is wider is one word: a path.
+        let fits = |line: &str| line.chars().count() <= 80 || !line.trim_start_matches("- ").trim().contains(' ');
+        assert!(page.lines().all(fits), "{page}");
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words(&page), words(rule.page));
+    }
+    assert!(widest(&explain(Some("40"), &["shared-gateway"])) < widest(&explain(Some("100"), &["shared-gateway"])));
+    let list = explain(None, &[]);
+    for rule in meshgen::check::every_rule() {
+        let rows = list.lines().filter(|line| line.split_whitespace().next() == Some(rule.name));
+        assert!(
+            rows.into_iter().all(|row| row.ends_with('.')) && list.contains(&format!("  {} ", rule.name)),
+            "{list}"
+        );
+    }
+    assert!(!list.contains('\x1b'));
+    assert!(widest(&explain(Some("80"), &[])) <= 80);
+}
+
+#[test]
 fn every_shell_gets_its_completions() {
     let directory = workplace();
     for shell in ["bash", "zsh", "fish", "powershell"] {

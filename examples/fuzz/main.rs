@@ -259,7 +259,7 @@ fn answer(bytes: &[u8]) -> Result<Answer, String> {
     panic::catch_unwind(AssertUnwindSafe(|| {
         let source = Source::new("input.yaml", bytes);
         let today = Date::from_str("2026-12-01").unwrap();
-        let findings = meshgen::check_on(&source, today);
+        let findings = meshgen::check_on(&source, today, Vec::new());
         let has_errors = meshgen::has_errors(&findings);
         let report = report::text(&source, &findings, Style { is_coloured: false, width: 100 });
         assert_eq!(report.is_empty(), findings.is_empty(), "a report of nothing, or nothing of a report");
@@ -271,7 +271,10 @@ fn answer(bytes: &[u8]) -> Result<Answer, String> {
         }
         if !has_errors {
             let outline = meshgen::outline(&source, None);
-            assert!(outline.is_ok() || meshgen::external_files(&source).is_some(), "what is right is not emitted");
+            assert!(
+                outline.is_ok() || meshgen::ExternalFiles::of_source(&source).is_some(),
+                "what is right is not emitted"
+            );
         }
         Answer { findings: findings.len(), has_errors }
     }))

@@ -3,7 +3,7 @@
 use crate::diagnostic::{Diagnostic, FieldPath, Place, Segment, Severity};
 use crate::topology::{Allow, Topology};
 
-use super::elsewhere::{BY_DAY, UNUSED_ALLOW};
+use super::elsewhere::{NOT_ALWAYS, UNUSED_ALLOW};
 use super::every_rule;
 
 /// The names of the rules whose findings can be allowed.
@@ -32,7 +32,7 @@ pub(crate) fn forgive(topology: &Topology, findings: &mut Vec<Diagnostic>) -> Ve
             let is_meant = finding.rule == allow.rule && cluster.is_none_or(|cluster| is_about(finding, cluster));
             finding.severity == Severity::Error || !is_meant
         });
-        if findings.len() == before && !BY_DAY.contains(&allow.rule.as_str()) {
+        if findings.len() == before && !NOT_ALWAYS.contains(&allow.rule.as_str()) {
             unused.push(
                 Diagnostic::warning(UNUSED_ALLOW, place.child("rule"), format!("nothing here is a `{}`", allow.rule))
                     .help("remove the entry: it would hide one that comes later"),

@@ -1,6 +1,7 @@
 //! What is found elsewhere than by the rules: while a topology is read, by day, or while certificates are answered.
 
 use crate::diagnostic::Severity::{self, Error, Warning};
+use crate::modeline::STALE_SCHEMA;
 use crate::pki::inventory::{EXPIRING_CERTIFICATE, OLD_ISSUED_ON, SHORT_INTERMEDIATE};
 
 use super::Explained;
@@ -21,6 +22,7 @@ pub(super) const ELSEWHERE: &[Explained] = &[
     explained("external-certificate", Error, include_str!("../../docs/rules/external-certificate.md")),
     explained(EXPIRING_CERTIFICATE, Warning, include_str!("../../docs/rules/expiring-certificate.md")),
     explained(UNUSED_ALLOW, Warning, include_str!("../../docs/rules/unused-allow.md")),
+    explained(STALE_SCHEMA, Warning, include_str!("../../docs/rules/stale-schema.md")),
     explained(END_OF_LIFE, Warning, include_str!("../../docs/rules/end-of-life.md")),
     explained(OLD_ISSUED_ON, Warning, include_str!("../../docs/rules/old-issued-on.md")),
     explained(SHORT_INTERMEDIATE, Warning, include_str!("../../docs/rules/short-intermediate.md")),
@@ -31,5 +33,6 @@ pub(super) const UNUSED_ALLOW: &str = "unused-allow";
 /// The rule that speaks of a line of Istio that is supported no longer.
 pub(super) const END_OF_LIFE: &str = "end-of-life";
 
-/// What depends on the day, and may not occur today.
-pub(super) const BY_DAY: [&str; 4] = [END_OF_LIFE, EXPIRING_CERTIFICATE, OLD_ISSUED_ON, SHORT_INTERMEDIATE];
+/// What depends on the day or on what stands beside the topology, and may not occur here and now.
+pub(super) const NOT_ALWAYS: [&str; 5] =
+    [END_OF_LIFE, EXPIRING_CERTIFICATE, OLD_ISSUED_ON, SHORT_INTERMEDIATE, STALE_SCHEMA];

@@ -1,4 +1,4 @@
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Certainty, Diagnostic, Place, nearest};
 use crate::release::{Release, Unknown, release, unknown_in_mesh_config, unknown_in_values};
 
 use super::{Rule, Subject, free_forms};
@@ -31,15 +31,19 @@ fn refused(subject: &Subject<'_>, release: &Release) -> Vec<Unknown> {
 
 /// Says that Istio has no such field, and which one may be meant.
 pub(super) fn describe(
-    make: fn(&'static str, crate::diagnostic::Place, String) -> Diagnostic,
+    make: fn(&'static str, Place, String) -> Diagnostic,
     rule: &'static str,
     unknown: &Unknown,
     label: &str,
 ) -> Diagnostic {
-    let place = crate::diagnostic::Place::Key(unknown.path.clone());
-    let finding = make(rule, place, format!("Istio has no field `{}` there", unknown.key)).label(label);
-    match nearest(&unknown.key, unknown.known.iter().copied()) {
-        Some(meant) => finding.help(format!("did you mean `{meant}`?")).patch(meant),
+    let place = Place::Key(unknown.path.clone());
+    let finding = make(rule, place, format!("Istio has no field `{}` here", unknown.key)).label(label);
+    let known = || unknown.known.iter().copied();
+    match nearest(&unknown.key, known()) {
+        Some(meant) => {
+            let certainty = Certainty::of_word(&unknown.key, meant, known());
+            finding.help(format!("did you mean `{meant}`?")).patch_as(certainty, meant)
+        }
         None => finding.help("remove it, or look up what this release calls it (istio.io, \"Configuration\")"),
     }
 }

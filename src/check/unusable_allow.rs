@@ -1,4 +1,4 @@
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Certainty, Diagnostic, nearest};
 
 use super::{Rule, Subject, allowances, allowed_kinds, every_rule};
 
@@ -21,7 +21,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         } else {
             let finding = Diagnostic::error(NAME, place, format!("there is no rule `{rule}`"));
             match nearest(rule, allowed_kinds()) {
-                Some(meant) => finding.help(format!("did you mean `{meant}`?")).patch(meant),
+                Some(meant) => finding
+                    .help(format!("did you mean `{meant}`?"))
+                    .patch_as(Certainty::of_word(rule, meant, allowed_kinds()), meant),
                 None => finding.help("`meshgen explain` lists the rules"),
             }
         });

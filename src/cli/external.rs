@@ -1,6 +1,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use zeroize::Zeroizing;
 
+use crate::ExternalFiles;
 use crate::disk;
 use crate::pki::{EXTERNAL_FILES, External};
 use crate::source::Source;
@@ -9,7 +10,12 @@ use super::{Refusal, directory_of};
 
 /// The files of the external authority that a topology names, if it names one. What is missing is for the rules to say.
 pub(super) fn read(source: &Source, topology: &Utf8Path) -> Result<Option<External>, Refusal> {
-    let Some((directory, clusters)) = crate::external_files(source) else { return Ok(None) };
+    read_named(ExternalFiles::of_source(source), topology)
+}
+
+/// The same of a topology that was read already.
+pub(super) fn read_named(files: Option<ExternalFiles>, topology: &Utf8Path) -> Result<Option<External>, Refusal> {
+    let Some(ExternalFiles { directory, clusters }) = files else { return Ok(None) };
     let base = directory_of(topology);
     let place = if base == "." { Utf8PathBuf::from(directory) } else { base.join(directory) };
     refuse_outside(&base, &place)?;
@@ -31,7 +37,7 @@ pub(super) fn read_by(
     source: &Source,
     read: impl Fn(&str) -> Result<Option<Vec<u8>>, Refusal>,
 ) -> Result<Option<External>, Refusal> {
-    let Some((directory, clusters)) = crate::external_files(source) else { return Ok(None) };
+    let Some(ExternalFiles { directory, clusters }) = ExternalFiles::of_source(source) else { return Ok(None) };
     let mut files = Vec::new();
     for cluster in &clusters {
         for file in EXTERNAL_FILES.into_iter().filter(|file| !file.ends_with("key.pem")) {

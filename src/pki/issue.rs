@@ -9,7 +9,7 @@ use crate::mesh::{Intermediate, Root};
 use crate::topology::Date;
 
 use super::key::{DerivedKey, KeyPath};
-use super::verify::{self, Files};
+use super::verify::{self, Files, TrustAnchor};
 use super::{Bundle, Seed};
 
 /// The mesh's root, able to sign.
@@ -17,7 +17,7 @@ pub(super) struct RootAuthority<'m> {
     seed: &'m Seed,
     params: CertificateParams,
     key: DerivedKey,
-    pem: String,
+    anchor: TrustAnchor,
 }
 
 impl<'m> RootAuthority<'m> {
@@ -28,10 +28,10 @@ impl<'m> RootAuthority<'m> {
         params.distinguished_name.push(DnType::CommonName, format!("{} root CA", request.mesh_id));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pem = params.self_signed(&key).expect("the parameters are complete").pem();
-        if let Err(faults) = verify::root_facts(&pem) {
-            panic!("the root certificate does not hold: {faults:?}\n{pem}");
+        match TrustAnchor::prove_with(&pem, key.signing()) {
+            Ok(anchor) => Self { seed, params, key, anchor },
+            Err(faults) => panic!("the root certificate does not hold: {faults:?}\n{pem}"),
         }
-        Self { seed, params, key, pem }
     }
 
     /// Signs, and proves from the bytes what was signed.
@@ -47,10 +47,11 @@ impl<'m> RootAuthority<'m> {
         params.use_authority_key_identifier_extension = true;
         let issuer = rcgen::Issuer::from_params(&self.params, &self.key);
         let certificate = params.signed_by(&key, &issuer).expect("the parameters are complete").pem();
-        let chain = format!("{certificate}{}", self.pem);
+        let chain = format!("{certificate}{}", self.anchor.pem());
         let key = key.pem();
-        let files = Files { root_certificate: &self.pem, certificate: &certificate, chain: &chain, key: Some(&key) };
-        match verify::verify(files, Some(&self.pem)) {
+        let root_certificate = self.anchor.pem();
+        let files = Files { root_certificate, certificate: &certificate, chain: &chain, key: Some(&key) };
+        match verify::verify(files, Some(&self.anchor)) {
             Ok(proven) => Bundle::taken(files, Some(key.clone()), proven.certificate),
             Err(faults) => panic!("the certificate of {} does not hold: {faults:?}\n{chain}", request.cluster),
         }
@@ -61,8 +62,9 @@ impl<'m> RootAuthority<'m> {
         DerivedKey::derive(self.seed, &KeyPath::intermediate(request)).pem()
     }
 
-    pub(super) fn pem(&self) -> &str {
-        &self.pem
+    /// The root, as bundles are proven against it.
+    pub(super) fn anchor(&self) -> &TrustAnchor {
+        &self.anchor
     }
 }
 

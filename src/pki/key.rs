@@ -77,6 +77,11 @@ impl DerivedKey {
         Self { signing, secret, public }
     }
 
+    /// The key, able to sign.
+    pub(super) fn signing(&self) -> &SigningKey {
+        &self.signing
+    }
+
     /// The key as PKCS#8 (RFC 5958), in PEM.
     pub(super) fn pem(&self) -> Zeroizing<String> {
         let mut der = Zeroizing::new(Vec::with_capacity(PKCS8_HEAD.len() + 32 + PKCS8_POINT.len() + self.public.len()));

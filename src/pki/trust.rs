@@ -4,15 +4,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::mesh::{Cluster, Intermediate, Mesh};
+use crate::parallel;
 
 use super::issue::RootAuthority;
 use super::key::KeyPath;
 use super::seed::hex;
-use super::verify::{self, Facts};
+use super::verify::{self, Facts, TrustAnchor};
 use super::{Authority, Bundle, Seed, Standing};
 
 /// The rule that speaks of certificates that only somebody with the seed can make.
 pub const SEED_NEEDED: &str = "seed-needed";
+
+/// Fewer are answered before a thread has begun.
+const CLUSTERS_WORTH_A_THREAD: usize = 4;
 
 /// What all clusters of a mesh believe in, and what each of them signs with.
 #[derive(Debug)]
@@ -33,20 +37,20 @@ impl Authority {
     ///
     /// # Panics
     /// Where a certificate of our own making does not hold: nothing that rests on it may be written.
-    pub fn answer(&self, mesh: &Mesh<'_>) -> Result<Trust, Vec<Diagnostic>> {
+    pub fn answer(self, mesh: &Mesh<'_>) -> Result<Trust, Vec<Diagnostic>> {
         self.answer_for(mesh, |_| true)
     }
 
     /// Answers the requests of some clusters.
     pub(crate) fn answer_for(
-        &self,
+        self,
         mesh: &Mesh<'_>,
         is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync,
     ) -> Result<Trust, Vec<Diagnostic>> {
         match self {
-            Self::Seed(seed) => Ok(issue(mesh, seed, &Standing::default(), is_wanted)),
-            Self::Renewing(seed, standing) => Ok(issue(mesh, seed, standing, is_wanted)),
-            Self::Standing(standing) => take_over(mesh, standing, is_wanted),
+            Self::Seed(seed) => Ok(issue(mesh, &seed, &Standing::default(), is_wanted)),
+            Self::Renewing(seed, standing) => Ok(issue(mesh, &seed, &standing, is_wanted)),
+            Self::Standing(standing) => take_over(mesh, &standing, is_wanted),
             Self::External(external) => external.answer(mesh, is_wanted),
         }
     }
@@ -55,13 +59,12 @@ impl Authority {
 /// Takes over what stands and is what is asked for, and signs the rest.
 fn issue(mesh: &Mesh<'_>, seed: &Seed, standing: &Standing, is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync) -> Trust {
     let root = RootAuthority::new(seed, &mesh.root);
-    let facts = verify::root_facts(root.pem()).expect("the root was proven when it was made");
     let issued = AtomicUsize::new(0);
-    let bundles = for_each(&mesh.clusters, |cluster| {
+    let bundles = parallel::map(&mesh.clusters, CLUSTERS_WORTH_A_THREAD, |cluster| {
         let request = cluster.intermediate.as_ref().filter(|_| is_wanted(cluster))?;
-        let standing = standing.files(cluster.name).ok().filter(|files| files.root_certificate == root.pem());
+        let standing = standing.files(cluster.name).ok().filter(|files| files.root_certificate == root.anchor().pem());
         let taken = standing.and_then(|files| {
-            let proven = verify::verify(files, Some(root.pem())).ok()?;
+            let proven = verify::verify(files, Some(root.anchor())).ok()?;
             let key = files.key.map_or_else(|| root.key(request), |key| key.to_owned().into());
             is_answer(&proven.certificate, request).then(|| Bundle::taken(files, Some(key), proven.certificate))
         });
@@ -70,7 +73,7 @@ fn issue(mesh: &Mesh<'_>, seed: &Seed, standing: &Standing, is_wanted: impl Fn(&
             root.issue(request)
         }))
     });
-    Trust { root: facts, bundles, issued: issued.into_inner() }
+    Trust { root: root.anchor().facts().clone(), bundles, issued: issued.into_inner() }
 }
 
 /// Takes over what stands, all of it or nothing: without the seed nothing can be signed.
@@ -82,13 +85,13 @@ fn take_over(
     let clusters: Vec<&Cluster<'_>> = mesh.clusters.iter().filter(|cluster| cluster.intermediate.is_some()).collect();
     let root =
         clusters.iter().find_map(|cluster| standing.files(cluster.name).ok()).map(|files| files.root_certificate);
-    let root_facts = root.and_then(|root| verify::root_facts(root).ok()).filter(|facts| is_root(facts, mesh, standing));
-    let (Some(root), Some(facts)) = (root, root_facts) else {
+    let proven = root.and_then(|root| TrustAnchor::prove(root).ok());
+    let Some(root) = proven.filter(|root| is_root(root.facts(), mesh, standing)) else {
         return Err(vec![other_root(standing)]);
     };
-    let answers = for_each(&mesh.clusters, |cluster| {
+    let answers = parallel::map(&mesh.clusters, CLUSTERS_WORTH_A_THREAD, |cluster| {
         let request = cluster.intermediate.as_ref().filter(|_| is_wanted(cluster))?;
-        Some(standing_answer(standing, root, request).map_err(|reason| refused(cluster, &reason)))
+        Some(standing_answer(standing, &root, request).map_err(|reason| refused(cluster, &reason)))
     });
     let mut bundles = Vec::new();
     let mut findings = Vec::new();
@@ -98,13 +101,13 @@ fn take_over(
             Err(finding) => findings.push(finding),
         }
     }
-    if findings.is_empty() { Ok(Trust { root: facts, bundles, issued: 0 }) } else { Err(findings) }
+    if findings.is_empty() { Ok(Trust { root: root.facts().clone(), bundles, issued: 0 }) } else { Err(findings) }
 }
 
 /// The standing bundle of a cluster, or why it is no answer.
-fn standing_answer(standing: &Standing, root: &str, request: &Intermediate<'_>) -> Result<Bundle, String> {
+fn standing_answer(standing: &Standing, root: &TrustAnchor, request: &Intermediate<'_>) -> Result<Bundle, String> {
     let files = standing.files(request.cluster)?;
-    if files.root_certificate != root {
+    if files.root_certificate != root.pem() {
         return Err("its root is another than that of the other clusters".to_owned());
     }
     let proven = verify::verify(files, Some(root)).map_err(|faults| {
@@ -155,24 +158,3 @@ fn refused(cluster: &Cluster<'_>, reason: &str) -> Diagnostic {
 
 const WHO_CAN_HELP: &str =
     "let somebody who has the mesh's seed build and commit, or name it with `--ca FILE` or `MESHGEN_CA_SEED_FILE`";
-
-/// Applies a function to every cluster, on all processors, and keeps the order.
-fn for_each<T: Send>(clusters: &[Cluster<'_>], answer: impl Fn(&Cluster<'_>) -> T + Sync) -> Vec<T> {
-    const CLUSTERS_WORTH_A_THREAD: usize = 4;
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = processors.min(clusters.len() / CLUSTERS_WORTH_A_THREAD).max(1);
-    if threads == 1 {
-        return clusters.iter().map(answer).collect();
-    }
-    std::thread::scope(|scope| {
-        let answer = &answer;
-        let threads: Vec<_> = clusters
-            .chunks(clusters.len().div_ceil(threads))
-            .map(|clusters| scope.spawn(move || clusters.iter().map(answer).collect::<Vec<T>>()))
-            .collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    })
-}

@@ -1,6 +1,10 @@
 //! Proves of a bundle, from its bytes alone, that istiod will sign with it and that everybody will believe it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
+
+use p256::ecdsa::SigningKey;
 
 use crate::topology::Date;
 
@@ -60,16 +64,56 @@ const CERTIFICATE: &str = "ca-cert.pem";
 const CHAIN: &str = "cert-chain.pem";
 const KEY: &str = "ca-key.pem";
 
-/// Proves a root certificate.
-///
-/// # Errors
-/// Every fault of it.
-pub fn root_facts(text: &str) -> Result<Facts, Vec<Fault>> {
-    let certificates = Parsed::all(text).map_err(|reason| vec![Fault { file: ROOT, reason }])?;
-    let root = &certificates[0];
-    let mut faults = Vec::new();
-    check_root(root, &mut faults);
-    if faults.is_empty() { Ok(facts(root)) } else { Err(faults) }
+/// A root that was proven, which bundles are proven against without proving it again.
+pub struct TrustAnchor {
+    pem: String,
+    certificate: Parsed,
+    facts: Facts,
+    key: Option<SigningKey>,
+}
+
+impl TrustAnchor {
+    /// Proves a root certificate.
+    ///
+    /// # Errors
+    /// Every fault of it.
+    pub fn prove(pem: &str) -> Result<Self, Vec<Fault>> {
+        let certificates = Parsed::all(pem).map_err(|reason| vec![Fault { file: ROOT, reason }])?;
+        let certificate = certificates.into_iter().next().expect("a file that was read has a certificate");
+        let mut faults = Vec::new();
+        check_root(&certificate, &mut faults);
+        let facts = facts(&certificate);
+        if faults.is_empty() { Ok(Self { pem: pem.to_owned(), certificate, facts, key: None }) } else { Err(faults) }
+    }
+
+    /// Proves a root certificate of our own making, and that the key is its key: signatures under it are proven with it then.
+    ///
+    /// # Errors
+    /// Every fault of it.
+    pub(super) fn prove_with(pem: &str, key: &SigningKey) -> Result<Self, Vec<Fault>> {
+        let anchor = Self::prove(pem)?;
+        if anchor.certificate.public_key() != key.verifying_key().to_sec1_point(false).as_bytes() {
+            return Err(vec![Fault { file: ROOT, reason: "is not of the key that signs".to_owned() }]);
+        }
+        Ok(Self { key: Some(key.clone()), ..anchor })
+    }
+
+    /// The root's file.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// The root's facts.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+}
+
+/// There may be a key in it.
+impl fmt::Debug for TrustAnchor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("TrustAnchor").field("facts", &self.facts).finish_non_exhaustive()
+    }
 }
 
 /// The facts of a text's first certificate, whatever it is good for.
@@ -79,20 +123,30 @@ pub(super) fn facts_of(text: &str) -> Option<Facts> {
 
 /// Proves one bundle, or says what is wrong with it. A root that was proven before is not proven again.
 ///
+/// Nothing short of this is enough for a bundle that stands already, not even its digest in `meshgen.lock`: whoever changes
+/// the one can change the other. So each build proves each, also where nothing is written after all.
+///
 /// # Errors
 /// Every fault that can be told apart, in the order of the files.
-pub fn verify(files: Files<'_>, proven_root: Option<&str>) -> Result<Proven, Vec<Fault>> {
+pub fn verify(files: Files<'_>, anchor: Option<&TrustAnchor>) -> Result<Proven, Vec<Fault>> {
+    let anchor = anchor.filter(|anchor| anchor.pem == files.root_certificate);
     let mut faults = Vec::new();
     let mut read = |file: &'static str, text: &str| match Parsed::all(text) {
-        Ok(certificates) => Some(certificates),
+        Ok(certificates) => certificates.into_iter().next(),
         Err(reason) => {
             faults.push(Fault { file, reason });
             None
         }
     };
-    let root = read(ROOT, files.root_certificate);
+    let root = match anchor {
+        Some(anchor) => Some(Cow::Borrowed(&anchor.certificate)),
+        None => read(ROOT, files.root_certificate).map(Cow::Owned),
+    };
+    // istiod reads the first block of ca-cert.pem alone (1.30.3:security/pkg/pki/util/keycertbundle.go).
     let certificate = read(CERTIFICATE, files.certificate);
-    let chain = read(CHAIN, files.chain);
+    let known: Vec<&Parsed> = certificate.iter().chain(root.as_deref()).collect();
+    let chain =
+        Parsed::all_beside(files.chain, &known).map_err(|reason| faults.push(Fault { file: CHAIN, reason })).ok();
     let key = files.key.map(|key| public_half(key).map_err(|reason| Fault { file: KEY, reason }));
     let key = match key.transpose() {
         Ok(key) => key,
@@ -101,13 +155,11 @@ pub fn verify(files: Files<'_>, proven_root: Option<&str>) -> Result<Proven, Vec
             None
         }
     };
-    let (Some(root), Some(certificate), Some(chain)) = (root, certificate, chain) else { return Err(faults) };
-    // istiod reads the first block of ca-cert.pem alone (1.30.3:security/pkg/pki/util/keycertbundle.go).
-    let (root, certificate) = (&root[0], &certificate[0]);
-    if proven_root != Some(files.root_certificate) {
+    let (Some(root), Some(certificate), Some(chain)) = (&root, &certificate, chain) else { return Err(faults) };
+    if anchor.is_none() {
         check_root(root, &mut faults);
     }
-    check_chain(root, certificate, &chain, &mut faults);
+    check_chain(root, certificate, &chain, anchor.and_then(|anchor| anchor.key.as_ref()), &mut faults);
     if let Some(key) = key
         && key != certificate.public_key()
     {
@@ -116,7 +168,8 @@ pub fn verify(files: Files<'_>, proven_root: Option<&str>) -> Result<Proven, Vec
     if !faults.is_empty() {
         return Err(faults);
     }
-    Ok(Proven { root: facts(root), certificate: facts(certificate), key: key_of(certificate) })
+    let root = anchor.map_or_else(|| facts(root), |anchor| anchor.facts.clone());
+    Ok(Proven { root, certificate: facts(certificate), key: key_of(certificate) })
 }
 
 fn check_root(root: &Parsed, faults: &mut Vec<Fault>) {
@@ -135,7 +188,13 @@ fn check_root(root: &Parsed, faults: &mut Vec<Fault>) {
     }
 }
 
-fn check_chain(root: &Parsed, certificate: &Parsed, chain: &[Parsed], faults: &mut Vec<Fault>) {
+fn check_chain(
+    root: &Parsed,
+    certificate: &Parsed,
+    chain: &[Cow<'_, Parsed>],
+    root_key: Option<&SigningKey>,
+    faults: &mut Vec<Fault>,
+) {
     let mut fault = |file: &'static str, reason: String| faults.push(Fault { file, reason });
     if !certificate.is_authority() {
         fault(CERTIFICATE, "is no certificate authority (CA:TRUE is missing)".to_owned());
@@ -158,32 +217,37 @@ fn check_chain(root: &Parsed, certificate: &Parsed, chain: &[Parsed], faults: &m
     }
     // The chain may end with the root, or just before it.
     let last = chain.last().expect("a chain has a certificate");
-    let links: Vec<&Parsed> = chain.iter().chain((last.der != root.der).then_some(root)).collect();
+    let links: Vec<&Parsed> = chain.iter().map(|link| &**link).chain((last.der != root.der).then_some(root)).collect();
     for (below, pair) in links.windows(2).enumerate() {
         let [subject, issuer] = pair else { continue };
         let file = if below == 0 { CERTIFICATE } else { CHAIN };
-        let (name, by) = (subject.subject(), issuer.subject());
+        let name = || subject.subject();
+        let by = || issuer.subject();
         if !subject.is_issued_under_the_name_of(issuer) || !subject.names_key_of(issuer) {
-            fault(file, format!("has `{name}` followed by `{by}`, which did not issue it"));
+            fault(file, format!("has `{}` followed by `{}`, which did not issue it", name(), by()));
             return;
         }
-        if !subject.is_signed_by(issuer) {
-            fault(file, format!("has a signature of `{name}` that is not by `{by}`"));
+        let is_signed = match root_key.filter(|_| issuer.der == root.der) {
+            Some(key) => subject.is_signed_with(key),
+            None => subject.is_signed_by(issuer),
+        };
+        if !is_signed {
+            fault(file, format!("has a signature of `{}` that is not by `{}`", name(), by()));
             return;
         }
         if !issuer.is_authority() || !issuer.may_sign_certificates() {
-            fault(CHAIN, format!("has `{by}` as an issuer, which is no certificate authority"));
+            fault(CHAIN, format!("has `{}` as an issuer, which is no certificate authority", by()));
         }
         if issuer.path_length().is_some_and(|length| usize::from(length) < below + 1) {
-            fault(CHAIN, format!("is longer than the path length of `{by}` allows"));
+            fault(CHAIN, format!("is longer than the path length of `{}` allows", by()));
         }
         let (first, last) = subject.validity();
         let (earliest, latest) = issuer.validity();
         if first < earliest || last > latest {
-            fault(file, format!("has `{name}` valid on days on which its issuer `{by}` is not"));
+            fault(file, format!("has `{}` valid on days on which its issuer `{}` is not", name(), by()));
         }
         if first >= last {
-            fault(file, format!("has `{name}` ending before it begins"));
+            fault(file, format!("has `{}` ending before it begins", name()));
         }
     }
 }

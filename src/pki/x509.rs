@@ -1,10 +1,21 @@
 //! Certificates and keys as others see them: read from bytes, by other code than makes them.
 
+use std::borrow::Cow;
+
+use p256::ecdsa::SigningKey;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use p256::elliptic_curve::group::Group;
+use p256::elliptic_curve::ops::{Invert, Reduce};
+use p256::elliptic_curve::point::AffineCoordinates;
+use p256::elliptic_curve::sec1::{FromSec1Point, ModulusSize, ToSec1Point};
+use p256::elliptic_curve::{AffinePoint, CurveArithmetic, FieldBytesSize, SecretKey};
+use p256::pkcs8::PrivateKeyInfoRef;
+use p256::{FieldBytes, ProjectivePoint, Scalar};
 use rsa::pkcs1::{DecodeRsaPrivateKey, DecodeRsaPublicKey, EncodeRsaPublicKey};
 use rsa::pkcs8::DecodePrivateKey;
 use rsa::traits::PublicKeyParts;
 use rsa::{PrivateKey, PublicKey};
+use sec1::EcPrivateKey;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use x509_cert::Certificate;
 use x509_cert::der::asn1::ObjectIdentifier;
@@ -21,7 +32,18 @@ const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+// RFC 5758, section 3.2.
+const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
+const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
+const ECDSA_WITH_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4");
+// RFC 4055, section 5.
+const RSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
+const RSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12");
+const RSA_WITH_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13");
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+
+/// The first octet of a point whose both coordinates follow (SEC 1, section 2.3.3).
+const UNCOMPRESSED: u8 = 4;
 
 /// The least number of bits of an RSA key that is not to be broken.
 const MINIMUM_RSA_BITS: u32 = 2048;
@@ -54,9 +76,11 @@ impl Block<'_> {
 }
 
 /// A certificate and its bytes.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Parsed {
     pub(super) der: Vec<u8>,
+    /// The block that it was read from.
+    pem: String,
     certificate: Certificate,
 }
 
@@ -66,6 +90,14 @@ impl Parsed {
     /// # Errors
     /// What is wrong with the file, as the rest of a sentence that begins with its name.
     pub(super) fn all(text: &str) -> Result<Vec<Self>, String> {
+        Ok(Self::all_beside(text, &[])?.into_iter().map(Cow::into_owned).collect())
+    }
+
+    /// The same; a certificate that was read from an equal block before is not read again.
+    ///
+    /// # Errors
+    /// What is wrong with the file, as the rest of a sentence that begins with its name.
+    pub(super) fn all_beside<'k>(text: &str, known: &[&'k Self]) -> Result<Vec<Cow<'k, Self>>, String> {
         let blocks = blocks(text);
         if blocks.is_empty() {
             return Err("holds no PEM block".to_owned());
@@ -76,10 +108,13 @@ impl Parsed {
                 if block.label != "CERTIFICATE" {
                     return Err(format!("holds a block `{}` where only certificates belong", block.label));
                 }
+                if let Some(known) = known.iter().find(|known| known.pem == block.text) {
+                    return Ok(Cow::Borrowed(*known));
+                }
                 let der = block.bytes().ok_or("holds a block that is no PEM")?.to_vec();
                 let certificate =
                     Certificate::from_der(&der).map_err(|error| format!("holds no X.509 certificate: {error}"))?;
-                Ok(Self { der, certificate })
+                Ok(Cow::Owned(Self { der, pem: block.text.to_owned(), certificate }))
             })
             .collect()
     }
@@ -164,17 +199,37 @@ impl Parsed {
         algorithm.parameters.as_ref().and_then(|parameters| parameters.decode_as().ok())
     }
 
+    /// The digest that the issuer signed.
+    fn signed_digest(&self) -> Option<Vec<u8>> {
+        let message = self.certificate.tbs_certificate().to_der().ok()?;
+        match self.certificate.signature_algorithm().oid {
+            ECDSA_WITH_SHA256 | RSA_WITH_SHA256 => Some(Sha256::digest(&message).to_vec()),
+            ECDSA_WITH_SHA384 | RSA_WITH_SHA384 => Some(Sha384::digest(&message).to_vec()),
+            ECDSA_WITH_SHA512 | RSA_WITH_SHA512 => Some(Sha512::digest(&message).to_vec()),
+            _ => None,
+        }
+    }
+
+    /// Whether a P-256 key made this certificate's signature, as its holder can tell with half the work.
+    ///
+    /// FIPS 186-5, section 6.4.2, takes the abscissa of [z/s]G + [r/s]Q for r. With Q = [d]G that is the point
+    /// [(z + rd)/s]G, one multiplication of the generator. The factor is the nonce of the signature, as secret as d.
+    pub(super) fn is_signed_with(&self, key: &SigningKey) -> bool {
+        let signature = p256::ecdsa::Signature::from_der(self.certificate.signature().raw_bytes());
+        let (Some(digest), Ok(signature)) = (self.signed_digest(), signature) else { return false };
+        let (r, s) = signature.split_scalars();
+        // What is longer than the group's order counts with its leftmost bits; no digest here is shorter.
+        let Ok(z) = FieldBytes::try_from(&digest[..32]) else { return false };
+        let nonce = (Scalar::reduce(&z) + *r * **key.as_nonzero_scalar()) * *s.invert_vartime();
+        let nonce = Zeroizing::new(nonce);
+        let point = ProjectivePoint::mul_by_generator(&nonce).to_affine();
+        Scalar::reduce(&point.x()) == *r
+    }
+
     /// Whether the issuer's key made this certificate's signature (RFC 5280, section 4.1.1.3).
     pub(super) fn is_signed_by(&self, issuer: &Self) -> bool {
-        let Ok(message) = self.certificate.tbs_certificate().to_der() else { return false };
+        let Some(digest) = self.signed_digest() else { return false };
         let signature = self.certificate.signature().raw_bytes();
-        // ecdsa-with-SHA256 to -SHA512 (RFC 5758), sha256WithRSAEncryption to sha512 (RFC 4055).
-        let digest = match self.certificate.signature_algorithm().oid.to_string().as_str() {
-            "1.2.840.10045.4.3.2" | "1.2.840.113549.1.1.11" => Sha256::digest(&message).to_vec(),
-            "1.2.840.10045.4.3.3" | "1.2.840.113549.1.1.12" => Sha384::digest(&message).to_vec(),
-            "1.2.840.10045.4.3.4" | "1.2.840.113549.1.1.13" => Sha512::digest(&message).to_vec(),
-            _ => return false,
-        };
         let key = issuer.public_key();
         match (issuer.certificate.tbs_certificate().subject_public_key_info().algorithm.oid, issuer.curve()) {
             (EC, Some(P256)) => p256::ecdsa::VerifyingKey::from_sec1_bytes(key)
@@ -215,23 +270,15 @@ pub(super) fn public_half(text: &str) -> Result<Vec<u8>, String> {
         "PRIVATE KEY" => {
             let der = bytes()?;
             let ec = || {
-                let p256 =
-                    p256::SecretKey::from_pkcs8_der(&der).ok().map(|key| key.public_key().to_sec1_bytes().to_vec());
-                p256.or_else(|| {
-                    p384::SecretKey::from_pkcs8_der(&der).ok().map(|key| key.public_key().to_sec1_bytes().to_vec())
-                })
+                let key = PrivateKeyInfoRef::try_from(der.as_slice()).ok().filter(|key| key.algorithm.oid == EC)?;
+                let curve = key.algorithm.parameters_oid().ok()?;
+                ec_public_half(key.private_key.as_bytes(), Some(curve))
             };
             let rsa = || PrivateKey::from_pkcs8_der(&der).ok().and_then(|key| rsa_public_half(&key));
             ec().or_else(rsa).ok_or_else(|| "holds a key that istiod does not take: use RSA, P-256 or P-384".to_owned())
         }
-        "EC PRIVATE KEY" => {
-            let der = bytes()?;
-            let p256 = p256::SecretKey::from_sec1_der(&der).ok().map(|key| key.public_key().to_sec1_bytes().to_vec());
-            p256.or_else(|| {
-                p384::SecretKey::from_sec1_der(&der).ok().map(|key| key.public_key().to_sec1_bytes().to_vec())
-            })
-            .ok_or_else(|| "holds an EC key that istiod does not take: use P-256 or P-384".to_owned())
-        }
+        "EC PRIVATE KEY" => ec_public_half(&bytes()?, None)
+            .ok_or_else(|| "holds an EC key that istiod does not take: use P-256 or P-384".to_owned()),
         "RSA PRIVATE KEY" => PrivateKey::from_pkcs1_der(&bytes()?)
             .ok()
             .and_then(|key| rsa_public_half(&key))
@@ -245,6 +292,28 @@ pub(super) fn public_half(text: &str) -> Result<Vec<u8>, String> {
         }
         label => Err(format!("begins with `{label}`, which is no private key")),
     }
+}
+
+/// The public half of an EC key (RFC 5915), whose curve may be named outside of it.
+fn ec_public_half(der: &[u8], curve: Option<ObjectIdentifier>) -> Option<Vec<u8>> {
+    match curve {
+        Some(P256) => public_half_on::<p256::NistP256>(der),
+        Some(P384) => public_half_on::<p384::NistP384>(der),
+        Some(_) => None,
+        None => public_half_on::<p256::NistP256>(der).or_else(|| public_half_on::<p384::NistP384>(der)),
+    }
+}
+
+fn public_half_on<C>(der: &[u8]) -> Option<Vec<u8>>
+where
+    C: CurveArithmetic + AssociatedOid,
+    AffinePoint<C>: FromSec1Point<C> + ToSec1Point<C>,
+    FieldBytesSize<C>: ModulusSize,
+{
+    // Where the file states the public half, reading it as a key has proven that it is the private one's.
+    let key = SecretKey::<C>::try_from(EcPrivateKey::try_from(der).ok()?).ok()?;
+    let stated = EcPrivateKey::try_from(der).ok()?.public_key.filter(|point| point.first() == Some(&UNCOMPRESSED));
+    Some(stated.map_or_else(|| key.public_key().to_sec1_point(false).as_bytes().to_vec(), <[u8]>::to_vec))
 }
 
 fn rsa_public_half(key: &PrivateKey) -> Option<Vec<u8>> {

@@ -362,7 +362,9 @@ pub(crate) const ERRORS: &[Mutation] = &[
         let cluster = case.any_cluster(|_, _| true)?;
         let (field, values) = case.one_of(&fields(cluster))?;
         let value = match &values {
-            Value::String(_) => case.one_of(&[json!(1), json!(true), json!([]), json!({})])?,
+            // A number in quotes would do.
+            Value::String(word) if word == "word" => case.one_of(&[json!(1), json!(true), json!([]), json!({})])?,
+            Value::String(_) => case.one_of(&[json!([]), json!({})])?,
             Value::Number(_) => case.one_of(&[json!("one"), json!(true), json!([1])])?,
             Value::Bool(_) => case.one_of(&[json!("true"), json!(1), json!({})])?,
             Value::Array(_) => case.one_of(&[json!("one"), json!({ "name": "one" })])?,
@@ -404,10 +406,10 @@ fn without_own_certificates(case: &mut Case) {
 /// Fields that may stand in any topology, and a value of the type of each.
 fn fields(cluster: usize) -> Vec<(String, Value)> {
     let of_cluster = [
-        ("name", json!("")),
-        ("network", json!("")),
-        ("controlPlane", json!("")),
-        ("context", json!("")),
+        ("name", json!("word")),
+        ("network", json!("word")),
+        ("controlPlane", json!("word")),
+        ("context", json!("word")),
         ("apiServer", json!("")),
         ("serviceCIDR", json!("")),
         ("nodes", json!([])),
@@ -419,7 +421,7 @@ fn fields(cluster: usize) -> Vec<(String, Value)> {
     ];
     let of_mesh = [
         ("mesh", json!({})),
-        ("mesh.id", json!("")),
+        ("mesh.id", json!("word")),
         ("istio.version", json!("")),
         ("istio.egressGateway", json!(true)),
         ("istio.meshConfig", json!({})),

@@ -30,7 +30,7 @@ use warnings::WARNINGS;
 pub(crate) struct Mutation(&'static str, fn(&mut Case) -> Option<String>);
 
 /// What no topology can do: these speak of seeds and of other files.
-const OUTSIDE: [&str; 2] = ["seed-needed", "external-certificate"];
+const OUTSIDE: [&str; 3] = ["seed-needed", "external-certificate", "stale-schema"];
 
 /// So many topologies, and of them so many that have a place for a mutation.
 const CASES: u32 = 96;
@@ -120,7 +120,7 @@ fn source(value: &serde_json::Value) -> Source {
 }
 
 fn findings(source: &Source, today: Option<Date>) -> Vec<Diagnostic> {
-    today.map_or_else(|| meshgen::check(source), |today| meshgen::check_on(source, today))
+    today.map_or_else(|| meshgen::check(source), |today| meshgen::check_on(source, today, Vec::new()))
 }
 
 fn errors_of(case: &Case) -> Vec<Diagnostic> {
