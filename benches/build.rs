@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use meshgen::disk::{self, Claim, Plan, Writer};
+use meshgen::disk::{self, Barrier, Claim, Plan, Writer};
 use meshgen::mesh::Mesh;
 use meshgen::pki::{Authority, Seed};
 use meshgen::source::Source;
@@ -127,7 +127,7 @@ fn barrier(repository: &Path, seed: &Seed) {
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
         with.push(write(&Writer::default()));
-        without.push(write(&Writer::without_barrier()));
+        without.push(write(&Writer::default().waiting_for(Barrier::None)));
     }
     println!(
         "\nWriting 1,000 clusters to the disk under target/: {} ms, without the barrier {} ms.",

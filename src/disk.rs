@@ -17,7 +17,7 @@ use crate::tree::Mode;
 
 pub use self::plan::{Plan, State};
 pub use self::rewrite::rewrite;
-pub use self::writer::{Claim, Writer};
+pub use self::writer::{Barrier, Claim, Writer};
 
 mod plan;
 mod rewrite;
