@@ -1,11 +1,11 @@
 # The default target lists the others.
-.PHONY: help build test lint fmt golden output bench tools verify check clean
+.PHONY: help build test lint deny advisories fmt golden output bench tools verify check clean
 .DEFAULT_GOAL := help
 
 MESHGEN := target/release/meshgen
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the release program
 	cargo build --release --locked
@@ -18,11 +18,17 @@ lint: ## Check formatting, lints and the documentation
 	cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked --document-private-items
 
+deny: ## Check what comes in from others: licences, duplicates, sources (installs the judges)
+	"$$(tools/install)/bin/cargo-deny" --locked check licenses bans sources
+
+advisories: ## Check what comes in from others against RustSec's advisories, which are fetched
+	"$$(tools/install)/bin/cargo-deny" --locked check advisories
+
 fmt: ## Format the code
 	cargo fmt
 
 golden: ## Rewrite the golden trees and the schema from what the code gives now
-	GOLDEN=accept cargo test --locked --test golden --test schema --test check --test cli --test diff
+	GOLDEN=accept cargo test --locked --test golden --test schema --test check --test cli --test diff --test init --test reports --test fix
 
 output: build ## Compile every topology into output/
 	set -e; for topology in topologies/*.yaml; do \
@@ -38,7 +44,7 @@ tools: ## Install the programs that judge what meshgen emits
 verify: build ## Give freshly built trees to the programs that will read them (installs these)
 	tools/verify
 
-check: tools lint test verify ## What has to hold before a commit
+check: tools lint deny test verify ## What has to hold before a commit
 
 clean: ## Remove what was built
 	cargo clean

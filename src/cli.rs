@@ -20,7 +20,9 @@ mod completions;
 mod diff;
 mod explain;
 mod external;
+mod fix;
 mod git;
+mod init;
 mod output;
 mod schema;
 mod seed;
@@ -41,7 +43,9 @@ enum Verb {
     Diff(diff::Arguments),
     /// Report every mistake in topologies, each at its place.
     Check(check::Arguments),
-    /// Say what a rule means.
+    /// Write a commented topology to start from, and its schema.
+    Init(init::Arguments),
+    /// Say what a rule means and why, and show what breaks it and what obeys it.
     Explain(explain::Arguments),
     /// Make the mesh's secret seed, and show its certificates.
     Ca(ca::Arguments),
@@ -64,6 +68,7 @@ pub fn run() -> ExitCode {
         Verb::Build(arguments) => build::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
+        Verb::Init(arguments) => init::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Ca(arguments) => ca::run(&arguments),
         Verb::Schema => schema::run(),
@@ -99,7 +104,12 @@ fn read_source(path: &Utf8Path) -> Result<Source, Refusal> {
     }
     let mut bytes = Vec::new();
     io::stdin().read_to_end(&mut bytes).map_err(|error| Refusal(format!("standard input: {error}")))?;
-    Ok(Source::new("<stdin>", bytes))
+    Ok(Source::new(source_name(path), bytes))
+}
+
+/// What reports call a topology.
+fn source_name(path: &Utf8Path) -> &str {
+    if path == "-" { "<stdin>" } else { path.as_str() }
 }
 
 /// The directory that relative paths in a topology start at.
@@ -112,7 +122,11 @@ fn directory_of(topology: &Utf8Path) -> Utf8PathBuf {
 
 /// Writes a result to standard output. A reader that went away is no fault of ours.
 fn print(text: &str) -> Outcome {
-    match io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+    print_bytes(text.as_bytes())
+}
+
+fn print_bytes(bytes: &[u8]) -> Outcome {
+    match io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Refusal(format!("standard output: {error}"))),
         _ => Ok(DONE),
     }
@@ -124,12 +138,11 @@ fn say(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// The findings, drawn for the stream that they go to.
-fn draw(source: &Source, findings: &[Diagnostic], is_terminal: bool) -> String {
+/// How findings are drawn for the stream that they go to.
+fn style(is_terminal: bool) -> report::Style {
     const COLUMNS: usize = 100;
-    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let width = columns.or_else(|| is_terminal.then(terminal_width).flatten()).unwrap_or(COLUMNS);
-    report::text(source, findings, report::Style { is_coloured: is_colour_wanted(is_terminal), width })
+    let width = columns(is_terminal).unwrap_or(COLUMNS);
+    report::Style { is_coloured: is_colour_wanted(is_terminal), width }
 }
 
 /// Whether a stream gets colours.
@@ -158,7 +171,7 @@ fn say_findings(source: &Source, findings: &[Diagnostic]) {
 
 /// Findings as standard error shows them.
 fn drawn_findings(source: &Source, findings: &[Diagnostic]) -> String {
-    if findings.is_empty() { String::new() } else { draw(source, findings, io::stderr().is_terminal()) }
+    if findings.is_empty() { String::new() } else { report::text(source, findings, style(io::stderr().is_terminal())) }
 }
 
 fn say_drawn(drawn: &str) {
@@ -167,7 +180,14 @@ fn say_drawn(drawn: &str) {
     }
 }
 
+/// How wide a stream is, where somebody says so.
+fn columns(is_terminal: bool) -> Option<usize> {
+    let wanted = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    wanted.or_else(|| is_terminal.then(terminal_width).flatten()).filter(|columns| *columns > 0)
+}
+
 fn terminal_width() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(io::stderr()).ok()?;
-    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    let size =
+        rustix::termios::tcgetwinsize(io::stdout()).or_else(|_| rustix::termios::tcgetwinsize(io::stderr())).ok()?;
+    Some(usize::from(size.ws_col))
 }

@@ -5,6 +5,10 @@ use std::ops::Range;
 
 use camino::Utf8PathBuf;
 
+pub use self::patch::{Certainty, Patch, Replacement, nearest};
+
+mod patch;
+
 /// One finding: one fault, whatever the number of places that it touches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -18,7 +22,7 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to do.
     pub help: Vec<String>,
-    /// A change that certainly mends the fault.
+    /// A change that mends the fault, certainly or perhaps.
     pub patch: Option<Patch>,
 }
 
@@ -68,15 +72,6 @@ pub enum Segment {
     Key(String),
 }
 
-/// A change of the topology's text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Patch {
-    /// What is replaced: a scalar value, or a key.
-    pub place: Place,
-    /// What stands there afterwards.
-    pub replacement: String,
-}
-
 impl Diagnostic {
     /// A fault that stops a build.
     pub fn error(rule: &'static str, place: impl Into<Place>, message: impl Into<String>) -> Self {
@@ -114,17 +109,23 @@ impl Diagnostic {
         self
     }
 
-    /// Offers the change that mends the first place.
+    /// Offers the string that certainly belongs at the first place. The last help is what reports head a patch with.
     #[must_use]
     pub fn patch(self, replacement: impl Into<String>) -> Self {
-        let place = self.labels[0].place.clone();
-        self.patch_at(place, replacement)
+        self.patch_as(Certainty::Certain, replacement)
     }
 
-    /// Offers the change that mends the fault, at a place of its own.
+    /// Offers a string for the first place.
     #[must_use]
-    pub fn patch_at(mut self, place: impl Into<Place>, replacement: impl Into<String>) -> Self {
-        self.patch = Some(Patch { place: place.into(), replacement: replacement.into() });
+    pub fn patch_as(self, certainty: Certainty, replacement: impl Into<String>) -> Self {
+        let place = self.labels[0].place.clone();
+        self.patch_at(place, certainty, Replacement::Text(replacement.into()))
+    }
+
+    /// Offers a change at a place of its own.
+    #[must_use]
+    pub fn patch_at(mut self, place: impl Into<Place>, certainty: Certainty, replacement: Replacement) -> Self {
+        self.patch = Some(Patch { place: place.into(), replacement, certainty });
         self
     }
 }
@@ -182,15 +183,4 @@ impl From<Range<usize>> for Place {
     fn from(range: Range<usize>) -> Self {
         Self::Range(range)
     }
-}
-
-/// The known name nearest to one that is not known, if one is near.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let known: Vec<&str> = known.into_iter().filter(|known| *known != name).collect();
-    let folded = name.to_lowercase();
-    known
-        .iter()
-        .copied()
-        .find(|known| known.to_lowercase() == folded)
-        .or_else(|| similar::get_close_matches(name, &known, 1, 0.6).into_iter().next())
 }

@@ -16,9 +16,11 @@ use crate::pki::Standing;
 use crate::tree::Mode;
 
 pub use self::plan::{Plan, State};
+pub use self::rewrite::rewrite;
 pub use self::writer::{Barrier, Claim, Writer};
 
 mod plan;
+mod rewrite;
 mod writer;
 
 /// A refusal of the disk, and where.
@@ -153,6 +155,14 @@ pub fn create_private(path: &Utf8Path, bytes: &[u8]) -> Result<(), DiskError> {
 /// Whether a path from a lock names something inside the directory that the lock stands in.
 fn stays_inside(path: &str) -> bool {
     !path.is_empty() && path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+}
+
+/// Makes a directory, and those that it stands in, where they are not there yet.
+///
+/// # Errors
+/// The directory and what the operating system says.
+pub fn make_directory(path: &Utf8Path) -> Result<(), DiskError> {
+    fs::create_dir_all(path).map_err(at(path))
 }
 
 /// Replaces a file that is no part of a tree, whole or not at all.

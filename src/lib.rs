@@ -14,9 +14,11 @@ pub mod diagnostic;
 pub mod diff;
 pub mod disk;
 pub mod emit;
+pub mod fix;
 pub mod load;
 pub mod lock;
 pub mod mesh;
+pub mod modeline;
 mod parallel;
 pub mod pki;
 pub mod release;
@@ -24,10 +26,12 @@ pub mod report;
 pub mod schema;
 pub mod shape;
 pub mod source;
+pub mod starter;
 pub mod syntax;
 mod template;
 pub mod topology;
 pub mod tree;
+pub mod written;
 pub mod yaml;
 
 /// A compiled topology.
@@ -121,14 +125,16 @@ pub fn check(source: &Source) -> Vec<Diagnostic> {
     findings
 }
 
-/// Everything that is wrong or doubtful with a topology, on a day.
-pub fn check_on(source: &Source, today: Date) -> Vec<Diagnostic> {
+/// Everything that is wrong or doubtful with a topology, on a day; `beside` are warnings about what stands beside it, which it may
+/// allow like any other.
+pub fn check_on(source: &Source, today: Date, beside: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     if let Some(checked) = read(source, &mut findings) {
-        let mut by_day: Vec<Diagnostic> = check::end_of_life(checked.topology(), today).into_iter().collect();
-        by_day.extend(pki::inventory::warnings(&Mesh::resolve(&checked), today));
-        check::forgive(checked.topology(), &mut by_day);
-        findings.extend(by_day);
+        let mut doubtful = beside;
+        doubtful.extend(check::end_of_life(checked.topology(), today));
+        doubtful.extend(pki::inventory::warnings(&Mesh::resolve(&checked), today));
+        check::forgive(checked.topology(), &mut doubtful);
+        findings.extend(doubtful);
     }
     findings
 }

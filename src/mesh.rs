@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::check::{Checked, primary_of};
 use crate::pki::Trust;
-use crate::release::{Release, RemoteShape, TracingMeans, release};
+use crate::release::{Release, RemoteShape, TracingMeans, release, switches};
 use crate::topology::{self, CertificateAuthority, FreeForm, IstioVersion, PodRouting, Topology};
 
 pub use self::certificates::{Intermediate, Root};
@@ -206,6 +206,12 @@ fn values(topology: &Topology, cluster: &topology::Cluster, control_plane: Optio
         global.insert("remotePilotAddress".to_owned(), json!(address));
     }
     let mut values = Map::from_iter([("global".to_owned(), Value::Object(global))]);
+    let switches: FreeForm =
+        switches(topology.istio.version).map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    // The istiod of a remote reads no remote secrets.
+    if control_plane.is_none() && !switches.is_empty() {
+        values.insert("pilot".to_owned(), json!({ "env": switches }));
+    }
     merge(&mut values, &topology.istio.values);
     merge(&mut values, &cluster.istio.values);
     values

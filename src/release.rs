@@ -4,6 +4,10 @@
 
 use crate::topology::IstioVersion;
 
+mod fields;
+
+pub use fields::{Unknown, unknown_in_mesh_config, unknown_in_values};
+
 /// The facts about one minor release of Istio that the output depends on.
 #[derive(Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -15,7 +19,7 @@ pub struct Release {
     pub kubernetes: (u32, u32),
     /// The last day of support as year, month and day, where it has been announced (the same file).
     pub end_of_life: Option<(i32, u8, u8)>,
-    /// Bugs of its early patches that every mesh of several clusters meets.
+    /// Bugs of its early patches that a mesh of several clusters meets, and security advisories.
     pub bugs: &'static [Bug],
     /// The shape of a cluster that another cluster's istiod serves.
     pub remotes: RemoteShape,
@@ -39,6 +43,10 @@ pub struct Release {
     /// Whether a running istiod takes a new Secret `cacerts`; `AUTO_RELOAD_PLUGIN_CERTS` came with 1.12 and is on from 1.18
     /// (`1.30.3:pilot/pkg/bootstrap/istio_ca.go`).
     pub reloads_authority: bool,
+    /// Whether istioctl refuses a MeshConfig with a field that it does not know: 1.11 looks for them first
+    /// (`1.11.2:operator/pkg/validate/validate.go`), later ones read it with defaults and pass over the rest
+    /// (`1.30.3:operator/pkg/apis/validation/validation.go`).
+    pub refuses_unknown_mesh_config: bool,
     /// Whether the in-cluster operator exists; it was removed in 1.24 (istio/istio#52090).
     pub has_in_cluster_operator: bool,
     /// The image of Istio's Zipkin addon (`samples/addons/extras/zipkin.yaml` of the tag).
@@ -57,6 +65,12 @@ pub struct Bug {
     pub mended_in: u32,
     /// What the version does, as the rest of a sentence.
     pub what: &'static str,
+    /// Whether only a mesh of several clusters meets it, by its remote secrets.
+    pub needs_remote_secrets: bool,
+    /// The issue, or the release note: `releasenotes/notes` of the version that mends it.
+    pub source: &'static str,
+    /// The variable of istiod that mends it from that patch on, where the patch alone does not, and its value.
+    pub switch: Option<(&'static str, &'static str)>,
 }
 
 /// The shape of a cluster that another cluster's istiod serves.
@@ -94,11 +108,43 @@ pub enum TracingMeans {
     Provider,
 }
 
+/// Where keys for tokens cannot be fetched, a key stands in whose private half is in Istio's source.
+const LEAKED_KEY: Bug = Bug {
+    mended_in: 0,
+    what: "takes tokens that anybody can forge while a RequestAuthentication's keys cannot be fetched",
+    needs_remote_secrets: false,
+    source: "`1.28.5:releasenotes/notes/jwks-private-key-leak.yaml`",
+    switch: None,
+};
+
+const UNESCAPED_IDENTITIES: Bug = Bug {
+    mended_in: 0,
+    what: "can let an AuthorizationPolicy match identities and namespaces that it does not name",
+    needs_remote_secrets: false,
+    source: "istio/istio#59992",
+    switch: None,
+};
+
 const TODAY: Release = Release {
     minor: 30,
     kubernetes: (32, 36),
     end_of_life: None,
-    bugs: &[],
+    bugs: &[
+        Bug {
+            mended_in: 1,
+            what: "can lock up while it waits for the remote clusters",
+            needs_remote_secrets: true,
+            source: "`1.30.1:releasenotes/notes/multicluster-clusterstore-rlock-deadlock.yaml`",
+            switch: None,
+        },
+        Bug {
+            mended_in: 3,
+            what: "does not take a renewed remote secret before it is restarted",
+            needs_remote_secrets: true,
+            source: "istio/istio#60612",
+            switch: None,
+        },
+    ],
     remotes: RemoteShape::Thin,
     tracing: TracingMeans::Provider,
     networking_api: "networking.istio.io/v1",
@@ -109,6 +155,7 @@ const TODAY: Release = Release {
     lists_remote_clusters: true,
     resolves_gateway_names: true,
     reloads_authority: true,
+    refuses_unknown_mesh_config: false,
     has_in_cluster_operator: false,
     zipkin_image: "docker.io/openzipkin/zipkin-slim:3.4.0",
     zipkin_declines_by_label: true,
@@ -121,10 +168,14 @@ pub const RELEASES: &[Release] = &[
         minor: 11,
         kubernetes: (18, 22),
         end_of_life: Some((2022, 3, 25)),
-        // 1.11.6 refuses `exec`, `tokenFile` and files of certificates there (`1.30.3:pkg/kube/util.go` has the list).
+        // 1.11.6 has a list of what it takes there, which holds everything by default and is empty from 1.13 on
+        // (`1.11.8:pilot/pkg/features/pilot.go`); `none` is the name of no method.
         bugs: &[Bug {
             mended_in: 6,
             what: "runs whatever a remote secret's kubeconfig names as its credential plugin",
+            needs_remote_secrets: true,
+            source: "`1.11.8:releasenotes/notes/multicuster-secret-auth.yaml`",
+            switch: Some(("PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS", "none")),
         }],
         remotes: RemoteShape::LocalIstiod,
         tracing: TracingMeans::Bootstrap,
@@ -136,6 +187,7 @@ pub const RELEASES: &[Release] = &[
         lists_remote_clusters: false,
         resolves_gateway_names: false,
         reloads_authority: false,
+        refuses_unknown_mesh_config: true,
         has_in_cluster_operator: true,
         zipkin_image: "openzipkin/zipkin-slim:2.23.0",
         zipkin_declines_by_label: false,
@@ -145,13 +197,46 @@ pub const RELEASES: &[Release] = &[
         minor: 28,
         kubernetes: (30, 34),
         end_of_life: Some((2026, 7, 1)),
+        bugs: &[Bug { mended_in: 5, ..LEAKED_KEY }, Bug { mended_in: 7, ..UNESCAPED_IDENTITIES }],
         control_plane_address: ControlPlaneAddress::Ipv4OrName,
         zipkin_image: "openzipkin/zipkin-slim:3.4.0",
         ..TODAY
     },
-    Release { minor: 29, kubernetes: (31, 35), control_plane_address: ControlPlaneAddress::Ipv4OrName, ..TODAY },
+    Release {
+        minor: 29,
+        kubernetes: (31, 35),
+        bugs: &[
+            Bug { mended_in: 1, ..LEAKED_KEY },
+            Bug { mended_in: 3, ..UNESCAPED_IDENTITIES },
+            Bug {
+                mended_in: 3,
+                what: "can lock up when a remote secret is updated",
+                needs_remote_secrets: true,
+                source: "istio/istio#59875",
+                switch: None,
+            },
+            Bug {
+                mended_in: 5,
+                what: "can crash when a remote secret is updated twice in a row",
+                needs_remote_secrets: true,
+                source: "istio/istio#60520",
+                switch: None,
+            },
+        ],
+        control_plane_address: ControlPlaneAddress::Ipv4OrName,
+        ..TODAY
+    },
     TODAY,
 ];
+
+/// The newest version that was read in full.
+pub const NEWEST: &str = "1.30.3";
+
+/// The variables of istiod that mend bugs of this version, and their values.
+pub fn switches(version: IstioVersion) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let bugs = release(version).map_or(&[][..], |release| release.bugs);
+    bugs.iter().filter(move |bug| version.patch >= bug.mended_in).filter_map(|bug| bug.switch)
+}
 
 /// The release that a version belongs to, if meshgen can emit for it.
 pub fn release(version: IstioVersion) -> Option<&'static Release> {

@@ -1,11 +1,12 @@
 //! The topology's JSON Schema: what editors know, and what the reader of topologies goes by.
 
-use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
+use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use crate::diff::Diff;
+use crate::report::Report;
 use crate::topology::Topology;
 
 /// The JSON Schema of a topology, draft 2020-12.
@@ -14,6 +15,7 @@ pub fn schema() -> Value {
     RecursiveTransform(|schema: &mut Schema| {
         refuse_null(schema);
         drop_rust_formats(schema);
+        say_what_is_wanted(schema);
     })
     .transform(&mut schema);
     let mut schema = schema.to_value();
@@ -58,17 +60,34 @@ fn drop_rust_formats(schema: &mut Schema) {
     }
 }
 
+/// Editors say this instead of showing the regular expression that a value does not match.
+fn say_what_is_wanted(schema: &mut Schema) {
+    let Some(object) = schema.as_object_mut().filter(|object| object.contains_key("pattern")) else { return };
+    let examples = object.get("examples").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let examples: Vec<String> = examples.map(|example| format!("`{example}`")).collect();
+    if !examples.is_empty() {
+        object.insert("patternErrorMessage".to_owned(), format!("Write it like {}.", examples.join(" or ")).into());
+    }
+}
+
 /// The JSON Schema of what `diff --format json` writes, draft 2020-12.
 pub fn diff() -> Value {
+    written::<Diff>(concat!("https://meshgen.dev/schemas/", env!("CARGO_PKG_VERSION"), "/diff.schema.json"))
+}
+
+/// The JSON Schema of what `check --format json` writes, draft 2020-12.
+pub fn check() -> Value {
+    written::<Report>(concat!("https://meshgen.dev/schemas/", env!("CARGO_PKG_VERSION"), "/check.schema.json"))
+}
+
+/// The schema of what the program writes, under its name.
+fn written<T: JsonSchema>(id: &str) -> Value {
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-    let mut schema = generator.into_root_schema_for::<Diff>();
+    let mut schema = generator.into_root_schema_for::<T>();
     RecursiveTransform(|schema: &mut Schema| drop_rust_formats(schema)).transform(&mut schema);
     let mut schema = schema.to_value();
     if let Some(kind) = schema.as_object_mut() {
-        kind.insert(
-            "$id".to_owned(),
-            Value::from(concat!("https://meshgen.dev/schemas/", env!("CARGO_PKG_VERSION"), "/diff.schema.json")),
-        );
+        kind.insert("$id".to_owned(), Value::from(id));
     }
     schema
 }

@@ -6,9 +6,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::diagnostic::{Diagnostic, FieldPath, Place, nearest};
-use crate::syntax::{Document, Kind, NodeId};
-use crate::topology::grammar;
+use crate::diagnostic::{Certainty, Diagnostic, FieldPath, Place, Replacement, nearest};
+use crate::syntax::{self, Document, Kind, NodeId};
+use crate::topology::{grammar, mend};
+use crate::written::in_brackets;
 
 /// The rule that speaks of a field that the format does not have.
 pub const UNKNOWN_FIELD: &str = "unknown-field";
@@ -77,9 +78,31 @@ impl<'a> Walk<'a> {
                     _ => example(schema)
                         .map_or_else(|| "write one value".to_owned(), |example| format!("write it like `{example}`")),
                 };
-                self.hole(schema, path, WRONG_TYPE, message, help)
+                let filler = self.hole(schema, path, WRONG_TYPE, message, help);
+                if let (Kind::Scalar(Value::String(text), _), "array") = (found, kind)
+                    && let Some(list) = self.list_of(text, schema, path)
+                {
+                    self.offer(Certainty::Certain, Replacement::Yaml(list));
+                }
+                filler
             }
         }
+    }
+
+    /// The list that one value was meant to be, or several with commas between them.
+    fn list_of(&self, text: &str, schema: &'a Value, path: &FieldPath) -> Option<String> {
+        let item = resolve(&schema["items"], self.definitions);
+        let items: Vec<&str> = text.split(',').map(str::trim).collect();
+        let fits =
+            |text: &&str| !text.is_empty() && refuse(&Value::from(*text), item, path, self.definitions).is_none();
+        (type_of(item) == Some("string") && items.iter().all(fits)).then(|| in_brackets(&items))
+    }
+
+    /// Adds a change of the first place to the finding that was made last.
+    fn offer(&mut self, certainty: Certainty, replacement: Replacement) {
+        let finding = self.findings.pop().expect("a finding was made");
+        let place = finding.labels[0].place.clone();
+        self.findings.push(finding.patch_at(place, certainty, replacement));
     }
 
     fn mapping(&mut self, id: NodeId, schema: &'a Value, path: &FieldPath) -> Value {
@@ -109,17 +132,20 @@ impl<'a> Walk<'a> {
             .filter_map(Value::as_str)
             .filter(|name| !fields.contains_key(*name))
             .collect();
-        let mut explained = Vec::new();
-        for (name, field) in unknown {
-            let absent = properties.keys().map(String::as_str).filter(|known| !fields.contains_key(*known));
+        let absent: Vec<&str> =
+            properties.keys().map(String::as_str).filter(|known| !fields.contains_key(*known)).collect();
+        let meant: Vec<Option<&str>> = unknown.iter().map(|(name, _)| nearest(name, absent.iter().copied())).collect();
+        for ((name, field), known) in unknown.into_iter().zip(&meant) {
             let message = format!("`{name}` is no field {}", of(path));
-            let finding = Diagnostic::error(UNKNOWN_FIELD, Place::Key(field), message);
-            self.findings.push(if let Some(known) = nearest(name, absent) {
-                explained.push(known);
-                finding.label("unknown field").help(format!("did you mean `{known}`?")).patch(known)
+            let finding = Diagnostic::error(UNKNOWN_FIELD, Place::Key(field), message).label("unknown field");
+            self.findings.push(if let Some(known) = *known {
+                let is_only = meant.iter().filter(|other| **other == Some(known)).count() == 1;
+                let certainty = Certainty::of_word(name, known, absent.iter().copied());
+                let certainty = if is_only { certainty } else { Certainty::Likely };
+                finding.help(format!("did you mean `{known}`?")).patch_as(certainty, known)
             } else {
                 let known: Vec<String> = properties.keys().map(|name| format!("`{name}`")).collect();
-                finding.label("unknown field").help(format!("the fields are {}", known.join(", ")))
+                finding.help(format!("the fields are {}", known.join(", ")))
             });
         }
         for name in missing {
@@ -128,19 +154,36 @@ impl<'a> Walk<'a> {
             fields.insert(name.to_owned(), filler(property, self.definitions));
             self.holes.push(field);
             // A field that is there under a misspelt name is not missing too.
-            if !explained.contains(&name) {
+            if !meant.contains(&Some(name)) {
                 let message = format!("`{name}` is missing {}", inside(path));
                 let help = match example(property) {
                     Some(example) => format!("add it, for example `{name}: {example}`"),
-                    None => format!("add `{name}:`: {}", first_sentence(property)),
+                    None => format!("add `{name}:` ({})", first_sentence(property)),
                 };
                 let place = if path.segments().is_empty() { Place::Whole } else { Place::Field(path.clone()) };
                 self.findings.push(
                     Diagnostic::error(MISSING_FIELD, place, message).label(format!("no `{name}` here")).help(help),
                 );
+                if let Some(start) = self.start_for(name, id)
+                    && let [only] = choices(property).as_slice()
+                {
+                    let line = Replacement::Yaml(format!("{name}: {only}\n"));
+                    let finding = self.findings.pop().expect("a finding was made");
+                    self.findings.push(finding.patch_at(start..start, Certainty::Certain, line));
+                }
             }
         }
         Value::Object(fields)
+    }
+
+    /// Where a line for a field that heads the topology belongs, which is written without braces.
+    fn start_for(&self, name: &str, id: NodeId) -> Option<usize> {
+        const HEAD: [&str; 2] = ["apiVersion", "kind"];
+        let Kind::Mapping(entries) = &self.document.node(id).kind else { return None };
+        let before = &HEAD[..HEAD.iter().position(|head| *head == name)?];
+        let is_open = entries.first()?.key_range.start == self.document.node(id).range.start;
+        let next = entries.iter().find(|entry| !before.contains(&entry.key.as_str()))?;
+        (id == self.document.root() && is_open).then_some(next.key_range.start)
     }
 
     fn scalar(&mut self, value: &Value, text: &str, kind: &str, schema: &'a Value, path: &FieldPath) -> Value {
@@ -155,10 +198,18 @@ impl<'a> Walk<'a> {
         }
         if let Some((message, help)) = refuse(value, schema, path, self.definitions) {
             let choices = choices(schema);
-            let meant = value.as_str().and_then(|value| nearest(value, choices.iter().copied()));
+            let written = value.as_str().unwrap_or_default();
+            let meant = nearest(written, choices.iter().copied())
+                .map(|meant| (meant.to_owned(), Certainty::of_word(written, meant, choices.iter().copied())))
+                .or_else(|| mend(schema["format"].as_str()?, written));
+            let help = match &meant {
+                Some((meant, Certainty::Certain)) if choices.is_empty() => format!("write `{meant}`"),
+                Some((meant, _)) if help.starts_with("an example") => format!("did you mean `{meant}`?"),
+                _ => help,
+            };
             let filler = self.hole(schema, path, INVALID_VALUE, message, help);
-            if let (Some(meant), Some(finding)) = (meant, self.findings.last_mut()) {
-                *finding = finding.clone().help(format!("did you mean `{meant}`?")).patch(meant);
+            if let Some((meant, certainty)) = meant {
+                self.offer(certainty, Replacement::Text(meant));
             }
             return filler;
         }
@@ -179,20 +230,30 @@ impl<'a> Walk<'a> {
             _ => "text",
         };
         let message = format!("`{path}` is {found} here, not {}", describe_type(kind));
-        match kind {
+        let (help, meant) = match kind {
             "string" => {
-                let filler =
-                    self.hole(schema, path, WRONG_TYPE, message, "quote it: YAML reads it otherwise".to_owned());
-                if let Some(finding) = self.findings.last_mut() {
-                    *finding = finding.clone().patch(format!("\"{text}\""));
+                // What is wrong in quotes too is better said at once.
+                if let Some((message, help)) = refuse(&Value::from(text), schema, path, self.definitions) {
+                    return self.hole(schema, path, INVALID_VALUE, message, help);
                 }
-                filler
+                ("put it in quotes, so that YAML reads it as text", Some(Replacement::Text(text.to_owned())))
             }
-            "boolean" => {
-                self.hole(schema, path, WRONG_TYPE, message, "write `true` or `false`, without quotes".to_owned())
+            "boolean" => (
+                "write `true` or `false`, without quotes",
+                truth(text).map(|truth| Replacement::Yaml(truth.to_owned())),
+            ),
+            _ => {
+                let number = syntax::plain(text.trim());
+                let fits = if kind == "integer" { number.is_i64() || number.is_u64() } else { number.is_number() };
+                let fits = fits && refuse(&number, schema, path, self.definitions).is_none();
+                ("write a number, without quotes", fits.then(|| Replacement::Yaml(text.trim().to_owned())))
             }
-            _ => self.hole(schema, path, WRONG_TYPE, message, "write a number, without quotes".to_owned()),
+        };
+        let filler = self.hole(schema, path, WRONG_TYPE, message, help.to_owned());
+        if let Some(meant) = meant {
+            self.offer(Certainty::Certain, meant);
         }
+        filler
     }
 
     /// Reports a fault and fills its place with an example.
@@ -200,6 +261,15 @@ impl<'a> Walk<'a> {
         self.findings.push(Diagnostic::error(rule, path.clone(), message).help(help));
         self.holes.push(path.clone());
         filler(schema, self.definitions)
+    }
+}
+
+/// The truth that a word of YAML 1.1, or one in quotes, was to be.
+fn truth(text: &str) -> Option<&'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" => Some("true"),
+        "false" | "no" | "off" => Some("false"),
+        _ => None,
     }
 }
 
@@ -339,5 +409,6 @@ fn or(words: &[String]) -> String {
 fn first_sentence(schema: &Value) -> String {
     let description = schema["description"].as_str().unwrap_or("it is required");
     let sentence = description.split(". ").next().unwrap_or(description).replace('\n', " ");
-    sentence.trim_end_matches('.').to_owned()
+    let mut letters = sentence.trim_end_matches('.').chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }

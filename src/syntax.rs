@@ -3,7 +3,7 @@
 //! One parser reads the text, once: what the schema, serde and the reports say rests on the same tree.
 //! Scalars are resolved by the core schema of YAML 1.2 (<https://yaml.org/spec/1.2.2/#103-core-schema>), as editors do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput};
@@ -26,6 +26,8 @@ const MAXIMUM_EXPANSION: usize = 100_000;
 pub struct Document {
     nodes: Vec<Node>,
     root: NodeId,
+    /// The values that aliases repeat.
+    repeated: BTreeSet<usize>,
 }
 
 /// A value's position in its [`Document`].
@@ -77,10 +79,11 @@ impl Document {
             parser: Parser::new_from_str(text),
             nodes: Vec::new(),
             anchors: BTreeMap::new(),
+            repeated: BTreeSet::new(),
             findings,
         };
         let root = builder.document()?;
-        Ok(Self { nodes: builder.nodes, root })
+        Ok(Self { nodes: builder.nodes, root, repeated: builder.repeated })
     }
 
     /// The topology as a whole.
@@ -91,6 +94,11 @@ impl Document {
     /// The value at a position.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.0]
+    }
+
+    /// Whether an alias repeats the value at a position.
+    pub fn is_repeated(&self, id: NodeId) -> bool {
+        self.repeated.contains(&id.0)
     }
 
     /// The value at a path, and the bytes of its key if it is a field; `None` where the text has no such value.
@@ -123,6 +131,8 @@ struct Builder<'text, 'findings> {
     nodes: Vec<Node>,
     /// The value of each finished anchor.
     anchors: BTreeMap<usize, NodeId>,
+    /// The values that aliases repeat.
+    repeated: BTreeSet<usize>,
     findings: &'findings mut Vec<Diagnostic>,
 }
 
@@ -172,12 +182,13 @@ impl<'text> Builder<'text, '_> {
                     return Err(Diagnostic::error(SYNTAX, range, "an alias inside its own anchor has no end")
                         .help("write the value out"));
                 };
+                self.repeated.insert(id.0);
                 Ok(id)
             }
             Event::Scalar(text, style, anchor, tag) => {
                 refuse_tag(tag.is_some(), &range)?;
                 let value = match style {
-                    ScalarStyle::Plain => resolve(&text),
+                    ScalarStyle::Plain => plain(&text),
                     _ => Value::String(text.clone().into_owned()),
                 };
                 Ok(self.add(Node { range, kind: Kind::Scalar(value, text.into_owned()), size: 1 }, anchor))
@@ -336,7 +347,7 @@ impl Offsets {
 }
 
 /// A plain scalar by the core schema: <https://yaml.org/spec/1.2.2/#1032-tag-resolution>.
-fn resolve(text: &str) -> Value {
+pub(crate) fn plain(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
         "true" | "True" | "TRUE" => return Value::Bool(true),

@@ -1,4 +1,5 @@
-//! The templates of scripts and prose. YAML is never made from a template.
+//! The templates of scripts and prose. No manifest is made from a template; the topology that people start from is, for the sake of
+//! its comments.
 
 use std::sync::OnceLock;
 
@@ -11,7 +12,7 @@ macro_rules! templates {
 }
 
 const TEMPLATES: &[(&str, &str)] =
-    templates!["README.md", "install.sh", "remote-secrets.sh", "routes.sh", "uninstall.sh", "verify.sh"];
+    templates!["README.md", "install.sh", "remote-secrets.sh", "routes.sh", "topology", "uninstall.sh", "verify.sh"];
 
 /// Renders a template.
 ///

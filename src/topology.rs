@@ -8,9 +8,10 @@ pub use self::certificates::{CertificateAuthority, Certificates, ClusterCertific
 pub use self::cluster::{Cluster, ClusterIstio, Node};
 pub use self::gateway::{EastWestGateway, ServiceType};
 pub use self::istio::{FreeForm, Istio};
+pub use self::mend::mend;
 pub use self::mesh::{Allow, Mesh, Workloads};
 pub use self::network::{Network, PodRouting};
-pub use self::text::{Grammar, MeshId, Name, TrustDomain, grammar};
+pub use self::text::{Grammar, MeshId, Name, Revision, TrustDomain, grammar};
 pub use self::tracing::{SamplingPercent, Tracing, Via, Zipkin};
 pub use self::version::{Date, IstioVersion, KubernetesVersion};
 
@@ -19,6 +20,7 @@ mod certificates;
 mod cluster;
 mod gateway;
 mod istio;
+mod mend;
 mod mesh;
 mod network;
 mod text;

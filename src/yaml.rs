@@ -106,13 +106,15 @@ fn string(out: &mut String, text: &str, block_indent: Option<usize>) {
 
 /// Whether every reader takes the text, unquoted, for a string.
 fn is_plain(text: &str) -> bool {
-    const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
     let begins = |byte: u8| byte.is_ascii_alphabetic() || byte == b'/';
     let goes_on = |byte: u8| byte.is_ascii_alphanumeric() || b"_./:@=-".contains(&byte);
-    text.bytes().next().is_some_and(begins)
-        && text.bytes().all(goes_on)
-        && !text.ends_with(':')
-        && !WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
+    text.bytes().next().is_some_and(begins) && text.bytes().all(goes_on) && !text.ends_with(':') && !is_word(text)
+}
+
+/// Whether a reader of YAML 1.1 takes the text, unquoted, for a truth or for nothing.
+pub(crate) fn is_word(text: &str) -> bool {
+    const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
+    WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 fn is_block(text: &str) -> bool {
@@ -138,6 +140,13 @@ fn literal(out: &mut String, text: &str, indent: usize) {
             out.push_str(line);
         }
     }
+}
+
+/// A string between double quotes.
+pub(crate) fn quote(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    quoted(&mut out, text);
+    out
 }
 
 fn quoted(out: &mut String, text: &str) {

@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use meshgen::check::RULES;
+use meshgen::check::{Explained, RULES, every_rule};
 use meshgen::diagnostic::Severity;
 use meshgen::source::Source;
+use regex::Regex;
 
 mod common;
 
@@ -50,8 +51,8 @@ fn every_case_is_reported_as_written_down() {
             continue;
         }
         if rule != SEVERAL {
-            assert_eq!(findings.len(), 1, "{shown}: {findings:#?}");
-            assert_eq!(findings[0].rule, rule, "{shown}: {findings:#?}");
+            let rules: Vec<&str> = findings.iter().map(|finding| finding.rule).collect();
+            assert_eq!(rules, [&rule], "{shown}: {findings:#?}");
         }
         assert!(findings.iter().all(|finding| !finding.help.is_empty()), "{shown}: {findings:#?}");
         common::expect_file(&case.with_extension("txt"), &common::report(&source, &findings));
@@ -86,10 +87,26 @@ fn every_report_belongs_to_a_case() {
     }
 }
 
+fn word(severity: Severity) -> &'static str {
+    if severity == Severity::Error { "error" } else { "warning" }
+}
+
+#[test]
+fn every_rule_has_its_page_and_every_page_its_rule() {
+    for rule in every_rule() {
+        let heading = format!("# {} ({})\n\n", rule.name, word(rule.severity));
+        assert!(rule.page.starts_with(&heading), "docs/rules/{}.md does not begin with {heading}", rule.name);
+    }
+    for page in common::entries(&common::repository().join("docs/rules")) {
+        let name = page.file_stem().unwrap().to_str().unwrap();
+        assert!(every_rule().any(|rule| rule.name == name), "{} belongs to no rule", page.display());
+    }
+}
+
 #[test]
 fn the_page_of_rules_is_fresh() {
     let mut page = "# Rules\n\n\
-        What `meshgen check` can say, from the same text as `meshgen explain`. Errors stop a build. Warnings do not, and can be allowed \
+        What `meshgen check` can say, from the same text as `meshgen explain`, and [what cannot happen](#what-cannot-happen). Errors stop a build. Warnings do not, and can be allowed \
         with a reason, for the mesh or for one cluster:\n\n\
         ```yaml\n\
         mesh:\n  id: mesh1\n  allow:\n    - {rule: shared-gateway, reason: locality does not matter here}\n\
@@ -97,15 +114,56 @@ fn the_page_of_rules_is_fresh() {
         An entry that allows nothing is itself a warning. Warnings wait until no error is left.\n\n\
         | rule | | what it means |\n|---|---|---|\n"
         .to_owned();
-    let mut rules: Vec<(Severity, &str, &str)> =
-        meshgen::check::every_rule().map(|(name, explain)| (meshgen::check::severity(name), name, explain)).collect();
-    rules.sort_unstable();
-    for (severity, name, explain) in rules {
-        assert!(explain.len() > 40, "{name} is not explained");
-        let word = if severity == Severity::Error { "error" } else { "warning" };
-        page += &["| `", name, "` | ", word, " | ", &explain.replace('|', "\\|"), " |\n"].concat();
+    let mut rules: Vec<Explained> = every_rule().collect();
+    rules.sort_unstable_by_key(|rule| (rule.severity, rule.name));
+    for rule in rules {
+        let (name, summary) = (rule.name, rule.summary());
+        assert!(summary.len() > 40, "{name} is not explained");
+        let row =
+            format!("| [`{name}`](rules/{name}.md) | {} | {} |\n", word(rule.severity), summary.replace('|', "\\|"));
+        page += &row;
     }
+    page += "\n";
+    page += TRAPS;
     common::expect_file(&common::repository().join("docs/rules.md"), &page);
+}
+
+/// The mistakes that are known, and what becomes of each.
+const TRAPS: &str = include_str!("../docs/traps.md");
+
+#[test]
+fn every_known_mistake_has_an_answer_that_is_there() {
+    let rows: Vec<&str> =
+        TRAPS.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| the mistake")).collect();
+    assert_eq!(rows.len(), 51);
+    let link = Regex::new(r"\[`([^`]+)`\]\(([^)]+)\)").unwrap();
+    let mut named = BTreeSet::new();
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
+        let [mistake, answer] = cells[..] else { panic!("{row} is no row") };
+        assert!(mistake.trim().ends_with('.') && answer.trim().ends_with('.'), "{row}");
+        let answers = ["**Derived**", "**Found**", "**Yours**", "**Stays so**"];
+        assert!(answers.iter().any(|word| answer.contains(word)), "{row}");
+        let rules: Vec<&str> = link
+            .captures_iter(answer)
+            .filter_map(|parts| {
+                let (name, target) = (parts.get(1).unwrap().as_str(), parts.get(2).unwrap().as_str());
+                assert!(common::repository().join("docs").join(target).exists(), "{target} is not there");
+                target.starts_with("rules/").then(|| {
+                    assert_eq!(target, format!("rules/{name}.md"));
+                    name
+                })
+            })
+            .collect();
+        assert!(
+            !rules.is_empty() || !answer.to_lowercase().contains("**find") && !answer.contains("ound**"),
+            "{row} names no rule"
+        );
+        named.extend(rules);
+    }
+    for name in named {
+        assert!(every_rule().any(|rule| rule.name == name), "{name} is no rule");
+    }
 }
 
 #[test]
@@ -114,8 +172,8 @@ fn what_is_allowed_is_silent_and_nothing_else() {
         let text = format!(
             "apiVersion: meshgen/v1\nkind: Topology\nmesh: {{id: mesh1{mesh}}}\nistio: {{version: 1.30.3}}\n\
              certificates: {{issuedOn: 2026-11-01}}\nnetworks: [{{name: lan}}, {{name: unused}}]\nclusters:\n  \
-             - {{name: east, network: lan, apiServer: 'https://192.0.2.10:6443', eastWestGateway: {{address: a.example.com}}}}\n  \
-             - {{name: west, network: lan, apiServer: 'https://192.0.2.20:6443', controlPlane: east{cluster}}}\n"
+             - {{name: east, network: lan, apiServer: 'https://10.0.2.10:6443', eastWestGateway: {{address: a.corp.internal}}}}\n  \
+             - {{name: west, network: lan, apiServer: 'https://10.0.2.20:6443', controlPlane: east{cluster}}}\n"
         );
         let findings = meshgen::check(&Source::new("mesh.yaml", text));
         findings.iter().map(|finding| finding.rule).collect::<Vec<&str>>()

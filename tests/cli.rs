@@ -287,7 +287,38 @@ fn usage_errors_are_2_and_unknown_rules_have_a_nearest() {
     assert!(stderr(&output).contains("did you mean `unknown-network`?"), "{}", stderr(&output));
     let known = run(meshgen(directory.path()).args(["explain", "unknown-network"]));
     assert_eq!(code(&known), 0);
-    assert!(stdout(&known).starts_with("unknown-network: an error\n"));
+    assert!(stdout(&known).starts_with("# unknown-network (error)\n"));
+}
+
+#[test]
+fn a_page_fits_its_reader_and_the_list_is_for_grep() {
+    let directory = workplace();
+    let explain = |columns: Option<&str>, rule: &[&str]| {
+        let mut command = meshgen(directory.path());
+        command.arg("explain").args(rule).env_remove("COLUMNS");
+        command.envs(columns.map(|columns| ("COLUMNS", columns)));
+        stdout(&run(&mut command))
+    };
+    let widest = |text: &str| text.lines().map(|line| line.chars().count()).max().unwrap();
+    for rule in meshgen::check::every_rule() {
+        let page = explain(None, &[rule.name]);
+        // What is wider is one word: a path.
+        let fits = |line: &str| line.chars().count() <= 80 || !line.trim_start_matches("- ").trim().contains(' ');
+        assert!(page.lines().all(fits), "{page}");
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words(&page), words(rule.page));
+    }
+    assert!(widest(&explain(Some("40"), &["shared-gateway"])) < widest(&explain(Some("100"), &["shared-gateway"])));
+    let list = explain(None, &[]);
+    for rule in meshgen::check::every_rule() {
+        let rows = list.lines().filter(|line| line.split_whitespace().next() == Some(rule.name));
+        assert!(
+            rows.into_iter().all(|row| row.ends_with('.')) && list.contains(&format!("  {} ", rule.name)),
+            "{list}"
+        );
+    }
+    assert!(!list.contains('\x1b'));
+    assert!(widest(&explain(Some("80"), &[])) <= 80);
 }
 
 #[test]

@@ -243,3 +243,27 @@ fn through_the_mesh_the_collector_has_a_sidecar_and_no_port() {
     let ports = &ports["spec"]["components"]["ingressGateways"][0]["k8s"]["service"]["ports"];
     assert_eq!(ports.as_array().unwrap().len(), 4);
 }
+
+#[test]
+fn an_istiod_that_can_be_told_takes_no_credential_plugins() {
+    let variable = |version: &str, values: &str| {
+        let text = format!(
+            "apiVersion: meshgen/v1\nkind: Topology\nmesh: {{id: mesh1}}\nistio: {{version: {version}{values}}}\n\
+             certificates: {{issuedOn: 2026-11-01}}\nnetworks: [{{name: lan}}]\nclusters:\n  \
+             - {{name: east, network: lan, apiServer: 'https://10.0.1.10:6443', eastWestGateway: {{address: 10.0.1.100}}}}\n  \
+             - {{name: west, network: lan, apiServer: 'https://10.0.2.10:6443', controlPlane: east}}\n"
+        );
+        let tree = common::compile(&Source::new("mesh.yaml", text));
+        ["east", "west"].map(|cluster| {
+            let operator = document(&tree, &format!("{cluster}/30-istio/istio.yaml"));
+            operator["spec"]["values"]["pilot"]["env"]["PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS"].clone()
+        })
+    };
+    // Below there is no such variable; above, nothing is what istiod takes by default. A remote's istiod reads no remote secrets.
+    assert_eq!(variable("1.11.2", ""), [Value::Null, Value::Null]);
+    assert_eq!(variable("1.11.8", ""), [json!("none"), Value::Null]);
+    assert_eq!(variable("1.30.3", ""), [Value::Null, Value::Null]);
+    let wanted =
+        ", values: {pilot: {env: {PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS: exec, PILOT_TRACE_SAMPLING: '5'}}}";
+    assert_eq!(variable("1.11.8", wanted), [json!("exec"), json!("exec")]);
+}

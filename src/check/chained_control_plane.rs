@@ -9,8 +9,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, Some(&["clusters"]), ch
 
 const NAME: &str = "chained-control-plane";
 
-const EXPLAIN: &str = "A cluster's control plane is a remote cluster itself. An istiod serves its own cluster and the remotes \
-    that name it; nothing pushes configuration through a remote to a third cluster.";
+const EXPLAIN: &str = include_str!("../../docs/rules/chained-control-plane.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     for (path, cluster) in subject.clusters() {

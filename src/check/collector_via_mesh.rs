@@ -8,9 +8,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "collector-via-mesh";
 
-const EXPLAIN: &str = "Traces are to reach the collector through the mesh, and this Istio tells proxies about it in their bootstrap: \
-    such a connection leaves the proxy in plain text and past the mesh. From 1.22 on istiod tells them, and the connection is one of \
-    the mesh's.";
+const EXPLAIN: &str = include_str!("../../docs/rules/collector-via-mesh.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let version = subject.topology.istio.version;

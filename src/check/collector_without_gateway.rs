@@ -7,8 +7,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "collector-without-gateway";
 
-const EXPLAIN: &str =
-    "Other clusters report traces to the collector's cluster, which has no east-west gateway to take them in.";
+const EXPLAIN: &str = include_str!("../../docs/rules/collector-without-gateway.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let Some(tracing) = &subject.topology.tracing else { return };

@@ -7,8 +7,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "control-plane-without-gateway";
 
-const EXPLAIN: &str = "A primary serves remote clusters but has no east-west gateway. The remotes' proxies reach its istiod through \
-    that gateway, ports 15012 and 15017.";
+const EXPLAIN: &str = include_str!("../../docs/rules/control-plane-without-gateway.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     for (name, remotes) in subject.remotes() {

@@ -8,8 +8,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "duplicate-address";
 
-const EXPLAIN: &str = "Two gateways have one address: whoever dials it reaches one of them, and the other cluster's services, istiod or collector are \
-    reached by nobody.";
+const EXPLAIN: &str = include_str!("../../docs/rules/duplicate-address.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let mut seen: BTreeMap<String, (usize, FieldPath)> = BTreeMap::new();

@@ -8,7 +8,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "duplicate-context";
 
-const EXPLAIN: &str = "Two clusters have one kubeconfig context: the scripts would apply the one's files to the other.";
+const EXPLAIN: &str = include_str!("../../docs/rules/duplicate-context.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let mut seen = BTreeMap::new();

@@ -8,8 +8,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, Some(&[]), check);
 
 const NAME: &str = "duplicate-name";
 
-const EXPLAIN: &str = "Two clusters or two networks have one name. The name is the cluster ID: istiod merges the endpoints of \
-    two clusters with one ID, and the second remote secret replaces the first.";
+const EXPLAIN: &str = include_str!("../../docs/rules/duplicate-name.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let topology = subject.topology;

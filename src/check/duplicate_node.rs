@@ -8,7 +8,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "duplicate-node";
 
-const EXPLAIN: &str = "Two nodes have one address: a route by way of it can lead to one of them only.";
+const EXPLAIN: &str = include_str!("../../docs/rules/duplicate-node.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let mut seen = BTreeMap::new();

@@ -9,9 +9,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "external-authority";
 
-const EXPLAIN: &str = "`authority: external` takes certificates from `directory`, made by an authority of your own; `authority: seed` \
-    makes them from the seed. A field of the one has no meaning with the other, and the directory is relative to the topology, so that \
-    every clone finds it.";
+const EXPLAIN: &str = include_str!("../../docs/rules/external-authority.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let certificates = &subject.topology.certificates;

@@ -6,8 +6,7 @@ pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "full-sampling";
 
-const EXPLAIN: &str = "Every request is traced. Each span costs the proxy, the gateway and the collector, and with real traffic the collector is the \
-    first to give in; the demo profile is meant for it.";
+const EXPLAIN: &str = include_str!("../../docs/rules/full-sampling.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let Some(tracing) = &subject.topology.tracing else { return };
@@ -16,7 +15,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         let place = FieldPath::root().child("tracing").child("zipkin").child("samplingPercent");
         findings.push(
             Diagnostic::warning(NAME, place, "every request of the mesh is traced")
-                .label("of a hundred, all")
+                .label("100 of 100 requests")
                 .help("write a smaller share, such as 1, or allow this for a mesh without real traffic"),
         );
     }

@@ -11,9 +11,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "gateway-without-address";
 
-const EXPLAIN: &str = "A file needs the address of an east-west gateway that has none yet: a remote dials its primary's gateway, \
-    and every cluster reports traces to the collector's. A cloud load balancer gets its address when the gateway is installed: \
-    bring the gateway up first, with the remotes and the tracing left out, then read the address from its Service.";
+const EXPLAIN: &str = include_str!("../../docs/rules/gateway-without-address.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let Some(release) = release(subject.topology.istio.version) else { return };
@@ -48,12 +46,15 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         };
         findings.push(
             Diagnostic::error(NAME, place, format!("the east-west gateway of `{name}` has no address"))
-                .label(format!("{} for it", if files.len() == 1 { "one file waits" } else { "files wait" }))
+                .label(match files.len() {
+                    1 => "one file waits for it".to_owned(),
+                    count => format!("{count} files wait for it"),
+                })
                 .help(format!("waiting: {}", names(files.iter().map(String::as_str))))
                 .help(format!(
                     "write `address:` or `externalIPs:`; if the gateway runs already, this command reads its address: \
                      kubectl --context={context} -n istio-system get service istio-eastwestgateway \
-                     -o jsonpath='{{.status.loadBalancer.ingress[0].ip}}'"
+                     -o jsonpath='{{.status.loadBalancer.ingress[0].ip}}{{.status.loadBalancer.ingress[0].hostname}}'"
                 )),
         );
     }

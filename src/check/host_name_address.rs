@@ -9,9 +9,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "host-name-address";
 
-const EXPLAIN: &str = "Remotes dial their primary by a DNS name, and this Istio takes only an IP address there: its chart writes the \
-    address into `ip:` of the Endpoints object `istiod-remote`, which Kubernetes refuses for a name \
-    (Istio 1.11.2, manifests/charts/base/templates/endpoints.yaml).";
+const EXPLAIN: &str = include_str!("../../docs/rules/host-name-address.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let version = subject.topology.istio.version;

@@ -8,8 +8,7 @@ pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "host-name-control-plane";
 
-const EXPLAIN: &str = "Remotes dial their primary by a DNS name. From 1.24 on their Service `istiod` is then of type ExternalName, which drops the \
-    mapping of port 443 to 15017: the injection webhook fails unless something at that name takes 443 (istio/istio#45014).";
+const EXPLAIN: &str = include_str!("../../docs/rules/host-name-control-plane.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     if !subject.has_thin_remotes() {

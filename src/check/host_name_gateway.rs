@@ -8,9 +8,7 @@ pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "host-name-gateway";
 
-const EXPLAIN: &str = "A gateway is known by a DNS name only, as the load balancers of some clouds are, and the istiod of this Istio drops such \
-    gateways: pods of other networks find no way to the cluster's services (istio/istio#29359, #36275; from 1.13 on istiod resolves the \
-    name).";
+const EXPLAIN: &str = include_str!("../../docs/rules/host-name-gateway.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let version = subject.topology.istio.version;

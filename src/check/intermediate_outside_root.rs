@@ -8,8 +8,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "intermediate-outside-root";
 
-const EXPLAIN: &str = "An intermediate certificate would be valid on days on which its root is not. Whoever verifies the chain \
-    refuses it on those days.";
+const EXPLAIN: &str = include_str!("../../docs/rules/intermediate-outside-root.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let certificates = &subject.topology.certificates;

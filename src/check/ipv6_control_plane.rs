@@ -11,9 +11,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "ipv6-control-plane";
 
-const EXPLAIN: &str = "Remotes dial their primary by an IPv6 address, and this Istio's chart takes only an IPv4 address for one: it \
-    makes an ExternalName of all else, which is no Service that a webhook can be called through (Istio 1.29.6, \
-    manifests/charts/istio-control/istio-discovery/templates/remote-istiod-service.yaml; 1.30.0 knows IPv6).";
+const EXPLAIN: &str = include_str!("../../docs/rules/ipv6-control-plane.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let version = subject.topology.istio.version;

@@ -1,5 +1,6 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
-use crate::release::release;
+use crate::release::{Bug, release};
+use crate::topology::IstioVersion;
 
 use super::{Rule, Subject};
 
@@ -7,20 +8,28 @@ pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "known-bug";
 
-const EXPLAIN: &str = "This very version has a bug that this mesh meets, and a later patch of the same line mends it.";
+const EXPLAIN: &str = include_str!("../../docs/rules/known-bug.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let version = subject.topology.istio.version;
     let Some(release) = release(version) else { return };
-    for bug in release.bugs.iter().filter(|bug| version.patch < bug.mended_in) {
-        let place = FieldPath::root().child("istio").child("version");
-        findings.push(
-            Diagnostic::warning(NAME, place, format!("Istio {version} {}", bug.what))
-                .label(format!("mended in {}.{}.{}", version.major, version.minor, bug.mended_in))
-                .help(format!(
-                    "write `version: {}.{}.{}` or later, or allow this",
-                    version.major, version.minor, bug.mended_in
-                )),
-        );
-    }
+    let has_remote_secrets = subject.topology.clusters.len() > 1;
+    let is_met = |bug: &&Bug| version.patch < bug.mended_in && (has_remote_secrets || !bug.needs_remote_secrets);
+    let bugs: Vec<&Bug> = release.bugs.iter().filter(is_met).collect();
+    let Some(mended_in) = bugs.iter().map(|bug| bug.mended_in).max() else { return };
+    let mended = IstioVersion { patch: mended_in, ..version };
+    let place = FieldPath::root().child("istio").child("version");
+    let finding = match bugs.as_slice() {
+        [bug] => Diagnostic::warning(NAME, place, format!("istiod {version} {}", bug.what))
+            .label(format!("mended in {mended} ({})", bug.source)),
+        bugs => {
+            let message = format!("istiod {version} has {} bugs that this mesh meets", bugs.len());
+            let finding = Diagnostic::warning(NAME, place, message).label(format!("mended in {mended}"));
+            bugs.iter().fold(finding, |finding, bug| {
+                let mended = IstioVersion { patch: bug.mended_in, ..version };
+                finding.help(format!("before {mended} it {} ({})", bug.what, bug.source))
+            })
+        }
+    };
+    findings.push(finding.help(format!("write `version: {mended}` or later, or allow this")));
 }

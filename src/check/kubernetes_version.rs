@@ -7,8 +7,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "kubernetes-version";
 
-const EXPLAIN: &str = "This Istio does not run on this Kubernetes: each release is tested with a few, and the charts of an old one use APIs that a new \
-    Kubernetes does not serve any more (istio.io, \"Supported releases\").";
+const EXPLAIN: &str = include_str!("../../docs/rules/kubernetes-version.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let istio = subject.topology.istio.version;

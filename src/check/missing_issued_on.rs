@@ -7,8 +7,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, Some(&[]), check);
 
 const NAME: &str = "missing-issued-on";
 
-const EXPLAIN: &str = "The topology does not say on which day the mesh's root begins. Dates come from the topology and never from \
-    the clock, so that the same topology gives the same certificates on every day. Only an authority of your own needs none.";
+const EXPLAIN: &str = include_str!("../../docs/rules/missing-issued-on.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let certificates = &subject.topology.certificates;

@@ -7,8 +7,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "network-without-gateway";
 
-const EXPLAIN: &str = "A mesh has several networks, and no cluster of one of them has an east-west gateway. Where istiod knows no \
-    gateway of a network it hands out pod addresses, which proxies on other networks dial in vain.";
+const EXPLAIN: &str = include_str!("../../docs/rules/network-without-gateway.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let networks = subject.populated_networks();

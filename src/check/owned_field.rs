@@ -11,8 +11,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "owned-field";
 
-const EXPLAIN: &str = "A free-form field contradicts what meshgen derives from the rest of the topology. Two statements of one fact \
-    would tear the mesh apart as soon as one of them changes: the fact is stated once, where the finding points to.";
+const EXPLAIN: &str = include_str!("../../docs/rules/owned-field.md");
 
 /// A field that meshgen sets, where its value comes from, and the value.
 struct Owned {
@@ -66,6 +65,9 @@ fn owned_everywhere(subject: &Subject<'_>) -> Vec<Owned> {
         Owned { path: "/values/istiodRemote/injectionPath", origin: root.child("clusters"), value: None },
         Owned { path: "/values/istiodRemote/injectionURL", origin: root.child("clusters"), value: None },
         Owned { path: "/values/global/externalIstiod", origin: root.child("clusters"), value: None },
+        // The same as `externalIstiod`, before there was that (`1.11.2:pilot/pkg/features/pilot.go`): at 1.11 it makes an istiod act on
+        // the clusters of its peers (`1.11.2:pilot/pkg/serviceregistry/kube/controller/multicluster.go`).
+        Owned { path: "/values/pilot/env/EXTERNAL_ISTIOD", origin: root.child("clusters"), value: None },
         Owned { path: "/meshConfig/trustDomain", origin: mesh.child("trustDomain"), value: Some(trust_domain) },
         fixed("/meshConfig/rootNamespace", "istio-system"),
         Owned { path: "/meshConfig/defaultConfig/meshId", origin: mesh.child("id"), value: Some(id) },
@@ -144,8 +146,10 @@ fn find<'o>(
         }
         let place = path.split('/').skip(2).fold(field.clone(), |place, key| place.child(key));
         let name = path[1..].replace('/', ".");
-        let finding =
-            Diagnostic::error(NAME, place, format!("`{name}` is set by meshgen")).label("contradicts the topology");
+        let finding = Diagnostic::error(NAME, place, format!("`{name}` is set by meshgen")).label(match owned.value {
+            Some(_) => "contradicts the topology",
+            None => "meshgen decides this",
+        });
         let origin = owned.origin.to_string();
         findings.push(match &owned.value {
             Some(value) => finding

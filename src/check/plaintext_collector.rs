@@ -8,8 +8,7 @@ pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "plaintext-collector";
 
-const EXPLAIN: &str = "The gateway's port for traces takes spans from anybody who reaches it, unencrypted: they tell who calls whom at which path, and \
-    whoever reaches the port can invent some (istio/istio#5943). From 1.22 on traces can go through the mesh.";
+const EXPLAIN: &str = include_str!("../../docs/rules/plaintext-collector.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let Some(tracing) = &subject.topology.tracing else { return };

@@ -6,8 +6,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "remote-mesh-config";
 
-const EXPLAIN: &str = "A remote cluster has a mesh config of its own, and this Istio gives remotes no istiod of their own: their \
-    proxies get the mesh config of their primary, injection included. What is written here would reach nobody.";
+const EXPLAIN: &str = include_str!("../../docs/rules/remote-mesh-config.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     if !subject.has_thin_remotes() {

@@ -7,8 +7,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "reserved-port";
 
-const EXPLAIN: &str = "The collector is to be reached at a port that the gateway or its proxy uses for something else \
-    (Istio's documentation, \"Ports used by Istio\"; 15443, 15012 and 15017 are the gateway's own).";
+const EXPLAIN: &str = include_str!("../../docs/rules/reserved-port.md");
 
 /// What the port is used for already.
 const PORTS: [(u16, &str); 14] = [

@@ -6,8 +6,7 @@ pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "shared-gateway";
 
-const EXPLAIN: &str = "Several clusters of a network are reached through the gateways of some of them: a gateway spreads what comes in over all clusters of \
-    its network, so callers cannot prefer one of them, and locality and weights are lost.";
+const EXPLAIN: &str = include_str!("../../docs/rules/shared-gateway.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let networks = subject.populated_networks();

@@ -7,8 +7,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "static-routing-without-nodes";
 
-const EXPLAIN: &str = "Several clusters share a network with `podRouting: static`, and one of them does not say which node holds \
-    which pods. Without that the other clusters' nodes have no route to its pods.";
+const EXPLAIN: &str = include_str!("../../docs/rules/static-routing-without-nodes.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     for (index, clusters) in subject.populated_networks() {

@@ -1,4 +1,4 @@
-use crate::diagnostic::{Diagnostic, FieldPath, nearest};
+use crate::diagnostic::{Certainty, Diagnostic, FieldPath, nearest};
 
 use super::{Rule, Subject, collector_path, names};
 
@@ -6,7 +6,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, Some(&["clusters"]), ch
 
 const NAME: &str = "unknown-cluster";
 
-const EXPLAIN: &str = "`controlPlane` or `tracing.zipkin.cluster` names a cluster that `clusters` does not declare.";
+const EXPLAIN: &str = include_str!("../../docs/rules/unknown-cluster.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     for (path, cluster) in subject.clusters() {
@@ -25,7 +25,9 @@ fn find(subject: &Subject<'_>, path: FieldPath, name: &str, findings: &mut Vec<D
     }
     let finding = Diagnostic::error(NAME, path, format!("cluster `{name}` is not declared")).label("no such cluster");
     findings.push(match nearest(name, subject.cluster_names()) {
-        Some(meant) => finding.help(format!("did you mean `{meant}`?")).patch(meant),
+        Some(meant) => finding
+            .help(format!("did you mean `{meant}`?"))
+            .patch_as(Certainty::of_name(name, meant, subject.cluster_names()), meant),
         None => finding.help(format!("add it to `clusters`, or use {}", names(subject.cluster_names()))),
     });
 }

@@ -1,4 +1,4 @@
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Certainty, Diagnostic, nearest};
 
 use super::{Rule, Subject, names};
 
@@ -6,7 +6,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, Some(&["networks"]), ch
 
 const NAME: &str = "unknown-network";
 
-const EXPLAIN: &str = "A cluster names a network that `networks` does not declare.";
+const EXPLAIN: &str = include_str!("../../docs/rules/unknown-network.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     for (path, cluster) in subject.clusters() {
@@ -17,7 +17,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         let finding = Diagnostic::error(NAME, path.child("network"), format!("network `{network}` is not declared"))
             .label("no such network");
         findings.push(match nearest(network, subject.network_names()) {
-            Some(meant) => finding.help(format!("did you mean `{meant}`?")).patch(meant),
+            Some(meant) => finding
+                .help(format!("did you mean `{meant}`?"))
+                .patch_as(Certainty::of_name(network, meant, subject.network_names()), meant),
             None => finding.help(format!("add it to `networks`, or use {}", names(subject.network_names()))),
         });
     }

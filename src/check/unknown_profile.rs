@@ -1,4 +1,4 @@
-use crate::diagnostic::{Diagnostic, FieldPath, nearest};
+use crate::diagnostic::{Certainty, Diagnostic, FieldPath, nearest};
 use crate::release::release;
 
 use super::{Rule, Subject};
@@ -7,8 +7,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "unknown-profile";
 
-const EXPLAIN: &str = "The profile does not exist in this version of Istio, or it installs no control plane. istioctl would refuse \
-    the first, and the second would leave a primary without istiod.";
+const EXPLAIN: &str = include_str!("../../docs/rules/unknown-profile.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let istio = &subject.topology.istio;
@@ -20,7 +19,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let path = FieldPath::root().child("istio").child("profile");
     let finding = Diagnostic::error(NAME, path, format!("`{profile}` is no profile that installs a control plane"));
     findings.push(match nearest(profile, release.profiles.iter().copied()) {
-        Some(meant) => finding.help(format!("did you mean `{meant}`?")).patch(meant),
+        Some(meant) => finding
+            .help(format!("did you mean `{meant}`?"))
+            .patch_as(Certainty::of_word(profile, meant, release.profiles.iter().copied()), meant),
         None => finding.help(format!("Istio {} has {}", istio.version, release.profiles.join(", "))),
     });
 }

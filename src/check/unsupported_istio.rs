@@ -7,8 +7,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, Some(&[]), check);
 
 const NAME: &str = "unsupported-istio";
 
-const EXPLAIN: &str = "meshgen does not know how the wanted version of Istio has to be installed. The shape of a remote cluster, \
-    the order of the steps and the names of commands differ between releases, so a guess could cut the mesh in two.";
+const EXPLAIN: &str = include_str!("../../docs/rules/unsupported-istio.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let version = subject.topology.istio.version;

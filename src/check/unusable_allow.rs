@@ -1,4 +1,4 @@
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Certainty, Diagnostic, nearest};
 
 use super::{Rule, Subject, allowances, allowed_kinds, every_rule};
 
@@ -6,7 +6,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "unusable-allow";
 
-const EXPLAIN: &str = "What is allowed has to be a warning that meshgen knows: errors cannot be allowed, since nothing right can be emitted.";
+const EXPLAIN: &str = include_str!("../../docs/rules/unusable-allow.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     for (place, _, allow) in allowances(subject.topology) {
@@ -15,13 +15,15 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
             continue;
         }
         let place = place.child("rule");
-        findings.push(if every_rule().any(|(known, _)| known == rule) {
+        findings.push(if every_rule().any(|known| known.name == rule) {
             Diagnostic::error(NAME, place, format!("`{rule}` is an error, and errors cannot be allowed"))
                 .help("mend what it speaks of; `meshgen explain` says what it means")
         } else {
             let finding = Diagnostic::error(NAME, place, format!("there is no rule `{rule}`"));
             match nearest(rule, allowed_kinds()) {
-                Some(meant) => finding.help(format!("did you mean `{meant}`?")).patch(meant),
+                Some(meant) => finding
+                    .help(format!("did you mean `{meant}`?"))
+                    .patch_as(Certainty::of_word(rule, meant, allowed_kinds()), meant),
                 None => finding.help("`meshgen explain` lists the rules"),
             }
         });

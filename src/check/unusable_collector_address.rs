@@ -9,9 +9,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "unusable-collector-address";
 
-const EXPLAIN: &str = "A primary's mesh config sends traces to an address that its istiod cannot send them to. From Istio 1.22 on the \
-    address becomes an extension provider, which needs a host and a port; a Service inside a cluster is reached by the proxies of \
-    the same network only, because the endpoints of a collector without a sidecar are dropped for all others.";
+const EXPLAIN: &str = include_str!("../../docs/rules/unusable-collector-address.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let is_central =

@@ -7,8 +7,7 @@ pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "unusable-node-port";
 
-const EXPLAIN: &str = "A node port has to be in the range that API servers hand out, 30000 to 32767 (`--service-node-port-range`), and serves a \
-    port of the gateway: where traces go through the mesh there is none.";
+const EXPLAIN: &str = include_str!("../../docs/rules/unusable-node-port.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let Some(zipkin) = subject.topology.tracing.as_ref().map(|tracing| &tracing.zipkin) else { return };

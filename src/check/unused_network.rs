@@ -6,7 +6,7 @@ pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
 
 const NAME: &str = "unused-network";
 
-const EXPLAIN: &str = "No cluster is on the network: it is misspelt somewhere, or left over.";
+const EXPLAIN: &str = include_str!("../../docs/rules/unused-network.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let used: Vec<usize> = subject.populated_networks().into_iter().map(|(index, _)| index).collect();

@@ -1,9 +1,18 @@
 use std::io::{self, IsTerminal};
 
-use camino::Utf8PathBuf;
-use clap::Args;
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::{Args, ValueEnum};
 
-use super::{DONE, FOUND, NOT_DONE, Outcome, Today, draw, external, print, read_source, say};
+use crate::diagnostic::Diagnostic;
+use crate::report::{self, File};
+use crate::source::Source;
+use crate::topology::Date;
+use crate::{disk, modeline};
+
+use super::{
+    DONE, FOUND, NOT_DONE, Outcome, Refusal, Today, directory_of, external, fix, print, print_bytes, read_source, say,
+    source_name, style,
+};
 
 /// The options of `check`.
 #[derive(Debug, Args)]
@@ -14,33 +23,139 @@ pub(super) struct Arguments {
     /// Exit with 1 on warnings too
     #[arg(long)]
     strict: bool,
+    /// How the report is written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Mend what is certain to be mended, in the files; what remains is reported
+    #[arg(long)]
+    fix: bool,
+    /// With `--fix`: write nothing, and print what would change
+    #[arg(long, requires = "fix")]
+    dry_run: bool,
     #[command(flatten)]
     today: Today,
 }
 
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a terminal
+    #[default]
+    Text,
+    /// For programs; `schemas/check.schema.json` describes it
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Workflow commands, for annotations on GitHub
+    Github,
+    /// JUnit's XML, for pipelines that show test results
+    Junit,
+}
+
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let mut code = DONE;
+    let takes_output = takes_output(arguments)?;
+    let today = arguments.today.date();
+    let mut files: Vec<File> = Vec::new();
+    let mut output = Vec::new();
     for topology in &arguments.topologies {
-        let source = match read_source(topology) {
-            Ok(source) => source,
-            Err(refusal) => {
-                say(&format!("error: {refusal}"));
-                code = NOT_DONE;
-                continue;
-            }
-        };
-        let today = arguments.today.date();
-        let mut findings = crate::check_on(&source, today);
-        if let Some(external) = external::read(&source, topology)? {
-            findings.extend(crate::check_external(&source, &external, today));
-        }
-        if findings.is_empty() {
-            continue;
-        }
-        print(&draw(&source, &findings, io::stdout().is_terminal()))?;
-        if crate::has_errors(&findings) || arguments.strict {
-            code = code.max(FOUND);
+        if files.iter().all(|file| file.source.name != source_name(topology)) {
+            files.push(look_at(topology, arguments, today, &mut output));
         }
     }
-    Ok(code)
+    if takes_output {
+        print_bytes(&output)?;
+        say_text(&files);
+    } else {
+        print(&written(&files, arguments))?;
+    }
+    for refusal in files.iter().filter_map(|file| file.refusal.as_ref()) {
+        say(&format!("error: {refusal}"));
+    }
+    if arguments.format == Format::Text && files.iter().all(File::is_clean) {
+        say(&match files.as_slice() {
+            [file] => format!("{}: no findings", file.source.name),
+            files => format!("{} topologies: no findings", files.len()),
+        });
+    }
+    Ok(code(&files, arguments.strict))
+}
+
+/// Whether standard output is for a mended topology or for what would change, and so not for the report.
+fn takes_output(arguments: &Arguments) -> Result<bool, Refusal> {
+    let is_stream = arguments.topologies.iter().any(|topology| topology == "-");
+    let takes_output = arguments.fix && (arguments.dry_run || is_stream);
+    if takes_output && arguments.format != Format::Text {
+        let what = if arguments.dry_run { "what would change" } else { "the mended topology" };
+        return Err(Refusal(format!("standard output is for {what} here: leave out `--format`")));
+    }
+    if takes_output && !arguments.dry_run && arguments.topologies.len() > 1 {
+        return Err(Refusal("with `--fix`, `-` goes alone: standard output is for its mended text".to_owned()));
+    }
+    Ok(takes_output)
+}
+
+fn look_at(topology: &Utf8Path, arguments: &Arguments, today: Date, output: &mut Vec<u8>) -> File {
+    let source = match read_source(topology) {
+        Ok(source) => source,
+        Err(refusal) => {
+            let source = Source::new(source_name(topology), "");
+            return File { source, findings: Vec::new(), refusal: Some(refusal.to_string()) };
+        }
+    };
+    if !arguments.fix {
+        return examine(topology, source, today);
+    }
+    match fix::fix(topology, &source, today, arguments.dry_run, output) {
+        Ok(fixed) => examine(topology, fixed, today),
+        Err(refusal) => File { refusal: Some(refusal.to_string()), ..examine(topology, source, today) },
+    }
+}
+
+/// Everything that is wrong or doubtful with a topology and the files that it names.
+fn examine(topology: &Utf8Path, source: Source, today: Date) -> File {
+    let beside = pinned_schema(&source, topology).into_iter().collect();
+    let mut findings = crate::check_on(&source, today, beside);
+    let refusal = match external::read(&source, topology) {
+        Ok(Some(external)) => {
+            findings.extend(crate::check_external(&source, &external, today));
+            None
+        }
+        Ok(None) => None,
+        Err(refusal) => Some(refusal.to_string()),
+    };
+    File { source, findings, refusal }
+}
+
+fn written(files: &[File], arguments: &Arguments) -> String {
+    match arguments.format {
+        Format::Text => report::texts(files, style(io::stdout().is_terminal()), !arguments.fix),
+        Format::Json => report::json(files),
+        Format::Sarif => report::sarif(files),
+        Format::Github => report::github(files),
+        Format::Junit => report::junit(files, arguments.strict),
+    }
+}
+
+/// What remains, beside a standard output that is for something else.
+fn say_text(files: &[File]) {
+    let report = report::texts(files, style(io::stderr().is_terminal()), false);
+    if !report.is_empty() {
+        say(report.trim_end());
+    }
+}
+
+fn code(files: &[File], is_strict: bool) -> u8 {
+    if files.iter().any(|file| file.refusal.is_some()) {
+        return NOT_DONE;
+    }
+    let is_wrong = |file: &File| crate::has_errors(&file.findings) || is_strict && !file.findings.is_empty();
+    if files.iter().any(is_wrong) { FOUND } else { DONE }
+}
+
+/// What is doubtful about the schema that the topology names for editors. Where a topology from standard input stands, nobody knows.
+fn pinned_schema(source: &Source, topology: &Utf8Path) -> Option<Diagnostic> {
+    let text = source.text();
+    let (path, place) = modeline::schema(&text).filter(|_| topology != "-")?;
+    // A schema that cannot be read is none for editors either.
+    let standing = disk::read_if_there(&directory_of(topology).join(path)).ok().flatten();
+    modeline::stale(path, place, standing.as_deref())
 }

@@ -1,41 +1,147 @@
-use clap::Args;
+use std::io::{self, IsTerminal};
 
-use crate::check::{every_rule, severity};
+use clap::Args;
+use textwrap::{Options, WordSplitter};
+
+use crate::check::{Explained, every_rule};
 use crate::diagnostic::{Severity, nearest};
 
-use super::{Outcome, Refusal, print};
+use super::{Outcome, Refusal, columns, is_colour_wanted, print};
 
 /// The options of `explain`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The rule, as a report names it. Default: the list of all
+    /// The rule, as a report names it. Default: the list of all, with a sentence on each
     rule: Option<String>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let Some(name) = arguments.rule.as_deref() else { return list() };
-    match every_rule().find(|(known, _)| *known == name) {
-        Some((name, explanation)) => {
-            let severity = match severity(name) {
-                Severity::Error => "an error",
-                Severity::Warning => "a warning",
-            };
-            print(&format!("{name}: {severity}\n\n{explanation}\n"))
-        }
-        None => Err(Refusal(match nearest(name, every_rule().map(|(name, _)| name)) {
+    /// Where nobody says how wide the page is.
+    const COLUMNS: usize = 80;
+    /// Wider lines of prose are hard to follow.
+    const WIDEST: usize = 100;
+    let is_terminal = io::stdout().is_terminal();
+    let is_coloured = is_colour_wanted(is_terminal);
+    let columns = columns(is_terminal);
+    let Some(name) = arguments.rule.as_deref() else {
+        // For `grep`, one rule a line.
+        return print(&list(every_rule().collect(), columns.unwrap_or(usize::MAX), is_coloured));
+    };
+    match every_rule().find(|rule| rule.name == name) {
+        Some(rule) => print(&page(rule.page, columns.unwrap_or(COLUMNS).min(WIDEST), is_coloured)),
+        None => Err(Refusal(match nearest(name, every_rule().map(|rule| rule.name)) {
             Some(meant) => format!("there is no rule `{name}`; did you mean `{meant}`?"),
-            None => format!("there is no rule `{name}`"),
+            None => format!("there is no rule `{name}`; `meshgen explain` lists the rules"),
         })),
     }
 }
 
-/// Every rule by its name, errors first.
-fn list() -> Outcome {
-    let mut rules: Vec<(Severity, &str)> = every_rule().map(|(name, _)| (severity(name), name)).collect();
-    rules.sort_unstable();
-    let lines = rules.into_iter().map(|(severity, name)| match severity {
-        Severity::Error => format!("error    {name}\n"),
-        Severity::Warning => format!("warning  {name}\n"),
-    });
-    print(&lines.collect::<String>())
+/// Every rule by its name and the first sentence about it, errors first.
+fn list(mut rules: Vec<Explained>, width: usize, is_coloured: bool) -> String {
+    rules.sort_unstable_by_key(|rule| (rule.severity, rule.name));
+    let longest = rules.iter().map(|rule| rule.name.len()).max().unwrap_or_default();
+    let mut out = String::new();
+    for (severity, heading) in
+        [(Severity::Error, "Errors, which stop a build"), (Severity::Warning, "Warnings, which can be allowed")]
+    {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(&bold(heading, is_coloured));
+        out.push_str("\n\n");
+        for rule in rules.iter().filter(|rule| rule.severity == severity) {
+            let first = format!("  {:longest$}  ", rule.name);
+            let later = " ".repeat(first.len());
+            out.push_str(&wrap(rule.first_sentence(), width, &first, &later));
+        }
+    }
+    out
+}
+
+/// A page in Markdown as a terminal shows it: what is wrapped is still the same Markdown.
+fn page(markdown: &str, width: usize, is_coloured: bool) -> String {
+    let mut out = String::new();
+    let mut is_code = false;
+    for line in markdown.lines() {
+        if line.starts_with("```") {
+            is_code = !is_code;
+        }
+        if is_code || line.is_empty() || line.starts_with("```") {
+            out.push_str(line);
+            out.push('\n');
+        } else if line.starts_with('#') {
+            out.push_str(&bold(line, is_coloured));
+            out.push('\n');
+        } else if let Some(item) = line.strip_prefix("- ") {
+            out.push_str(&wrap(item, width, "- ", "  "));
+        } else {
+            out.push_str(&wrap(line, width, "", ""));
+        }
+    }
+    out
+}
+
+/// One paragraph in lines; words, and so names and paths, stay whole.
+fn wrap(text: &str, width: usize, first: &str, later: &str) -> String {
+    let options = Options::new(width)
+        .initial_indent(first)
+        .subsequent_indent(later)
+        .break_words(false)
+        .word_splitter(WordSplitter::NoHyphenation);
+    textwrap::fill(text, options) + "\n"
+}
+
+fn bold(text: &str, is_coloured: bool) -> String {
+    if is_coloured { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "# lone-rule (error)\n\n\
+        A sentence that is too long for a page of thirty columns. And one more.\n\n\
+        ## Breaks the rule\n\n\
+        ```yaml\nclusters: [{name: east, network: lan, apiServer: 'https://10.0.0.1:6443'}]\n# no heading\n```\n\n\
+        - `1.30.3:a/path/that/is/never/cut/in-two-at-its-dashes.go` says so\n";
+
+    #[test]
+    fn paragraphs_and_items_are_wrapped_and_code_is_not() {
+        assert_eq!(
+            page(PAGE, 30, false),
+            "# lone-rule (error)\n\n\
+             A sentence that is too long\nfor a page of thirty columns.\nAnd one more.\n\n\
+             ## Breaks the rule\n\n\
+             ```yaml\nclusters: [{name: east, network: lan, apiServer: 'https://10.0.0.1:6443'}]\n# no heading\n```\n\n\
+             - `1.30.3:a/path/that/is/never/cut/in-two-at-its-dashes.go`\n  says so\n"
+        );
+    }
+
+    #[test]
+    fn headings_are_bold_where_colours_are_wanted() {
+        let coloured = page(PAGE, 200, true);
+        assert_eq!(
+            coloured,
+            PAGE.replace("# lone-rule (error)", "\x1b[1m# lone-rule (error)\x1b[0m")
+                .replace("## Breaks the rule", "\x1b[1m## Breaks the rule\x1b[0m")
+        );
+    }
+
+    #[test]
+    fn the_list_is_aligned_and_holds_first_sentences() {
+        let rule = |name, severity, page| Explained { name, severity, page };
+        let rules = vec![
+            rule("long-warning", Severity::Warning, "# long-warning (warning)\n\nIt is doubtful."),
+            rule("fault", Severity::Error, "# fault (error)\n\nIt is wrong in Istio 1.11. More of it."),
+        ];
+        assert_eq!(
+            list(rules.clone(), usize::MAX, false),
+            "Errors, which stop a build\n\n  fault         It is wrong in Istio 1.11.\n\n\
+             Warnings, which can be allowed\n\n  long-warning  It is doubtful.\n"
+        );
+        assert!(
+            list(rules, 28, true)
+                .contains("  fault         It is wrong\n                in Istio\n                1.11.\n")
+        );
+    }
 }

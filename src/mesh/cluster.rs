@@ -72,7 +72,7 @@ impl<'t> Cluster<'t> {
             remotes: Vec::new(),
             gateway: written.east_west_gateway.as_ref().map(Gateway::resolve),
             runs_istiod,
-            revision: revision.map(topology::Name::as_str),
+            revision: revision.map(topology::Revision::as_str),
             intermediate: runs_istiod.then(|| Intermediate::resolve(topology, written, root)),
             provider: None,
             values: FreeForm::new(),

@@ -18,17 +18,19 @@ pub struct Cidr(pub IpNet);
 
 text_type!(Cidr, {
     "type": "string", "format": "cidr", "examples": ["10.68.0.0/16", "fd00:10:68::/112"],
-    "pattern": "^([0-9]{1,3}(\\.[0-9]{1,3}){3}/[0-9]{1,2}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*/[0-9]{1,3})$",
+    "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}/(3[0-2]|[12]?[0-9])|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$",
 });
 
 impl FromStr for Cidr {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let Some((_, length)) = text.split_once('/') else {
+        let Some((address, length)) = text.split_once('/') else {
             return Err("has no prefix length: write it like `10.68.0.0/16`".to_owned());
         };
-        if length.len() > 1 && length.starts_with('0') || !length.bytes().all(|byte| byte.is_ascii_digit()) {
+        // `ipnet` takes `010.0.0.0`, which is 10.0.0.0 to it and 8.0.0.0 to others; `IpAddr` and Kubernetes take no leading zeros.
+        let is_read_differently = length.len() > 1 && length.starts_with('0') || address.parse::<IpAddr>().is_err();
+        if is_read_differently || !length.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err("is no range of addresses: write it like `10.68.0.0/16` or `fd00::/64`".to_owned());
         }
         let Ok(net) = text.parse::<IpNet>() else {
@@ -54,7 +56,7 @@ pub struct IpAddress(pub IpAddr);
 
 text_type!(IpAddress, {
     "type": "string", "format": "ip", "examples": ["192.168.229.128", "fd00::80"],
-    "pattern": "^([0-9]{1,3}(\\.[0-9]{1,3}){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$",
+    "pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$",
 });
 
 impl FromStr for IpAddress {
@@ -194,7 +196,7 @@ impl FromStr for ApiServer {
         let port = match port {
             Some(port) => match port.parse() {
                 Ok(number) if number != 0 && !port.starts_with('+') => Some(number),
-                _ => return Err(format!("has no port between 1 and 65535 but `{port}`")),
+                _ => return Err(format!("has the port `{port}`: write one from 1 to 65535")),
             },
             None => None,
         };

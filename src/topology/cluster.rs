@@ -1,7 +1,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Allow, ApiServer, Cidr, ClusterCertificates, EastWestGateway, FreeForm, IpAddress, Kubernetes, Name};
+use super::{
+    Allow, ApiServer, Cidr, ClusterCertificates, EastWestGateway, FreeForm, IpAddress, Kubernetes, Name, Revision,
+};
 
 /// A Kubernetes cluster of the mesh.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -10,6 +12,7 @@ pub struct Cluster {
     /// The cluster ID, everywhere.
     pub name: Name,
     /// The network that the cluster's pods are on.
+    #[schemars(extend("examples" = ["network1"]))]
     pub network: Name,
     /// The cluster whose istiod serves this one. Default: its own, which makes it a primary.
     pub control_plane: Option<Name>,
@@ -54,7 +57,7 @@ pub struct Node {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClusterIstio {
     /// The revision of this cluster's control plane. Default: `istio.revision`.
-    pub revision: Option<Name>,
+    pub revision: Option<Revision>,
     /// MeshConfig of this cluster, merged last.
     #[serde(default)]
     pub mesh_config: FreeForm,

@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{IstioVersion, Name};
+use super::{IstioVersion, Revision};
 
 /// Fields that Istio defines and meshgen passes on.
 pub type FreeForm = Map<String, Value>;
@@ -17,7 +17,7 @@ pub struct Istio {
     #[serde(default = "default_profile")]
     pub profile: String,
     /// The revision of the control planes: part of every name that depends on it. Default: none.
-    pub revision: Option<Name>,
+    pub revision: Option<Revision>,
     /// Whether the egress gateway of the profile is installed. Default: what the profile says.
     pub egress_gateway: Option<bool>,
     /// MeshConfig, merged over what meshgen sets.

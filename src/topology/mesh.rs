@@ -24,6 +24,7 @@ pub struct Allow {
     /// The rule that is to be silent.
     pub rule: String,
     /// Why that is right here.
+    #[schemars(length(min = 1))]
     pub reason: String,
 }
 

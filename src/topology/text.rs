@@ -25,6 +25,7 @@ pub fn grammar(format: &str) -> Option<&'static Grammar> {
 
 const GRAMMARS: &[Grammar] = &[
     Grammar { format: "dns-1123-label", refuse: |text| Name::from_str(text).err() },
+    Grammar { format: "revision", refuse: |text| Revision::from_str(text).err() },
     Grammar { format: "mesh-id", refuse: |text| MeshId::from_str(text).err() },
     Grammar { format: "trust-domain", refuse: |text| TrustDomain::from_str(text).err() },
     Grammar { format: "cidr", refuse: |text| Cidr::from_str(text).err() },
@@ -93,6 +94,32 @@ impl FromStr for Name {
 impl fmt::Display for Name {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
+    }
+}
+
+/// A revision of a control plane: a DNS-1123 label that leaves room for `istiod-` in the name of its Service, of 63 characters
+/// (`1.30.3:manifests/charts/istio-control/istio-discovery/templates/service.yaml`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Revision(String);
+
+text_type!(Revision, {
+    "type": "string", "format": "revision", "examples": ["1-30-3"],
+    "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", "maxLength": 56,
+});
+
+impl Revision {
+    /// The revision.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Revision {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        refuse_label(text, 56).map_or_else(|| Ok(Self(text.to_owned())), Err)
     }
 }
 
@@ -174,7 +201,7 @@ pub(super) fn refuse_label(text: &str, maximum: usize) -> Option<String> {
         return Some("is empty".to_owned());
     }
     if text.len() > maximum {
-        return Some(format!("is longer than {maximum} characters"));
+        return Some(format!("is longer than {maximum} characters: write a shorter one"));
     }
     let bytes = text.as_bytes();
     if !bytes.iter().all(|byte| is_letter_or_digit(byte) || *byte == b'-') {

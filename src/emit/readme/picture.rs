@@ -1,14 +1,16 @@
 //! The mesh as a Mermaid flowchart (<https://mermaid.js.org/syntax/flowchart.html>).
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::mesh::{Cluster, Mesh};
+use crate::mesh::{Cluster, Mesh, Network};
 
 /// Clusters inside their networks, who controls whom, gateways, and where traces go.
 pub(super) fn clusters(mesh: &Mesh<'_>) -> String {
     let mut picture = "flowchart LR".to_owned();
-    for (position, network) in mesh.networks.iter().enumerate() {
+    let used = mesh.networks.iter().filter(|network| !network.clusters.is_empty());
+    for (position, network) in used.enumerate() {
         line(&mut picture, format_args!("  subgraph n{position}[\"{}\"]", network.name));
         for cluster in network.clusters.iter().map(|cluster| &mesh.clusters[*cluster]) {
             line(&mut picture, format_args!("    {}[\"{}\"]", id(cluster), title(cluster)));
@@ -27,38 +29,51 @@ pub(super) fn clusters(mesh: &Mesh<'_>) -> String {
     picture
 }
 
-/// Networks and their primaries, with the number of clusters that each serves there.
+/// Networks, with the number of clusters on each, and how many of them are controlled from another.
 pub(super) fn summary(mesh: &Mesh<'_>) -> String {
     let mut picture = "flowchart LR".to_owned();
-    for (position, network) in mesh.networks.iter().enumerate() {
-        line(
-            &mut picture,
-            format_args!("  n{position}[\"{}<br>{}\"]", network.name, counted(network.clusters.len(), "cluster")),
-        );
+    let (named, others) = by_size(mesh);
+    // The box of each network, by name; those without a box of their own share the last.
+    let box_of: BTreeMap<&str, usize> = named
+        .iter()
+        .chain(&others)
+        .enumerate()
+        .map(|(place, network)| (network.name, place.min(named.len())))
+        .collect();
+    for (place, network) in named.iter().enumerate() {
+        let clusters = counted(network.clusters.len(), "cluster");
+        line(&mut picture, format_args!("  n{place}[\"{}<br>{clusters}\"]", network.name));
     }
-    let network_of: BTreeMap<&str, usize> =
-        mesh.networks.iter().enumerate().map(|(position, network)| (network.name, position)).collect();
-    // Mermaid draws at most 500 edges, so primaries are counted by network too.
+    if !others.is_empty() {
+        let clusters = others.iter().map(|network| network.clusters.len()).sum();
+        let (others, clusters) = (counted(others.len(), "more network"), counted(clusters, "cluster"));
+        line(&mut picture, format_args!("  n{}[\"{others}<br>{clusters}\"]", named.len()));
+    }
     let mut served: BTreeMap<(usize, usize), usize> = BTreeMap::new();
     for remote in mesh.remotes() {
-        let primary = mesh.primary_of(remote);
-        *served.entry((network_of[primary.network], network_of[remote.network])).or_default() += 1;
+        *served.entry((box_of[mesh.primary_of(remote).network], box_of[remote.network])).or_default() += 1;
     }
-    for ((primary, network), count) in
-        served.iter().filter(|((primary, network), _)| primary != network).take(MAXIMUM_EDGES)
-    {
+    for ((primary, network), count) in served.iter().filter(|((primary, network), _)| primary != network) {
         line(&mut picture, format_args!("  n{primary} -->|controls {count}| n{network}"));
     }
     if let Some(collector) = &mesh.collector {
         let cluster = &mesh.clusters[collector.cluster];
         line(&mut picture, format_args!("  zipkin[(\"Zipkin in {}\")]", cluster.name));
-        line(&mut picture, format_args!("  n{} -.- zipkin", network_of[cluster.network]));
+        line(&mut picture, format_args!("  n{} -.- zipkin", box_of[cluster.network]));
     }
     picture
 }
 
-/// Mermaid's own limit is 500.
-const MAXIMUM_EDGES: usize = 400;
+/// Mermaid draws at most 500 arrows and reads at most 50,000 characters. Between 21 boxes there are at most 420.
+const BOXES: usize = 21;
+
+/// The networks that have a box of their own, which are the largest, and the others. Nobody is on the ones left out.
+fn by_size<'a, 'm>(mesh: &'a Mesh<'m>) -> (Vec<&'a Network<'m>>, Vec<&'a Network<'m>>) {
+    let mut networks: Vec<&Network<'_>> = mesh.networks.iter().filter(|network| !network.clusters.is_empty()).collect();
+    networks.sort_by_key(|network| Reverse(network.clusters.len()));
+    let others = if networks.len() > BOXES { networks.split_off(BOXES - 1) } else { Vec::new() };
+    (networks, others)
+}
 
 fn title(cluster: &Cluster<'_>) -> String {
     let role = if cluster.is_primary() { "primary" } else { "remote" };

@@ -1,0 +1,104 @@
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::topology::{Address, Cluster};
+
+use super::{Rule, Subject, gateways, primary_of};
+
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+
+const NAME: &str = "address-inside-range";
+
+const EXPLAIN: &str = include_str!("../../docs/rules/address-inside-range.md");
+
+/// A range of pods or Services of a cluster.
+struct Range<'t> {
+    net: IpNet,
+    place: FieldPath,
+    what: &'static str,
+    cluster: &'t Cluster,
+}
+
+/// An address that others dial.
+struct Dialled {
+    address: IpAddr,
+    place: FieldPath,
+    what: String,
+    /// Whether only control planes dial it.
+    is_for_primaries: bool,
+}
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let mut ranges = ranges(subject);
+    ranges.sort_by_key(|range| range.net);
+    for dialled in dialled(subject) {
+        let dials = |range: &&Range<'_>| !dialled.is_for_primaries || primary_of(range.cluster).is_none();
+        let Some(range) = around(&ranges, dialled.address).find(dials) else { continue };
+        let name = &range.cluster.name;
+        findings.push(
+            Diagnostic::error(
+                NAME,
+                dialled.place,
+                format!("the address of {} lies in the range of the {} of `{name}`", dialled.what, range.what),
+            )
+            .label(format!("in `{name}` this leads to its own {}", range.what))
+            .and(range.place.clone(), format!("the {} of `{name}`", range.what))
+            .help(
+                "give it an address outside of every range, or correct the range where the cluster uses a smaller one",
+            ),
+        );
+    }
+}
+
+fn ranges<'t>(subject: &Subject<'t>) -> Vec<Range<'t>> {
+    let mut ranges = Vec::new();
+    for (path, cluster) in subject.clusters() {
+        if let Some(services) = &cluster.service_cidr {
+            ranges.push(Range { net: services.0, place: path.child("serviceCIDR"), what: "Services", cluster });
+        }
+        for (index, node) in cluster.nodes.iter().enumerate() {
+            let place = path.child("nodes").index(index).child("podCIDR");
+            ranges.push(Range { net: node.pod_cidr.0, place, what: "pods", cluster });
+        }
+    }
+    ranges
+}
+
+fn dialled(subject: &Subject<'_>) -> Vec<Dialled> {
+    let mut dialled = Vec::new();
+    for (path, cluster) in subject.clusters() {
+        if let Address::Ip(address) = cluster.api_server.host() {
+            dialled.push(Dialled {
+                address: *address,
+                place: path.child("apiServer"),
+                what: format!("the API server of `{}`", cluster.name),
+                is_for_primaries: true,
+            });
+        }
+    }
+    for (path, cluster, gateway) in gateways(subject) {
+        let external = gateway.external_ips.iter().enumerate();
+        let mut addresses: Vec<(IpAddr, FieldPath)> =
+            external.map(|(index, address)| (address.0, path.child("externalIPs").index(index))).collect();
+        if let Some(Address::Ip(address)) = gateway.address
+            && !addresses.iter().any(|(external, _)| *external == address)
+        {
+            addresses.push((address, path.child("address")));
+        }
+        dialled.extend(addresses.into_iter().map(|(address, place)| Dialled {
+            address,
+            place,
+            what: format!("the gateway of `{}`", cluster.name),
+            is_for_primaries: false,
+        }));
+    }
+    dialled
+}
+
+/// The ranges that hold an address. They are sorted by their first address: those behind it cannot hold it.
+fn around<'r, 't>(ranges: &'r [Range<'t>], address: IpAddr) -> impl Iterator<Item = &'r Range<'t>> {
+    let behind = ranges.partition_point(|range| range.net.network() <= address);
+    ranges[..behind].iter().rev().filter(move |range| range.net.contains(&address))
+}

@@ -1,0 +1,51 @@
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::topology::PodRouting;
+
+use super::{Rule, Subject};
+
+pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
+
+const NAME: &str = "off-link-next-hop";
+
+const EXPLAIN: &str = include_str!("../../docs/rules/off-link-next-hop.md");
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    for (index, clusters) in subject.populated_networks() {
+        let network = &subject.topology.networks[index];
+        if network.pod_routing != PodRouting::Static || clusters.len() < 2 {
+            continue;
+        }
+        let nodes = clusters.iter().flat_map(|cluster| {
+            let nodes = subject.cluster_path(cluster.name.as_str()).child("nodes");
+            let place = move |index| nodes.index(index).child("address");
+            cluster.nodes.iter().enumerate().map(move |(index, node)| (node.address.0, place(index), cluster))
+        });
+        let nodes: Vec<(IpAddr, FieldPath, &&crate::topology::Cluster)> = nodes.collect();
+        let apart = nodes.iter().find_map(|(address, place, cluster)| {
+            let (first, first_place, _) = nodes.iter().find(|(other, _, _)| other.is_ipv4() == address.is_ipv4())?;
+            let is_apart = subnet(*address) != subnet(*first);
+            is_apart.then_some((address, place, cluster, first, first_place))
+        });
+        let Some((address, place, cluster, first, first_place)) = apart else { continue };
+        findings.push(
+            Diagnostic::warning(
+                NAME,
+                place.clone(),
+                format!("nodes of `{}` seem to stand in different subnets", network.name),
+            )
+            .label(format!("this node of `{}` is in {}", cluster.name, subnet(*address)))
+            .and(first_place.clone(), format!("this one is in {}", subnet(*first)))
+            .help("a next hop has to be in a subnet of the node that routes by it: use `podRouting: native` where routers know the pods, or allow this where the subnet is wider"),
+        );
+    }
+}
+
+/// The subnet that an address is commonly in: a /24, in IPv6 a /64 (RFC 4291, section 2.5.1).
+fn subnet(address: IpAddr) -> IpNet {
+    let length = if address.is_ipv4() { 24 } else { 64 };
+    IpNet::new(address, length).expect("the length is one of the family's").trunc()
+}

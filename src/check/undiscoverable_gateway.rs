@@ -1,0 +1,44 @@
+use crate::diagnostic::Diagnostic;
+use crate::topology::{EastWestGateway, ServiceType};
+
+use super::{Rule, Subject, gateways};
+
+pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+
+const NAME: &str = "undiscoverable-gateway";
+
+const EXPLAIN: &str = include_str!("../../docs/rules/undiscoverable-gateway.md");
+
+/// With it istiod takes the external addresses of the nodes and the node port (`1.30.3:pilot/pkg/serviceregistry/kube/controller/network.go`).
+pub(super) const NODE_SELECTOR: &str = "traffic.istio.io/nodeSelector";
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    if subject.populated_networks().len() < 2 {
+        return;
+    }
+    for (path, cluster, gateway) in gateways(subject) {
+        if has_address(gateway) {
+            continue;
+        }
+        let kind = gateway.service_type.as_str();
+        findings.push(
+            Diagnostic::error(
+                NAME,
+                path.child("serviceType"),
+                format!("istiod learns no address of the gateway of `{}`", cluster.name),
+            )
+            .label(format!("a {kind} Service without external IPs"))
+            .help(
+                "add `externalIPs`, or use a LoadBalancer; `address` alone is what people and remotes dial, and istiod does not see it",
+            ),
+        );
+    }
+}
+
+fn has_address(gateway: &EastWestGateway) -> bool {
+    match gateway.service_type {
+        ServiceType::LoadBalancer => true,
+        ServiceType::NodePort if gateway.service_annotations.contains_key(NODE_SELECTOR) => true,
+        ServiceType::NodePort | ServiceType::ClusterIp => !gateway.external_ips.is_empty(),
+    }
+}

@@ -1,0 +1,74 @@
+use std::net::IpAddr;
+
+use crate::diagnostic::Diagnostic;
+use crate::release::{TracingMeans, release};
+use crate::topology::Address;
+
+use super::{Rule, Subject, collector_path, gateways, overridden_collector};
+
+pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
+
+const NAME: &str = "unserved-collector-address";
+
+const EXPLAIN: &str = include_str!("../../docs/rules/unserved-collector-address.md");
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+    let is_told_by_bootstrap =
+        release(subject.topology.istio.version).is_some_and(|release| release.tracing == TracingMeans::Bootstrap);
+    let Some(tracing) = subject.topology.tracing.as_ref().map(|tracing| &tracing.zipkin) else { return };
+    for (path, cluster) in subject.clusters() {
+        let Some(address) = overridden_collector(cluster).and_then(serde_json::Value::as_str) else { continue };
+        let keys = ["istio", "meshConfig", "defaultConfig", "tracing", "zipkin", "address"];
+        let place = keys.iter().fold(path, |path, key| path.child(*key));
+        let Some((host, port)) = address.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()) else {
+            if is_told_by_bootstrap {
+                let finding = Diagnostic::warning(NAME, place, format!("nothing can be reached at `{address}`"));
+                findings.push(finding.label("not a host and a port").help("write it like `zipkin.istio-system:9411`"));
+            }
+            continue;
+        };
+        let runs_here = cluster.name == tracing.cluster;
+        let fault = if is_collector(host) {
+            match (runs_here, port == "9411") {
+                (false, _) if is_told_by_bootstrap => {
+                    format!("Zipkin runs in `{}`, not in `{}`", tracing.cluster, cluster.name)
+                }
+                (_, false) => "Zipkin's Service has port 9411 only".to_owned(),
+                _ => continue,
+            }
+        } else {
+            let host: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+            let gateway = gateways(subject).find(|(_, _, gateway)| {
+                let dialled = match gateway.address {
+                    Some(Address::Ip(address)) => Some(address),
+                    _ => None,
+                };
+                host.is_some() && (dialled == host || gateway.external_ips.iter().any(|own| Some(own.0) == host))
+            });
+            match gateway {
+                Some((_, other, _)) if other.name != tracing.cluster => {
+                    format!("this is the gateway of `{}`, and Zipkin runs in `{}`", other.name, tracing.cluster)
+                }
+                Some(_) if port != tracing.gateway_port.to_string() => {
+                    format!("the gateway takes traces at port {}", tracing.gateway_port)
+                }
+                _ => continue,
+            }
+        };
+        findings.push(
+            Diagnostic::warning(
+                NAME,
+                place,
+                format!("nothing serves `{address}` for the proxies of `{}`", cluster.name),
+            )
+            .label(fault)
+            .and(collector_path(), "the collector's cluster")
+            .help("remove the override: meshgen writes the address that serves every cluster"),
+        );
+    }
+}
+
+/// Whether a host is the Service of the collector.
+fn is_collector(host: &str) -> bool {
+    ["zipkin.istio-system", "zipkin.istio-system.svc", "zipkin.istio-system.svc.cluster.local"].contains(&host)
+}

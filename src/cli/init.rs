@@ -1,0 +1,108 @@
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::Args;
+
+use crate::disk;
+use crate::release::{NEWEST, release, supported};
+use crate::schema;
+use crate::starter::{MAXIMUM_CLUSTERS, Starter};
+use crate::topology::{IstioVersion, MeshId};
+
+use super::seed::SEED;
+use super::{DONE, Outcome, Refusal, Today, say};
+
+/// The options of `init`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The directory that gets the topology and its schema
+    #[arg(short, long, value_name = "DIR")]
+    output: Utf8PathBuf,
+    /// How many clusters the mesh has
+    #[arg(long, default_value_t = 2)]
+    clusters: usize,
+    /// How many networks they are on. Default: 2, or 1 for a single cluster
+    #[arg(long)]
+    networks: Option<usize>,
+    /// How many of the clusters have a control plane of their own. Default: all
+    #[arg(long)]
+    primaries: Option<usize>,
+    /// The exact version of Istio
+    #[arg(long, value_name = "VERSION", default_value = NEWEST)]
+    istio: IstioVersion,
+    /// The mesh ID
+    #[arg(long, default_value = "mesh1")]
+    name: MeshId,
+    #[command(flatten)]
+    today: Today,
+}
+
+const TOPOLOGY: &str = "topology.yaml";
+const SCHEMA: &str = "topology.schema.json";
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let Arguments { output, clusters, name, istio, .. } = arguments;
+    let networks = arguments.networks.unwrap_or(2.min(*clusters));
+    let primaries = arguments.primaries.unwrap_or(*clusters);
+    refuse_numbers(*clusters, networks, primaries)?;
+    let release = release(*istio).ok_or_else(|| {
+        Refusal(format!("Istio {istio} is not supported: the supported releases are {}", supported()))
+    })?;
+    let starter = Starter {
+        mesh_id: name,
+        istio: *istio,
+        release,
+        clusters: *clusters,
+        networks,
+        primaries,
+        issued_on: arguments.today.date(),
+        schema: SCHEMA,
+    };
+    put(output, &starter.text())?;
+    let topology = output.join(TOPOLOGY);
+    say(&format!(
+        "wrote {topology} and {}\n\
+         next: write your own addresses into it, then\n  \
+         meshgen check {topology}\n  \
+         meshgen ca new --ca {}\n  \
+         meshgen build {topology} -o {}",
+        output.join(SCHEMA),
+        output.join(SEED),
+        output.join("out")
+    ));
+    Ok(DONE)
+}
+
+fn refuse_numbers(clusters: usize, networks: usize, primaries: usize) -> Result<(), Refusal> {
+    let refusal = if clusters == 0 || networks == 0 || primaries == 0 {
+        "a mesh has at least one cluster, one network and one control plane".to_owned()
+    } else if clusters > MAXIMUM_CLUSTERS {
+        format!(
+            "init writes at most {MAXIMUM_CLUSTERS} clusters, since no more addresses are reserved for examples; a topology may hold more"
+        )
+    } else if networks > clusters {
+        format!("{networks} networks are more than {clusters} clusters can be on")
+    } else if primaries > clusters {
+        format!("{primaries} control planes are more than {clusters} clusters can have")
+    } else {
+        return Ok(());
+    };
+    Err(Refusal(refusal))
+}
+
+/// Writes both files, and never over one that holds anything else.
+fn put(directory: &Utf8Path, topology: &str) -> Result<(), Refusal> {
+    let files = [(SCHEMA, schema::text()), (TOPOLOGY, topology.to_owned())];
+    for (name, text) in &files {
+        let path = directory.join(name);
+        let standing = disk::read_if_there(&path)?;
+        if standing.is_some_and(|standing| standing != text.as_bytes()) {
+            return Err(Refusal(format!(
+                "{path} exists and is not overwritten: choose another directory, or move it away"
+            )));
+        }
+    }
+    disk::make_directory(directory)?;
+    for (name, text) in &files {
+        disk::replace(&directory.join(name), text.as_bytes())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,199 @@
+//! Findings for programs; `schemas/check.schema.json` describes them.
+
+use std::ops::Range;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::diagnostic::{Certainty, Severity};
+use crate::written::Written;
+
+use super::{File, Located, Spot, count, locate};
+
+/// The format of the JSON report.
+pub const FORMAT: &str = "meshgen-check-1";
+
+/// What was found in topologies.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// `meshgen-check-1`.
+    pub format: &'static str,
+    /// How much was found.
+    pub summary: Summary,
+    /// The findings in the order of the files, of the places in them, and of the rules.
+    pub findings: Vec<Finding>,
+    /// What could not be read. What was found elsewhere stands all the same.
+    pub unread: Vec<Unread>,
+}
+
+/// How much was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Topologies that were named, those that could not be read included.
+    pub files: usize,
+    /// Findings that stop a build.
+    pub errors: usize,
+    /// Findings that do not.
+    pub warnings: usize,
+    /// Findings whose patch is certain: `check --fix` makes it.
+    pub fixable: usize,
+}
+
+/// One finding: one fault, whatever the number of places that it touches.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// The rule's name, as `meshgen explain` takes it.
+    pub rule: &'static str,
+    /// Whether the finding stops a build.
+    pub severity: Level,
+    /// One sentence on what is wrong.
+    pub message: String,
+    /// Where the fault is.
+    pub location: Location,
+    /// The other places that it touches.
+    pub related: Vec<Location>,
+    /// What to do.
+    pub help: Vec<String>,
+    /// A change of the text that mends the fault.
+    pub patch: Option<Patch>,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Level {
+    /// Nothing can be emitted.
+    Error,
+    /// The tree is emitted all the same.
+    Warning,
+}
+
+/// A place, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Location {
+    /// The file, as it was named; `<stdin>` is standard input.
+    pub file: String,
+    /// The field, such as `clusters[1].network`; null where the fault is not in a field.
+    pub field: Option<String>,
+    /// The text that states it; null where none does, as of a file as a whole.
+    pub range: Option<Span>,
+    /// The fact at the place; may be empty.
+    pub text: String,
+}
+
+/// A part of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Span {
+    /// Its first character.
+    pub start: Point,
+    /// The character after its last.
+    pub end: Point,
+}
+
+/// A place between two characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Point {
+    /// The bytes of the file before it, a byte-order mark included.
+    pub offset: usize,
+    /// The line, from 1 on.
+    pub line: usize,
+    /// The column in Unicode code points, from 1 on, a byte-order mark not included.
+    pub column: usize,
+}
+
+/// A change of a file, byte for byte.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Patch {
+    /// What goes; empty where something is added.
+    pub range: Span,
+    /// What comes.
+    pub replacement: String,
+    /// Whether a program may make the change without asking.
+    pub certainty: Certainty,
+}
+
+/// A file that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Unread {
+    /// The topology, as it was named.
+    pub file: String,
+    /// What could not be read, and why.
+    pub message: String,
+}
+
+/// Findings as JSON.
+pub fn json(files: &[File]) -> String {
+    let mut text = serde_json::to_string_pretty(&report(files)).expect("a report is plain data");
+    text.push('\n');
+    text
+}
+
+fn report(files: &[File]) -> Report {
+    let mut findings = Vec::new();
+    for file in files.iter().filter(|file| !file.findings.is_empty()) {
+        let written = Written::new(&file.source);
+        findings.extend(locate(&written, &file.findings).iter().map(|located| finding(&written, located)));
+    }
+    let is_certain =
+        |finding: &&Finding| finding.patch.as_ref().is_some_and(|patch| patch.certainty == Certainty::Certain);
+    let all = || files.iter().flat_map(|file| &file.findings);
+    let unread = files.iter().filter_map(|file| {
+        file.refusal.as_ref().map(|message| Unread { file: file.source.name.clone(), message: message.clone() })
+    });
+    Report {
+        format: FORMAT,
+        summary: Summary {
+            files: files.len(),
+            errors: count(all(), Severity::Error),
+            warnings: count(all(), Severity::Warning),
+            fixable: findings.iter().filter(is_certain).count(),
+        },
+        findings,
+        unread: unread.collect(),
+    }
+}
+
+fn finding(written: &Written<'_>, located: &Located<'_>) -> Finding {
+    let mut locations = located.labels.iter().map(|spot| location(written, spot));
+    Finding {
+        rule: located.finding.rule,
+        severity: match located.finding.severity {
+            Severity::Error => Level::Error,
+            Severity::Warning => Level::Warning,
+        },
+        message: located.finding.message.clone(),
+        location: locations.next().expect("a finding has a place"),
+        related: locations.collect(),
+        help: located.finding.help.clone(),
+        patch: located.edit.as_ref().map(|edit| Patch {
+            range: span(written, &edit.range),
+            replacement: edit.replacement.clone(),
+            certainty: edit.certainty,
+        }),
+    }
+}
+
+fn location(written: &Written<'_>, spot: &Spot<'_>) -> Location {
+    Location {
+        file: spot.other_file().map_or(written.name(), |path| path.as_str()).to_owned(),
+        field: spot.field().map(ToString::to_string),
+        range: spot.range.as_ref().map(|range| span(written, range)),
+        text: spot.text.to_owned(),
+    }
+}
+
+fn span(written: &Written<'_>, range: &Range<usize>) -> Span {
+    let point = |at: usize| {
+        let position = written.position(at);
+        Point { offset: written.offset(at), line: position.line, column: position.column }
+    };
+    Span { start: point(range.start), end: point(range.end) }
+}

@@ -1,0 +1,142 @@
+//! Findings as a terminal shows them.
+
+use std::fmt::Write;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
+
+use crate::diagnostic::{Certainty, Diagnostic, Place, Severity};
+use crate::source::Source;
+use crate::written::Written;
+
+use super::{File, Located, count, locate, plural};
+
+/// How findings are drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// Whether escape sequences set colours.
+    pub is_coloured: bool,
+    /// The terminal's width in columns.
+    pub width: usize,
+}
+
+/// Draws the findings of one topology in the order of their places, and counts them.
+pub fn text(source: &Source, findings: &[Diagnostic], style: Style) -> String {
+    let mut out = String::new();
+    draw(source, findings, style, &mut out);
+    out.push_str(&summary(findings.iter()));
+    out
+}
+
+/// Draws the findings of several topologies in their order, counts them and, with `offers_fix`, says how many `--fix` mends.
+pub fn texts(files: &[File], style: Style, offers_fix: bool) -> String {
+    let mut out = String::new();
+    let mut fixable = 0;
+    for file in files {
+        fixable += draw(&file.source, &file.findings, style, &mut out);
+    }
+    let summary = summary(files.iter().flat_map(|file| &file.findings));
+    out.push_str(summary.trim_end());
+    if offers_fix && fixable > 0 {
+        write!(out, "; `--fix` can mend {fixable}").expect("a String takes everything");
+    }
+    if !summary.is_empty() {
+        out.push('\n');
+    }
+    out
+}
+
+/// One finding, drawn alone.
+pub(super) fn one(written: &Written<'_>, located: &Located<'_>, style: Style) -> String {
+    renderer(style).render(&groups(written, located))
+}
+
+/// Draws findings, and says how many of them have a certain patch.
+fn draw(source: &Source, findings: &[Diagnostic], style: Style, out: &mut String) -> usize {
+    if findings.is_empty() {
+        return 0;
+    }
+    let written = Written::new(source);
+    let renderer = renderer(style);
+    let located = locate(&written, findings);
+    for located in &located {
+        out.push_str(&renderer.render(&groups(&written, located)));
+        out.push_str("\n\n");
+    }
+    let is_fixable =
+        |located: &&Located<'_>| located.edit.as_ref().is_some_and(|edit| edit.certainty == Certainty::Certain);
+    located.iter().filter(is_fixable).count()
+}
+
+fn renderer(style: Style) -> Renderer {
+    if style.is_coloured { Renderer::styled() } else { Renderer::plain() }.term_width(style.width)
+}
+
+fn groups<'a>(written: &'a Written<'_>, located: &Located<'a>) -> Vec<Group<'a>> {
+    let finding = located.finding;
+    let level = match finding.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(printable(&finding.message)).id(finding.rule);
+    let mut snippet = Snippet::source(written.text()).path(printable(written.name()));
+    let mut others: Vec<&str> = Vec::new();
+    let mut is_drawn = false;
+    for (index, label) in located.labels.iter().enumerate() {
+        let Some(range) = label.range.clone() else {
+            others.push(match label.place {
+                Place::File(path) => path.as_str(),
+                _ => written.name(),
+            });
+            continue;
+        };
+        let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+        let annotation = kind.span(range);
+        snippet = snippet.annotation(if label.text.is_empty() {
+            annotation
+        } else {
+            annotation.label(printable(label.text))
+        });
+        is_drawn = true;
+    }
+    let mut group = if is_drawn { title.element(snippet) } else { Group::with_title(title) };
+    // A place that the text does not have, such as a field left to its default, is named only where no other is.
+    others.retain(|path| !is_drawn || *path != written.name());
+    others.dedup();
+    for path in others {
+        group = group.element(Origin::path(printable(path)));
+    }
+    // The last help says what the patch shows.
+    let shown = usize::from(located.edit.is_some());
+    let (helps, title) = finding.help.split_at(finding.help.len().saturating_sub(shown));
+    for help in helps {
+        group = group.element(Level::HELP.message(printable(help)));
+    }
+    let mut groups = vec![group];
+    if let Some(edit) = &located.edit {
+        let patch = Patch::new(edit.range.clone(), printable_lines(&edit.replacement));
+        let title = title.first().map_or("write", String::as_str);
+        let snippet = Snippet::source(written.text()).path(printable(written.name())).patch(patch);
+        groups.push(Level::HELP.secondary_title(printable(title)).element(snippet));
+    }
+    groups
+}
+
+/// How many findings there are, as the last line.
+fn summary<'f>(findings: impl Iterator<Item = &'f Diagnostic> + Clone) -> String {
+    match (count(findings.clone(), Severity::Error), count(findings, Severity::Warning)) {
+        (0, 0) => String::new(),
+        (0, warnings) => format!("{}\n", plural(warnings, "warning")),
+        (errors, 0) => format!("{}\n", plural(errors, "error")),
+        (errors, warnings) => format!("{}, {}\n", plural(errors, "error"), plural(warnings, "warning")),
+    }
+}
+
+/// Text from a topology, without what a terminal would obey.
+fn printable(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+}
+
+/// The same for several lines.
+fn printable_lines(text: &str) -> String {
+    text.split('\n').map(|line| printable(line.trim_end_matches('\r'))).collect::<Vec<String>>().join("\n")
+}

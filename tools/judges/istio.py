@@ -1,0 +1,140 @@
+"""istioctl: what it accepts, and what it would install."""
+
+import json
+import re
+
+import yaml
+
+from .common import LOADER, documents, identity, run, want
+from .mesh import overridden
+
+
+def istioctl_validate(mesh):
+    files = mesh.manifests("30", "40", "50", "55")
+    run("istioctl", "validate", *[word for file in files for word in ("-f", file)])
+    return len(files)
+
+
+def rendered(mesh, cluster, directory, *files):
+    paths = [mesh.tree / cluster["name"] / directory / file for file in files]
+    words = [word for path in paths if path.exists() for word in ("-f", path)]
+    return run("istioctl", "manifest", "generate", *words) if words else ""
+
+
+def find(objects, kind, name):
+    return next((document for document in objects if document["kind"] == kind and document["metadata"]["name"] == name), None)
+
+
+def istioctl_renders(mesh):
+    count = 0
+    for cluster in mesh.clusters.values():
+        texts = [
+            rendered(mesh, cluster, "30-istio", "istio.yaml", "mesh-config.yaml"),
+            rendered(mesh, cluster, "40-eastwest-gateway", "eastwest-gateway.yaml"),
+        ]
+        istio, gateway = documents(texts[0]), documents(texts[1])
+        said = f"{mesh.tree}/{cluster['name']}: "
+        if mesh.is_thin and not mesh.is_primary(cluster):
+            check_remote(mesh, cluster, istio, said)
+        else:
+            check_primary(mesh, cluster, istio, said)
+        want(bool(gateway) == ("eastWestGateway" in cluster), said + "a gateway is rendered where none is wanted, or none where one is")
+        if gateway:
+            check_gateway(mesh, cluster, gateway, said)
+        others = [file for file in mesh.manifests("10", "50", "55", "60") if file.parts[-3] == cluster["name"]]
+        text = "---\n".join([file.read_text() for file in others] + texts)
+        run("istioctl", "analyze", "--use-kube=false", "-A", "-", stdin=text)
+        count += len(istio) + len(gateway)
+    return count
+
+
+def check_identity(mesh, cluster, objects, said):
+    revision = mesh.revision(cluster)
+    name = "istio-sidecar-injector" + (f"-{revision}" if revision else "")
+    injector = find(objects, "ConfigMap", name)
+    if injector is None:
+        return
+    stated = json.loads(injector["data"]["values"])["global"]
+    want(stated["meshID"] == mesh.topology["mesh"]["id"], said + f"meshID is {stated['meshID']}")
+    want(stated["network"] == cluster["network"], said + f"network is {stated['network']}")
+    want(stated["multiCluster"]["clusterName"] == cluster["name"], said + f"clusterName is {stated['multiCluster']['clusterName']}")
+
+
+def check_primary(mesh, cluster, objects, said):
+    revision = mesh.revision(cluster)
+    suffix = f"-{revision}" if revision else ""
+    istiod = find(objects, "Deployment", f"istiod{suffix}")
+    want(istiod, said + "no istiod")
+    variables = {entry["name"]: entry.get("value") for entry in istiod["spec"]["template"]["spec"]["containers"][0]["env"]}
+    want(variables.get("CLUSTER_ID") == cluster["name"], said + f"CLUSTER_ID is {variables.get('CLUSTER_ID')}")
+    if mesh.is_thin:
+        is_external = variables.get("EXTERNAL_ISTIOD") == "true"
+        want(is_external == mesh.has_remotes(cluster), said + f"EXTERNAL_ISTIOD is {is_external}")
+    check_identity(mesh, cluster, objects, said)
+    config = yaml.load(find(objects, "ConfigMap", f"istio{suffix}")["data"]["mesh"], LOADER)
+    trust_domain = mesh.topology["mesh"].get("trustDomain", "cluster.local")
+    want(config["trustDomain"] == trust_domain, said + f"trustDomain is {config['trustDomain']}")
+    if mesh.zipkin:
+        check_tracing(mesh, cluster, config, said)
+
+
+def check_tracing(mesh, cluster, config, said):
+    collector = mesh.clusters[mesh.zipkin["cluster"]]
+    address = mesh.address(collector) if mesh.zipkin.get("via", "gateway") == "gateway" else None
+    host, port = (address, mesh.zipkin.get("gatewayPort", 15018)) if address else ("zipkin.istio-system", 9411)
+    if mesh.is_thin:
+        provider = next((entry for entry in config.get("extensionProviders", []) if entry["name"] == "zipkin"), None)
+        want(provider, said + "no provider zipkin in the mesh config")
+        if not overridden(cluster):
+            want(provider["zipkin"]["port"] == port, said + f"the provider's port is {provider['zipkin']['port']}")
+        return
+    stated = config["defaultConfig"]["tracing"]
+    wanted = overridden(cluster) or (f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    want(stated["zipkin"]["address"] == wanted, said + f"traces go to {stated['zipkin']['address']}, not to {wanted}")
+    sampling = float(mesh.zipkin.get("samplingPercent", 1))
+    want(float(stated.get("sampling", -1)) == sampling, said + f"sampling is {stated.get('sampling')}")
+
+
+def check_remote(mesh, cluster, objects, said):
+    kinds = [document for document in objects if document["kind"] == "Deployment"]
+    want(not kinds, said + f"a thin remote has {[identity(document) for document in kinds]}")
+    revision = mesh.revision(cluster)
+    name = "istiod" + (f"-{revision}" if revision else "")
+    service = find(objects, "Service", name)
+    want(service, said + f"no Service {name}")
+    address = mesh.address(mesh.primary(cluster))
+    if re.fullmatch(r"[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*", address):
+        slices = [document for document in objects if document["kind"] in ("EndpointSlice", "Endpoints")]
+        found = [str(word) for document in slices for part in document.get("endpoints", document.get("subsets", [])) for word in part["addresses"]]
+        want(found and set(str(word) if isinstance(word, str) else word["ip"] for word in found) == {address}, said + f"istiod is dialled at {found}, not at {address}")
+    else:
+        want(service["spec"].get("externalName") == address, said + f"istiod is dialled at {service['spec'].get('externalName')}")
+    webhooks = [document for document in objects if document["kind"] == "MutatingWebhookConfiguration"]
+    paths = {hook["clientConfig"].get("service", {}).get("path") for document in webhooks for hook in document["webhooks"]}
+    want(paths == {f"/inject/cluster/{cluster['name']}/net/{cluster['network']}"}, said + f"the webhook's path is {paths}")
+
+
+def check_gateway(mesh, cluster, objects, said):
+    stated = cluster["eastWestGateway"]
+    service = find(objects, "Service", "istio-eastwestgateway")
+    deployment = find(objects, "Deployment", "istio-eastwestgateway")
+    want(service and deployment, said + "no Service or Deployment istio-eastwestgateway")
+    spec = service["spec"]
+    want(spec.get("externalIPs", []) == stated.get("externalIPs", []), said + f"externalIPs are {spec.get('externalIPs')}")
+    want(spec["type"] == stated.get("serviceType", "LoadBalancer"), said + f"the type is {spec['type']}")
+    annotations = service["metadata"].get("annotations") or {}
+    for key, value in stated.get("serviceAnnotations", {}).items():
+        want(annotations.get(key) == value, said + f"the annotation {key} is {annotations.get(key)}")
+    ports = {port["name"]: (port["port"], port["targetPort"], port.get("nodePort")) for port in spec["ports"]}
+    wanted = {name: (port, port, None) for name, port in (("status-port", 15021), ("tls", 15443), ("tls-istiod", 15012), ("tls-webhook", 15017))}
+    zipkin = mesh.zipkin
+    if zipkin and zipkin["cluster"] == cluster["name"] and zipkin.get("via", "gateway") == "gateway" and mesh.address(cluster):
+        deciding = [other for other in mesh.clusters.values() if not mesh.is_thin or mesh.is_primary(other)]
+        if not all(overridden(other) for other in deciding):
+            number = zipkin.get("gatewayPort", 15018)
+            wanted["tcp-zipkin"] = (number, number, zipkin.get("nodePort"))
+    want(ports == wanted, said + f"the ports are {ports}, not {wanted}")
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    want(labels.get("topology.istio.io/network") == cluster["network"], said + "the gateway's pods have another network")
+    variables = {entry["name"]: entry.get("value") for entry in deployment["spec"]["template"]["spec"]["containers"][0]["env"]}
+    want(variables.get("ISTIO_META_REQUESTED_NETWORK_VIEW") == cluster["network"], said + "the gateway has another network view")

@@ -1,0 +1,53 @@
+"""kustomize, kubectl-validate and kubeconform: what becomes objects of Kubernetes."""
+
+import base64
+import json
+
+from .common import CACHE, PEM, documents, identity, run, want
+
+
+def kustomize(mesh):
+    count = 0
+    for directory in mesh.directories():
+        file = directory / "kustomization.yaml"
+        if not file.exists():
+            want(mesh.is_thin and directory.name[:2] in ("30", "40"), f"{directory} is no kustomization")
+            continue
+        built = documents(run("kustomize", "build", directory))
+        stated = [document for path in directory.glob("*.yaml") if path != file for document in documents(path.read_text())]
+        patch = [document for document in stated if document["kind"] == "IstioOperator" and list(document["spec"]) == ["meshConfig"]]
+        if directory.name == "20-cacerts":
+            want([identity(document) for document in built] == [("Secret", "istio-system", "cacerts")], f"{directory}: not the Secret cacerts alone")
+            want(sorted(built[0]["data"]) == sorted(PEM), f"{directory}: other keys than istiod reads")
+            for pem in PEM:
+                want(base64.b64decode(built[0]["data"][pem]) == (directory / pem).read_bytes(), f"{directory}: {pem} is not the file")
+        else:
+            wanted = sorted(map(str, map(identity, [document for document in stated if document not in patch])))
+            want(sorted(map(str, map(identity, built))) == wanted, f"{directory}: other objects than its files state")
+            for document in built:
+                has_config = document["kind"] == "IstioOperator" and "meshConfig" in document.get("spec", {})
+                is_meant = bool(patch) and document["metadata"]["name"] == "istio"
+                want(has_config == is_meant, f"{directory}: the mesh config is merged into {identity(document)}")
+                if has_config:
+                    want(document["spec"]["meshConfig"] == patch[0]["spec"]["meshConfig"], f"{directory}: another mesh config")
+        count += 1
+    return count
+
+
+def kubectl_validate(mesh):
+    files = mesh.manifests("10", "50", "55", "60")
+    minor = min(max(mesh.kubernetes(next(iter(mesh.clusters.values()))), 23), 30)
+    crds = CACHE / ("crds-1.11" if mesh.minor == 11 else "crds-1.30")
+    run("kubectl-validate", "--version", f"1.{minor}", "--local-crds", crds, *files)
+    return sum(len(documents(file.read_text())) for file in files)
+
+
+def kubeconform(mesh):
+    if mesh.minor != 11:
+        return 0
+    files = mesh.manifests("10", "50", "60")
+    location = f"{CACHE}/kubernetes-1.21/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+    said = run("kubeconform", "-strict", "-output", "json", "-summary", "-skip", "Gateway,VirtualService", "-schema-location", location, *files)
+    summary = json.loads(said)["summary"]
+    want(summary["errors"] == summary["invalid"] == 0, said)
+    return summary["valid"]

@@ -1,0 +1,60 @@
+"""A topology and its tree, read by none of meshgen's code."""
+
+from pathlib import Path
+
+import yaml
+
+from .common import LOADER
+
+
+class Mesh:
+    """A topology and its tree."""
+
+    def __init__(self, name, topology, tree):
+        self.name, self.tree = name, Path(tree)
+        self.path = Path(topology)
+        self.text = self.path.read_text()
+        self.topology = yaml.load(self.text, LOADER)
+        self.istio = self.topology["istio"]
+        self.minor = int(str(self.istio["version"]).split(".")[1])
+        self.clusters = {cluster["name"]: cluster for cluster in self.topology["clusters"]}
+        self.is_thin = self.minor >= 24
+        self.is_multi_network = len(self.topology["networks"]) > 1
+        self.zipkin = self.topology.get("tracing", {}).get("zipkin")
+
+    def primary(self, cluster):
+        return self.clusters[cluster.get("controlPlane", cluster["name"])]
+
+    def is_primary(self, cluster):
+        return self.primary(cluster) is cluster
+
+    def has_remotes(self, cluster):
+        return any(self.primary(other) is cluster for other in self.clusters.values() if other is not cluster)
+
+    def revision(self, cluster):
+        return cluster.get("istio", {}).get("revision", self.istio.get("revision"))
+
+    def kubernetes(self, cluster):
+        for holder in (cluster, self.topology):
+            if "kubernetes" in holder:
+                return int(str(holder["kubernetes"]["version"]).split(".")[1])
+        return 21 if self.minor == 11 else 30
+
+    def directories(self):
+        return sorted(path for path in self.tree.glob("*/[0-9]*") if path.is_dir())
+
+    def manifests(self, *directories):
+        files = sorted(self.tree.glob("*/[0-9]*/*.yaml"))
+        files = [file for file in files if file.name != "kustomization.yaml"]
+        return [file for file in files if not directories or file.parent.name[:2] in directories]
+
+    def address(self, cluster):
+        gateway = cluster.get("eastWestGateway")
+        if gateway is None:
+            return None
+        return gateway.get("address") or next(iter(gateway.get("externalIPs", [])), None)
+
+
+def overridden(cluster):
+    config = cluster.get("istio", {}).get("meshConfig", {}).get("defaultConfig", {})
+    return config.get("tracing", {}).get("zipkin", {}).get("address")
