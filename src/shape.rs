@@ -157,8 +157,9 @@ impl<'a> Walk<'a> {
             if !meant.contains(&Some(name)) {
                 let message = format!("`{name}` is missing {}", inside(path));
                 let help = match example(property) {
+                    Some(example) if choices(property).len() == 1 => format!("add `{name}: {example}`"),
                     Some(example) => format!("add it, for example `{name}: {example}`"),
-                    None => format!("add `{name}:`: {}", first_sentence(property)),
+                    None => format!("add `{name}:`, {}", first_sentence(property)),
                 };
                 let place = if path.segments().is_empty() { Place::Whole } else { Place::Field(path.clone()) };
                 self.findings.push(
@@ -409,5 +410,13 @@ fn or(words: &[String]) -> String {
 fn first_sentence(schema: &Value) -> String {
     let description = schema["description"].as_str().unwrap_or("it is required");
     let sentence = description.split(". ").next().unwrap_or(description).replace('\n', " ");
-    sentence.trim_end_matches('.').to_owned()
+    let sentence = sentence.trim_end_matches('.');
+    let mut characters = sentence.chars();
+    // It goes on a sentence: a word in capitals stays.
+    match (characters.next(), characters.next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => {
+            format!("{}{}", first.to_lowercase(), &sentence[first.len_utf8()..])
+        }
+        _ => sentence.to_owned(),
+    }
 }
