@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use meshgen::disk::{self, Claim, Plan, Writer};
+use meshgen::disk::{self, Barrier, Claim, Plan, Writer};
 use meshgen::mesh::Mesh;
 use meshgen::pki::{Authority, Seed};
 use meshgen::source::Source;
@@ -103,7 +103,8 @@ fn certificates(text: &str, seed: &Seed) -> Duration {
 fn issued_again(text: &str, seed: &Seed, out: &Utf8Path) -> usize {
     let source = Source::new("bench.yaml", text);
     let checked = meshgen::read(&source, &mut Vec::new()).unwrap();
-    let standing = disk::read_standing(out).unwrap();
+    let lock = disk::read_lock(out).unwrap().unwrap();
+    let standing = disk::read_standing(out, &lock).unwrap();
     Authority::Renewing(seed.clone(), standing).answer(&Mesh::resolve(&checked)).unwrap().issued
 }
 
@@ -113,7 +114,7 @@ fn barrier(repository: &Path, seed: &Seed) {
     fs::create_dir_all(repository.join("target")).unwrap();
     let place = tempfile::tempdir_in(repository.join("target")).unwrap();
     let tree =
-        meshgen::compile(&Source::new("bench.yaml", topology(1000)), &Authority::Seed(seed.clone())).unwrap().tree;
+        meshgen::compile(&Source::new("bench.yaml", topology(1000)), Authority::Seed(seed.clone())).unwrap().tree;
     let write = |writer: &Writer| {
         let out = Utf8PathBuf::from_path_buf(place.path().join("out")).unwrap();
         let _ = fs::remove_dir_all(&out);
@@ -126,12 +127,51 @@ fn barrier(repository: &Path, seed: &Seed) {
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
         with.push(write(&Writer::default()));
-        without.push(write(&Writer::without_barrier()));
+        without.push(write(&Writer::default().waiting_for(Barrier::None)));
     }
     println!(
         "\nWriting 1,000 clusters to the disk under target/: {} ms, without the barrier {} ms.",
         milliseconds(median(with)),
         milliseconds(median(without))
+    );
+}
+
+/// Times two commands, one after the other in each run.
+fn beside(runs: usize, ours: impl Fn() -> Command, theirs: impl Fn() -> Command) -> (Duration, Duration) {
+    let timed = |mut command: Command| {
+        let start = Instant::now();
+        let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+        let time = start.elapsed();
+        // 1 is a difference.
+        assert!(status.code().is_some_and(|code| code < 2));
+        time
+    };
+    let times = (0..runs).map(|_| (timed(ours()), timed(theirs())));
+    let (ours, theirs) = times.unzip();
+    (median(ours), median(theirs))
+}
+
+fn diff_of(left: &Path, right: &Path) -> Command {
+    let mut command = Command::new("diff");
+    command.arg("-r").arg(left).arg(right);
+    command
+}
+
+/// A build that finds nothing to do, beside `diff -r` of its tree and a copy.
+fn no_op(place: &Path, seed_file: &Path) {
+    const RUNS: usize = 21;
+    let build = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
+        command.arg("build").arg(place.join("topology.yaml")).arg("-o").arg(place.join("out"));
+        command.arg("--ca").arg(seed_file);
+        command
+    };
+    let (ours, theirs) = beside(RUNS, build, || diff_of(&place.join("out"), &place.join("copy")));
+    println!(
+        "\nNo-op build of 1,000 clusters: {} ms; `diff -r` of its tree and a copy: {} ms; ratio {:.2}.",
+        milliseconds(ours),
+        milliseconds(theirs),
+        ours.as_secs_f64() / theirs.as_secs_f64()
     );
 }
 
@@ -151,27 +191,12 @@ fn difference(place: &Path, seed_file: &Path) {
     let changed = text.replacen("zipkin: {cluster: cluster0}", "zipkin: {cluster: cluster0, samplingPercent: 2}", 1);
     for (name, text) in [("that are the same", text), ("that differ in a line of each cluster", changed)] {
         build(text);
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        for _ in 0..RUNS {
-            for (times, mut command) in [
-                (&mut ours, {
-                    let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
-                    command.arg("diff");
-                    command
-                }),
-                (&mut theirs, {
-                    let mut command = Command::new("diff");
-                    command.arg("-r");
-                    command
-                }),
-            ] {
-                let start = Instant::now();
-                let status = command.arg(&old).arg(&new).stdout(Stdio::null()).status().unwrap();
-                times.push(start.elapsed());
-                assert!(status.code() < Some(2));
-            }
-        }
-        let (ours, theirs) = (median(ours), median(theirs));
+        let difference = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
+            command.arg("diff").arg(&old).arg(&new);
+            command
+        };
+        let (ours, theirs) = beside(RUNS, difference, || diff_of(&old, &new));
         let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
         println!("| {name} | {} | {} | {ratio:.2} |", milliseconds(ours), milliseconds(theirs));
     }
@@ -238,6 +263,7 @@ fn main() {
             );
         }
     }
+    no_op(place.path(), &seed_file);
     difference(place.path(), &seed_file);
     barrier(repository, &seed);
 }

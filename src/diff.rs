@@ -22,6 +22,7 @@ pub use self::text::{Hunk, TextChange};
 
 mod consequence;
 mod fields;
+mod leaving;
 mod objects;
 mod reach;
 pub mod report;

@@ -11,12 +11,13 @@ use zeroize::Zeroizing;
 use crate::diff::is_private;
 use crate::emit::CACERTS;
 use crate::lock;
+use crate::parallel;
 use crate::pki::Standing;
 use crate::tree::Mode;
 
 pub use self::plan::{Plan, State};
 pub use self::rewrite::rewrite;
-pub use self::writer::{Claim, Writer};
+pub use self::writer::{Barrier, Claim, Writer};
 
 mod plan;
 mod rewrite;
@@ -41,6 +42,9 @@ pub struct Written {
     /// Files of an earlier build that are no longer emitted.
     pub removed: usize,
 }
+
+/// Fewer files are read before a thread has begun.
+const FILES_WORTH_A_THREAD: usize = 64;
 
 /// Names of files that are being written.
 const TEMPORARY: &str = ".meshgen-";
@@ -89,23 +93,20 @@ pub fn read_lock(directory: &Utf8Path) -> Result<Option<String>, DiskError> {
     Ok(Some(text))
 }
 
-/// The certificates and the lock that stand in a directory, if a tree was ever written there.
+/// The certificates that stand in a directory, as its lock lists them.
 ///
 /// # Errors
 /// The file and what the operating system says.
-pub fn read_standing(directory: &Utf8Path) -> Result<Standing, DiskError> {
-    let Some(lock) = read_lock(directory)? else { return Ok(Standing::default()) };
-    let mut files = Vec::new();
-    for (path, _) in lock::lines(&lock) {
-        let is_certificate = path.split('/').nth(1) == Some(CACERTS)
-            && Utf8Path::new(path).extension() == Some("pem")
-            && stays_inside(path);
-        if let Some(bytes) = is_certificate.then(|| read_if_there(&directory.join(path))).transpose()?.flatten() {
-            let text = String::from_utf8(bytes).unwrap_or_default();
-            files.push((path.to_owned(), Zeroizing::new(text)));
-        }
-    }
-    Ok(Standing::new(&lock, files))
+pub fn read_standing(directory: &Utf8Path, lock: &str) -> Result<Standing, DiskError> {
+    let mut paths: Vec<&str> = lock::lines(lock).into_iter().map(|(path, _)| path).collect();
+    paths.retain(|path| {
+        path.split('/').nth(1) == Some(CACERTS) && Utf8Path::new(path).extension() == Some("pem") && stays_inside(path)
+    });
+    let files = parallel::try_map(&paths, FILES_WORTH_A_THREAD, |path| {
+        let bytes = read_if_there(&directory.join(path))?;
+        Ok(bytes.map(|bytes| ((*path).to_owned(), Zeroizing::new(String::from_utf8(bytes).unwrap_or_default()))))
+    })?;
+    Ok(Standing::new(lock, files.into_iter().flatten()))
 }
 
 /// The texts that a lock lists, as they stand; private keys are never read, and what is not there is left out.
@@ -118,7 +119,7 @@ pub fn read_listed(directory: &Utf8Path, lock: &str) -> Result<Vec<(String, Stri
         .map(|(path, _)| path)
         .filter(|path| stays_inside(path) && !is_private(path))
         .collect();
-    let read = |path: &&str| {
+    let texts = parallel::try_map(&paths, FILES_WORTH_A_THREAD, |path| {
         let bytes = read_if_there(&directory.join(path))?;
         Ok(bytes.map(|bytes| {
             (
@@ -126,22 +127,8 @@ pub fn read_listed(directory: &Utf8Path, lock: &str) -> Result<Vec<(String, Stri
                 String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
             )
         }))
-    };
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = paths.len().div_ceil(processors).max(1);
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = paths
-            .chunks(share)
-            .map(|paths| {
-                scope.spawn(move || {
-                    paths.iter().filter_map(|path| read(path).transpose()).collect::<Result<Vec<_>, DiskError>>()
-                })
-            })
-            .collect();
-        let parts =
-            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        parts.collect::<Result<Vec<_>, DiskError>>().map(|parts| parts.into_iter().flatten().collect())
-    })
+    })?;
+    Ok(texts.into_iter().flatten().collect())
 }
 
 /// Whether a directory stands at a path.

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::Part;
 use crate::lock;
 use crate::mesh::{Cluster, Mesh};
-use crate::pki::{Bundle, Trust};
+use crate::parallel;
+use crate::pki::Trust;
 use crate::tree::{Mode, Tree};
 use crate::yaml;
 
@@ -65,10 +66,10 @@ struct Page {
     text: fn(&Mesh<'_>) -> String,
 }
 
-const NAMESPACE: &str = "10-namespace";
+pub(crate) const NAMESPACE: &str = "10-namespace";
 pub(crate) const CACERTS: &str = "20-cacerts";
-const ISTIO: &str = "30-istio";
-const EASTWEST_GATEWAY: &str = "40-eastwest-gateway";
+pub(crate) const ISTIO: &str = "30-istio";
+pub(crate) const EASTWEST_GATEWAY: &str = "40-eastwest-gateway";
 const EXPOSURE: &str = "50-exposure";
 const TELEMETRY: &str = "55-telemetry";
 const ZIPKIN: &str = "60-zipkin";
@@ -131,40 +132,68 @@ pub(crate) use self::cacerts::KEY;
 /// Where Istio lives, in every cluster.
 pub(crate) const ISTIO_SYSTEM: &str = "istio-system";
 
+/// Fewer are emitted before a thread has begun.
+const CLUSTERS_WORTH_A_THREAD: usize = 8;
+
 /// The directories of some clusters, and a lock that pins them beside what it pinned before.
-pub(crate) fn emit_part(mesh: &Mesh<'_>, trust: &Trust, part: &Part<'_>) -> Tree {
+pub(crate) fn emit_part(mesh: &Mesh<'_>, mut trust: Trust, part: &Part<'_>) -> Tree {
     let mut tree = Tree::default();
     for cluster in mesh.clusters.iter().filter(|cluster| part.has(cluster.name)) {
-        emit_cluster(mesh, cluster, trust.bundles[cluster.position].as_ref(), &mut tree);
+        emit_cluster(mesh, cluster, &mut tree);
     }
-    let lock = lock::text_of_part(mesh, trust, &tree, part);
+    let mut tree = Tree::join([tree, emit_bundles(mesh, &mut trust)]);
+    let lock = lock::text_of_part(mesh, &trust, &tree, part);
     tree.add(lock::FILE, Mode::Public, lock);
     tree
 }
 
 /// The whole tree.
-pub fn emit(mesh: &Mesh<'_>, trust: &Trust) -> Tree {
-    let mut tree = emit_outline(mesh, |cluster| trust.bundles[cluster.position].as_ref());
-    let lock = lock::text(mesh, trust, &tree);
+pub fn emit(mesh: &Mesh<'_>, mut trust: Trust) -> Tree {
+    let mut tree = Tree::join([outline(mesh), emit_bundles(mesh, &mut trust)]);
+    let lock = lock::text(mesh, &trust, &tree);
     tree.add(lock::FILE, Mode::Public, lock);
     tree
 }
 
-/// All that needs no certificate: the tree without PEM files and without the lock that pins them.
-pub fn outline(mesh: &Mesh<'_>) -> Tree {
-    emit_outline(mesh, |_| None)
-}
-
-fn emit_outline<'b>(mesh: &Mesh<'_>, bundle: impl Fn(&Cluster<'_>) -> Option<&'b Bundle> + Sync) -> Tree {
-    let mut tree = in_parallel(mesh, |cluster, tree| emit_cluster(mesh, cluster, bundle(cluster), tree));
-    for page in PAGES {
-        tree.add(page.file, page.mode, (page.text)(mesh));
+fn emit_bundles(mesh: &Mesh<'_>, trust: &mut Trust) -> Tree {
+    let mut tree = Tree::default();
+    for (cluster, bundle) in mesh.clusters.iter().zip(&mut trust.bundles) {
+        if let Some(bundle) = bundle {
+            cacerts::emit_files(cluster, bundle, &mut tree);
+        }
     }
     tree
 }
 
-/// One cluster's part of the tree.
-fn emit_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, bundle: Option<&Bundle>, tree: &mut Tree) {
+/// What one thread emits at a time.
+enum Share<'m, 't> {
+    Clusters(&'m [Cluster<'t>]),
+    Page(&'static Page),
+}
+
+/// All that needs no certificate: the tree without PEM files and without the lock that pins them.
+pub fn outline(mesh: &Mesh<'_>) -> Tree {
+    // The pages of a large mesh take longest, so they come first.
+    let pages = PAGES.iter().map(Share::Page);
+    let shares: Vec<Share<'_, '_>> =
+        pages.chain(mesh.clusters.chunks(CLUSTERS_WORTH_A_THREAD).map(Share::Clusters)).collect();
+    let least = if mesh.clusters.len() <= CLUSTERS_WORTH_A_THREAD { shares.len() } else { 1 };
+    Tree::join(parallel::map(&shares, least, |share| {
+        let mut tree = Tree::default();
+        match share {
+            Share::Page(page) => tree.add(page.file, page.mode, (page.text)(mesh)),
+            Share::Clusters(clusters) => {
+                for cluster in *clusters {
+                    emit_cluster(mesh, cluster, &mut tree);
+                }
+            }
+        }
+        tree
+    }))
+}
+
+/// One cluster's part of the tree, less its PEM files.
+fn emit_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, tree: &mut Tree) {
     let mut directories: Vec<(&str, Vec<(&str, Role)>)> = Vec::new();
     for manifest in MANIFESTS {
         let documents = (manifest.documents)(mesh, cluster);
@@ -179,7 +208,7 @@ fn emit_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, bundle: Option<&Bundle>,
         tree.add(path, Mode::Public, yaml::print_all(&documents));
     }
     if cluster.intermediate.is_some() {
-        cacerts::emit(mesh, cluster, bundle, tree);
+        cacerts::emit(mesh, cluster, tree);
     }
     for (directory, files) in directories {
         kustomization::emit(mesh, cluster, directory, &files, tree);
@@ -189,33 +218,6 @@ fn emit_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, bundle: Option<&Bundle>,
             tree.add(format!("{}/{}", cluster.name, script.file), Mode::Executable, text);
         }
     }
-}
-
-/// Emits clusters on all processors; the tree does not depend on how many there are.
-fn in_parallel(mesh: &Mesh<'_>, emit: impl Fn(&Cluster<'_>, &mut Tree) + Sync) -> Tree {
-    const CLUSTERS_WORTH_A_THREAD: usize = 8;
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = processors.min(mesh.clusters.len() / CLUSTERS_WORTH_A_THREAD).max(1);
-    let emit_all = |clusters: &[Cluster<'_>]| {
-        let mut tree = Tree::default();
-        for cluster in clusters {
-            emit(cluster, &mut tree);
-        }
-        tree
-    };
-    if threads == 1 {
-        return emit_all(&mesh.clusters);
-    }
-    let share = mesh.clusters.len().div_ceil(threads);
-    std::thread::scope(|scope| {
-        let emit_all = &emit_all;
-        let threads: Vec<_> =
-            mesh.clusters.chunks(share).map(|clusters| scope.spawn(move || emit_all(clusters))).collect();
-        threads.into_iter().fold(Tree::default(), |mut tree, thread| {
-            tree.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-            tree
-        })
-    })
 }
 
 /// The metadata of an object in `istio-system`.

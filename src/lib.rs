@@ -19,6 +19,7 @@ pub mod load;
 pub mod lock;
 pub mod mesh;
 pub mod modeline;
+mod parallel;
 pub mod pki;
 pub mod release;
 pub mod report;
@@ -46,7 +47,7 @@ pub struct Compiled {
 ///
 /// # Errors
 /// Every mistake in the topology, warnings included, in the order of their places.
-pub fn compile(source: &Source, authority: &Authority) -> Result<Compiled, Vec<Diagnostic>> {
+pub fn compile(source: &Source, authority: Authority) -> Result<Compiled, Vec<Diagnostic>> {
     let mut warnings = Vec::new();
     let Some(checked) = read(source, &mut warnings) else { return Err(warnings) };
     Ok(Compiled { tree: compile_checked(&checked, authority, None)?, warnings })
@@ -70,18 +71,18 @@ pub fn read(source: &Source, findings: &mut Vec<Diagnostic>) -> Option<Checked> 
 /// What the authority cannot answer; or that there is no such cluster.
 pub fn compile_checked(
     checked: &Checked,
-    authority: &Authority,
+    authority: Authority,
     part: Option<&Part<'_>>,
 ) -> Result<Tree, Vec<Diagnostic>> {
     let mut mesh = Mesh::resolve(checked);
     let Some(part) = part else {
         let trust = authority.answer(&mesh)?;
         mesh.adopt(&trust);
-        return Ok(emit::emit(&mesh, &trust));
+        return Ok(emit::emit(&mesh, trust));
     };
     part.refuse_unknown(&mesh)?;
     let trust = authority.answer_for(&mesh, |cluster| part.has(cluster.name))?;
-    Ok(emit::emit_part(&mesh, &trust, part))
+    Ok(emit::emit_part(&mesh, trust, part))
 }
 
 /// Some clusters of a mesh, and the lock that pins what stands of the others.

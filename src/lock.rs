@@ -1,5 +1,6 @@
 //! `meshgen.lock`: what a build wrote, so that the next one knows its own files.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -8,9 +9,10 @@ use sha2::{Digest, Sha256};
 use crate::Part;
 use crate::emit::{CACERTS, KEY};
 use crate::mesh::{Cluster, Mesh};
+use crate::parallel;
 use crate::pki::Trust;
 use crate::pki::verify::Facts;
-use crate::tree::Tree;
+use crate::tree::{File, Tree};
 
 /// The lock's path in a tree.
 pub const FILE: &str = "meshgen.lock";
@@ -39,23 +41,28 @@ pub(crate) fn text_of_part(mesh: &Mesh<'_>, trust: &Trust, tree: &Tree, part: &P
     certificates.extend(mesh.clusters.iter().filter_map(|cluster| certificate(cluster, trust)));
     let standing =
         lines(part.lock).into_iter().filter(|(path, _)| is_other(path.split('/').next().unwrap_or_default()));
-    let mut all: BTreeMap<String, String> =
-        standing.map(|(path, digest)| (path.to_owned(), digest.to_owned())).collect();
+    let mut all: Digests<'_> = standing.map(|(path, digest)| (path.into(), digest.into())).collect();
     all.extend(digests(mesh, trust, tree));
     print(&trust.root, &certificates, &all)
 }
 
+/// Digests by path.
+type Digests<'d> = BTreeMap<Cow<'d, str>, Cow<'d, str>>;
+
 /// The digests of a tree's files, and of keys that are not at hand, which stay pinned.
-fn digests(mesh: &Mesh<'_>, trust: &Trust, tree: &Tree) -> BTreeMap<String, String> {
-    let files = tree.iter().map(|(path, file)| (path.to_owned(), digest(&file.bytes)));
+fn digests<'d>(mesh: &Mesh<'_>, trust: &'d Trust, tree: &'d Tree) -> Digests<'d> {
+    const FILES_WORTH_A_THREAD: usize = 256;
+    let files: Vec<(&str, &File)> = tree.iter().collect();
+    let files =
+        parallel::map(&files, FILES_WORTH_A_THREAD, |(path, file)| ((*path).into(), digest(&file.bytes).into()));
     let keys = mesh.clusters.iter().filter_map(|cluster| {
-        let digest = trust.bundles[cluster.position].as_ref()?.key_digest.clone()?;
-        Some((format!("{}/{CACERTS}/{KEY}", cluster.name), digest))
+        let digest = trust.bundles[cluster.position].as_ref()?.key_digest.as_deref()?;
+        Some((format!("{}/{CACERTS}/{KEY}", cluster.name).into(), digest.into()))
     });
-    files.chain(keys).collect()
+    files.into_iter().chain(keys).collect()
 }
 
-fn print(root: &Facts, certificates: &BTreeMap<String, String>, digests: &BTreeMap<String, String>) -> String {
+fn print(root: &Facts, certificates: &BTreeMap<String, String>, digests: &Digests<'_>) -> String {
     let mut text = format!("{FORMAT}\nmeshgen {}\n", env!("CARGO_PKG_VERSION"));
     let Facts { serial, fingerprint, not_before, not_after, .. } = root;
     writeln!(text, "root sha256:{fingerprint} serial {serial} valid {not_before} to {not_after}")
@@ -136,8 +143,7 @@ pub fn generation(text: &str, cluster: &str) -> Option<u32> {
 
 /// SHA-256 in hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a String takes everything");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = |byte: u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]].map(char::from);
+    Sha256::digest(bytes).iter().flat_map(|byte| digits(*byte)).collect()
 }

@@ -164,6 +164,13 @@ impl<'t> Mesh<'t> {
         others.flat_map(|other| self.clusters[*other].routes_to()).collect()
     }
 
+    /// Whether a cluster's nodes need routes.
+    pub fn has_routes(&self, cluster: &Cluster<'_>) -> bool {
+        let network = self.network_of(cluster);
+        let is_routed = |other: &usize| *other != cluster.position && self.clusters[*other].is_routed_to();
+        network.pod_routing == PodRouting::Static && network.clusters.iter().any(is_routed)
+    }
+
     /// Whether proxies report traces to the collector's gateway.
     pub fn exposes_collector(&self) -> bool {
         self.collector.as_ref().is_some_and(|collector| collector.is_exposed)

@@ -159,7 +159,7 @@ impl<'a> Walk<'a> {
                 let help = match example(property) {
                     Some(example) if choices(property).len() == 1 => format!("add `{name}: {example}`"),
                     Some(example) => format!("add it, for example `{name}: {example}`"),
-                    None => format!("add `{name}:`, {}", first_sentence(property)),
+                    None => format!("add `{name}:` ({})", first_sentence(property)),
                 };
                 let place = if path.segments().is_empty() { Place::Whole } else { Place::Field(path.clone()) };
                 self.findings.push(
@@ -237,7 +237,7 @@ impl<'a> Walk<'a> {
                 if let Some((message, help)) = refuse(&Value::from(text), schema, path, self.definitions) {
                     return self.hole(schema, path, INVALID_VALUE, message, help);
                 }
-                ("quote it: YAML reads it otherwise", Some(Replacement::Text(text.to_owned())))
+                ("put it in quotes, so that YAML reads it as text", Some(Replacement::Text(text.to_owned())))
             }
             "boolean" => (
                 "write `true` or `false`, without quotes",
@@ -410,13 +410,6 @@ fn or(words: &[String]) -> String {
 fn first_sentence(schema: &Value) -> String {
     let description = schema["description"].as_str().unwrap_or("it is required");
     let sentence = description.split(". ").next().unwrap_or(description).replace('\n', " ");
-    let sentence = sentence.trim_end_matches('.');
-    let mut characters = sentence.chars();
-    // It goes on a sentence: a word in capitals stays.
-    match (characters.next(), characters.next()) {
-        (Some(first), Some(second)) if !second.is_uppercase() => {
-            format!("{}{}", first.to_lowercase(), &sentence[first.len_utf8()..])
-        }
-        _ => sentence.to_owned(),
-    }
+    let mut letters = sentence.trim_end_matches('.').chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }

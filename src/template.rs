@@ -41,7 +41,21 @@ fn environment() -> Environment<'static> {
 
 /// A word that every POSIX shell reads back as the text (POSIX.1-2017, 2.2.2).
 pub(crate) fn quote(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
+    let mut word = String::with_capacity(text.len() + 2);
+    quote_into(&mut word, text);
+    word
+}
+
+/// The same, behind what is there.
+pub(crate) fn quote_into(out: &mut String, text: &str) {
+    out.push('\'');
+    for (index, part) in text.split('\'').enumerate() {
+        if index > 0 {
+            out.push_str(r"'\''");
+        }
+        out.push_str(part);
+    }
+    out.push('\'');
 }
 
 /// Text in a cell of an HTML table.

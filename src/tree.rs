@@ -69,15 +69,17 @@ impl Tree {
         public.map(|(path, file)| (path, String::from_utf8_lossy(&file.bytes).into_owned())).collect()
     }
 
-    /// Moves all files of another tree here.
+    /// All files of several trees.
     ///
     /// # Panics
     /// Where two artifacts claim one path.
-    pub fn extend(&mut self, other: Self) {
-        for (path, file) in other.files {
-            let before = self.files.insert(path.clone(), file);
-            assert!(before.is_none(), "two artifacts claim {path}");
+    pub fn join(trees: impl IntoIterator<Item = Self>) -> Self {
+        let mut files: Vec<(String, File)> = trees.into_iter().flat_map(|tree| tree.files).collect();
+        files.sort_by(|(left, _), (right, _)| left.cmp(right));
+        for pair in files.windows(2) {
+            assert!(pair[0].0 != pair[1].0, "two artifacts claim {}", pair[0].0);
         }
+        Self { files: files.into_iter().collect() }
     }
 }
 

@@ -8,20 +8,29 @@ use serde_json::Value;
 
 /// Prints one document.
 pub fn print(value: &Value) -> String {
-    let mut out = String::with_capacity(512);
-    match value {
-        Value::Object(_) | Value::Array(_) if !is_empty(value) => block(&mut out, value, 0, false),
-        _ => {
-            scalar(&mut out, value, 0);
-            out.push('\n');
-        }
-    }
-    out
+    print_all(std::slice::from_ref(value))
 }
 
 /// Prints several documents into one file.
 pub fn print_all(values: &[Value]) -> String {
-    values.iter().map(print).collect::<Vec<String>>().join("---\n")
+    let mut out = String::with_capacity(1024 * values.len());
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            out.push_str("---\n");
+        }
+        document(&mut out, value);
+    }
+    out
+}
+
+fn document(out: &mut String, value: &Value) {
+    match value {
+        Value::Object(_) | Value::Array(_) if !is_empty(value) => block(out, value, 0, false),
+        _ => {
+            scalar(out, value, 0);
+            out.push('\n');
+        }
+    }
 }
 
 /// A mapping or sequence that is not empty. `continues`: the first line stands behind a `- `.

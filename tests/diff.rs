@@ -91,6 +91,7 @@ fn a_topology_does_not_differ_from_itself_nor_from_its_tree() {
         assert!(compared(&source, &source).is_empty(), "{}", path.display());
         let diff = diff::compare(&requested("topology", &source), &standing(&source));
         assert!(diff.is_empty(), "{}\n{}", path.display(), plain(&diff));
+        assert!(diff::compare(&standing(&source), &standing(&source)).is_empty(), "{}", path.display());
         let diff = diff::compare(&standing(&source), &requested("topology", &source));
         assert!(diff.is_empty(), "{}\n{}", path.display(), plain(&diff));
     }
@@ -191,6 +192,7 @@ proptest! {
     fn a_difference_turns_one_tree_into_the_other(one in generator::topologies(), other in generator::topologies()) {
         let one = Source::new("one.yaml", one.text.as_bytes());
         let other = Source::new("other.yaml", other.text.as_bytes());
+        prop_assert!(compared(&one, &one).is_empty());
         let report: Value = serde_json::from_str(&report::json(&compared(&one, &other))).unwrap();
         let mut tree = Parsed::of(&one);
         tree.apply(&report);

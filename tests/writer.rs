@@ -15,7 +15,7 @@ mod common;
 #[path = "common/trees.rs"]
 mod trees;
 
-use trees::{bytes, files, is_of_either, topology, tree};
+use trees::{bytes, differing, files, is_of_either, topology, tree};
 
 struct Place(TempDir);
 
@@ -58,24 +58,25 @@ impl Place {
     }
 }
 
-#[test]
-fn a_killed_process_leaves_every_file_old_or_new() {
-    let place = Place::new(12);
-    let (old, new) = (tree(12, "1.11.2"), tree(12, "1.30.3"));
-    // A generator with a fixed seed (Knuth's MMIX): the moments are spread over the time that a build takes.
+/// Kills builds that turn one tree into another and back, at moments spread over the time that one takes; each is completed
+/// by the next. How many were killed in time.
+fn kill(clusters: usize, rounds: usize) -> usize {
+    let place = Place::new(clusters);
+    let trees = ["1.11.2", "1.30.3"].map(|version| tree(clusters, version));
+    // A generator with a fixed seed (Knuth's MMIX).
     let mut state: u64 = 20_261_101;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state >> 33
     };
     let start = std::time::Instant::now();
-    place.want(12, "1.30.3");
+    place.want(clusters, "1.30.3");
     assert!(place.build(&[]).status.success());
     let whole = u64::try_from(start.elapsed().as_micros()).unwrap();
     let mut killed = 0;
-    for round in 0..200 {
-        let version = if round % 2 == 0 { "1.11.2" } else { "1.30.3" };
-        place.want(12, version);
+    for round in 0..rounds {
+        let [old, new] = if round % 2 == 0 { [&trees[1], &trees[0]] } else { [&trees[0], &trees[1]] };
+        place.want(clusters, if round % 2 == 0 { "1.11.2" } else { "1.30.3" });
         let mut child = place.command(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let moment = std::time::Duration::from_micros(next() % whole);
         let begun = std::time::Instant::now();
@@ -84,13 +85,25 @@ fn a_killed_process_leaves_every_file_old_or_new() {
         }
         child.kill().unwrap();
         killed += usize::from(!child.wait().unwrap().success());
-        is_of_either(&files(&place.0.path().join("out")), &old, &new);
-        if round % 10 == 9 {
-            assert!(place.build(&[]).status.success());
-            assert_eq!(files(&place.0.path().join("out")), bytes(if version == "1.30.3" { &new } else { &old }));
-        }
+        is_of_either(&files(&place.0.path().join("out")), old, new);
+        let output = place.build(&[]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let found = files(&place.0.path().join("out"));
+        assert_eq!(differing(&found, &bytes(new)), Vec::<String>::new(), "round {round}");
     }
+    killed
+}
+
+#[test]
+fn a_killed_process_leaves_every_file_old_or_new() {
+    let killed = kill(6, 180);
     assert!(killed > 20, "only {killed} builds were killed in time");
+}
+
+#[test]
+fn a_killed_build_of_a_large_mesh_is_completed_too() {
+    let killed = kill(100, 20);
+    assert!(killed > 2, "only {killed} builds were killed in time");
 }
 
 #[test]
@@ -147,12 +160,47 @@ fn symbolic_links_are_not_followed() {
 }
 
 #[test]
+fn symbolic_links_under_names_of_our_own_are_not_followed() {
+    let place = Place::new(1);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let victim = elsewhere.path().join("victim");
+    fs::write(&victim, "theirs").unwrap();
+    place.want(1, "1.30.3");
+    symlink(&victim, place.out(".meshgen-verify.sh")).unwrap();
+    assert!(place.build(&[]).status.success(), "what stands under the name of a temporary is replaced");
+    assert_eq!(files(&place.0.path().join("out")), bytes(&tree(1, "1.30.3")));
+    symlink(&victim, place.out(".meshgen-journal")).unwrap();
+    assert!(place.refused(&[]).contains(".meshgen-journal: is a symbolic link"));
+    fs::remove_file(place.out(".meshgen-journal")).unwrap();
+    fs::rename(place.out("meshgen.lock"), elsewhere.path().join("lock")).unwrap();
+    symlink(elsewhere.path().join("lock"), place.out("meshgen.lock")).unwrap();
+    assert!(place.refused(&[]).contains("meshgen.lock: is a symbolic link"));
+    assert_eq!(fs::read_to_string(victim).unwrap(), "theirs");
+}
+
+#[test]
+fn a_cluster_that_is_named_like_a_path_is_none() {
+    let place = Place::new(1);
+    let outside = common::entries(place.0.path());
+    for name in ["../c0", "c0/../../c1", "/tmp/c0", "..", ".", "c0/", ".git"] {
+        let text = topology(1, "1.11.2").replace("name: c0", &format!("name: '{name}'"));
+        fs::write(place.0.path().join("topology.yaml"), text).unwrap();
+        assert!(place.refused(&[]).contains("error[invalid-value]"), "{name}");
+        assert_eq!(common::entries(place.0.path()), outside, "{name}");
+    }
+}
+
+#[test]
 fn what_stands_in_the_way_is_named() {
     let place = Place::new(1);
     fs::remove_file(place.out("install.sh")).unwrap();
     fs::create_dir(place.out("install.sh")).unwrap();
     assert!(place.refused(&[]).contains("install.sh: is no file"));
     fs::remove_dir(place.out("install.sh")).unwrap();
+    let made = Command::new("mkfifo").arg(place.out("install.sh")).status().unwrap();
+    assert!(made.success());
+    assert!(place.command(&[]).output().unwrap().status.code() == Some(2), "nobody waits for who writes into a pipe");
+    fs::remove_file(place.out("install.sh")).unwrap();
     fs::remove_dir_all(place.out("c0/10-namespace")).unwrap();
     fs::write(place.out("c0/10-namespace"), "a file").unwrap();
     assert!(place.refused(&[]).contains("c0/10-namespace: is no directory"));
@@ -175,6 +223,8 @@ fn a_lock_that_cannot_be_used_is_told() {
         let said = place.refused(&[]);
         assert!(said.contains(reason), "{said}");
     }
+    fs::write(place.out("meshgen.lock"), b"\xff\xfe").unwrap();
+    assert!(place.refused(&[]).contains("is no text"));
 }
 
 #[test]
@@ -186,11 +236,25 @@ fn converted_line_ends_are_recognised() {
 }
 
 #[test]
+fn a_checkout_whose_line_ends_were_all_converted_is_recognised() {
+    let place = Place::new(2);
+    let before = files(&place.0.path().join("out"));
+    for (path, bytes) in &before {
+        fs::write(place.out(path), String::from_utf8(bytes.clone()).unwrap().replace('\n', "\r\n")).unwrap();
+    }
+    let said = place.refused(&[]);
+    assert!(said.contains("line ends were converted") && said.contains(".gitattributes"), "{said}");
+    assert_eq!(place.build(&["--check"]).status.code(), Some(1));
+    assert!(place.build(&["--overwrite"]).status.success());
+    assert_eq!(files(&place.0.path().join("out")), before);
+}
+
+#[test]
 fn a_disk_that_is_full_or_read_only_loses_nothing() {
     let place = Place::new(2);
     place.want(2, "1.30.3");
     let script = "mount -t tmpfs -o size=$2 tmpfs \"$1/small\" && cp -r \"$1/out\" \"$1/small/out\" && find \"$1/small/out\" -type f | sort | xargs sha256sum >\"$1/before\" \
-        && if [ \"$3\" = ro ]; then mount -o remount,ro \"$1/small\"; fi; \"$0\" build \"$1/topology.yaml\" -o \"$1/small/out\"; code=$?; \
+        && if [ \"$3\" = ro ]; then mount -o remount,bind,ro \"$1/small\"; fi; \"$0\" build \"$1/topology.yaml\" -o \"$1/small/out\"; code=$?; \
         find \"$1/small/out\" -type f | sort | xargs sha256sum | cmp - \"$1/before\" || exit 9; exit $code";
     fs::create_dir(place.0.path().join("small")).unwrap();
     let size: usize = files(&place.0.path().join("out")).values().map(|file| file.len().div_ceil(4096) * 4096).sum();

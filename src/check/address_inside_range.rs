@@ -41,11 +41,13 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
             Diagnostic::error(
                 NAME,
                 dialled.place,
-                format!("{} stands in a range of {} of `{name}`", dialled.what, range.what),
+                format!("the address of {} is one of the {} of `{name}`", dialled.what, range.what),
             )
             .label(format!("in `{name}` this leads to its own {}", range.what))
-            .and(range.place.clone(), format!("{} of {name}", range.what))
-            .help("give it an address outside of every range, or the cluster another range"),
+            .and(range.place.clone(), format!("the range of the {} of `{name}`", range.what))
+            .help(
+                "give it an address outside of every range, or correct the range where the cluster uses a smaller one",
+            ),
         );
     }
 }

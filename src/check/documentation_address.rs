@@ -50,8 +50,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     places.sort();
     let Some((first, others)) = places.split_first() else { return };
     let message = match others.len() {
-        0 => "an address is an example's, which nobody has".to_owned(),
-        more => format!("{} addresses are examples', which nobody has", more + 1),
+        0 => "this address is reserved for examples: nobody has it".to_owned(),
+        more => format!("{} addresses are reserved for examples: nobody has them", more + 1),
     };
     let finding = Diagnostic::warning(NAME, first.clone(), message).label("reserved for documentation");
     let finding = others.iter().take(SHOWN - 1).fold(finding, |finding, place| finding.and(place.clone(), ""));

@@ -15,7 +15,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         let place = FieldPath::root().child("tracing").child("zipkin").child("samplingPercent");
         findings.push(
             Diagnostic::warning(NAME, place, "every request of the mesh is traced")
-                .label("of a hundred, all")
+                .label("100 of 100 requests")
                 .help("write a smaller share, such as 1, or allow this for a mesh without real traffic"),
         );
     }

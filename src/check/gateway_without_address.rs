@@ -46,12 +46,15 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         };
         findings.push(
             Diagnostic::error(NAME, place, format!("the east-west gateway of `{name}` has no address"))
-                .label(format!("{} for it", if files.len() == 1 { "one file waits" } else { "files wait" }))
+                .label(match files.len() {
+                    1 => "one file waits for it".to_owned(),
+                    count => format!("{count} files wait for it"),
+                })
                 .help(format!("waiting: {}", names(files.iter().map(String::as_str))))
                 .help(format!(
                     "write `address:` or `externalIPs:`; if the gateway runs already, this command reads its address: \
                      kubectl --context={context} -n istio-system get service istio-eastwestgateway \
-                     -o jsonpath='{{.status.loadBalancer.ingress[0].ip}}'"
+                     -o jsonpath='{{.status.loadBalancer.ingress[0].ip}}{{.status.loadBalancer.ingress[0].hostname}}'"
                 )),
         );
     }

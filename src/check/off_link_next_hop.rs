@@ -37,8 +37,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
                 place.clone(),
                 format!("nodes of `{}` seem to stand in different subnets", network.name),
             )
-            .label(format!("a node of {}, in {}", cluster.name, subnet(*address)))
-            .and(first_place.clone(), format!("{first} is in {}", subnet(*first)))
+            .label(format!("this node of `{}` is in {}", cluster.name, subnet(*address)))
+            .and(first_place.clone(), format!("this one is in {}", subnet(*first)))
             .help("a next hop has to be in a subnet of the node that routes by it: use `podRouting: native` where routers know the pods, or allow this where the subnet is wider"),
         );
     }

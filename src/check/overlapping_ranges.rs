@@ -68,15 +68,32 @@ fn report(network: &str, ranges: &[Range], findings: &mut Vec<Diagnostic>) {
         if nested.is_empty() || widest.is_node {
             continue;
         }
-        let message = format!("`{}` overlaps with {} more on network `{network}`", widest.net, nested.len());
+        let message = format!("`{}` {} on network `{network}`", widest.net, overlap(nested));
         let mut finding = Diagnostic::error(NAME, widest.place.clone(), message).label(widest.what.clone());
         for range in nested.iter().take(SHOWN) {
             finding = finding.and(range.place.clone(), range.what.clone());
         }
-        findings.push(
-            finding.help(
-                "give every cluster of a network ranges of its own, or put the clusters on networks of their own",
-            ),
-        );
+        findings.push(finding.help(if nested.iter().all(|range| range.is_node) {
+            "choose a range in which no node of the network stands"
+        } else {
+            "give every cluster of a network ranges of its own, or put the clusters on networks of their own"
+        }));
     }
+}
+
+/// What a range has in common with those that lie in it.
+fn overlap(nested: &[Range]) -> String {
+    let nodes = nested.iter().filter(|range| range.is_node).count();
+    let ranges = match nested.len() - nodes {
+        0 => None,
+        1 => Some("overlaps with another range".to_owned()),
+        count => Some(format!("overlaps with {count} other ranges")),
+    };
+    let nodes = match nodes {
+        0 => None,
+        1 => Some("holds the address of a node".to_owned()),
+        count => Some(format!("holds the addresses of {count} nodes")),
+    };
+    let both: Vec<String> = ranges.into_iter().chain(nodes).collect();
+    both.join(" and ")
 }

@@ -146,8 +146,10 @@ fn find<'o>(
         }
         let place = path.split('/').skip(2).fold(field.clone(), |place, key| place.child(key));
         let name = path[1..].replace('/', ".");
-        let finding =
-            Diagnostic::error(NAME, place, format!("`{name}` is set by meshgen")).label("contradicts the topology");
+        let finding = Diagnostic::error(NAME, place, format!("`{name}` is set by meshgen")).label(match owned.value {
+            Some(_) => "contradicts the topology",
+            None => "meshgen decides this",
+        });
         let origin = owned.origin.to_string();
         findings.push(match &owned.value {
             Some(value) => finding

@@ -15,8 +15,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         if own == others {
             continue;
         }
-        let shown =
-            |revision: Option<&str>| revision.map_or_else(|| "none".to_owned(), |revision| format!("`{revision}`"));
+        let shown = |revision: Option<&str>| match revision {
+            Some(revision) => format!("its revision is `{revision}`"),
+            None => "it has no revision".to_owned(),
+        };
         let place = match cluster.istio.revision {
             Some(_) => path.child("istio").child("revision"),
             None => path.child("controlPlane"),
@@ -24,11 +26,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         let message = format!("`{}` and its control plane `{}` have different revisions", cluster.name, primary.name);
         findings.push(
             Diagnostic::error(NAME, place, message)
-                .label(format!("its revision is {}", shown(own)))
-                .and(
-                    subject.cluster_path(primary.name.as_str()).child("name"),
-                    format!("its revision is {}", shown(others)),
-                )
+                .label(shown(own))
+                .and(subject.cluster_path(primary.name.as_str()).child("name"), shown(others))
                 .help("write one revision for both, best as `istio.revision` for the whole mesh"),
         );
     }

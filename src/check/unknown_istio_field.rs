@@ -37,7 +37,7 @@ pub(super) fn describe(
     label: &str,
 ) -> Diagnostic {
     let place = Place::Key(unknown.path.clone());
-    let finding = make(rule, place, format!("Istio has no field `{}` there", unknown.key)).label(label);
+    let finding = make(rule, place, format!("Istio has no field `{}` here", unknown.key)).label(label);
     let known = || unknown.known.iter().map(String::as_str);
     match nearest(&unknown.key, known()) {
         Some(meant) => {

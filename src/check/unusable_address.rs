@@ -15,7 +15,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let mut judge = |address: IpAddr, place: FieldPath, what: &str| {
         if let Some(kind) = kind(address) {
             findings.push(
-                Diagnostic::error(NAME, place, format!("`{address}` cannot be {what}"))
+                Diagnostic::error(NAME, place, format!("other machines reach no {what} at `{address}`"))
                     .label(format!("a {kind} address"))
                     .help("write the address by which other machines reach it"),
             );
@@ -23,18 +23,18 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     };
     for (path, cluster) in subject.clusters() {
         if let Address::Ip(address) = cluster.api_server.host() {
-            judge(*address, path.child("apiServer"), "where other clusters reach an API server");
+            judge(*address, path.child("apiServer"), "API server");
         }
         for (index, node) in cluster.nodes.iter().enumerate() {
-            judge(node.address.0, path.child("nodes").index(index).child("address"), "a node's address");
+            judge(node.address.0, path.child("nodes").index(index).child("address"), "node");
         }
         let Some(gateway) = &cluster.east_west_gateway else { continue };
         let path = path.child("eastWestGateway");
         for (index, address) in gateway.external_ips.iter().enumerate() {
-            judge(address.0, path.child("externalIPs").index(index), "a gateway's address");
+            judge(address.0, path.child("externalIPs").index(index), "gateway");
         }
         if let Some(Address::Ip(address)) = gateway.address {
-            judge(address, path.child("address"), "a gateway's address");
+            judge(address, path.child("address"), "gateway");
         }
     }
     let localhost = |address: &Address| matches!(address, Address::Dns(name) if name == "localhost" || name.ends_with(".localhost"));
@@ -43,7 +43,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
             Diagnostic::error(
                 NAME,
                 path.child("apiServer"),
-                format!("`{}` names every machine itself", cluster.api_server.as_str()),
+                format!("other machines reach no API server at `{}`", cluster.api_server.host()),
             )
             .label("a loopback name")
             .help("write the address by which other machines reach it"),

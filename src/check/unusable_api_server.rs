@@ -15,15 +15,25 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     for (path, cluster) in subject.clusters() {
         let place = path.child("apiServer");
         let server = &cluster.api_server;
-        let (label, help) = if server.has_credentials() {
+        let name = cluster.name.as_str();
+        let (message, label, help) = if server.has_credentials() {
             (
-                "credentials stand in the URL",
+                format!("the URL of the API server of `{name}` holds credentials"),
+                "readable by whoever reads this file",
                 "remove what stands before the `@`, and make these credentials invalid: the file may be in Git",
             )
         } else if server.scheme() != "https" {
-            ("without TLS", "write `https://`")
+            (
+                format!("the API server of `{name}` is dialled without TLS"),
+                "control planes send a token there",
+                "write `https://` and the port that speaks TLS, often 6443",
+            )
         } else if !matches!(server.path(), "" | "/") {
-            ("a path behind the host", "write scheme, host and port only")
+            (
+                format!("the URL of the API server of `{name}` has a path"),
+                "leads past the API",
+                "write scheme, host and port only; where a proxy needs the path, write the address of the API server itself",
+            )
         } else {
             let Some(first) = seen.insert((server.host().to_string(), server.port()), place.clone()) else { continue };
             if subject.cluster_path(cluster.name.as_str()) == path {
@@ -36,8 +46,6 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
             }
             continue;
         };
-        let message =
-            format!("the API server of `{}` cannot be reached by other clusters like this", cluster.name.as_str());
         findings.push(Diagnostic::error(NAME, place, message).label(label).help(help));
     }
 }

@@ -8,7 +8,9 @@ use crate::tree::Tree;
 use crate::{ExternalFiles, Part, compile_checked, disk, lock};
 
 use super::seed::{self, SeedOption};
-use super::{NOT_DONE, Outcome, Refusal, ca, external, output, read_source, say, say_findings};
+use super::{
+    NOT_DONE, Outcome, Refusal, ca, drawn_findings, external, output, read_source, say, say_drawn, say_findings,
+};
 
 /// The options of `build`.
 #[derive(Debug, Args)]
@@ -37,19 +39,25 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let source = read_source(&arguments.topology)?;
     let mut findings = Vec::new();
     let Some(checked) = crate::read(&source, &mut findings) else { return Ok(refuse(&source, &findings)) };
+    let lock = disk::read_lock(&arguments.output)?.unwrap_or_default();
     let authority = match external::read_named(ExternalFiles::of(&checked), &arguments.topology)? {
         Some(external) => Authority::External(external),
-        None => authority(arguments)?,
+        None => authority(arguments, &lock)?,
     };
-    let lock = disk::read_lock(&arguments.output)?.unwrap_or_default();
     let part = Part { clusters: &arguments.cluster, lock: &lock };
-    let compiled = compile_checked(&checked, &authority, (!arguments.cluster.is_empty()).then_some(&part));
+    let part = (!arguments.cluster.is_empty()).then_some(&part);
+    // Hundreds of warnings take as long to draw as their topology to compile.
+    let (compiled, warnings) = std::thread::scope(|scope| {
+        let warnings = scope.spawn(|| drawn_findings(&source, &findings));
+        let compiled = compile_checked(&checked, authority, part);
+        (compiled, warnings.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
     // The tree is what is left to hold: what it was made from is as large again.
-    drop((checked, authority));
+    drop(checked);
     match compiled {
         Ok(tree) => {
-            say_findings(&source, &findings);
-            refuse_other_root(arguments, &tree)?;
+            say_drawn(&warnings);
+            refuse_other_root(arguments, &lock, &tree)?;
             output::put(&arguments.output, &tree, &arguments.put)
         }
         Err(findings) => Ok(refuse(&source, &findings)),
@@ -57,8 +65,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// Who issues: the seed, if there is one; without it what stands in the output, if anything does.
-fn authority(arguments: &Arguments) -> Result<Authority, Refusal> {
-    let standing = disk::read_standing(&arguments.output)?;
+fn authority(arguments: &Arguments, lock: &str) -> Result<Authority, Refusal> {
+    let standing = disk::read_standing(&arguments.output, lock)?;
     match seed(arguments)? {
         Some(seed) => Ok(Authority::Renewing(seed, standing)),
         None if !standing.is_empty() => Ok(Authority::Standing(standing)),
@@ -88,14 +96,12 @@ fn seed(arguments: &Arguments) -> Result<Option<Seed>, Refusal> {
 }
 
 /// A mesh has one root: another one than stands in the output is never written by accident.
-fn refuse_other_root(arguments: &Arguments, tree: &Tree) -> Result<(), Refusal> {
+fn refuse_other_root(arguments: &Arguments, standing: &str, tree: &Tree) -> Result<(), Refusal> {
     let path = arguments.output.join(lock::FILE);
-    let standing = disk::read_if_there(&path)?.unwrap_or_default();
-    let standing = String::from_utf8_lossy(&standing);
     let made = tree.get(lock::FILE).expect("every tree has a lock");
     let made = String::from_utf8_lossy(&made.bytes);
     let made = *lock::roots(&made).first().expect("every lock names its root");
-    match lock::roots(&standing).into_iter().find(|root| *root != made) {
+    match lock::roots(standing).into_iter().find(|root| *root != made) {
         Some(other) if !arguments.replace_root => Err(Refusal(format!(
             "{path} names another root than this topology and this seed give.\n  \
              in use: sha256:{other}\n  \

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::release::{Release, RemoteShape};
 
 use super::fields::{self, ISTIO, ISTIO_OPERATOR};
+use super::leaving;
 use super::side::Member;
 use super::{ClusterChange, Membership, ObjectChange, Side, What};
 
@@ -119,34 +120,18 @@ impl Situation<'_> {
         if let Some(now) = Self::renamed(name, self.before, self.after) {
             found.add(Kind::NotInPlace, &format!("it is called {now} now: {RENAMED}"));
         }
-        let mut commands = Vec::new();
-        let primaries = self.after.facts().clusters.iter().filter(|(primary, member)| member.primary == **primary);
-        commands.extend(primaries.map(|(primary, _)| format!("NEW/{primary}/remote-secrets.sh")));
         let has_routes = |cluster: &str| self.before.files_of(cluster).keys().any(|path| path.ends_with("/routes.sh"));
         let neighbours = all.iter().filter(|other| {
             self.before.member(&other.name).is_some_and(|other| other.network == member.network)
                 && (other.membership == Membership::Stays || other.name == *name)
                 && has_routes(&other.name)
         });
-        for neighbour in neighbours {
-            let neighbour = &neighbour.name;
-            let then = if neighbour == name { String::new() } else { format!(", then NEW/{neighbour}/routes.sh add") };
-            let then = if then.is_empty() || !self.after_has(neighbour, "routes.sh") { String::new() } else { then };
-            commands.push(format!("OLD/{neighbour}/routes.sh remove{then}   # on each node of {neighbour}"));
-        }
-        let context = crate::template::quote(&member.context);
-        let uninstall = self.before.release().map_or("uninstall", |release| release.uninstall);
-        commands.push(format!("istioctl {uninstall} --context={context} --purge -y"));
-        commands.push(format!("kubectl --context={context} delete namespace istio-system"));
+        let neighbours: Vec<&str> = neighbours.map(|neighbour| neighbour.name.as_str()).collect();
         found.add_with(
             Kind::Leaves,
             "no later build knows it: its credentials stay on every primary, its routes on its neighbours and Istio in it, until these have run",
-            commands,
+            leaving::commands(self.before, self.after, name, member, &neighbours),
         );
-    }
-
-    fn after_has(&self, cluster: &str, file: &str) -> bool {
-        self.after.files_of(cluster).contains_key(format!("{cluster}/{file}").as_str())
     }
 
     fn joins(&self, cluster: &ClusterChange, found: &mut Found) {
@@ -322,14 +307,17 @@ impl Situation<'_> {
                 "routes.sh" => {
                     let commands = match file.what {
                         What::Added => Vec::new(),
-                        What::Removed => vec![format!("OLD/{}   # on each node", with_verb(&file.file, "remove"))],
+                        What::Removed => vec![format!("OLD/{}   # as root, on each node", with_verb(&file.file, "remove"))],
                         _ => vec![format!(
-                            "OLD/{}, then NEW/{}   # on each node",
+                            "OLD/{} && NEW/{}   # as root, on each node",
                             with_verb(&file.file, "remove"),
                             with_verb(&file.file, "add")
                         )],
                     };
-                    found.add_with(Kind::Routes, "no control plane sets node routes: on each node, as root", commands);
+                    found.add_with(Kind::Routes, "no control plane sets node routes", commands);
+                }
+                "remote-secrets.sh" if file.what == What::Removed => {
+                    found.add(Kind::Reapply, "no other cluster is left whose credentials its istiod would need");
                 }
                 "remote-secrets.sh" => found.add(
                     Kind::Reapply,

@@ -2,16 +2,17 @@
 #![allow(clippy::disallowed_methods, reason = "this is the disk")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use crate::lock;
+use crate::parallel;
 use crate::tree::{File, Mode, Tree};
 
-use super::{DiskError, JOURNAL, TEMPORARY, at, read_if_there, stays_inside};
+use super::{DiskError, JOURNAL, TEMPORARY, at, stays_inside};
 
 /// How a directory differs from a tree, and whose the difference is.
 #[derive(Debug, Default)]
@@ -48,7 +49,7 @@ pub enum State {
 }
 
 /// The digests that builds gave to each path.
-type Known = BTreeMap<String, Vec<String>>;
+type Known<'t> = BTreeMap<&'t str, Vec<&'t str>>;
 
 impl Plan {
     /// Compares a directory with a tree.
@@ -56,33 +57,45 @@ impl Plan {
     /// # Errors
     /// What cannot be read, and what stands in the way.
     pub fn make(directory: &Utf8Path, tree: &Tree) -> Result<Self, DiskError> {
-        let lock = directory.join(lock::FILE);
-        read_regular(&lock)?;
-        let journal = text(&directory.join(JOURNAL))?.unwrap_or_default();
+        let (lock, journal) = (directory.join(lock::FILE), directory.join(JOURNAL));
+        let (old, journal_text) = (text(&lock)?, text(&journal)?.unwrap_or_default());
         let mut known = Known::new();
-        if let Some(text) = text(&lock)? {
-            learn(&mut known, lock::read(&text).map_err(|why| refusal(&lock, why))?, &lock)?;
+        if let Some(old) = &old {
+            learn(&mut known, lock::read(old).map_err(|why| refusal(&lock, why))?, &lock)?;
         }
         // A line that the kill cut short is no line.
-        learn(&mut known, lock::lines(&journal), &directory.join(JOURNAL))?;
-        let paths: BTreeSet<&str> = tree.iter().map(|(path, _)| path).chain(known.keys().map(String::as_str)).collect();
-        let directories = directories(directory, &paths)?;
-        let mut plan = Self { journal, ..Self::default() };
-        plan.list(directory, &directories, &paths)?;
+        learn(&mut known, lock::lines(&journal_text), &journal)?;
+        let paths: BTreeSet<&str> = tree.iter().map(|(path, _)| path).chain(known.keys().copied()).collect();
+        let mut plan = Self::default();
+        plan.list(directory, &paths)?;
         plan.states = states(directory, tree, &known)?;
+        plan.find_stale(directory, tree, &known)?;
+        plan.journal = journal_text;
+        Ok(plan)
+    }
+
+    /// Finds files of earlier builds that are no longer emitted.
+    fn find_stale(&mut self, directory: &Utf8Path, tree: &Tree, known: &Known<'_>) -> Result<(), DiskError> {
+        let gone: Vec<(&str, &Vec<&str>)> = known
+            .iter()
+            .filter(|(path, _)| **path != lock::FILE && tree.get(path).is_none())
+            .map(|(path, digests)| (*path, digests))
+            .collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
         // What the new lock goes on pinning, such as the clusters that are not built this time, is not stale.
         let new = tree.get(lock::FILE).map(|file| String::from_utf8_lossy(&file.bytes)).unwrap_or_default();
         let pinned: BTreeSet<&str> = lock::lines(&new).into_iter().map(|(path, _)| path).collect();
-        let is_gone = |path: &str| path != lock::FILE && tree.get(path).is_none() && !pinned.contains(path);
-        for (path, digests) in known.iter().filter(|(path, _)| is_gone(path)) {
-            let target = directory.join(path);
-            match read_regular(&target)? {
+        let mut bytes = Vec::new();
+        for (path, digests) in gone.into_iter().filter(|(path, _)| !pinned.contains(path)) {
+            match read_regular(&directory.join(path), &mut bytes)? {
                 None => {}
-                Some(bytes) if digests.contains(&lock::digest(&bytes)) => plan.stale.push(path.clone()),
-                Some(_) => plan.edited_stale.push(path.clone()),
+                Some(_) if digests.contains(&lock::digest(&bytes).as_str()) => self.stale.push(path.to_owned()),
+                Some(_) => self.edited_stale.push(path.to_owned()),
             }
         }
-        Ok(plan)
+        Ok(())
     }
 
     /// The files that are in a state.
@@ -104,68 +117,54 @@ impl Plan {
             && self.left_over.is_empty()
     }
 
-    /// Finds left-overs and the files of others.
-    fn list(
-        &mut self,
-        root: &Utf8Path,
-        directories: &BTreeSet<Utf8PathBuf>,
-        ours: &BTreeSet<&str>,
-    ) -> Result<(), DiskError> {
-        for directory in directories {
-            let full = root.join(directory);
-            for entry in full.read_dir_utf8().map_err(at(&full))? {
-                let entry = entry.map_err(at(&full))?;
-                if !entry.file_type().map_err(at(entry.path()))?.is_file() {
-                    continue;
-                }
-                let path = directory.join(entry.file_name());
-                if entry.file_name().starts_with(TEMPORARY) {
-                    self.left_over.push(path.into_string());
-                } else if !ours.contains(path.as_str()) {
-                    self.others += 1;
-                }
-            }
+    /// Finds left-overs and the files of others, in the directories that exist.
+    fn list(&mut self, root: &Utf8Path, ours: &BTreeSet<&str>) -> Result<(), DiskError> {
+        let directories: Vec<&str> = directories(ours).into_iter().collect();
+        for listed in parallel::try_map(&directories, WORTH_A_THREAD, |directory| list(root, directory, ours))? {
+            self.left_over.extend(listed.left_over);
+            self.others += listed.others;
         }
         self.left_over.sort();
         Ok(())
     }
 }
 
+/// Fewer files or directories are read before a thread has begun.
+const WORTH_A_THREAD: usize = 64;
+
 /// The states of a tree's files, read on all processors.
-fn states(directory: &Utf8Path, tree: &Tree, known: &Known) -> Result<BTreeMap<String, State>, DiskError> {
+fn states(directory: &Utf8Path, tree: &Tree, known: &Known<'_>) -> Result<BTreeMap<String, State>, DiskError> {
     let files: Vec<(&str, &File)> = tree.iter().collect();
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = files.len().div_ceil(processors).max(64);
-    std::thread::scope(|scope| {
-        let read = |files: &[(&str, &File)]| -> Result<Vec<(String, State)>, DiskError> {
-            files
-                .iter()
-                .map(|(path, file)| Ok(((*path).to_owned(), state(directory, path, file, known.get(*path))?)))
-                .collect()
-        };
-        let threads: Vec<_> = files.chunks(share).map(|files| scope.spawn(move || read(files))).collect();
-        let mut states = BTreeMap::new();
-        for thread in threads {
-            states.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
-        }
-        Ok(states)
-    })
+    let shares = parallel::by_share(&files, WORTH_A_THREAD, |files| {
+        let mut bytes = Vec::new();
+        let read = files
+            .iter()
+            .map(|(path, file)| Ok(((*path).to_owned(), state(directory, path, file, known.get(*path), &mut bytes)?)));
+        read.collect::<Result<Vec<(String, State)>, DiskError>>()
+    });
+    let shares = shares.into_iter().collect::<Result<Vec<_>, DiskError>>()?;
+    Ok(shares.into_iter().flatten().collect())
 }
 
-fn state(directory: &Utf8Path, path: &str, file: &File, known: Option<&Vec<String>>) -> Result<State, DiskError> {
-    let target = directory.join(path);
-    let Some(bytes) = read_regular(&target)? else { return Ok(State::Missing) };
-    let is_known = |bytes: &[u8]| known.is_some_and(|digests| digests.contains(&lock::digest(bytes)));
-    if bytes == file.bytes {
-        let bits = target.symlink_metadata().map_err(at(&target))?.permissions().mode();
+/// The state of one file; `bytes` is where it is read to.
+fn state(
+    directory: &Utf8Path,
+    path: &str,
+    file: &File,
+    known: Option<&Vec<&str>>,
+    bytes: &mut Vec<u8>,
+) -> Result<State, DiskError> {
+    let Some(bits) = read_regular(&directory.join(path), bytes)? else { return Ok(State::Missing) };
+    let is_known = |bytes: &[u8]| known.is_some_and(|digests| digests.contains(&lock::digest(bytes).as_str()));
+    if *bytes == file.bytes {
         return Ok(if agrees(bits, file.mode) { State::Unchanged } else { State::Ours });
     }
     // The lock's own lines were read: what it says of others is used, and it is written anew.
-    if path == lock::FILE || is_known(&bytes) {
+    if path == lock::FILE || is_known(bytes) {
         return Ok(State::Ours);
     }
     if bytes.contains(&b'\r') {
-        let unix: Vec<u8> = String::from_utf8_lossy(&bytes).replace("\r\n", "\n").into_bytes();
+        let unix: Vec<u8> = String::from_utf8_lossy(bytes).replace("\r\n", "\n").into_bytes();
         if unix == file.bytes || is_known(&unix) {
             return Ok(State::LineEnds);
         }
@@ -182,59 +181,117 @@ fn agrees(bits: u32, mode: Mode) -> bool {
     }
 }
 
-/// The directories of paths that exist, none of which is a symlink or a file.
-fn directories(root: &Utf8Path, paths: &BTreeSet<&str>) -> Result<BTreeSet<Utf8PathBuf>, DiskError> {
-    let mut wanted: BTreeSet<&Utf8Path> = BTreeSet::new();
+/// The directories of paths, each after the one that it is in.
+fn directories<'p>(paths: &BTreeSet<&'p str>) -> BTreeSet<&'p str> {
+    let mut directories = BTreeSet::from([""]);
     for path in paths {
-        wanted.extend(Utf8Path::new(path).ancestors().skip(1));
-    }
-    let mut found = BTreeSet::new();
-    for directory in wanted {
-        let full = root.join(directory);
-        // The output directory itself may be a link: the user named it.
-        let metadata = if directory == "" { full.metadata() } else { full.symlink_metadata() };
-        match metadata {
-            Ok(metadata) if metadata.is_dir() => {
-                found.insert(directory.to_owned());
+        let mut rest = *path;
+        while let Some((directory, _)) = rest.rsplit_once('/') {
+            if !directories.insert(directory) {
+                break;
             }
-            Ok(metadata) if metadata.is_symlink() => {
-                return Err(refusal(&full, "is a symbolic link, which a build does not follow: remove it"));
-            }
-            Ok(_) => return Err(refusal(&full, "is no directory, and the tree needs one there: move it away")),
-            Err(error) if is_absent(&error) => {}
-            Err(error) => return Err(at(&full)(error)),
+            rest = directory;
         }
     }
-    Ok(found)
+    directories
 }
 
-fn read_regular(path: &Utf8Path) -> Result<Option<Vec<u8>>, DiskError> {
-    match path.symlink_metadata() {
-        Ok(metadata) if metadata.is_file() => fs::read(path).map(Some).map_err(at(path)),
-        Ok(metadata) if metadata.is_symlink() => {
-            Err(refusal(path, "is a symbolic link, which a build does not follow: remove it"))
-        }
-        Ok(_) => Err(refusal(path, "is no file, and the tree needs one there: move it away")),
-        Err(error) if is_absent(&error) => Ok(None),
-        Err(error) => Err(at(path)(error)),
-    }
+/// What stands in a directory besides the tree's own files.
+#[derive(Default)]
+struct Listed {
+    left_over: Vec<String>,
+    others: usize,
 }
+
+/// Lists a directory, which is neither a symbolic link nor a file, or is not there.
+fn list(root: &Utf8Path, directory: &str, ours: &BTreeSet<&str>) -> Result<Listed, DiskError> {
+    let mut listed = Listed::default();
+    let full = root.join(directory);
+    // The output directory itself may be a link: the user named it.
+    let metadata = if directory.is_empty() { full.metadata() } else { full.symlink_metadata() };
+    match metadata {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(metadata) if metadata.is_symlink() => {
+            return Err(refusal(&full, "is a symbolic link, which a build does not follow: remove it"));
+        }
+        Ok(_) => return Err(refusal(&full, "is no directory, and the tree needs one there: move it away")),
+        Err(error) if is_absent(&error) => return Ok(listed),
+        Err(error) => return Err(at(&full)(error)),
+    }
+    for entry in full.read_dir_utf8().map_err(at(&full))? {
+        let entry = entry.map_err(at(&full))?;
+        if !entry.file_type().map_err(at(entry.path()))?.is_file() {
+            continue;
+        }
+        let name = entry.file_name();
+        let path = if directory.is_empty() { name.to_owned() } else { [directory, "/", name].concat() };
+        if name.starts_with(TEMPORARY) {
+            listed.left_over.push(path);
+        } else if !ours.contains(path.as_str()) {
+            listed.others += 1;
+        }
+    }
+    Ok(listed)
+}
+
+/// Reads a file, and tells its permissions; a symbolic link is not followed. None where there is no file.
+fn read_regular(path: &Utf8Path, bytes: &mut Vec<u8>) -> Result<Option<u32>, DiskError> {
+    bytes.clear();
+    // A pipe that nobody writes to would be waited for otherwise.
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).expect("the flags of open are an int");
+    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => {
+            return Err(match path.symlink_metadata() {
+                Ok(metadata) if metadata.is_symlink() => {
+                    refusal(path, "is a symbolic link, which a build does not follow: remove it")
+                }
+                Ok(metadata) if !metadata.is_file() => refusal(path, NO_FILE),
+                _ => at(path)(error),
+            });
+        }
+    };
+    let metadata = file.metadata().map_err(at(path))?;
+    if !metadata.is_file() {
+        return Err(refusal(path, NO_FILE));
+    }
+    // One octet more than it holds: a read that comes short of its room has met the end.
+    bytes.reserve(usize::try_from(metadata.len()).unwrap_or(0) + 1);
+    loop {
+        let room = bytes.capacity() - bytes.len();
+        match rustix::io::read(&file, rustix::buffer::spare_capacity(bytes)) {
+            Ok(read) if read < room => break,
+            Ok(_) => bytes.reserve(1 << 16),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(at(path)(error.into())),
+        }
+    }
+    Ok(Some(metadata.permissions().mode()))
+}
+
+const NO_FILE: &str = "is no file, and the tree needs one there: move it away";
 
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn text(path: &Utf8Path) -> Result<Option<String>, DiskError> {
-    let Some(bytes) = read_if_there(path)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    if read_regular(path, &mut bytes)?.is_none() {
+        return Ok(None);
+    }
     String::from_utf8(bytes).map(Some).map_err(|_| refusal(path, "is no text: restore it, or remove it"))
 }
 
-fn learn(known: &mut Known, entries: Vec<(&str, &str)>, from: &Utf8Path) -> Result<(), DiskError> {
+fn learn<'t>(known: &mut Known<'t>, entries: Vec<(&'t str, &'t str)>, from: &Utf8Path) -> Result<(), DiskError> {
     for (path, digest) in entries {
         if !stays_inside(path) {
             return Err(refusal(from, "lists a path outside of its directory: restore it, or remove it"));
         }
-        known.entry(path.to_owned()).or_default().push(digest.to_owned());
+        known.entry(path).or_default().push(digest);
     }
     Ok(())
 }

@@ -37,22 +37,20 @@ impl Claim {
             Err(error) => Err(at(directory)(error.into())),
         }
     }
+}
 
-    /// Waits until all temporaries are on the disk.
+/// How a build waits until its temporaries are on the disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Barrier {
+    /// One call for all that was written to the file system.
     #[cfg(target_os = "linux")]
-    fn barrier(&self, directory: &Utf8Path, _: &[&str]) -> Result<(), DiskError> {
-        rustix::fs::syncfs(&self.directory).map_err(|error| at(directory)(error.into()))
-    }
-
-    /// Waits until all temporaries are on the disk: one by one, where no call does it for a whole file system.
-    #[cfg(not(target_os = "linux"))]
-    fn barrier(&self, directory: &Utf8Path, changed: &[&str]) -> Result<(), DiskError> {
-        for path in changed {
-            let path = temporary(&directory.join(path));
-            File::open(&path).and_then(|file| file.sync_all()).map_err(at(&path))?;
-        }
-        self.directory.sync_all().map_err(at(directory))
-    }
+    #[cfg_attr(target_os = "linux", default)]
+    FileSystem,
+    /// Each file, then the directories that name them: where no call does it for a whole file system.
+    #[cfg_attr(not(target_os = "linux"), default)]
+    Files,
+    /// Not at all, to measure what waiting costs: where the power fails, files may be torn.
+    None,
 }
 
 /// Writes to a disk, or to one that fails.
@@ -60,7 +58,7 @@ impl Claim {
 pub struct Writer {
     steps: AtomicUsize,
     last: Option<usize>,
-    is_hasty: bool,
+    barrier: Barrier,
 }
 
 impl Writer {
@@ -69,9 +67,10 @@ impl Writer {
         Self { last: Some(steps), ..Self::default() }
     }
 
-    /// A disk that is not waited for, to measure what waiting costs: where the power fails, files may be torn.
-    pub fn without_barrier() -> Self {
-        Self { is_hasty: true, ..Self::default() }
+    /// A disk that is waited for in another way.
+    #[must_use]
+    pub fn waiting_for(self, barrier: Barrier) -> Self {
+        Self { barrier, ..self }
     }
 
     /// Makes a directory hold a tree.
@@ -98,15 +97,19 @@ impl Writer {
                 discard(directory, &changed, plan);
             }
             temporaries?;
-            if !self.is_hasty {
-                claim.barrier(directory, &changed)?;
-            }
+            let temporaries = changed.iter().map(|path| temporary(&directory.join(path)));
+            self.wait(claim, directory, temporaries.chain([journal.clone()]))?;
             for path in changed.iter().filter(|path| **path != lock::FILE) {
                 let target = directory.join(path);
                 self.rename(&temporary(&target), &target)?;
             }
             for path in &stale {
                 self.remove(&directory.join(path))?;
+            }
+            // The lock speaks of the others: they have their names before it has its own.
+            if self.barrier == Barrier::Files {
+                let renamed = changed.iter().copied().chain(stale.iter().map(|path| path.as_str()));
+                self.sync_directories(directory, renamed.map(|path| directory.join(path)))?;
             }
             if changed.contains(&lock::FILE) {
                 let target = directory.join(lock::FILE);
@@ -121,6 +124,46 @@ impl Writer {
             self.remove(&journal)?;
         }
         Ok(written)
+    }
+
+    /// Waits until all that was written is on the disk, under the names that it has.
+    fn wait(
+        &self,
+        claim: &Claim,
+        directory: &Utf8Path,
+        written: impl Iterator<Item = Utf8PathBuf>,
+    ) -> Result<(), DiskError> {
+        match self.barrier {
+            #[cfg(target_os = "linux")]
+            Barrier::FileSystem => {
+                self.step(directory)?;
+                rustix::fs::syncfs(&claim.directory).map_err(|error| at(directory)(error.into()))
+            }
+            Barrier::Files => {
+                let written: Vec<Utf8PathBuf> = written.collect();
+                for path in &written {
+                    self.sync(path)?;
+                }
+                self.sync_directories(directory, written.into_iter())
+            }
+            Barrier::None => Ok(()),
+        }
+    }
+
+    /// Waits until the directories of files are on the disk, up to a root.
+    fn sync_directories(&self, root: &Utf8Path, paths: impl Iterator<Item = Utf8PathBuf>) -> Result<(), DiskError> {
+        let mut directories = BTreeSet::new();
+        for path in paths {
+            let inside = path.ancestors().skip(1).take_while(|directory| directory.starts_with(root));
+            directories.extend(inside.map(Utf8Path::to_owned));
+        }
+        // The deepest first: a directory is named by the one that it is in.
+        directories.iter().rev().try_for_each(|directory| self.sync(directory))
+    }
+
+    fn sync(&self, path: &Utf8Path) -> Result<(), DiskError> {
+        self.step(path)?;
+        File::open(path).and_then(|file| file.sync_all()).map_err(at(path))
     }
 
     /// Writes the journal that names what the temporaries become, then the temporaries: whatever is left of them, the next

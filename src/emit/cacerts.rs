@@ -10,30 +10,34 @@ use super::{CACERTS, ISTIO_SYSTEM, kustomization, labels};
 /// The file of a private key.
 pub(crate) const KEY: &str = "ca-key.pem";
 
+const ROOT_CERTIFICATE: &str = "root-cert.pem";
+const CERTIFICATE: &str = "ca-cert.pem";
+const CHAIN: &str = "cert-chain.pem";
+
 /// The Secret `cacerts` under istiod's four key names, made by kustomize from the PEM files beside it.
-pub(super) fn emit(mesh: &Mesh<'_>, cluster: &Cluster<'_>, bundle: Option<&Bundle>, tree: &mut Tree) {
-    let files = [
-        ("root-cert.pem", Mode::Public, bundle.map(|bundle| bundle.root_certificate.as_str())),
-        ("ca-cert.pem", Mode::Public, bundle.map(|bundle| bundle.certificate.as_str())),
-        (KEY, Mode::Private, bundle.and_then(|bundle| bundle.key.as_ref()).map(|key| key.as_str())),
-        ("cert-chain.pem", Mode::Public, bundle.map(|bundle| bundle.chain.as_str())),
-    ];
+pub(super) fn emit(mesh: &Mesh<'_>, cluster: &Cluster<'_>, tree: &mut Tree) {
     let kustomization = json!({
         "apiVersion": kustomization::API_VERSION,
         "kind": "Kustomization",
         "namespace": ISTIO_SYSTEM,
         "secretGenerator": [{
             "name": "cacerts",
-            "files": files.map(|(name, _, _)| name),
+            "files": [ROOT_CERTIFICATE, CERTIFICATE, KEY, CHAIN],
             "options": { "disableNameSuffixHash": true, "labels": labels(mesh) },
         }],
     });
+    let path = format!("{}/{CACERTS}/{}", cluster.name, kustomization::FILE);
+    tree.add(path, Mode::Public, yaml::print(&kustomization));
+}
+
+/// The PEM files of a bundle, which gives its texts away: a tree of them beside the bundles would be held twice.
+pub(super) fn emit_files(cluster: &Cluster<'_>, bundle: &mut Bundle, tree: &mut Tree) {
     let path = |file: &str| format!("{}/{CACERTS}/{file}", cluster.name);
-    tree.add(path(kustomization::FILE), Mode::Public, yaml::print(&kustomization));
-    for (name, mode, text) in files {
-        // In a clone without keys the files are named all the same: who has them applies the directory.
-        if let Some(text) = text {
-            tree.add(path(name), mode, text);
-        }
+    tree.add(path(ROOT_CERTIFICATE), Mode::Public, std::mem::take(&mut bundle.root_certificate));
+    tree.add(path(CERTIFICATE), Mode::Public, std::mem::take(&mut bundle.certificate));
+    tree.add(path(CHAIN), Mode::Public, std::mem::take(&mut bundle.chain));
+    // In a clone without keys the files are named all the same: who has them applies the directory.
+    if let Some(mut key) = bundle.key.take() {
+        tree.add(path(KEY), Mode::Private, std::mem::take(&mut *key));
     }
 }

@@ -16,7 +16,9 @@ struct Values<'m> {
 
 /// `routes.sh` of a cluster on a network with static routes and other clusters.
 pub(super) fn text(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Option<String> {
-    let routes = mesh.routes(cluster);
-    let values = Values { cluster: cluster.name, network: cluster.network, protocol: PROTOCOL, routes: &routes };
-    (!routes.is_empty()).then(|| template::render("routes.sh", values))
+    mesh.has_routes(cluster).then(|| {
+        let routes = mesh.routes(cluster);
+        let values = Values { cluster: cluster.name, network: cluster.network, protocol: PROTOCOL, routes: &routes };
+        template::render("routes.sh", values)
+    })
 }

@@ -121,5 +121,5 @@ fn has_manifests(mesh: &Mesh<'_>, cluster: &Cluster<'_>, directory: &str) -> boo
 
 /// The clusters whose nodes need routes.
 pub(super) fn routed<'m>(mesh: &'m Mesh<'_>) -> Vec<&'m str> {
-    mesh.clusters.iter().filter(|cluster| !mesh.routes(cluster).is_empty()).map(|cluster| cluster.name).collect()
+    mesh.clusters.iter().filter(|cluster| mesh.has_routes(cluster)).map(|cluster| cluster.name).collect()
 }

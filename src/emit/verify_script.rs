@@ -19,8 +19,8 @@ struct Checked<'m> {
     istiod: String,
     has_gateway: bool,
     address: &'m str,
-    /// On a primary, every other cluster.
-    known: Vec<&'m str>,
+    /// On a primary, every other cluster: words for the shell.
+    known: String,
     /// Where its gateway's proxy reports traces, as its bootstrap says.
     reports_to: &'m str,
     /// Where its primary's istiod sends the traces of its gateway's proxy.
@@ -58,7 +58,11 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Checked<'m> {
         istiod: if cluster.runs_istiod { cluster.istiod_service() } else { String::new() },
         has_gateway: gateway.is_some(),
         address: gateway.and_then(|gateway| gateway.address.as_deref()).unwrap_or_default(),
-        known: others.map(|other| other.name).collect(),
+        known: others.fold(String::new(), |mut words, other| {
+            words.push(' ');
+            template::quote_into(&mut words, other.name);
+            words
+        }),
         reports_to: reports_to.unwrap_or_default(),
         provider: provider.map(|provider| Provided {
             host: provider.service.split_once('/').map_or(provider.service.as_str(), |(_, host)| host),

@@ -91,6 +91,11 @@ impl<'t> Cluster<'t> {
         self.revision.map_or_else(|| "istiod".to_owned(), |revision| format!("istiod-{revision}"))
     }
 
+    /// Whether other clusters' nodes need routes to this one.
+    pub(super) fn is_routed_to(&self) -> bool {
+        !self.written.nodes.is_empty()
+    }
+
     /// The routes that other clusters' nodes need to this one: pods through their node, Services through the first.
     pub(super) fn routes_to(&self) -> Vec<Route<'t>> {
         let route = |destination: &topology::Cidr, node: &topology::Node| Route {

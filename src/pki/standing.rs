@@ -3,6 +3,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::emit::CACERTS;
 use crate::lock;
 
 use super::verify::Files;
@@ -13,22 +14,29 @@ pub struct Standing {
     files: BTreeMap<String, Zeroizing<String>>,
     digests: BTreeMap<String, String>,
     root: Option<String>,
+    is_built: bool,
 }
 
 impl Standing {
     /// The files of every `20-cacerts`, by their paths in the tree, and the text of the tree's lock.
     pub fn new(lock: &str, files: impl IntoIterator<Item = (String, Zeroizing<String>)>) -> Self {
         let entries = lock::lines(lock);
+        let is_built = !entries.is_empty();
         Self {
             files: files.into_iter().collect(),
-            digests: entries.into_iter().map(|(path, digest)| (path.to_owned(), digest.to_owned())).collect(),
+            digests: entries
+                .into_iter()
+                .filter(|(path, _)| path.split('/').nth(1) == Some(CACERTS))
+                .map(|(path, digest)| (path.to_owned(), digest.to_owned()))
+                .collect(),
+            is_built,
             root: lock::roots(lock).first().map(|root| (*root).to_owned()),
         }
     }
 
     /// Whether nothing was built yet.
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.digests.is_empty()
+        self.files.is_empty() && !self.is_built
     }
 
     /// The clusters that have certificates here.

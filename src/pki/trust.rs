@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::mesh::{Cluster, Intermediate, Mesh};
+use crate::parallel;
 
 use super::issue::RootAuthority;
 use super::key::KeyPath;
@@ -13,6 +14,9 @@ use super::{Authority, Bundle, Seed, Standing};
 
 /// The rule that speaks of certificates that only somebody with the seed can make.
 pub const SEED_NEEDED: &str = "seed-needed";
+
+/// Fewer are answered before a thread has begun.
+const CLUSTERS_WORTH_A_THREAD: usize = 4;
 
 /// What all clusters of a mesh believe in, and what each of them signs with.
 #[derive(Debug)]
@@ -33,20 +37,20 @@ impl Authority {
     ///
     /// # Panics
     /// Where a certificate of our own making does not hold: nothing that rests on it may be written.
-    pub fn answer(&self, mesh: &Mesh<'_>) -> Result<Trust, Vec<Diagnostic>> {
+    pub fn answer(self, mesh: &Mesh<'_>) -> Result<Trust, Vec<Diagnostic>> {
         self.answer_for(mesh, |_| true)
     }
 
     /// Answers the requests of some clusters.
     pub(crate) fn answer_for(
-        &self,
+        self,
         mesh: &Mesh<'_>,
         is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync,
     ) -> Result<Trust, Vec<Diagnostic>> {
         match self {
-            Self::Seed(seed) => Ok(issue(mesh, seed, &Standing::default(), is_wanted)),
-            Self::Renewing(seed, standing) => Ok(issue(mesh, seed, standing, is_wanted)),
-            Self::Standing(standing) => take_over(mesh, standing, is_wanted),
+            Self::Seed(seed) => Ok(issue(mesh, &seed, &Standing::default(), is_wanted)),
+            Self::Renewing(seed, standing) => Ok(issue(mesh, &seed, &standing, is_wanted)),
+            Self::Standing(standing) => take_over(mesh, &standing, is_wanted),
             Self::External(external) => external.answer(mesh, is_wanted),
         }
     }
@@ -56,7 +60,7 @@ impl Authority {
 fn issue(mesh: &Mesh<'_>, seed: &Seed, standing: &Standing, is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync) -> Trust {
     let root = RootAuthority::new(seed, &mesh.root);
     let issued = AtomicUsize::new(0);
-    let bundles = for_each(&mesh.clusters, |cluster| {
+    let bundles = parallel::map(&mesh.clusters, CLUSTERS_WORTH_A_THREAD, |cluster| {
         let request = cluster.intermediate.as_ref().filter(|_| is_wanted(cluster))?;
         let standing = standing.files(cluster.name).ok().filter(|files| files.root_certificate == root.anchor().pem());
         let taken = standing.and_then(|files| {
@@ -85,7 +89,7 @@ fn take_over(
     let Some(root) = proven.filter(|root| is_root(root.facts(), mesh, standing)) else {
         return Err(vec![other_root(standing)]);
     };
-    let answers = for_each(&mesh.clusters, |cluster| {
+    let answers = parallel::map(&mesh.clusters, CLUSTERS_WORTH_A_THREAD, |cluster| {
         let request = cluster.intermediate.as_ref().filter(|_| is_wanted(cluster))?;
         Some(standing_answer(standing, &root, request).map_err(|reason| refused(cluster, &reason)))
     });
@@ -154,24 +158,3 @@ fn refused(cluster: &Cluster<'_>, reason: &str) -> Diagnostic {
 
 const WHO_CAN_HELP: &str =
     "let somebody who has the mesh's seed build and commit, or name it with `--ca FILE` or `MESHGEN_CA_SEED_FILE`";
-
-/// Applies a function to every cluster, on all processors, and keeps the order.
-fn for_each<T: Send>(clusters: &[Cluster<'_>], answer: impl Fn(&Cluster<'_>) -> T + Sync) -> Vec<T> {
-    const CLUSTERS_WORTH_A_THREAD: usize = 4;
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = processors.min(clusters.len() / CLUSTERS_WORTH_A_THREAD).max(1);
-    if threads == 1 {
-        return clusters.iter().map(answer).collect();
-    }
-    std::thread::scope(|scope| {
-        let answer = &answer;
-        let threads: Vec<_> = clusters
-            .chunks(clusters.len().div_ceil(threads))
-            .map(|clusters| scope.spawn(move || clusters.iter().map(answer).collect::<Vec<T>>()))
-            .collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    })
-}

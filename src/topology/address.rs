@@ -196,7 +196,7 @@ impl FromStr for ApiServer {
         let port = match port {
             Some(port) => match port.parse() {
                 Ok(number) if number != 0 && !port.starts_with('+') => Some(number),
-                _ => return Err(format!("has no port between 1 and 65535 but `{port}`")),
+                _ => return Err(format!("has the port `{port}`: write one from 1 to 65535")),
             },
             None => None,
         };

@@ -12,6 +12,7 @@ pub struct Cluster {
     /// The cluster ID, everywhere.
     pub name: Name,
     /// The network that the cluster's pods are on.
+    #[schemars(extend("examples" = ["network1"]))]
     pub network: Name,
     /// The cluster whose istiod serves this one. Default: its own, which makes it a primary.
     pub control_plane: Option<Name>,

@@ -8,6 +8,7 @@ use super::Name;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Network {
     /// The network's name, as in the label `topology.istio.io/network`.
+    #[schemars(extend("examples" = ["network1"]))]
     pub name: Name,
     /// How pods of different clusters on this network reach each other.
     #[serde(default)]

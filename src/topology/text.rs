@@ -201,7 +201,7 @@ pub(super) fn refuse_label(text: &str, maximum: usize) -> Option<String> {
         return Some("is empty".to_owned());
     }
     if text.len() > maximum {
-        return Some(format!("is longer than {maximum} characters"));
+        return Some(format!("is longer than {maximum} characters: write a shorter one"));
     }
     let bytes = text.as_bytes();
     if !bytes.iter().all(|byte| is_letter_or_digit(byte) || *byte == b'-') {

@@ -96,10 +96,11 @@ def questions(root):
 def settings(root):
     """The settings that docs/editing.md shows make each editor check the files that it says, which have no line of their own."""
     page = (root / "docs/editing.md").read_text()
-    code = dict(re.findall(r"^```(json|toml)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    code = dict(re.findall(r"^```(json|toml|lua)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
     told = [
         json.loads(code["json"])["yaml.schemas"],
         tomllib.loads(code["toml"])["language-server"]["yaml-language-server"]["config"]["yaml"]["schemas"],
+        dict(re.findall(r'\["(.+)"\] = "(.+)"', code["lua"])),
     ]
     text = MODELINE.sub("", (root / WRITTEN).read_text())
     for schemas in told:

@@ -60,11 +60,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn standing(arguments: &Arguments) -> Result<Vec<Entry>, Refusal> {
-    let standing = disk::read_standing(&arguments.place)?;
+    let lock = disk::read_lock(&arguments.place)?.unwrap_or_default();
+    let standing = disk::read_standing(&arguments.place, &lock)?;
     if standing.is_empty() {
         return Err(Refusal(format!("{} holds no {}: nothing was built there", arguments.place, lock::FILE)));
     }
-    let lock = disk::read_lock(&arguments.place)?.unwrap_or_default();
     inventory::standing(&lock, &standing).map_err(|faults| Refusal(faults.join("\nerror: ")))
 }
 

@@ -1,0 +1,68 @@
+//! What removes a cluster from a running mesh: no later build knows of it any more.
+
+use crate::emit::{CACERTS, EASTWEST_GATEWAY, ISTIO, ISTIO_SYSTEM, NAMESPACE};
+use crate::template::quote;
+
+use super::Side;
+use super::side::Member;
+
+/// The commands in order. As `uninstall.sh` does for a whole mesh, they keep what is somebody else's; `neighbours` are the
+/// clusters whose nodes have routes to this one, itself included.
+pub(super) fn commands(before: &Side, after: &Side, name: &str, member: &Member, neighbours: &[&str]) -> Vec<String> {
+    let mut commands = credentials(after);
+    commands.extend(neighbours.iter().map(|neighbour| routes(after, name, neighbour)));
+    let context = quote(&member.context);
+    let directories = plain_directories(before, name).into_iter().rev();
+    commands.extend(
+        directories.map(|directory| {
+            format!("kubectl --context={context} delete --ignore-not-found -k OLD/{name}/{directory}")
+        }),
+    );
+    let uninstall = before.release().map_or("uninstall", |release| release.uninstall);
+    commands.extend([
+        format!("kubectl --context={context} -n {ISTIO_SYSTEM} delete secrets -l {OURS}"),
+        format!("istioctl {uninstall} --context={context} --purge -y"),
+        format!(
+            "kubectl --context={context} -n {ISTIO_SYSTEM} get all,secrets,configmaps,persistentvolumeclaims   # is any of it somebody else's?"
+        ),
+        format!("# if not: kubectl --context={context} delete namespace {ISTIO_SYSTEM}"),
+    ]);
+    commands
+}
+
+/// The label of what meshgen stated, and of what its scripts made.
+const OURS: &str = "app.kubernetes.io/managed-by=meshgen";
+
+/// Takes the cluster's credentials from every primary that stays.
+fn credentials(after: &Side) -> Vec<String> {
+    let primaries = after.facts().clusters.iter().filter(|(primary, member)| member.primary == **primary);
+    let remove = |(primary, member): (&String, &Member)| {
+        let script = format!("{primary}/remote-secrets.sh");
+        if after.files_of(primary).contains_key(script.as_str()) {
+            return format!("NEW/{script}");
+        }
+        // The only cluster that is left needs no credentials, and has no script for them.
+        let context = quote(&member.context);
+        format!("kubectl --context={context} -n {ISTIO_SYSTEM} delete secrets -l istio/multiCluster=true,{OURS}")
+    };
+    primaries.map(remove).collect()
+}
+
+fn routes(after: &Side, name: &str, neighbour: &str) -> String {
+    let script = format!("{neighbour}/routes.sh");
+    let is_needed = neighbour != name && after.files_of(neighbour).contains_key(script.as_str());
+    let then = if is_needed { format!(" && NEW/{script} add") } else { String::new() };
+    format!("OLD/{script} remove{then}   # as root, on each node of {neighbour}")
+}
+
+/// The directories of a cluster that hold plain objects, in the order of their application. What istioctl installed, the
+/// namespace and the Secrets go by themselves.
+fn plain_directories<'s>(before: &'s Side, name: &str) -> Vec<&'s str> {
+    const OTHERS: [&str; 4] = [NAMESPACE, CACERTS, ISTIO, EASTWEST_GATEWAY];
+    let directories = before.files_of(name).into_keys().filter_map(|path| path.split('/').nth(1));
+    let mut directories: Vec<&str> = directories
+        .filter(|directory| directory.starts_with(|first: char| first.is_ascii_digit()) && !OTHERS.contains(directory))
+        .collect();
+    directories.dedup();
+    directories
+}

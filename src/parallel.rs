@@ -1,0 +1,68 @@
+//! Work on all processors; the result does not depend on how many there are.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Shares for each processor: who has had easy ones takes more of them.
+const SHARES: usize = 8;
+
+/// Applies a function to shares of a list, none smaller than `least` but for the last, and keeps their order.
+pub(crate) fn by_share<T: Sync, R: Send>(items: &[T], least: usize, work: impl Fn(&[T]) -> R + Sync) -> Vec<R> {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = items.len().div_ceil(processors * SHARES).max(least).max(1);
+    let shares: Vec<&[T]> = items.chunks(share).collect();
+    if processors == 1 || shares.len() < 2 {
+        return shares.into_iter().map(work).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(share) = shares.get(index) else { return done };
+            done.push((index, work(share)));
+        }
+    };
+    let mut done = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..processors.min(shares.len())).map(|_| scope.spawn(take)).collect();
+        let mut done = take();
+        for other in others {
+            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Applies a function to each item of a list, and keeps the order.
+pub(crate) fn map<T: Sync, R: Send>(items: &[T], least: usize, answer: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    by_share(items, least, |items| items.iter().map(&answer).collect::<Vec<R>>()).into_iter().flatten().collect()
+}
+
+/// The same where each item may fail: the first failure in the order of the list.
+pub(crate) fn try_map<T: Sync, R: Send, E: Send>(
+    items: &[T],
+    least: usize,
+    answer: impl Fn(&T) -> Result<R, E> + Sync,
+) -> Result<Vec<R>, E> {
+    let shares = by_share(items, least, |items| items.iter().map(&answer).collect::<Result<Vec<R>, E>>());
+    let shares = shares.into_iter().collect::<Result<Vec<Vec<R>>, E>>()?;
+    Ok(shares.into_iter().flatten().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_order_and_finds_the_first_failure() {
+        let items: Vec<usize> = (0..1000).collect();
+        for least in [1, 7, 1000, 2000] {
+            assert_eq!(map(&items, least, |item| item * 2), items.iter().map(|item| item * 2).collect::<Vec<_>>());
+            assert_eq!(by_share(&items, least, <[usize]>::len).into_iter().sum::<usize>(), 1000);
+            let odd = |item: &usize| if item % 300 == 299 { Err(*item) } else { Ok(*item) };
+            assert_eq!(try_map(&items, least, odd), Err(299));
+        }
+        assert_eq!(map(&[], 1, |item: &usize| *item), Vec::<usize>::new());
+    }
+}
