@@ -1,5 +1,5 @@
 # The default target lists the others.
-.PHONY: help build test lint deny advisories fmt golden output bench tools verify check clean
+.PHONY: help build test lint deny advisories fmt golden output bench fuzz tools verify check clean
 .DEFAULT_GOAL := help
 
 MESHGEN := target/release/meshgen
@@ -38,13 +38,16 @@ output: build ## Compile every topology into output/
 bench: ## Measure builds of 2, 10, 100 and 1,000 clusters
 	cargo bench --locked --bench build
 
+fuzz: ## Give the reader, the rules and the reports inputs that nobody would write, for a minute
+	cargo run --release --locked --example fuzz
+
 tools: ## Install the programs that judge what meshgen emits
 	tools/install
 
 verify: build ## Give freshly built trees to the programs that will read them (installs these)
 	tools/verify
 
-check: tools lint deny test verify ## What has to hold before a commit
+check: tools lint deny test fuzz verify ## What has to hold before a commit
 
 clean: ## Remove what was built
 	cargo clean

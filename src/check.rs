@@ -1,5 +1,7 @@
 //! The table of rules, and the topologies that obey them.
 
+use std::collections::BTreeSet;
+
 use crate::diagnostic::{Diagnostic, FieldPath, Place, Segment, Severity};
 use crate::load::Loaded;
 use crate::release::release;
@@ -198,6 +200,7 @@ impl Checked {
 /// `None` where there is an error among the findings.
 pub fn check(loaded: Loaded, findings: &mut Vec<Diagnostic>) -> Option<Checked> {
     let subject = Subject::of(&loaded.topology);
+    let holes: BTreeSet<&[Segment]> = loaded.holes.iter().map(FieldPath::segments).collect();
     let has_holes = findings.iter().any(|finding| finding.severity == Severity::Error);
     let may_speak = |rule: &&Rule| match rule.needs {
         Some(lists) => !lists.iter().any(|list| is_name_unknown(&loaded, list)),
@@ -207,7 +210,7 @@ pub fn check(loaded: Loaded, findings: &mut Vec<Diagnostic>) -> Option<Checked> 
         for rule in RULES.iter().filter(|rule| rule.severity == severity).filter(may_speak) {
             let mut found = Vec::new();
             (rule.check)(&subject, &mut found);
-            found.retain(|finding| !touches(finding, &loaded.holes));
+            found.retain(|finding| !touches(finding, &holes));
             findings.append(&mut found);
         }
     };
@@ -246,9 +249,12 @@ fn is_name_unknown(loaded: &Loaded, list: &str) -> bool {
 }
 
 /// Whether a finding speaks of a value that is not what the author wrote.
-fn touches(finding: &Diagnostic, holes: &[FieldPath]) -> bool {
+fn touches(finding: &Diagnostic, holes: &BTreeSet<&[Segment]>) -> bool {
     finding.labels.iter().any(|label| match &label.place {
-        Place::Field(path) | Place::Key(path) => holes.iter().any(|hole| path.segments().starts_with(hole.segments())),
+        Place::Field(path) | Place::Key(path) => {
+            let segments = path.segments();
+            (0..=segments.len()).any(|length| holes.contains(&segments[..length]))
+        }
         _ => false,
     })
 }

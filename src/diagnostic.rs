@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use camino::Utf8PathBuf;
 
-pub use self::patch::{Certainty, Patch, Replacement, nearest};
+pub use self::patch::{Certainty, Patch, Replacement};
+pub use crate::nearest::nearest;
 
 mod patch;
 

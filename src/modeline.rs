@@ -36,7 +36,7 @@ pub fn stale(path: &str, place: Range<usize>, standing: Option<&[u8]>) -> Option
         let message = "editors find no schema at the place that the topology names";
         return Some(Diagnostic::warning(STALE_SCHEMA, place, message).label("nothing is there").help(help));
     };
-    let is_current = serde_json::from_slice::<Value>(standing).is_ok_and(|standing| standing == schema::schema());
+    let is_current = serde_json::from_slice::<Value>(standing).is_ok_and(|standing| standing == *schema::schema());
     (!is_current).then(|| {
         Diagnostic::warning(STALE_SCHEMA, place, "editors check the topology by another schema than this meshgen's")
             .label("the schema of another version")

@@ -1,5 +1,7 @@
 //! The topology's JSON Schema: what editors know, and what the reader of topologies goes by.
 
+use std::sync::LazyLock;
+
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema};
@@ -10,7 +12,12 @@ use crate::report::Report;
 use crate::topology::Topology;
 
 /// The JSON Schema of a topology, draft 2020-12.
-pub fn schema() -> Value {
+pub fn schema() -> &'static Value {
+    static SCHEMA: LazyLock<Value> = LazyLock::new(topology);
+    &SCHEMA
+}
+
+fn topology() -> Value {
     let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Topology>();
     RecursiveTransform(|schema: &mut Schema| {
         refuse_null(schema);

@@ -25,7 +25,7 @@ fn the_documented_example_reads_without_a_finding_and_uses_every_field() {
     let example = load::to_value(&source).unwrap();
     let schema = schema::schema();
     let mut unused = Vec::new();
-    unused_fields(&schema, &schema, &[&example], "", &mut unused);
+    unused_fields(schema, schema, &[&example], "", &mut unused);
     // Findings are allowed on a cluster as on the mesh, where the example shows it.
     assert_eq!(unused, ["/certificates/directory", "/clusters/allow"]);
 }
@@ -58,7 +58,7 @@ fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
 #[test]
 fn every_field_is_described_and_no_other_is_allowed() {
     let root = schema::schema();
-    let mut pending = vec![("topology".to_owned(), &root)];
+    let mut pending = vec![("topology".to_owned(), root)];
     let mut count = 0;
     let mut definitions: Vec<(String, &Value)> =
         root["$defs"].as_object().unwrap().iter().map(|(name, schema)| (name.clone(), schema)).collect();
@@ -69,7 +69,7 @@ fn every_field_is_described_and_no_other_is_allowed() {
         for (field, schema) in fields {
             count += 1;
             let is_described = |schema: &Value| schema["description"].as_str().is_some_and(|text| text.len() > 10);
-            assert!(is_described(schema) || is_described(resolve(&root, schema)), "{name}.{field} has no description");
+            assert!(is_described(schema) || is_described(resolve(root, schema)), "{name}.{field} has no description");
         }
     }
     assert!(count > 40);
@@ -85,7 +85,7 @@ fn nothing_takes_null() {
             _ => {}
         }
     }
-    visit(&schema::schema());
+    visit(schema::schema());
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn patterns_and_grammars_agree() {
     ];
     let text = schema::schema().to_string();
     for (format, good, bad) in cases {
-        let schema = find(&schema::schema(), format).unwrap_or_else(|| panic!("{format} is in no schema: {text}"));
+        let schema = find(schema::schema(), format).unwrap_or_else(|| panic!("{format} is in no schema: {text}"));
         let pattern = regex::Regex::new(schema["pattern"].as_str().unwrap()).unwrap();
         let longest = schema["maxLength"].as_u64().unwrap_or(u64::MAX);
         let grammar = grammar(format).unwrap();

@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -31,11 +32,17 @@ struct Dialled {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let mut ranges = ranges(subject);
-    ranges.sort_by_key(|range| range.net);
+    let mut ranges: BTreeMap<IpNet, Vec<Range<'_>>> = BTreeMap::new();
+    for range in every_range(subject) {
+        ranges.entry(range.net).or_default().push(range);
+    }
+    let lengths: BTreeSet<u8> = ranges.keys().map(IpNet::prefix_len).collect();
     for dialled in dialled(subject) {
         let dials = |range: &&Range<'_>| !dialled.is_for_primaries || primary_of(range.cluster).is_none();
-        let Some(range) = around(&ranges, dialled.address).find(dials) else { continue };
+        // The narrowest says most.
+        let nets = lengths.iter().rev().filter_map(|length| IpNet::new(dialled.address, *length).ok());
+        let mut around = nets.filter_map(|net| ranges.get(&net.trunc())).flatten();
+        let Some(range) = around.find(dials) else { continue };
         let name = &range.cluster.name;
         findings.push(
             Diagnostic::error(
@@ -52,7 +59,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-fn ranges<'t>(subject: &Subject<'t>) -> Vec<Range<'t>> {
+fn every_range<'t>(subject: &Subject<'t>) -> Vec<Range<'t>> {
     let mut ranges = Vec::new();
     for (path, cluster) in subject.clusters() {
         if let Some(services) = &cluster.service_cidr {
@@ -95,10 +102,4 @@ fn dialled(subject: &Subject<'_>) -> Vec<Dialled> {
         }));
     }
     dialled
-}
-
-/// The ranges that hold an address. They are sorted by their first address: those behind it cannot hold it.
-fn around<'r, 't>(ranges: &'r [Range<'t>], address: IpAddr) -> impl Iterator<Item = &'r Range<'t>> {
-    let behind = ranges.partition_point(|range| range.net.network() <= address);
-    ranges[..behind].iter().rev().filter(move |range| range.net.contains(&address))
 }

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::Diagnostic;
 use crate::topology::Cluster;
@@ -12,54 +12,94 @@ const NAME: &str = "chained-control-plane";
 const EXPLAIN: &str = include_str!("../../docs/rules/chained-control-plane.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    for (path, cluster) in subject.clusters() {
-        let chain = chain(subject, cluster);
-        let Some(primary) = chain.get(1).filter(|primary| primary_of(primary).is_some()) else { continue };
+    let ends = ends(subject);
+    for (position, (path, cluster)) in subject.clusters().enumerate() {
+        let Some(primary) = next(subject, cluster).filter(|primary| primary_of(primary).is_some()) else { continue };
         let (name, primary_name) = (&cluster.name, &primary.name);
         let place = path.child("controlPlane");
         let declared = subject.cluster_path(primary_name.as_str()).child("controlPlane");
-        let end = chain.last().expect("a chain begins with its cluster");
-        if primary_of(end).is_none() {
-            let message = format!("the control plane of `{name}` is `{primary_name}`, which has none of its own");
-            let help = format!(
-                "write `controlPlane: {}`, or remove the `controlPlane` of `{primary_name}` to make it a primary",
-                end.name
-            );
-            findings.push(
-                Diagnostic::error(NAME, place, message)
-                    .label(format!("`{primary_name}` is a remote itself"))
-                    .and(declared, "declared here")
-                    .help(help),
-            );
-        } else if is_first_of_circle(subject, cluster, &chain) {
-            let message =
-                format!("the control planes of {} go round in a circle", names(chain.iter().map(|c| c.name.as_str())));
-            findings.push(
-                Diagnostic::error(NAME, place, message)
-                    .label("no istiod at its end")
-                    .and(declared, "and on from here")
-                    .help("remove the `controlPlane` of the cluster that is to be the primary"),
-            );
+        match &ends[position] {
+            End::Primary(end) => {
+                let message = format!("the control plane of `{name}` is `{primary_name}`, which has none of its own");
+                let help = format!(
+                    "write `controlPlane: {end}`, or remove the `controlPlane` of `{primary_name}` to make it a primary"
+                );
+                findings.push(
+                    Diagnostic::error(NAME, place, message)
+                        .label(format!("`{primary_name}` is a remote itself"))
+                        .and(declared, "declared here")
+                        .help(help),
+                );
+            }
+            End::Circle(circle) => {
+                let message = format!("the control planes of {} go round in a circle", names(circle.iter().copied()));
+                findings.push(
+                    Diagnostic::error(NAME, place, message)
+                        .label("no istiod at its end")
+                        .and(declared, "and on from here")
+                        .help("remove the `controlPlane` of the cluster that is to be the primary"),
+                );
+            }
+            End::Nowhere => {}
         }
     }
 }
 
-/// A cluster, its control plane, the control plane of that, up to a primary, an unknown cluster or one that was there already.
-fn chain<'t>(subject: &Subject<'t>, cluster: &'t Cluster) -> Vec<&'t Cluster> {
-    let mut chain = vec![cluster];
-    let mut seen = BTreeSet::from([cluster.name.as_str()]);
-    while let Some(next) = chain.last().and_then(|last| primary_of(last)).and_then(|name| subject.cluster(name)) {
-        if !seen.insert(next.name.as_str()) {
-            break;
-        }
-        chain.push(next);
-    }
-    chain
+/// Where it ends if one goes from a cluster to its control plane, to the control plane of that, and so on.
+#[derive(Clone)]
+enum End<'t> {
+    /// At a primary.
+    Primary(&'t str),
+    /// Never; these go round, and the cluster is the first of them to be declared.
+    Circle(Vec<&'t str>),
+    /// At a name that is unknown, or in a circle of which another cluster tells.
+    Nowhere,
 }
 
-/// Whether a chain without end comes back to its first cluster, and no other cluster on it is declared earlier.
-fn is_first_of_circle(subject: &Subject<'_>, cluster: &Cluster, chain: &[&Cluster]) -> bool {
-    let comes_back = chain.last().and_then(|last| primary_of(last)) == Some(cluster.name.as_str());
-    let path = |cluster: &Cluster| subject.cluster_path(cluster.name.as_str());
-    comes_back && chain.iter().all(|other| path(cluster) <= path(other))
+/// The cluster that another takes its control plane from.
+fn next<'t>(subject: &Subject<'t>, cluster: &'t Cluster) -> Option<&'t Cluster> {
+    primary_of(cluster).and_then(|name| subject.cluster(name))
+}
+
+/// The end for each cluster. No step is gone twice: chains can be as long as the file.
+fn ends<'t>(subject: &Subject<'t>) -> Vec<End<'t>> {
+    let clusters: Vec<&Cluster> = subject.clusters().map(|(_, cluster)| cluster).collect();
+    let positions: BTreeMap<&str, usize> =
+        clusters.iter().enumerate().rev().map(|(position, cluster)| (cluster.name.as_str(), position)).collect();
+    let mut ends: Vec<Option<End<'_>>> = vec![None; clusters.len()];
+    for start in 0..clusters.len() {
+        let mut way: Vec<usize> = Vec::new();
+        let mut on_way = BTreeSet::new();
+        let mut here = start;
+        let end = loop {
+            if let Some(end) = &ends[here] {
+                break match end {
+                    End::Primary(name) => End::Primary(name),
+                    End::Circle(_) | End::Nowhere => End::Nowhere,
+                };
+            }
+            if !on_way.insert(here) {
+                let mut circle = way[way.iter().position(|other| *other == here).expect("it is on the way")..].to_vec();
+                // It is told at the cluster that is declared first.
+                let first = circle.iter().min().copied().expect("a circle has a cluster");
+                let turn = circle.iter().position(|other| *other == first).expect("it is on the circle");
+                circle.rotate_left(turn);
+                let names = circle.iter().map(|position| clusters[*position].name.as_str()).collect();
+                ends[first] = Some(End::Circle(names));
+                break End::Nowhere;
+            }
+            way.push(here);
+            match next(subject, clusters[here]) {
+                Some(next) => here = positions[next.name.as_str()],
+                None if primary_of(clusters[here]).is_none() => break End::Primary(clusters[here].name.as_str()),
+                None => break End::Nowhere,
+            }
+        };
+        for position in way {
+            if ends[position].is_none() {
+                ends[position] = Some(end.clone());
+            }
+        }
+    }
+    ends.into_iter().map(|end| end.expect("each cluster begins a way")).collect()
 }

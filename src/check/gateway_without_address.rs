@@ -25,8 +25,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         for remote in remotes.remove(name).unwrap_or_default() {
             files.insert(format!("{}/30-istio/istio.yaml", remote.name));
         }
-        let is_collector =
-            subject.topology.tracing.as_ref().is_some_and(|tracing| tracing.zipkin.cluster.as_str() == name);
+        let is_collector = subject.cluster(name).is_some()
+            && subject.topology.tracing.as_ref().is_some_and(|tracing| tracing.zipkin.cluster.as_str() == name);
         if is_collector {
             let files_of = |cluster: &Cluster| match release.tracing {
                 TracingMeans::Bootstrap => Some(format!("{}/30-istio/mesh-config.yaml", cluster.name)),

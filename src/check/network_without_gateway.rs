@@ -1,6 +1,7 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
-use crate::topology::Name;
+use crate::topology::{Cluster, Name};
 
+use super::collector_without_gateway::awaited_collector;
 use super::{Rule, Subject, names};
 
 pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
@@ -11,11 +12,18 @@ const EXPLAIN: &str = include_str!("../../docs/rules/network-without-gateway.md"
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let networks = subject.populated_networks();
-    if networks.len() < 2 {
+    // The gateway of a cluster whose network is unknown could be the one that is missing.
+    let has_strays = subject.clusters().any(|(_, cluster)| !subject.has_network(cluster.network.as_str()));
+    if networks.len() < 2 || has_strays {
         return;
     }
+    let remotes = subject.remotes();
+    let collector = awaited_collector(subject).map(|(collector, _)| &collector.name);
     for (index, clusters) in networks {
-        if clusters.iter().any(|cluster| cluster.east_west_gateway.is_some()) {
+        // A cluster that needs a gateway for itself is told so by another rule.
+        let is_told =
+            |cluster: &&Cluster| remotes.contains_key(cluster.name.as_str()) || Some(&cluster.name) == collector;
+        if clusters.iter().any(|cluster| cluster.east_west_gateway.is_some() || is_told(cluster)) {
             continue;
         }
         let name = &subject.topology.networks[index].name;

@@ -14,6 +14,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     }
     for (path, cluster) in subject.clusters() {
         let Some(primary) = primary_of(cluster).filter(|_| !cluster.istio.mesh_config.is_empty()) else { continue };
+        // Where that is no primary, what this cluster is to be is not known.
+        if subject.cluster(primary).is_none_or(|primary| primary_of(primary).is_some()) {
+            continue;
+        }
         let name = &cluster.name;
         let place = path.child("istio").child("meshConfig");
         findings.push(

@@ -1,6 +1,6 @@
 //! A topology as the rules look at it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -12,20 +12,26 @@ use crate::topology::{Cluster, EastWestGateway, FreeForm, Name, Revision, Topolo
 pub(crate) struct Subject<'t> {
     pub(crate) topology: &'t Topology,
     clusters: BTreeMap<&'t str, usize>,
+    /// The names that several clusters have.
+    ambiguous: BTreeSet<&'t str>,
     networks: BTreeMap<&'t str, usize>,
 }
 
 impl<'t> Subject<'t> {
     pub(super) fn of(topology: &'t Topology) -> Self {
         let mut clusters = BTreeMap::new();
+        let mut ambiguous = BTreeSet::new();
         for (index, cluster) in topology.clusters.iter().enumerate() {
-            clusters.entry(cluster.name.as_str()).or_insert(index);
+            let name = cluster.name.as_str();
+            if *clusters.entry(name).or_insert(index) != index {
+                ambiguous.insert(name);
+            }
         }
         let mut networks = BTreeMap::new();
         for (index, network) in topology.networks.iter().enumerate() {
             networks.entry(network.name.as_str()).or_insert(index);
         }
-        Self { topology, clusters, networks }
+        Self { topology, clusters, ambiguous, networks }
     }
 
     /// The clusters and their paths.
@@ -39,8 +45,13 @@ impl<'t> Subject<'t> {
         self.clusters.get(name).map_or(clusters.clone(), |index| clusters.index(*index))
     }
 
+    /// The cluster of a name; none where several have it: which of them is meant, nobody knows.
     pub(crate) fn cluster(&self, name: &str) -> Option<&'t Cluster> {
-        self.clusters.get(name).map(|index| &self.topology.clusters[*index])
+        self.clusters.get(name).filter(|_| !self.ambiguous.contains(name)).map(|index| &self.topology.clusters[*index])
+    }
+
+    pub(crate) fn has_cluster(&self, name: &str) -> bool {
+        self.clusters.contains_key(name)
     }
 
     pub(crate) fn cluster_names(&self) -> impl Iterator<Item = &'t str> {

@@ -20,7 +20,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
 }
 
 fn find(subject: &Subject<'_>, path: FieldPath, name: &str, findings: &mut Vec<Diagnostic>) {
-    if subject.cluster(name).is_some() {
+    if subject.has_cluster(name) {
         return;
     }
     let finding = Diagnostic::error(NAME, path, format!("cluster `{name}` is not declared")).label("no such cluster");

@@ -38,7 +38,7 @@ pub(super) fn describe(
 ) -> Diagnostic {
     let place = Place::Key(unknown.path.clone());
     let finding = make(rule, place, format!("Istio has no field `{}` here", unknown.key)).label(label);
-    let known = || unknown.known.iter().map(String::as_str);
+    let known = || unknown.known.iter().copied();
     match nearest(&unknown.key, known()) {
         Some(meant) => {
             let certainty = Certainty::of_word(&unknown.key, meant, known());

@@ -1,4 +1,5 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::release::{TracingMeans, release};
 use crate::topology::Via;
 
 use super::{Rule, Subject};
@@ -14,6 +15,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let Some(port) = zipkin.node_port else { return };
     let place = FieldPath::root().child("tracing").child("zipkin").child("nodePort");
     if zipkin.via == Via::Mesh {
+        // An Istio that has no such way refuses the `via`.
+        if release(subject.topology.istio.version).is_some_and(|release| release.tracing == TracingMeans::Bootstrap) {
+            return;
+        }
         findings.push(
             Diagnostic::error(NAME, place, "there is no port that this node port could serve")
                 .label("traces go through the mesh")

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use crate::diagnostic::{Diagnostic, FieldPath};
 
 use super::{Rule, Subject};
@@ -9,7 +11,7 @@ const NAME: &str = "unused-network";
 const EXPLAIN: &str = include_str!("../../docs/rules/unused-network.md");
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let used: Vec<usize> = subject.populated_networks().into_iter().map(|(index, _)| index).collect();
+    let used: BTreeSet<usize> = subject.populated_networks().into_iter().map(|(index, _)| index).collect();
     for (index, network) in subject.topology.networks.iter().enumerate().filter(|(index, _)| !used.contains(index)) {
         let place = FieldPath::root().child("networks").index(index).child("name");
         findings.push(

@@ -77,17 +77,6 @@ fn sorted(word: &str) -> Vec<char> {
     characters
 }
 
-/// The known name nearest to one that is not known, if one is near.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let known: Vec<&str> = known.into_iter().filter(|known| *known != name).collect();
-    let folded = name.to_lowercase();
-    known
-        .iter()
-        .copied()
-        .find(|known| known.to_lowercase() == folded)
-        .or_else(|| similar::get_close_matches(name, &known, 1, 0.6).into_iter().next())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,16 +1,24 @@
 //! The fields that Istio knows in what a topology passes on: MeshConfig, and Helm values.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
 use crate::diagnostic::FieldPath;
 use crate::topology::FreeForm;
 
-use super::Release;
+use super::{RELEASES, Release};
 
-const MESH_CONFIG: &str = include_str!("mesh-config.txt");
-const VALUES: &str = include_str!("values.txt");
+/// The messages of a table, as each of `RELEASES` has them.
+type Messages = BTreeMap<&'static str, Vec<Field>>;
+
+static MESH_CONFIG: LazyLock<Vec<Messages>> = LazyLock::new(|| every_release(include_str!("mesh-config.txt")));
+static VALUES: LazyLock<Vec<Messages>> = LazyLock::new(|| every_release(include_str!("values.txt")));
+
+fn every_release(table: &'static str) -> Vec<Messages> {
+    RELEASES.iter().map(|release| messages(table, release)).collect()
+}
 
 /// A field that a release of Istio does not have.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,23 +28,30 @@ pub struct Unknown {
     /// Its key.
     pub key: String,
     /// The fields that could stand there.
-    pub known: Vec<String>,
+    pub known: Vec<&'static str>,
 }
 
 /// The fields of MeshConfig that a release does not have.
 pub fn unknown_in_mesh_config(release: &Release, config: &FreeForm, path: &FieldPath) -> Vec<Unknown> {
-    unknown(MESH_CONFIG, "MeshConfig", release, config, path)
+    unknown(&MESH_CONFIG, "MeshConfig", release, config, path)
 }
 
 /// The Helm values that a release does not have.
 pub fn unknown_in_values(release: &Release, values: &FreeForm, path: &FieldPath) -> Vec<Unknown> {
-    unknown(VALUES, "Values", release, values, path)
+    unknown(&VALUES, "Values", release, values, path)
 }
 
-fn unknown(table: &'static str, root: &str, release: &Release, fields: &FreeForm, path: &FieldPath) -> Vec<Unknown> {
+fn unknown(
+    table: &'static [Messages],
+    root: &str,
+    release: &Release,
+    fields: &FreeForm,
+    path: &FieldPath,
+) -> Vec<Unknown> {
     let mut found = Vec::new();
-    if !fields.is_empty() {
-        walk(&messages(table, release), root, fields, path, &mut found);
+    let of_release = RELEASES.iter().zip(table).find(|(other, _)| *other == release);
+    if let Some((_, messages)) = of_release {
+        walk(messages, root, fields, path, &mut found);
     }
     found
 }
@@ -70,7 +85,7 @@ fn lower_camel_case(name: &str) -> String {
 }
 
 /// The messages of a table, as one release has them.
-fn messages(table: &'static str, release: &Release) -> BTreeMap<&'static str, Vec<Field>> {
+fn messages(table: &'static str, release: &Release) -> Messages {
     let release = format!("1.{}", release.minor);
     let mut messages = BTreeMap::new();
     let mut current: &mut Vec<Field> = messages.entry("").or_default();
@@ -100,13 +115,7 @@ fn messages(table: &'static str, release: &Release) -> BTreeMap<&'static str, Ve
     messages
 }
 
-fn walk(
-    messages: &BTreeMap<&'static str, Vec<Field>>,
-    message: &str,
-    fields: &FreeForm,
-    path: &FieldPath,
-    found: &mut Vec<Unknown>,
-) {
+fn walk(messages: &'static Messages, message: &str, fields: &FreeForm, path: &FieldPath, found: &mut Vec<Unknown>) {
     let known = messages.get(message).map(Vec::as_slice).unwrap_or_default();
     for (key, value) in fields {
         let path = path.child(key);
@@ -114,7 +123,7 @@ fn walk(
             found.push(Unknown {
                 path,
                 key: key.clone(),
-                known: known.iter().map(|field| field.json_name.clone()).collect(),
+                known: known.iter().map(|field| field.json_name.as_str()).collect(),
             });
             continue;
         };
@@ -173,9 +182,8 @@ mod tests {
 
     #[test]
     fn every_message_of_the_tables_is_there() {
-        for table in [MESH_CONFIG, VALUES] {
-            for release in RELEASES {
-                let messages = messages(table, release);
+        for table in [&*MESH_CONFIG, &*VALUES] {
+            for messages in table {
                 let fields = messages.values().flatten();
                 let mut named = fields.filter_map(|field| field.message);
                 assert!(named.all(|message| messages.contains_key(message)));

@@ -10,6 +10,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
+pub(crate) mod free_form;
+
 /// A topology's value, and its text as a person could have written it.
 #[derive(Debug, Clone)]
 pub(crate) struct Generated {
@@ -25,14 +27,26 @@ struct Choices {
     id: usize,
     trust_domain: Option<usize>,
     revision: Option<usize>,
+    own_revisions: bool,
+    kubernetes: Option<usize>,
+    allowed: Vec<usize>,
+    intermediates: Intermediates,
     egress: Option<bool>,
     tracing: Option<TracingChoices>,
     is_static: Vec<bool>,
     root_days: u32,
-    mesh_config: bool,
-    values: bool,
+    mesh_config: Vec<usize>,
+    values: Vec<usize>,
     workloads: usize,
     clusters: Vec<ClusterChoices>,
+}
+
+/// What is said about all intermediates.
+#[derive(Debug, Clone)]
+struct Intermediates {
+    issued_later: Option<u32>,
+    days: Option<u32>,
+    generation: Option<u32>,
 }
 
 #[derive(Debug, Clone)]
@@ -60,8 +74,12 @@ struct ClusterChoices {
     context: Option<usize>,
     issued_later: Option<u32>,
     generation: Option<u32>,
-    values: bool,
-    mesh_config: bool,
+    values: Vec<usize>,
+    mesh_config: Vec<usize>,
+    kubernetes: Option<usize>,
+    allowed: Vec<usize>,
+    external_ips: usize,
+    is_node_port_selected: bool,
 }
 
 /// Names that readers of YAML 1.1 take for something else, and some that look like paths or numbers.
@@ -69,6 +87,13 @@ const NAMES: [&str; 12] = ["no", "y", "on", "1e3", "null", "true", "east", "0x1f
 const NETWORKS: [&str; 5] = ["n", "yes", "1-2", "wan", "0"];
 const VERSIONS: [&str; 4] = ["1.11.2", "1.28.0", "1.29.6", "1.30.3"];
 const PROFILES: [Option<&str>; 4] = [None, Some("default"), Some("demo"), Some("minimal")];
+/// The oldest and the newest Kubernetes 1 of each of `VERSIONS`.
+const KUBERNETES: [(usize, usize); 4] = [(18, 22), (30, 34), (31, 35), (32, 36)];
+/// Revisions; the last is as long as one can be.
+const REVISIONS: [&str; 4] = ["stable", "1-30", "no", "a-revision-of-the-longest-kind-that-leaves-room-for-more"];
+/// Rules whose findings can be allowed, some of which this mesh may give.
+const ALLOWED: [&str; 5] =
+    ["shared-gateway", "plaintext-collector", "documentation-address", "end-of-life", "single-node-service-route"];
 const CONTEXTS: [&str; 5] = ["admin@", "it's ", "a b$HOME`x`", "\"q\" \\ ", "arn:aws:eks:eu:1:cluster/"];
 
 pub(crate) fn topologies() -> impl Strategy<Value = Generated> {
@@ -81,37 +106,47 @@ fn choices() -> impl Strategy<Value = Choices> {
         0..PROFILES.len(),
         0..4usize,
         prop::option::of(0..3usize),
-        prop::option::weighted(0.2, 0..2usize),
+        (prop::option::weighted(0.3, 0..REVISIONS.len()), prop::bool::weighted(0.1)),
         prop::option::of(any::<bool>()),
         prop::option::of(tracing()),
         vec(any::<bool>(), NETWORKS.len()),
         1..4000u32,
     );
-    (whole, any::<bool>(), any::<bool>(), 0..3usize, vec(cluster(), 1..=8)).prop_map(
-        |(
-            (version, profile, id, trust_domain, revision, egress, tracing, is_static, root_days),
+    let forms = (vec(any::<usize>(), 0..4), vec(any::<usize>(), 0..4));
+    let rest = (prop::option::of(any::<usize>()), vec(0..ALLOWED.len(), 0..2), intermediates(), 0..3usize);
+    (whole, forms, rest, vec(cluster(), 1..=8)).prop_map(|(whole, (mesh_config, values), rest, clusters)| {
+        let (version, profile, id, trust_domain, (revision, own_revisions), egress, tracing, is_static, root_days) =
+            whole;
+        let (kubernetes, allowed, intermediates, workloads) = rest;
+        Choices {
+            version,
+            profile,
+            id,
+            trust_domain,
+            revision,
+            own_revisions,
+            kubernetes,
+            allowed,
+            intermediates,
+            egress,
+            tracing,
+            is_static,
+            root_days,
             mesh_config,
             values,
             workloads,
             clusters,
-        )| {
-            Choices {
-                version,
-                profile,
-                id,
-                trust_domain,
-                revision,
-                egress,
-                tracing,
-                is_static,
-                root_days,
-                mesh_config,
-                values,
-                workloads,
-                clusters,
-            }
-        },
+        }
+    })
+}
+
+fn intermediates() -> impl Strategy<Value = Intermediates> {
+    (
+        prop::option::weighted(0.2, 0..1000u32),
+        prop::option::weighted(0.2, 1..1000u32),
+        prop::option::weighted(0.2, 1..5u32),
     )
+        .prop_map(|(issued_later, days, generation)| Intermediates { issued_later, days, generation })
 }
 
 fn tracing() -> impl Strategy<Value = TracingChoices> {
@@ -134,8 +169,14 @@ fn cluster() -> impl Strategy<Value = ClusterChoices> {
         (0..NETWORKS.len(), prop::option::of(any::<usize>()), prop::option::of(any::<bool>()), 0..4usize, 0..3usize);
     let second =
         (any::<bool>(), 0..4usize, any::<bool>(), prop::bool::weighted(0.2), prop::option::of(0..CONTEXTS.len()));
-    let third = (prop::option::of(0..1000u32), prop::option::of(1..5u32), any::<bool>(), any::<bool>());
-    (first, second, third).prop_map(|(first, second, third)| ClusterChoices {
+    let third = (prop::option::of(0..1000u32), prop::option::of(1..5u32), free_form(), free_form());
+    let fourth = (
+        prop::option::weighted(0.2, any::<usize>()),
+        vec(0..ALLOWED.len(), 0..2),
+        1..4usize,
+        prop::bool::weighted(0.1),
+    );
+    (first, second, third, fourth).prop_map(|(first, second, third, fourth)| ClusterChoices {
         network: first.0,
         remote_of: first.1,
         gateway: first.2,
@@ -150,7 +191,16 @@ fn cluster() -> impl Strategy<Value = ClusterChoices> {
         generation: third.1,
         values: third.2,
         mesh_config: third.3,
+        kubernetes: fourth.0,
+        allowed: fourth.1,
+        external_ips: fourth.2,
+        is_node_port_selected: fourth.3,
     })
+}
+
+/// Positions in a list of fields; most often none.
+fn free_form() -> impl Strategy<Value = Vec<usize>> {
+    prop_oneof![3 => Just(Vec::new()), 1 => vec(any::<usize>(), 1..3)]
 }
 
 fn generate(choices: &Choices) -> Generated {
@@ -168,21 +218,19 @@ fn topology(choices: &Choices) -> Value {
     );
     let mut istio = Map::from_iter([("version".to_owned(), json!(VERSIONS[choices.version]))]);
     insert(&mut istio, "profile", PROFILES[choices.profile].map(|profile| json!(profile)));
-    insert(&mut istio, "revision", choices.revision.map(|revision| json!(["stable", "1-30"][revision])));
+    let revision = choices.revision.filter(|_| !choices.own_revisions);
+    insert(&mut istio, "revision", revision.map(|revision| json!(REVISIONS[revision])));
     insert(&mut istio, "egressGateway", choices.egress.map(|egress| json!(egress)));
-    insert(
-        &mut istio,
-        "meshConfig",
-        choices.mesh_config.then(|| json!({ "accessLogFile": "/dev/stdout", "enableTracing": true })),
-    );
-    insert(&mut istio, "values", choices.values.then(|| json!({ "global": { "imagePullPolicy": "IfNotPresent" } })));
+    insert(&mut istio, "meshConfig", free_form::fields(&free_form::MESH_CONFIG, &choices.mesh_config));
+    insert(&mut istio, "values", free_form::fields(&free_form::VALUES, &choices.values));
+    insert(&mut mesh, "allow", allow(&choices.allowed));
     let mut topology = Map::new();
     topology.insert("apiVersion".to_owned(), json!("meshgen/v1"));
     topology.insert("kind".to_owned(), json!("Topology"));
     topology.insert("mesh".to_owned(), mesh.into());
     topology.insert("istio".to_owned(), istio.into());
-    topology
-        .insert("certificates".to_owned(), json!({ "issuedOn": "2026-11-01", "rootValidityDays": choices.root_days }));
+    insert(&mut topology, "kubernetes", choices.kubernetes.map(|choice| kubernetes(choices, choice)));
+    topology.insert("certificates".to_owned(), certificates(choices));
     insert(
         &mut topology,
         "tracing",
@@ -194,6 +242,36 @@ fn topology(choices: &Choices) -> Value {
     let clusters = (0..choices.clusters.len()).map(|position| cluster_value(choices, &shape, position));
     topology.insert("clusters".to_owned(), clusters.collect());
     Value::Object(topology)
+}
+
+fn certificates(choices: &Choices) -> Value {
+    let mut certificates = Map::from_iter([
+        ("issuedOn".to_owned(), json!("2026-11-01")),
+        ("rootValidityDays".to_owned(), json!(choices.root_days)),
+    ]);
+    let all = &choices.intermediates;
+    let later = all.issued_later.filter(|days| *days < choices.root_days);
+    insert(&mut certificates, "intermediatesIssuedOn", later.map(|days| json!(day_after(days))));
+    // The last of the clusters' intermediates has to end within the root's days.
+    let own = choices.clusters.iter().filter_map(|cluster| cluster.issued_later);
+    let latest = own.chain(later).filter(|days| *days < choices.root_days).max().unwrap_or_default();
+    let days = all.days.filter(|days| latest + days <= choices.root_days);
+    insert(&mut certificates, "intermediateValidityDays", days.map(|days| json!(days)));
+    insert(&mut certificates, "generation", all.generation.map(|generation| json!(generation)));
+    certificates.into()
+}
+
+/// A Kubernetes that the Istio of the mesh runs on, with or without its patch.
+fn kubernetes(choices: &Choices, choice: usize) -> Value {
+    let (oldest, newest) = KUBERNETES[choices.version];
+    let minor = oldest + choice / 2 % (newest - oldest + 1);
+    let patch = if choice.is_multiple_of(2) { String::new() } else { format!(".{}", choice % 13) };
+    json!({ "version": format!("1.{minor}{patch}") })
+}
+
+fn allow(rules: &[usize]) -> Option<Value> {
+    let entries = rules.iter().map(|rule| json!({ "rule": ALLOWED[*rule], "reason": "it is meant so: \"yes\"" }));
+    (!rules.is_empty()).then(|| entries.collect())
 }
 
 /// What the rules need to know about all clusters together.
@@ -301,7 +379,7 @@ fn cluster_value(choices: &Choices, shape: &Shape, position: usize) -> Value {
     let services =
         if cluster.is_ipv6 { format!("fd00:1:{position}::/112") } else { format!("10.{}.0.0/16", 100 + position) };
     insert(&mut value, "serviceCIDR", cluster.has_services.then(|| json!(services)));
-    let nodes = (0..cluster.nodes).map(|node| if cluster.is_ipv6 { json!({ "address": format!("fd00:2:{position}::{}", node + 1), "podCIDR": format!("fd00:3:{position}:{node}::/64") }) } else { json!({ "address": format!("172.16.{position}.{}", node + 1), "podCIDR": format!("10.{position}.{node}.0/24") }) });
+    let nodes = (0..cluster.nodes).map(|index| node(choices, position, index));
     insert(&mut value, "nodes", (cluster.nodes > 0).then(|| nodes.collect()));
     insert(&mut value, "eastWestGateway", gateway(choices, shape, position));
     let mut certificates = Map::new();
@@ -309,8 +387,23 @@ fn cluster_value(choices: &Choices, shape: &Shape, position: usize) -> Value {
     insert(&mut certificates, "issuedOn", later.map(|days| json!(day_after(days))));
     insert(&mut certificates, "generation", cluster.generation.map(|generation| json!(generation)));
     insert(&mut value, "certificates", (!certificates.is_empty()).then(|| certificates.into()));
+    insert(&mut value, "kubernetes", cluster.kubernetes.map(|choice| kubernetes(choices, choice)));
     insert(&mut value, "istio", own_istio(choices, shape, position));
+    insert(&mut value, "allow", allow(&cluster.allowed));
     value.into()
+}
+
+/// Nodes of a network stand in one subnet, as next hops have to.
+fn node(choices: &Choices, position: usize, index: usize) -> Value {
+    let cluster = &choices.clusters[position];
+    let network = cluster.network;
+    if cluster.is_ipv6 {
+        let address = format!("fd00:2:{network}::{position}:{}", index + 1);
+        json!({ "address": address, "podCIDR": format!("fd00:3:{position}:{index}::/64") })
+    } else {
+        let address = format!("172.16.{network}.{}", position * 8 + index + 1);
+        json!({ "address": address, "podCIDR": format!("10.{position}.{index}.0/24") })
+    }
 }
 
 fn gateway(choices: &Choices, shape: &Shape, position: usize) -> Option<Value> {
@@ -325,39 +418,45 @@ fn gateway(choices: &Choices, shape: &Shape, position: usize) -> Option<Value> {
         2 if !shape.has_remotes[position] || shape.takes_ipv6 => Some(format!("fd00:4::{}", position + 1)),
         _ => None,
     };
-    let external = format!("198.51.100.{}", position + 1);
     if address.is_none() || cluster.gateway == Some(true) {
-        gateway.insert("externalIPs".to_owned(), json!([external]));
+        let external =
+            (0..cluster.external_ips).map(|index| json!(format!("198.51.100.{}", index * 10 + position + 1)));
+        gateway.insert("externalIPs".to_owned(), external.collect());
         let kind = ["LoadBalancer", "NodePort", "ClusterIP"][cluster.service_type];
         insert(&mut gateway, "serviceType", (cluster.service_type > 0).then(|| json!(kind)));
+    } else if cluster.is_node_port_selected {
+        gateway.insert("serviceType".to_owned(), json!("NodePort"));
     }
+    let mut annotations = Map::new();
+    insert(&mut annotations, "example.com/kind", cluster.annotated.then(|| json!("no")));
+    // istiod then hands out the addresses of these nodes: the gateway needs no other.
+    let selector = r#"{"kubernetes.io/os": "linux"}"#;
+    insert(&mut annotations, "traffic.istio.io/nodeSelector", cluster.is_node_port_selected.then(|| json!(selector)));
     insert(&mut gateway, "address", address.map(|address| json!(address)));
-    insert(
-        &mut gateway,
-        "serviceAnnotations",
-        cluster.annotated.then(|| json!({ "example.com/kind": "no", "a": "1" })),
-    );
+    insert(&mut gateway, "serviceAnnotations", (!annotations.is_empty()).then(|| annotations.into()));
     Some(gateway.into())
 }
 
 fn own_istio(choices: &Choices, shape: &Shape, position: usize) -> Option<Value> {
     let cluster = &choices.clusters[position];
     let mut istio = Map::new();
-    insert(
-        &mut istio,
-        "values",
-        cluster.values.then(|| json!({ "global": { "logging": { "level": "default:info" } } })),
-    );
-    let mut config = Map::new();
+    let revision = choices.revision.filter(|_| choices.own_revisions);
+    insert(&mut istio, "revision", revision.map(|revision| json!(REVISIONS[revision])));
+    insert(&mut istio, "values", free_form::fields(&free_form::VALUES, &cluster.values));
     let takes_config = shape.primaries[position] == position || !shape.is_thin;
-    insert(&mut config, "accessLogEncoding", (cluster.mesh_config && takes_config).then(|| json!("JSON")));
+    let mut config = free_form::fields(&free_form::MESH_CONFIG, &cluster.mesh_config).filter(|_| takes_config);
     let overrides = choices.tracing.as_ref().is_some_and(|tracing| tracing.own_override)
         && shape.collector == Some(position)
         && takes_config
         && (shape.is_old || !shape.has_remotes[position]);
-    let address = json!({ "tracing": { "zipkin": { "address": "zipkin.istio-system:9411" } } });
-    insert(&mut config, "defaultConfig", overrides.then_some(address));
-    insert(&mut istio, "meshConfig", (!config.is_empty()).then(|| config.into()));
+    if overrides {
+        free_form::set(
+            config.get_or_insert_with(|| json!({})),
+            "defaultConfig.tracing.zipkin.address",
+            json!("zipkin.istio-system:9411"),
+        );
+    }
+    insert(&mut istio, "meshConfig", config);
     (!istio.is_empty()).then(|| istio.into())
 }
 

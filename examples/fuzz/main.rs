@@ -1,0 +1,372 @@
+//! Gives the reader, the rules and the reports inputs that nobody would write: `make fuzz`.
+//!
+//! Each input must be answered by findings or by a mesh: no panic, at most 100 ms of processor time for what is up to 64 KiB,
+//! at most 1 GiB of memory. An input depends on the seed and its number only; `fuzz FILE…` answers files instead.
+//! `MESHGEN_FUZZ_SECONDS` (60), `MESHGEN_FUZZ_EXECUTIONS` (no limit), `MESHGEN_FUZZ_SEED` (of the clock) and
+//! `MESHGEN_FUZZ_FROM` (0, the number of the first input) choose another run.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a tool of the tests reads and writes files, measures time, prints, and fails where something does"
+)]
+
+use std::fmt::Write;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode};
+use std::str::FromStr;
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use meshgen::diagnostic::{Diagnostic, Place};
+use meshgen::report::{self, Style};
+use meshgen::source::Source;
+use meshgen::topology::Date;
+use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+
+use input::{Corpus, MAXIMUM_BYTES};
+use tree::Tree;
+
+#[path = "../../tests/generator/mod.rs"]
+mod generator;
+mod growth;
+mod input;
+mod tree;
+
+/// The processor time that an input may take.
+const MAXIMUM_TIME: Duration = Duration::from_millis(100);
+/// The address space that all of it may take.
+const MAXIMUM_MEMORY: u64 = 1 << 30;
+/// An input that takes longer hangs.
+const HANGING: Duration = Duration::from_secs(30);
+/// How often a run says how far it is.
+const MINUTE: Duration = Duration::from_mins(1);
+/// Random topologies among what inputs are made from.
+const RANDOM: usize = 150;
+
+fn main() -> ExitCode {
+    let files: Vec<String> = std::env::args().skip(1).collect();
+    match files.as_slice() {
+        [] => supervise(),
+        [word] if word == "worker" => work(),
+        files => replay(files),
+    }
+}
+
+/// What a run was told by its environment.
+struct Run {
+    seconds: u64,
+    executions: u64,
+    seed: u64,
+    from: u64,
+}
+
+impl Run {
+    fn read() -> Self {
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        Self {
+            seconds: variable("SECONDS").unwrap_or(60),
+            executions: variable("EXECUTIONS").unwrap_or(u64::MAX),
+            seed: variable("SEED").unwrap_or(clock),
+            from: variable("FROM").unwrap_or(0),
+        }
+    }
+}
+
+fn variable(name: &str) -> Option<u64> {
+    let value = std::env::var(format!("MESHGEN_FUZZ_{name}")).ok()?;
+    Some(u64::from_str(&value).unwrap_or_else(|_| panic!("MESHGEN_FUZZ_{name} is a number, not {value}")))
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where inputs are written that were not answered as they must be.
+fn found() -> PathBuf {
+    repository().join("target/fuzz")
+}
+
+/// Runs a worker of its own: what cannot be caught, an endless loop or a stack that overflows, ends that and not the report.
+fn supervise() -> ExitCode {
+    let run = Run::read();
+    fs::create_dir_all(found()).unwrap();
+    println!("seed {}", run.seed);
+    let position = found().join(format!("position-{}", std::process::id()));
+    fs::write(&position, [0; 8]).unwrap();
+    let worker = Command::new(std::env::current_exe().unwrap())
+        .arg("worker")
+        .env("MESHGEN_FUZZ_SEED", run.seed.to_string())
+        .env("MESHGEN_FUZZ_POSITION", &position)
+        .spawn()
+        .unwrap();
+    let ended = wait(worker, &position);
+    let number = u64::from_le_bytes(fs::read(&position).unwrap().try_into().unwrap());
+    fs::remove_file(&position).unwrap();
+    if let Some(code @ 0..=1) = ended {
+        return ExitCode::from(code);
+    }
+    let (_, bytes) = Corpus::read().input(run.seed, number);
+    println!("input {number} ended the program, or did not end");
+    println!("written to {}", keep("crash", &bytes).display());
+    ExitCode::FAILURE
+}
+
+/// How a worker ended; none where it had to be ended, or was by a signal.
+fn wait(mut worker: Child, position: &Path) -> Option<u8> {
+    let mut last = (Vec::new(), Instant::now());
+    loop {
+        if let Some(status) = worker.try_wait().unwrap() {
+            return status.code().and_then(|code| u8::try_from(code).ok());
+        }
+        let now = fs::read(position).unwrap();
+        if now != last.0 {
+            last = (now, Instant::now());
+        } else if last.1.elapsed() > HANGING {
+            worker.kill().unwrap();
+            worker.wait().unwrap();
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// What has been seen so far.
+#[derive(Default)]
+struct Seen {
+    executions: [u64; 3],
+    without_error: u64,
+    findings: u64,
+    slowest: Duration,
+    slowest_number: u64,
+    failures: u64,
+}
+
+fn work() -> ExitCode {
+    let run = Run::read();
+    setrlimit(Resource::RLIMIT_AS, MAXIMUM_MEMORY, MAXIMUM_MEMORY).unwrap();
+    catch_messages();
+    let position = File::options().write(true).open(std::env::var("MESHGEN_FUZZ_POSITION").unwrap()).unwrap();
+    let corpus = Corpus::read();
+    let started = Instant::now();
+    let mut told = Duration::ZERO;
+    let mut seen = Seen::default();
+    for number in run.from..run.from.saturating_add(run.executions) {
+        let elapsed = started.elapsed();
+        if elapsed.as_secs() >= run.seconds || seen.failures >= 20 {
+            break;
+        }
+        if elapsed > told + MINUTE {
+            told = elapsed;
+            println!("{}", seen.summary(number - run.from, elapsed));
+        }
+        position.write_all_at(&number.to_le_bytes(), 0).unwrap();
+        let (made, bytes) = corpus.input(run.seed, number);
+        seen.executions[made as usize] += 1;
+        let begin = Instant::now();
+        let answer = answer(&bytes);
+        let took = begin.elapsed();
+        match answer {
+            Ok(answer) => {
+                seen.findings += answer.findings as u64;
+                seen.without_error += u64::from(!answer.has_errors);
+            }
+            Err(fault) => {
+                seen.failures += 1;
+                let shrunk = shrink(bytes.clone(), &fault);
+                println!("input {number} ({made:?}): {fault}");
+                println!("shrunk to {} bytes: {}", shrunk.len(), String::from_utf8_lossy(&shrunk));
+                println!("written to {}", keep("panic", &shrunk).display());
+            }
+        }
+        // The clock counts what others do meanwhile: who seems slow is measured again, by the processor's time.
+        if took > seen.slowest.max(Duration::from_millis(2)) {
+            let took = processor_time(&bytes);
+            if took > seen.slowest {
+                (seen.slowest, seen.slowest_number) = (took, number);
+            }
+            if took > MAXIMUM_TIME {
+                seen.failures += 1;
+                println!("input {number} ({made:?}, {} bytes) takes {} ms", bytes.len(), took.as_millis());
+                println!("written to {}", keep("slow", &bytes).display());
+            }
+        }
+    }
+    let count = seen.executions.iter().sum();
+    println!("{}", seen.summary(count, started.elapsed()));
+    ExitCode::from(u8::from(seen.failures > 0))
+}
+
+impl Seen {
+    fn summary(&self, count: u64, elapsed: Duration) -> String {
+        let [bytes, structure, growth] = self.executions;
+        let peak = getrusage(UsageWho::RUSAGE_SELF).unwrap().max_rss() / 1024;
+        let mut line = format!("{count} executions in {} s", elapsed.as_secs());
+        write!(line, " ({bytes} of bytes, {structure} of structure, {growth} grown)").unwrap();
+        write!(line, ", {} findings, {} without error", self.findings, self.without_error).unwrap();
+        write!(line, ", slowest {:.1} ms (input {})", self.slowest.as_secs_f64() * 1e3, self.slowest_number).unwrap();
+        write!(line, ", peak memory {peak} MiB, {} failures", self.failures).unwrap();
+        line
+    }
+}
+
+impl Corpus {
+    /// The topologies of the repository, right and wrong, and random ones that are right.
+    fn read() -> Self {
+        let mut files = vec![repository().join("tests/example.yaml")];
+        for directory in ["topologies", "tests/check", "tests/fuzz", "tests/diff"] {
+            collect(&repository().join(directory), &mut files);
+        }
+        let mut texts: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).unwrap()).collect();
+        texts.retain(|text| text.len() < MAXIMUM_BYTES / 4);
+        let mut runner = TestRunner::deterministic();
+        let random = (0..RANDOM).map(|_| generator::topologies().new_tree(&mut runner).unwrap().current());
+        texts.extend(random.map(|generated| generated.text.into_bytes()));
+        let values =
+            texts.iter().filter_map(|text| meshgen::load::to_value(&Source::new("corpus.yaml", text.as_slice())).ok());
+        let trees = values.map(|value| Tree::of(&value)).collect();
+        Self { texts, trees }
+    }
+}
+
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(directory).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            files.push(path);
+        }
+    }
+}
+
+/// How an input was answered.
+struct Answer {
+    findings: usize,
+    has_errors: bool,
+}
+
+/// Reads, checks and reports an input, and resolves and emits what is right; says what of that went wrong.
+fn answer(bytes: &[u8]) -> Result<Answer, String> {
+    panic::catch_unwind(AssertUnwindSafe(|| {
+        let source = Source::new("input.yaml", bytes);
+        let today = Date::from_str("2026-12-01").unwrap();
+        let findings = meshgen::check_on(&source, today, Vec::new());
+        let has_errors = meshgen::has_errors(&findings);
+        let report = report::text(&source, &findings, Style { is_coloured: false, width: 100 });
+        assert_eq!(report.is_empty(), findings.is_empty(), "a report of nothing, or nothing of a report");
+        for finding in &findings {
+            assert!(!finding.message.is_empty() && !finding.help.is_empty(), "{} says too little", finding.rule);
+        }
+        if let Some((rule, place)) = twice(&findings) {
+            panic!("{rule} speaks twice of {place:?}");
+        }
+        if !has_errors {
+            let outline = meshgen::outline(&source, None);
+            assert!(
+                outline.is_ok() || meshgen::ExternalFiles::of_source(&source).is_some(),
+                "what is right is not emitted"
+            );
+        }
+        Answer { findings: findings.len(), has_errors }
+    }))
+    .map_err(|_| MESSAGE.lock().unwrap().clone())
+}
+
+/// A rule that says the same of one place twice.
+fn twice(findings: &[Diagnostic]) -> Option<(&'static str, &Place)> {
+    let mut said: Vec<(&'static str, String, &Place, &str)> = findings
+        .iter()
+        .filter_map(|finding| Some((finding.rule, finding, finding.labels.first()?)))
+        .map(|(rule, finding, label)| (rule, format!("{:?}", label.place), &label.place, finding.message.as_str()))
+        .collect();
+    said.sort_by(|one, other| (one.0, &one.1, one.3).cmp(&(other.0, &other.1, other.3)));
+    let pair = said.windows(2).find(|pair| (pair[0].0, &pair[0].1, pair[0].3) == (pair[1].0, &pair[1].1, pair[1].3))?;
+    Some((pair[0].0, pair[0].2))
+}
+
+/// What the last panic said, and where.
+static MESSAGE: Mutex<String> = Mutex::new(String::new());
+
+fn catch_messages() {
+    panic::set_hook(Box::new(|info| *MESSAGE.lock().unwrap() = info.to_string()));
+}
+
+/// The least processor time of three runs.
+fn processor_time(bytes: &[u8]) -> Duration {
+    let used = || {
+        let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
+        let micros = |time: nix::sys::time::TimeVal| {
+            Duration::from_secs(time.tv_sec().cast_unsigned()) + Duration::from_micros(time.tv_usec().cast_unsigned())
+        };
+        micros(usage.user_time()) + micros(usage.system_time())
+    };
+    let runs = (0..3).map(|_| {
+        let begin = used();
+        let _ = std::hint::black_box(answer(bytes));
+        used().saturating_sub(begin)
+    });
+    runs.min().unwrap()
+}
+
+/// Takes out parts for as long as what is left fails in the same place.
+fn shrink(mut bytes: Vec<u8>, fault: &str) -> Vec<u8> {
+    // A panic's first line says where it is.
+    let place = |fault: &str| fault.lines().next().unwrap_or_default().to_owned();
+    let (mut length, mut tries) = (bytes.len() / 2, 0);
+    while length > 0 {
+        let mut at = 0;
+        while at < bytes.len() && tries < 20_000 {
+            tries += 1;
+            let end = (at + length).min(bytes.len());
+            let shorter = [&bytes[..at], &bytes[end..]].concat();
+            if answer(&shorter).is_err_and(|other| place(&other) == place(fault)) {
+                bytes = shorter;
+            } else {
+                at = end;
+            }
+        }
+        length /= 2;
+    }
+    bytes
+}
+
+/// Writes an input that was not answered as it must be.
+fn keep(kind: &str, bytes: &[u8]) -> PathBuf {
+    let digest = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| {
+        (digest ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    fs::create_dir_all(found()).unwrap();
+    let path = found().join(format!("{kind}-{digest:016x}.yaml"));
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// Answers files, and says how long that takes.
+fn replay(files: &[String]) -> ExitCode {
+    catch_messages();
+    let mut code = ExitCode::SUCCESS;
+    for file in files {
+        let bytes = fs::read(file).unwrap();
+        let (fault, time) = match answer(&bytes) {
+            Ok(answer) => (format!("{} findings", answer.findings), processor_time(&bytes)),
+            Err(fault) => {
+                code = ExitCode::FAILURE;
+                (fault, Duration::ZERO)
+            }
+        };
+        println!("{file}: {} bytes, {:.1} ms, {fault}", bytes.len(), time.as_secs_f64() * 1e3);
+        if bytes.len() <= MAXIMUM_BYTES && time > MAXIMUM_TIME {
+            code = ExitCode::FAILURE;
+        }
+    }
+    code
+}
