@@ -110,13 +110,7 @@ impl Diagnostic {
         self
     }
 
-    /// Offers the string that certainly belongs at the first place. The last help is what reports head a patch with.
-    #[must_use]
-    pub fn patch(self, replacement: impl Into<String>) -> Self {
-        self.patch_as(Certainty::Certain, replacement)
-    }
-
-    /// Offers a string for the first place.
+    /// Offers a string for the first place. The last help is what reports head a patch with.
     #[must_use]
     pub fn patch_as(self, certainty: Certainty, replacement: impl Into<String>) -> Self {
         let place = self.labels[0].place.clone();
