@@ -166,17 +166,8 @@ impl Today {
 
 /// Draws findings on standard error, where there are any.
 fn say_findings(source: &Source, findings: &[Diagnostic]) {
-    say_drawn(&drawn_findings(source, findings));
-}
-
-/// Findings as standard error shows them.
-fn drawn_findings(source: &Source, findings: &[Diagnostic]) -> String {
-    if findings.is_empty() { String::new() } else { report::text(source, findings, style(io::stderr().is_terminal())) }
-}
-
-fn say_drawn(drawn: &str) {
-    if !drawn.is_empty() {
-        say(drawn.trim_end());
+    if !findings.is_empty() {
+        say(report::text(source, findings, style(io::stderr().is_terminal())).trim_end());
     }
 }
 

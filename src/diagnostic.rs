@@ -5,10 +5,9 @@ use std::ops::Range;
 
 use camino::Utf8PathBuf;
 
-pub use self::nearest::nearest;
 pub use self::patch::{Certainty, Patch, Replacement};
+pub use crate::nearest::nearest;
 
-mod nearest;
 mod patch;
 
 /// One finding: one fault, whatever the number of places that it touches.
@@ -111,13 +110,7 @@ impl Diagnostic {
         self
     }
 
-    /// Offers the string that certainly belongs at the first place. The last help is what reports head a patch with.
-    #[must_use]
-    pub fn patch(self, replacement: impl Into<String>) -> Self {
-        self.patch_as(Certainty::Certain, replacement)
-    }
-
-    /// Offers a string for the first place.
+    /// Offers a string for the first place. The last help is what reports head a patch with.
     #[must_use]
     pub fn patch_as(self, certainty: Certainty, replacement: impl Into<String>) -> Self {
         let place = self.labels[0].place.clone();

@@ -1,5 +1,6 @@
 //! Mends what is certain to be mended, and leaves every other byte alone.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Certainty, Diagnostic, FieldPath, Place, Severity};
@@ -9,6 +10,8 @@ use crate::written::{Edit, Position, Written};
 
 /// Mending one fault may show the next, but seldom more often than there are levels in a topology.
 const ROUNDS: usize = 16;
+/// How often a round looks at a text to find the patches that do harm, where some do: what is not told by then is left.
+const TRIALS: usize = 128;
 
 /// A topology after its certain patches.
 #[derive(Debug)]
@@ -83,7 +86,7 @@ fn round(source: &Source, findings: &[Diagnostic], examine: &impl Fn(&Source) ->
         end = if is_apart { cure.edit.range.end } else { end };
         is_apart
     });
-    let trial = Trial { written: &written, findings, examine };
+    let trial = Trial { written: &written, findings, examine, left: Cell::new(TRIALS) };
     let mut chosen = Vec::new();
     trial.choose(&cures, &mut chosen);
     let fault = |cure: &Cure<'_>| Mended {
@@ -103,14 +106,14 @@ struct Trial<'t, E> {
     written: &'t Written<'t>,
     findings: &'t [Diagnostic],
     examine: &'t E,
+    left: Cell<usize>,
 }
 
 impl<E: Fn(&Source) -> Vec<Diagnostic>> Trial<'_, E> {
     /// Adds all cures to the chosen ones or, where that does harm, as many as do none: mostly all or all but a few do.
     fn choose<'c>(&self, cures: &'c [Cure<'c>], chosen: &mut Vec<&'c Cure<'c>>) {
-        if cures.is_empty() {
-            return;
-        }
+        let Some(left) = self.left.get().checked_sub(1).filter(|_| !cures.is_empty()) else { return };
+        self.left.set(left);
         let together: Vec<&Cure<'_>> = chosen.iter().copied().chain(cures).collect();
         if self.heals(&together) {
             chosen.extend(cures);

@@ -157,6 +157,7 @@ impl<'a> Walk<'a> {
             if !meant.contains(&Some(name)) {
                 let message = format!("`{name}` is missing {}", inside(path));
                 let help = match example(property) {
+                    Some(example) if choices(property).len() == 1 => format!("add `{name}: {example}`"),
                     Some(example) => format!("add it, for example `{name}: {example}`"),
                     None => format!("add `{name}:` ({})", first_sentence(property)),
                 };

@@ -300,14 +300,22 @@ impl<'text> Builder<'text, '_> {
     fn refused(&self, marker: &Marker, info: &str) -> Diagnostic {
         let at = self.offsets.byte(marker.index()).min(self.text.len());
         let line = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-        let tab = self.text[line..].find(|character| character != ' ').map(|indent| line + indent);
-        if let Some(tab) = tab.filter(|tab| self.text[*tab..].starts_with('\t')) {
+        let next = self.text[at..].find('\n').map_or(self.text.len(), |newline| at + newline + 1);
+        // The parser stops before a tab or behind it.
+        let tabs = [line, next].map(|line| line + self.text[line..].bytes().take_while(|byte| *byte == b' ').count());
+        if let Some(tab) = tabs.into_iter().find(|tab| self.text[*tab..].starts_with('\t')) {
             return Diagnostic::error(SYNTAX, tab..tab + 1, "a tab indents this line")
                 .help("YAML is indented by spaces");
         }
+        if let Some(tab) =
+            self.text[line..at].rfind(":\t").filter(|tab| self.text[line + tab + 1..at].trim().is_empty())
+        {
+            let tab = line + tab + 1;
+            return Diagnostic::error(SYNTAX, tab..tab + 1, "a tab follows this colon").help("write a space there");
+        }
         let end = self.text.ceil_char_boundary((at + 1).min(self.text.len()));
-        Diagnostic::error(SYNTAX, at..end, format!("this is no YAML: {}", info.trim_end_matches('.')))
-            .help("look for a missing colon, quote or bracket here or on the line before")
+        let (message, help) = in_words(info);
+        Diagnostic::error(SYNTAX, at..end, message).help(help)
     }
 
     fn range(&self, span: Span) -> Range<usize> {
@@ -320,6 +328,34 @@ impl<'text> Builder<'text, '_> {
         let end = self.offsets.byte(span.end.index());
         if span.is_empty() { self.text[..end].trim_end().len() } else { end }
     }
+}
+
+/// What the parser says, as people do who do not know how one works.
+fn in_words(info: &str) -> (String, &'static str) {
+    let (message, help) = match info {
+        _ if info.starts_with("simple key expect") => {
+            ("a line is neither `key: value` nor `- item`", "look for a missing colon here or on the line before")
+        }
+        "invalid indentation in quoted scalar" => ("a quote opens here and is never closed", "close it on its line"),
+        _ if info.contains("flow mapping") => {
+            ("a brace is not closed, or a comma is missing", "look for a missing `}` or `,` here or on the line before")
+        }
+        _ if info.contains("flow sequence") => (
+            "a bracket is not closed, or a comma is missing",
+            "look for a missing `]` or `,` here or on the line before",
+        ),
+        "mapping values are not allowed in this context" => {
+            ("a key stands where none can", "quote a value that holds `: `, or indent this line as its neighbours are")
+        }
+        _ if info.starts_with("\"-\" is only valid inside a block") => {
+            ("a `- ` stands between brackets or braces", "close what is open before it, or quote the text")
+        }
+        _ => {
+            let message = format!("this is no YAML: {}", info.trim_end_matches('.'));
+            return (message, "look for a missing colon, quote or bracket here or on the line before");
+        }
+    };
+    (message.to_owned(), help)
 }
 
 fn refuse_tag(is_tagged: bool, range: &Range<usize>) -> Result<(), Diagnostic> {

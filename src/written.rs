@@ -109,6 +109,13 @@ impl<'s> Written<'s> {
         Position { line, column: self.text[start..at].chars().count() + 1 }
     }
 
+    /// The whole lines that a range touches, and the number of the first.
+    pub fn lines(&self, range: &Range<usize>) -> (Range<usize>, usize) {
+        let first = self.lines.partition_point(|start| *start <= range.start);
+        let next = self.lines.partition_point(|start| *start <= range.end);
+        (self.lines[first - 1]..self.lines.get(next).copied().unwrap_or(self.text.len()), first)
+    }
+
     /// Where a byte of the text is in the file, which may begin with a byte-order mark and hold bytes that are no UTF-8.
     pub fn offset(&self, at: usize) -> usize {
         let mark = if self.source.bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };

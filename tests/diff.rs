@@ -60,6 +60,23 @@ fn every_pair_is_reported_as_written_down() {
 }
 
 #[test]
+fn sentences_fit_a_terminal_and_commands_are_left_whole() {
+    let (before, after) = pair(&common::repository().join("tests/diff/leaves"));
+    let diff = compared(&before, &after);
+    let (free, narrow) = (plain(&diff), report::text(&diff, Style { width: Some(60), ..Style::default() }));
+    let commands: Vec<&String> =
+        diff.clusters.iter().flat_map(|cluster| &cluster.consequences).flat_map(|one| &one.commands).collect();
+    let is_whole = |line: &str| commands.iter().any(|command| line.trim_start() == command.as_str());
+    let meaning = narrow.lines().skip_while(|line| *line != "What it means");
+    for line in meaning.filter(|line| !is_whole(line)) {
+        assert!(line.chars().count() <= 60, "{line}");
+    }
+    assert!(commands.iter().all(|command| narrow.contains(command.as_str())));
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(&free), words(&narrow));
+}
+
+#[test]
 fn every_consequence_occurs() {
     let mut seen = BTreeSet::new();
     for case in cases() {
@@ -206,7 +223,7 @@ proptest! {
         let one = Source::new("one.yaml", one.text.as_bytes());
         let other = Source::new("other.yaml", other.text.as_bytes());
         let diff = diff::compare(&standing(&one), &standing(&other));
-        let style = Style { is_coloured: true, is_full: true };
+        let style = Style { is_coloured: true, is_full: true, width: None };
         let reports = [report::text(&diff, style), report::markdown(&diff), report::json(&diff)];
         for source in [&one, &other] {
             let tree = common::compile(source);

@@ -187,6 +187,34 @@ fn standard_output_is_for_one_thing() {
 }
 
 #[test]
+fn one_patch_that_does_harm_keeps_no_other_from_being_made() {
+    let cluster = |number: usize| {
+        let key = if number.is_multiple_of(7) { "netwrok" } else { "network" };
+        format!("  - {{name: c{number}, {key}: lan, apiserver: 'https://10.0.{number}.1:6443'}}\n")
+    };
+    let clusters: String = (0..100).fold(String::new(), |text, number| text + &cluster(number));
+    let text = format!(
+        "apiVersion: meshgen/v1\nkind: Topology\nmesh: {{id: mesh1}}\nistio: {{version: 1.30.3}}\n\
+         certificates: {{issuedOn: 2026-11-01}}\nnetwroks: [{}]\nclusters:\n{clusters}",
+        ["{}"; 300].join(", ")
+    );
+    let looks = std::cell::Cell::new(0);
+    let source = Source::new("mesh.yaml", text.as_str());
+    let fixed = fix(&source, |source| {
+        looks.set(looks.get() + 1);
+        meshgen::check_on(source, today(), Vec::new())
+    });
+    assert_eq!(fixed.mended.len(), 115);
+    assert_eq!(
+        fixed.left.iter().map(|fault| fault.message.as_str()).collect::<Vec<&str>>(),
+        ["`netwroks` is no field of a topology"]
+    );
+    assert!(looks.get() < 40, "{}", looks.get());
+    let wanted = text.replace("netwrok:", "network:").replace("apiserver", "apiServer");
+    assert_eq!(String::from_utf8(fixed.source.bytes).unwrap(), wanted);
+}
+
+#[test]
 fn what_an_alias_repeats_is_left_alone() {
     let text = "apiVersion: meshgen/v1\nkind: Topology\nmesh: {id: mesh1}\nistio: {version: 1.30.3}\n\
                 certificates: {issuedOn: 2026-11-01}\nnetworks: [{name: lan}]\nclusters:\n  \

@@ -199,6 +199,34 @@ fn with_strict_a_warning_is_a_failure() {
 }
 
 #[test]
+fn a_file_that_a_topology_names_and_nobody_may_read_hides_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let (inside, outside) = (place.path().join("inside"), place.path().join("outside"));
+    fs::create_dir(&inside).unwrap();
+    fs::create_dir(&outside).unwrap();
+    let example = fs::read_to_string(common::repository().join("tests/reports/example/mesh.yaml")).unwrap();
+    let external =
+        example.replace("lna", "lan").replace("issuedOn: 2026-11-01", "{authority: external, directory: ../outside}");
+    let external = external.replace("certificates:\n  ", "certificates: ");
+    fs::write(inside.join("1.yaml"), external).unwrap();
+    fs::write(inside.join("2.yaml"), example).unwrap();
+    for (format, _) in FORMATS {
+        let output = check(&inside, format, &[]);
+        assert_eq!(output.status.code(), Some(2), "{format}");
+        assert!(stdout(&output).contains("unknown-network"), "{format}: {}", stdout(&output));
+        assert!(
+            stderr(&output).starts_with("error: `certificates.directory` leads to "),
+            "{format}: {}",
+            stderr(&output)
+        );
+        if format != "text" {
+            let Counts { errors, unread, .. } = counted(format, &stdout(&output));
+            assert_eq!((errors, unread), (1, 1), "{format}");
+        }
+    }
+}
+
+#[test]
 fn the_committed_schema_is_that_of_the_report() {
     let schema = serde_json::to_string_pretty(&meshgen::schema::check()).unwrap();
     common::expect_file(&common::repository().join("schemas/check.schema.json"), &format!("{schema}\n"));

@@ -1,4 +1,4 @@
-use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::diagnostic::{Certainty, Diagnostic, FieldPath};
 use crate::release::{TracingMeans, release};
 use crate::topology::Via;
 
@@ -20,6 +20,6 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     findings.push(
         Diagnostic::error(NAME, path, format!("Istio {version} cannot report traces through the mesh"))
             .help("write `via: gateway`, or remove the line")
-            .patch("gateway"),
+            .patch_as(Certainty::Likely, "gateway"),
     );
 }

@@ -8,9 +8,7 @@ use crate::tree::Tree;
 use crate::{ExternalFiles, Part, compile_checked, disk, lock};
 
 use super::seed::{self, SeedOption};
-use super::{
-    NOT_DONE, Outcome, Refusal, ca, drawn_findings, external, output, read_source, say, say_drawn, say_findings,
-};
+use super::{NOT_DONE, Outcome, Refusal, ca, external, output, read_source, say, say_findings};
 
 /// The options of `build`.
 #[derive(Debug, Args)]
@@ -46,17 +44,12 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     };
     let part = Part { clusters: &arguments.cluster, lock: &lock };
     let part = (!arguments.cluster.is_empty()).then_some(&part);
-    // Hundreds of warnings take as long to draw as their topology to compile.
-    let (compiled, warnings) = std::thread::scope(|scope| {
-        let warnings = scope.spawn(|| drawn_findings(&source, &findings));
-        let compiled = compile_checked(&checked, authority, part);
-        (compiled, warnings.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    });
+    let compiled = compile_checked(&checked, authority, part);
     // The tree is what is left to hold: what it was made from is as large again.
     drop(checked);
     match compiled {
         Ok(tree) => {
-            say_drawn(&warnings);
+            say_findings(&source, &findings);
             refuse_other_root(arguments, &lock, &tree)?;
             output::put(&arguments.output, &tree, &arguments.put)
         }

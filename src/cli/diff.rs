@@ -54,12 +54,19 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 fn written(diff: &Diff, format: Format, is_full: bool) -> String {
     match format {
         Format::Text if diff.is_empty() => String::new(),
-        Format::Text => {
-            report::text(diff, Style { is_coloured: is_colour_wanted(io::stdout().is_terminal()), is_full })
-        }
+        Format::Text => report::text(diff, style(is_full)),
         Format::Markdown => report::markdown(diff),
         Format::Json => report::json(diff),
     }
+}
+
+/// How standard output shows a difference.
+pub(super) fn style(is_full: bool) -> Style {
+    let is_terminal = io::stdout().is_terminal();
+    let columns = || std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let size = || rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
+    let width = if is_terminal { columns().or_else(size).filter(|columns| *columns > 0) } else { None };
+    Style { is_coloured: is_colour_wanted(is_terminal), is_full, width }
 }
 
 /// Where a side is found.

@@ -1,15 +1,13 @@
-use std::io::{self, IsTerminal};
-
 use camino::Utf8Path;
 use clap::Args;
 
-use crate::diff::report::{self, Style};
+use crate::diff::report;
 use crate::diff::{self, Side};
 use crate::disk::{self, Claim, Plan, State, Writer};
 use crate::lock;
 use crate::tree::{Mode, Tree};
 
-use super::{DONE, FOUND, NOT_DONE, Outcome, Refusal, is_colour_wanted, print, say};
+use super::{DONE, FOUND, NOT_DONE, Outcome, Refusal, print, say};
 
 /// What only a whole tree has.
 const README: &str = "README.md";
@@ -57,7 +55,7 @@ fn meaning(directory: &Utf8Path, tree: &Tree) -> Result<String, Refusal> {
     if difference.is_empty() {
         return Ok(String::new());
     }
-    let style = Style { is_coloured: is_colour_wanted(io::stdout().is_terminal()), is_full: false };
+    let style = super::diff::style(false);
     Ok(format!("\n{}", report::text(&difference, style)))
 }
 

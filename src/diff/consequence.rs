@@ -129,7 +129,7 @@ impl Situation<'_> {
         let neighbours: Vec<&str> = neighbours.map(|neighbour| neighbour.name.as_str()).collect();
         found.add_with(
             Kind::Leaves,
-            "no later build knows it: its credentials stay on every primary, its routes on its neighbours and Istio in it, until these have run",
+            "no later build knows it: its credentials stay on every primary, its routes on its neighbours and Istio in it, until the commands below have run",
             leaving::commands(self.before, self.after, name, member, &neighbours),
         );
     }
@@ -302,14 +302,17 @@ impl Situation<'_> {
     }
 
     fn files(cluster: &ClusterChange, found: &mut Found) {
+        let name = &cluster.name;
         for file in &cluster.files {
             match file.file.rsplit('/').next().unwrap_or_default() {
                 "routes.sh" => {
                     let commands = match file.what {
                         What::Added => Vec::new(),
-                        What::Removed => vec![format!("OLD/{}   # as root, on each node", with_verb(&file.file, "remove"))],
+                        What::Removed => {
+                            vec![format!("OLD/{}   # as root, on each node of {name}", with_verb(&file.file, "remove"))]
+                        }
                         _ => vec![format!(
-                            "OLD/{} && NEW/{}   # as root, on each node",
+                            "OLD/{} && NEW/{}   # as root, on each node of {name}",
                             with_verb(&file.file, "remove"),
                             with_verb(&file.file, "add")
                         )],

@@ -253,16 +253,20 @@ fn ways(diff: &Diff) -> Vec<String> {
 
 /// The changed credentials, a line each; control planes with the same change together.
 fn credentials(diff: &Diff) -> Vec<String> {
-    let mut changes: Vec<(Vec<&str>, String)> = Vec::new();
+    let mut changes: Vec<(Vec<&str>, [&[String]; 3])> = Vec::new();
     for change in &diff.credentials {
-        let list = |clusters: &[String]| names(clusters.iter().map(String::as_str));
-        let parts = [("gets", &change.added), ("loses", &change.revoked), ("renews", &change.renewed)];
-        let parts = parts.iter().filter(|(_, clusters)| !clusters.is_empty());
-        let text = parts.map(|(verb, clusters)| format!("{verb} {}", list(clusters))).collect::<Vec<_>>().join(", ");
-        match changes.iter_mut().find(|(_, known)| *known == text) {
+        let lists = [change.added.as_slice(), &change.revoked, &change.renewed];
+        match changes.iter_mut().find(|(_, known)| *known == lists) {
             Some((primaries, _)) => primaries.push(&change.primary),
-            None => changes.push((vec![&change.primary], text)),
+            None => changes.push((vec![&change.primary], lists)),
         }
     }
-    changes.into_iter().map(|(primaries, text)| format!("{}: {text}", names(primaries.into_iter()))).collect()
+    let line = |(primaries, lists): (Vec<&str>, [&[String]; 3])| {
+        let verbs = if primaries.len() == 1 { ["gets", "loses", "renews"] } else { ["get", "lose", "renew"] };
+        let parts = verbs.iter().zip(lists).filter(|(_, clusters)| !clusters.is_empty());
+        let parts: Vec<String> =
+            parts.map(|(verb, clusters)| format!("{verb} {}", names(clusters.iter().map(String::as_str)))).collect();
+        format!("{} {}", names(primaries.into_iter()), parts.join(", "))
+    };
+    changes.into_iter().map(line).collect()
 }

@@ -85,3 +85,54 @@ fn params(path: &KeyPath, key: &DerivedKey, not_before: Date, not_after: Date) -
 fn midnight(date: Date) -> OffsetDateTime {
     date.0.midnight().assume_utc()
 }
+
+#[cfg(test)]
+mod tests {
+    use x509_cert::der::pem::{self, LineEnding};
+
+    use super::*;
+
+    #[test]
+    fn who_holds_the_key_tells_signatures_as_everybody_does() {
+        let day = |year| Date(time::Date::from_calendar_date(year, time::Month::November, 1).unwrap());
+        let (not_before, not_after) = (day(2026), day(2028));
+        let seed = Seed::new([7; 32]);
+        let root = RootAuthority::new(&seed, &Root { mesh_id: "mesh1", not_before, not_after });
+        let request = Intermediate { mesh_id: "mesh1", cluster: "east", generation: 1, not_before, not_after };
+        let bundle = root.issue(&request);
+        let everybody = TrustAnchor::prove(root.anchor().pem()).unwrap();
+        let (_, der) = pem::decode_vec(bundle.certificate.as_bytes()).unwrap();
+        // The signature's two numbers end the certificate: a bit of the first, one of the second, or none.
+        for changed in [Some(der.len() - 40), Some(der.len() - 1), None] {
+            let mut der = der.clone();
+            if let Some(at) = changed {
+                der[at] ^= 1;
+            }
+            let certificate = pem::encode_string("CERTIFICATE", LineEnding::LF, &der).unwrap();
+            let chain = format!("{certificate}{}", root.anchor().pem());
+            let files = Files {
+                root_certificate: root.anchor().pem(),
+                certificate: &certificate,
+                chain: &chain,
+                key: bundle.key.as_ref().map(|key| key.as_str()),
+            };
+            let told = verify::verify(files, Some(root.anchor()));
+            assert_eq!(told, verify::verify(files, Some(&everybody)));
+            assert_eq!(told, verify::verify(files, None));
+            match changed {
+                Some(_) => assert!(told.unwrap_err()[0].reason.starts_with("has a signature of")),
+                None => assert!(told.is_ok()),
+            }
+        }
+    }
+
+    #[test]
+    fn a_root_is_not_proven_with_the_key_of_another() {
+        let day = |year| Date(time::Date::from_calendar_date(year, time::Month::November, 1).unwrap());
+        let request = Root { mesh_id: "mesh1", not_before: day(2026), not_after: day(2028) };
+        let (one, other) = (Seed::new([7; 32]), Seed::new([8; 32]));
+        let (one, other) = (RootAuthority::new(&one, &request), RootAuthority::new(&other, &request));
+        assert!(TrustAnchor::prove_with(one.anchor().pem(), one.key.signing()).is_ok());
+        assert!(TrustAnchor::prove_with(one.anchor().pem(), other.key.signing()).is_err());
+    }
+}

@@ -1,6 +1,7 @@
 //! Findings as a terminal shows them.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 
@@ -47,7 +48,7 @@ pub fn texts(files: &[File], style: Style, offers_fix: bool) -> String {
 
 /// One finding, drawn alone.
 pub(super) fn one(written: &Written<'_>, located: &Located<'_>, style: Style) -> String {
-    renderer(style).render(&groups(written, located))
+    renderer(written, style).render(&groups(written, located))
 }
 
 /// Draws findings, and says how many of them have a certain patch.
@@ -56,7 +57,7 @@ fn draw(source: &Source, findings: &[Diagnostic], style: Style, out: &mut String
         return 0;
     }
     let written = Written::new(source);
-    let renderer = renderer(style);
+    let renderer = renderer(&written, style);
     let located = locate(&written, findings);
     for located in &located {
         out.push_str(&renderer.render(&groups(&written, located)));
@@ -67,8 +68,11 @@ fn draw(source: &Source, findings: &[Diagnostic], style: Style, out: &mut String
     located.iter().filter(is_fixable).count()
 }
 
-fn renderer(style: Style) -> Renderer {
-    if style.is_coloured { Renderer::styled() } else { Renderer::plain() }.term_width(style.width)
+/// What draws a file's findings: the renderer counts its columns behind the line numbers, a terminal before them.
+fn renderer(written: &Written<'_>, style: Style) -> Renderer {
+    let numbers = written.position(written.text().len()).line.to_string().len() + " | ".len();
+    let width = style.width.saturating_sub(numbers);
+    if style.is_coloured { Renderer::styled() } else { Renderer::plain() }.term_width(width)
 }
 
 fn groups<'a>(written: &'a Written<'_>, located: &Located<'a>) -> Vec<Group<'a>> {
@@ -78,7 +82,10 @@ fn groups<'a>(written: &'a Written<'_>, located: &Located<'a>) -> Vec<Group<'a>>
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(printable(&finding.message)).id(finding.rule);
-    let mut snippet = Snippet::source(written.text()).path(printable(written.name()));
+    let ranges = || located.labels.iter().filter_map(|label| label.range.clone());
+    let start = ranges().map(|range| range.start).min().unwrap_or_default();
+    let window = Window::around(written, &(start..ranges().map(|range| range.end).max().unwrap_or_default()));
+    let mut snippet = window.snippet();
     let mut others: Vec<&str> = Vec::new();
     let mut is_drawn = false;
     for (index, label) in located.labels.iter().enumerate() {
@@ -90,7 +97,7 @@ fn groups<'a>(written: &'a Written<'_>, located: &Located<'a>) -> Vec<Group<'a>>
             continue;
         };
         let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
-        let annotation = kind.span(range);
+        let annotation = kind.span(window.relative(&range));
         snippet = snippet.annotation(if label.text.is_empty() {
             annotation
         } else {
@@ -113,12 +120,36 @@ fn groups<'a>(written: &'a Written<'_>, located: &Located<'a>) -> Vec<Group<'a>>
     }
     let mut groups = vec![group];
     if let Some(edit) = &located.edit {
-        let patch = Patch::new(edit.range.clone(), printable_lines(&edit.replacement));
+        let window = Window::around(written, &edit.range);
+        let patch = Patch::new(window.relative(&edit.range), printable_lines(&edit.replacement));
         let title = title.first().map_or("write", String::as_str);
-        let snippet = Snippet::source(written.text()).path(printable(written.name())).patch(patch);
+        let snippet = window.snippet().patch(patch);
         groups.push(Level::HELP.secondary_title(printable(title)).element(snippet));
     }
     groups
+}
+
+/// The lines that are drawn: to search the whole text for each finding takes long where there are many.
+struct Window<'a> {
+    text: &'a str,
+    name: &'a str,
+    start: usize,
+    line: usize,
+}
+
+impl<'a> Window<'a> {
+    fn around(written: &'a Written<'_>, range: &Range<usize>) -> Self {
+        let (lines, line) = written.lines(range);
+        Self { text: &written.text()[lines.clone()], name: written.name(), start: lines.start, line }
+    }
+
+    fn snippet<T: Clone>(&self) -> Snippet<'a, T> {
+        Snippet::source(self.text).line_start(self.line).path(printable(self.name))
+    }
+
+    fn relative(&self, range: &Range<usize>) -> Range<usize> {
+        range.start - self.start..range.end - self.start
+    }
 }
 
 /// How many findings there are, as the last line.

@@ -362,9 +362,8 @@ pub(crate) const ERRORS: &[Mutation] = &[
         let cluster = case.any_cluster(|_, _| true)?;
         let (field, values) = case.one_of(&fields(cluster))?;
         let value = match &values {
-            // A number in quotes would do.
-            Value::String(word) if word == "word" => case.one_of(&[json!(1), json!(true), json!([]), json!({})])?,
-            Value::String(_) => case.one_of(&[json!([]), json!({})])?,
+            // A number or a truth may lack its quotes only, or be none of the field's texts even with them.
+            Value::String(_) => case.one_of(&[json!([]), json!({}), json!(["one"])])?,
             Value::Number(_) => case.one_of(&[json!("one"), json!(true), json!([1])])?,
             Value::Bool(_) => case.one_of(&[json!("true"), json!(1), json!({})])?,
             Value::Array(_) => case.one_of(&[json!("one"), json!({ "name": "one" })])?,
@@ -406,10 +405,10 @@ fn without_own_certificates(case: &mut Case) {
 /// Fields that may stand in any topology, and a value of the type of each.
 fn fields(cluster: usize) -> Vec<(String, Value)> {
     let of_cluster = [
-        ("name", json!("word")),
-        ("network", json!("word")),
-        ("controlPlane", json!("word")),
-        ("context", json!("word")),
+        ("name", json!("")),
+        ("network", json!("")),
+        ("controlPlane", json!("")),
+        ("context", json!("")),
         ("apiServer", json!("")),
         ("serviceCIDR", json!("")),
         ("nodes", json!([])),
@@ -421,7 +420,7 @@ fn fields(cluster: usize) -> Vec<(String, Value)> {
     ];
     let of_mesh = [
         ("mesh", json!({})),
-        ("mesh.id", json!("word")),
+        ("mesh.id", json!("")),
         ("istio.version", json!("")),
         ("istio.egressGateway", json!(true)),
         ("istio.meshConfig", json!({})),

@@ -44,7 +44,7 @@ def each(judge):
         except Refused as refused:
             refused.mesh = mesh
             raise
-        except (KeyError, TypeError, AttributeError, IndexError, ValueError, StopIteration):
+        except (LookupError, TypeError, AttributeError, ValueError, OSError, yaml.YAMLError):
             # What a judge cannot read has another shape than it should have.
             raise Refused(traceback.format_exc(), mesh) from None
 

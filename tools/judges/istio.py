@@ -1,7 +1,9 @@
 """istioctl: what it accepts, and what it would install."""
 
+import collections
 import json
 import re
+import threading
 
 import yaml
 
@@ -15,10 +17,31 @@ def istioctl_validate(mesh):
     return len(files)
 
 
+# What istioctl said of the same files before: they come up again with other versions, and in trees that are broken elsewhere.
+said_before = {}
+asking = collections.defaultdict(threading.Lock)
+
+
+def once(key, ask):
+    with asking[key]:
+        if key not in said_before:
+            said_before[key] = ask()
+        return said_before[key]
+
+
 def rendered(mesh, cluster, directory, *files):
-    paths = [mesh.tree / cluster["name"] / directory / file for file in files]
-    words = [word for path in paths if path.exists() for word in ("-f", path)]
-    return run("istioctl", "manifest", "generate", *words) if words else ""
+    """What istioctl would install: as text and as objects."""
+    paths = [path for path in (mesh.tree / cluster["name"] / directory / file for file in files) if path.exists()]
+
+    def render():
+        text = run("istioctl", "manifest", "generate", *[word for path in paths for word in ("-f", path)]) if paths else ""
+        return text, documents(text)
+
+    return once(tuple(path.read_text() for path in paths), render)
+
+
+def analyse(text):
+    once(text, lambda: run("istioctl", "analyze", "--use-kube=false", "-A", "-", stdin=text))
 
 
 def find(objects, kind, name):
@@ -28,11 +51,8 @@ def find(objects, kind, name):
 def istioctl_renders(mesh):
     count = 0
     for cluster in mesh.clusters.values():
-        texts = [
-            rendered(mesh, cluster, "30-istio", "istio.yaml", "mesh-config.yaml"),
-            rendered(mesh, cluster, "40-eastwest-gateway", "eastwest-gateway.yaml"),
-        ]
-        istio, gateway = documents(texts[0]), documents(texts[1])
+        istio_text, istio = rendered(mesh, cluster, "30-istio", "istio.yaml", "mesh-config.yaml")
+        gateway_text, gateway = rendered(mesh, cluster, "40-eastwest-gateway", "eastwest-gateway.yaml")
         said = f"{mesh.tree}/{cluster['name']}: "
         if mesh.is_thin and not mesh.is_primary(cluster):
             check_remote(mesh, cluster, istio, said)
@@ -42,8 +62,7 @@ def istioctl_renders(mesh):
         if gateway:
             check_gateway(mesh, cluster, gateway, said)
         others = [file for file in mesh.manifests("10", "50", "55", "60") if file.parts[-3] == cluster["name"]]
-        text = "---\n".join([file.read_text() for file in others] + texts)
-        run("istioctl", "analyze", "--use-kube=false", "-A", "-", stdin=text)
+        analyse("---\n".join([*(file.read_text() for file in others), istio_text, gateway_text]))
         count += len(istio) + len(gateway)
     return count
 

@@ -18,7 +18,7 @@ pub fn markdown(diff: &Diff) -> String {
         certificates(diff).into_iter().map(|(whose, facts)| format!("{whose}: {facts}")).collect();
     page.list("Certificates", &certificates);
     page.commands(diff);
-    page.folded("To apply, in order", &diff.steps.iter().map(|step| plain(step)).collect::<Vec<Line>>());
+    page.block("To apply, in order", "text", &diff.steps.iter().map(String::as_str).collect::<Vec<&str>>());
     for group in groups(diff) {
         page.folded(&names(group.clusters.iter().copied()), &group.lines);
     }
@@ -57,8 +57,14 @@ impl Page {
         }
         let mut table = String::from("| clusters | what to do | why |\n|---|---|---|\n");
         for (clusters, consequences) in meanings.iter().take(ROWS) {
-            let words: Vec<&str> = kinds(consequences).iter().map(|kind| kind.words()).collect();
-            let whys: Vec<String> = consequences.iter().map(|consequence| escaped(&consequence.why)).collect();
+            let kinds = kinds(consequences);
+            let words: Vec<&str> = kinds.iter().map(|kind| kind.words()).collect();
+            let whys = consequences.iter().map(|consequence| {
+                let point = if consequences.len() > 1 { "• " } else { "" };
+                let kind = if kinds.len() > 1 { format!("{}: ", consequence.kind.words()) } else { String::new() };
+                format!("{point}{kind}{}", escaped(&consequence.why))
+            });
+            let whys: Vec<String> = whys.collect();
             let clusters = names(clusters.iter().copied());
             writeln!(table, "| {clusters} | **{}** | {} |", words.join("; "), whys.join("<br>"))
                 .expect("a String takes everything");
@@ -92,22 +98,37 @@ impl Page {
     }
 
     fn commands(&mut self, diff: &Diff) {
-        let commands: Vec<Line> = diff
-            .changed()
-            .flat_map(|cluster| &cluster.consequences)
-            .flat_map(|consequence| &consequence.commands)
-            .map(|command| plain(command))
-            .collect();
-        self.folded("To clean up: OLD is the tree before the change, NEW the one after", &commands);
+        let consequences = diff.changed().flat_map(|cluster| &cluster.consequences);
+        let mut commands: Vec<&str> = Vec::new();
+        for command in consequences.flat_map(|consequence| &consequence.commands) {
+            // Who removes a neighbour's routes does it once, whatever the reason.
+            if command.starts_with('#') || !commands.contains(&command.as_str()) {
+                commands.push(command);
+            }
+        }
+        self.block("To run by hand: OLD is the tree before the change, NEW the one after", "sh", &commands);
     }
 
+    /// Lines to copy, folded.
+    fn block(&mut self, title: &str, language: &str, lines: &[&str]) {
+        if !lines.is_empty() {
+            let text: String = lines.iter().flat_map(|line| [*line, "\n"]).collect();
+            self.fenced(title, language, &text);
+        }
+    }
+
+    fn fenced(&mut self, title: &str, language: &str, text: &str) {
+        let fence = "`".repeat(longest_run(text, '`').max(2) + 1);
+        let title = escaped(title);
+        self.add(&format!("<details><summary>{title}</summary>\n\n{fence}{language}\n{text}{fence}\n\n</details>\n\n"));
+    }
+
+    /// Lines of a difference, folded.
     fn folded(&mut self, title: &str, lines: &[Line]) {
         if lines.is_empty() {
             return;
         }
-        let longest = lines.iter().map(|line| longest_run(&line.text, '`')).max().unwrap_or_default();
-        let fence = "`".repeat(longest.max(2) + 1);
-        let mut part = format!("<details><summary>{}</summary>\n\n{fence}diff\n", escaped(title));
+        let mut part = String::new();
         for line in lines {
             let sign = match line.tone {
                 Tone::Plain => ' ',
@@ -119,8 +140,7 @@ impl Page {
             part.push_str(text.trim_end());
             part.push('\n');
         }
-        writeln!(part, "{fence}\n\n</details>\n").expect("a String takes everything");
-        self.add(&part);
+        self.fenced(title, "diff", &part);
     }
 
     fn end(mut self) -> String {
@@ -133,10 +153,6 @@ impl Page {
         self.out.push('\n');
         self.out
     }
-}
-
-fn plain(text: &str) -> Line {
-    Line { tone: Tone::Plain, indent: 0, text: text.to_owned() }
 }
 
 fn longest_run(text: &str, wanted: char) -> usize {

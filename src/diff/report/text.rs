@@ -12,6 +12,8 @@ pub struct Style {
     pub is_coloured: bool,
     /// Whether README and the scripts of the whole mesh are shown line by line.
     pub is_full: bool,
+    /// The terminal's width in columns, for sentences: what is copied or compared is never broken.
+    pub width: Option<usize>,
 }
 
 const RESET: &str = "\x1b[0m";
@@ -33,7 +35,7 @@ pub fn text(diff: &Diff, style: Style) -> String {
     page.section("Ways between clusters", ways(diff));
     page.section("Credentials", credentials(diff));
     page.section("To apply, in order", diff.steps.iter().cloned());
-    page.line(BOLD, &summary(diff));
+    page.prose(BOLD, 0, &summary(diff));
     page.out
 }
 
@@ -51,6 +53,25 @@ impl Page {
         let written =
             if is_coloured { writeln!(self.out, "{colour}{text}{RESET}") } else { writeln!(self.out, "{text}") };
         written.expect("a String takes everything");
+    }
+
+    /// A sentence, broken between words where the terminal ends; what goes on is indented further.
+    fn prose(&mut self, colour: &str, indent: usize, text: &str) {
+        let width = self.style.width.unwrap_or(usize::MAX);
+        let mut line = " ".repeat(indent);
+        let mut is_first = true;
+        for word in text.split(' ') {
+            if !is_first && line.chars().count() + 1 + word.chars().count() > width {
+                self.line(colour, &line);
+                line = " ".repeat(indent + 2);
+                is_first = true;
+            }
+            if !std::mem::take(&mut is_first) {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        self.line(colour, &line);
     }
 
     fn heading(&mut self, text: &str) {
@@ -95,15 +116,17 @@ impl Page {
         self.heading("What it means");
         let mut consequences = meanings.iter().flat_map(|(_, consequences)| *consequences);
         if consequences.any(|consequence| !consequence.commands.is_empty()) {
-            self.line("", "  OLD is the tree before the change, NEW the one after.");
+            self.prose("", 2, "OLD is the tree before the change, NEW the one after.");
         }
         for (clusters, consequences) in meanings {
             let kinds = kinds(consequences);
             let colour = if kinds.first() <= Some(&Kind::Leaves) { RED } else { "" };
             let words: Vec<&str> = kinds.iter().map(|kind| kind.words()).collect();
-            self.line(colour, &format!("  {}: {}", names(clusters.into_iter()), words.join("; ")));
+            self.prose(colour, 2, &format!("{}: {}", names(clusters.into_iter()), words.join("; ")));
             for consequence in consequences {
-                self.line("", &format!("    {}: {}", consequence.kind.words(), consequence.why));
+                // Where there is but one kind of consequence, the line above has named it.
+                let kind = if kinds.len() > 1 { format!("{}: ", consequence.kind.words()) } else { String::new() };
+                self.prose("", 4, &format!("{kind}{}", consequence.why));
                 for command in &consequence.commands {
                     self.line("", &format!("      {command}"));
                 }
@@ -112,7 +135,7 @@ impl Page {
         let unchanged = diff.clusters.len() - diff.changed().count();
         if unchanged > 0 {
             let plural = if unchanged == 1 { "cluster" } else { "clusters" };
-            self.line("", &format!("  {unchanged} other {plural}: {}", Kind::Nothing.words()));
+            self.prose("", 2, &format!("{unchanged} other {plural}: {}", Kind::Nothing.words()));
         }
         self.out.push('\n');
     }
@@ -124,7 +147,7 @@ impl Page {
         }
         self.heading(title);
         for line in lines {
-            self.line("", &format!("  {line}"));
+            self.prose("", 2, &line);
         }
         self.out.push('\n');
     }
