@@ -415,8 +415,8 @@ proptest! {
 
 #[test]
 fn of_very_many_findings_all_are_named_and_the_first_are_drawn() {
-    let fields: String = (0..500).map(|index| format!(", colour{index}: red")).collect();
-    let text = format!("{{apiVersion: meshgen/v1, kind: Topology{fields}}}\n");
+    let fields: Vec<String> = (0..500).map(|index| format!("colour{index}: red")).collect();
+    let text = format!("{{apiVersion: meshgen/v1, kind: Topology, {}}}\n", fields.join(", "));
     let source = Source::new("long.yaml", text);
     let report = common::report(&source, &meshgen::check(&source));
     assert_eq!(report.matches("error[unknown-field]: `colour").count(), 500);
