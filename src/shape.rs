@@ -31,7 +31,7 @@ pub struct Shape {
 
 /// Walks the document along the schema.
 pub fn check(document: &Document, schema: &Value, findings: &mut Vec<Diagnostic>) -> Shape {
-    let mut walk = Walk { document, definitions: &schema["$defs"], findings, holes: Vec::new() };
+    let mut walk = Walk { document, definitions: &schema["$defs"], findings, holes: Vec::new(), walked: Vec::new() };
     let value = walk.value(document.root(), schema, &FieldPath::root());
     Shape { value, holes: walk.holes }
 }
@@ -41,11 +41,28 @@ struct Walk<'a> {
     definitions: &'a Value,
     findings: &'a mut Vec<Diagnostic>,
     holes: Vec<FieldPath>,
+    /// The values that aliases repeat and what they were to be.
+    walked: Vec<(NodeId, &'a Value)>,
 }
 
 impl<'a> Walk<'a> {
     fn value(&mut self, id: NodeId, schema: &'a Value, path: &FieldPath) -> Value {
         let schema = resolve(schema, self.definitions);
+        if !self.document.is_repeated(id) {
+            return self.written(id, schema, path);
+        }
+        // What is wrong with a value is said where it is written, and not again for each alias of it.
+        let said = self.findings.len();
+        let value = self.written(id, schema, path);
+        if self.walked.iter().any(|(other, was)| *other == id && std::ptr::eq(*was, schema)) {
+            self.findings.truncate(said);
+        } else {
+            self.walked.push((id, schema));
+        }
+        value
+    }
+
+    fn written(&mut self, id: NodeId, schema: &'a Value, path: &FieldPath) -> Value {
         let node = self.document.node(id);
         match (&node.kind, type_of(schema)) {
             (_, None) => self.document.value(id),

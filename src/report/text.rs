@@ -46,6 +46,9 @@ pub fn texts(files: &[File], style: Style, offers_fix: bool) -> String {
     out
 }
 
+/// How many findings of a file are shown at most: who mends these will ask again.
+const NAMED: usize = 1000;
+
 /// Draws findings, and says how many of them have a certain patch.
 fn draw(source: &Source, findings: &[Diagnostic], style: Style, out: &mut String) -> usize {
     if findings.is_empty() {
@@ -54,9 +57,13 @@ fn draw(source: &Source, findings: &[Diagnostic], style: Style, out: &mut String
     let written = Written::new(source);
     let mut artist = Artist::new(&written, style);
     let located = locate(&written, findings);
-    for located in &located {
+    for located in located.iter().take(NAMED) {
         out.push_str(&artist.draw(&written, located));
         out.push_str("\n\n");
+    }
+    if let Some(more @ 1..) = located.len().checked_sub(NAMED) {
+        write!(out, "{} of {} are not shown\n\n", plural(more, "more finding"), written.name())
+            .expect("a String takes everything");
     }
     let is_fixable =
         |located: &&Located<'_>| located.edit.as_ref().is_some_and(|edit| edit.certainty == Certainty::Certain);
