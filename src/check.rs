@@ -1,6 +1,6 @@
 //! The table of rules, and the topologies that obey them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, FieldPath, Place, Segment, Severity};
 use crate::load::Loaded;
@@ -210,7 +210,8 @@ pub fn check(loaded: Loaded, findings: &mut Vec<Diagnostic>) -> Option<Checked> 
         for rule in RULES.iter().filter(|rule| rule.severity == severity).filter(may_speak) {
             let mut found = Vec::new();
             (rule.check)(&subject, &mut found);
-            found.retain(|finding| !touches(finding, &holes));
+            let mut said = BTreeSet::new();
+            found.retain(|finding| !touches(finding, &holes) && is_new(finding, &loaded.repeats, &mut said));
             findings.append(&mut found);
         }
     };
@@ -257,6 +258,28 @@ fn touches(finding: &Diagnostic, holes: &BTreeSet<&[Segment]>) -> bool {
         }
         _ => false,
     })
+}
+
+/// Whether a rule did not say the same of the value of which an alias stands here.
+fn is_new(finding: &Diagnostic, repeats: &BTreeMap<FieldPath, FieldPath>, said: &mut BTreeSet<Vec<Segment>>) -> bool {
+    let Some(Place::Field(path) | Place::Key(path)) = finding.labels.first().map(|label| &label.place) else {
+        return true;
+    };
+    if repeats.is_empty() {
+        return true;
+    }
+    let mut segments = path.segments().to_vec();
+    let mut length = 0;
+    while length < segments.len() {
+        length += 1;
+        let first = repeats.get(&FieldPath::from(&segments[..length]));
+        if let Some(first) = first {
+            segments.splice(..length, first.segments().iter().cloned());
+            length = first.segments().len();
+        }
+    }
+    let is_written_here = segments == path.segments();
+    said.insert(segments) || is_written_here
 }
 
 /// A few names in backticks, and how many more there are.

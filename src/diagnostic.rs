@@ -168,6 +168,12 @@ impl fmt::Display for FieldPath {
     }
 }
 
+impl From<&[Segment]> for FieldPath {
+    fn from(segments: &[Segment]) -> Self {
+        Self(segments.to_vec())
+    }
+}
+
 impl From<FieldPath> for Place {
     fn from(path: FieldPath) -> Self {
         Self::Field(path)

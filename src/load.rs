@@ -1,5 +1,7 @@
 //! From a topology's bytes to the topology.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, FieldPath, Place};
@@ -19,6 +21,8 @@ pub struct Loaded {
     pub topology: Topology,
     /// Where an example stands.
     pub holes: Vec<FieldPath>,
+    /// Where an alias repeats a value, and where that was first.
+    pub repeats: BTreeMap<FieldPath, FieldPath>,
 }
 
 /// Reads a topology. Mistakes that leave a topology are pushed onto `findings`, with `holes` where they were.
@@ -28,9 +32,9 @@ pub struct Loaded {
 pub fn load(source: &Source, findings: &mut Vec<Diagnostic>) -> Result<Loaded, Diagnostic> {
     let text = decode(source)?;
     let document = Document::parse(text, findings)?;
-    let Shape { value, holes } = shape::check(&document, schema::schema(), findings);
+    let Shape { value, holes, repeats } = shape::check(&document, schema::schema(), findings);
     match serde_json::from_value(value) {
-        Ok(topology) => Ok(Loaded { topology, holes }),
+        Ok(topology) => Ok(Loaded { topology, holes, repeats }),
         Err(error) => Err(not_a_topology(&error, findings)),
     }
 }

@@ -4,6 +4,8 @@
 //! missing, values of another type, strings outside their grammar, numbers out of range. It also mends a copy of the
 //! topology, with an example in each hole, so that rules about names still run over the rest.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{Certainty, Diagnostic, FieldPath, Place, Replacement, nearest};
@@ -27,13 +29,22 @@ pub struct Shape {
     pub value: Value,
     /// The places whose value is not what the author wrote.
     pub holes: Vec<FieldPath>,
+    /// The places where an alias repeats a value, and where that was first.
+    pub repeats: BTreeMap<FieldPath, FieldPath>,
 }
 
 /// Walks the document along the schema.
 pub fn check(document: &Document, schema: &Value, findings: &mut Vec<Diagnostic>) -> Shape {
-    let mut walk = Walk { document, definitions: &schema["$defs"], findings, holes: Vec::new(), walked: Vec::new() };
+    let mut walk = Walk {
+        document,
+        definitions: &schema["$defs"],
+        findings,
+        holes: Vec::new(),
+        walked: Vec::new(),
+        repeats: BTreeMap::new(),
+    };
     let value = walk.value(document.root(), schema, &FieldPath::root());
-    Shape { value, holes: walk.holes }
+    Shape { value, holes: walk.holes, repeats: walk.repeats }
 }
 
 struct Walk<'a> {
@@ -41,8 +52,9 @@ struct Walk<'a> {
     definitions: &'a Value,
     findings: &'a mut Vec<Diagnostic>,
     holes: Vec<FieldPath>,
-    /// The values that aliases repeat and what they were to be.
-    walked: Vec<(NodeId, &'a Value)>,
+    /// The values that aliases repeat, what they were to be, and where.
+    walked: Vec<(NodeId, &'a Value, FieldPath)>,
+    repeats: BTreeMap<FieldPath, FieldPath>,
 }
 
 impl<'a> Walk<'a> {
@@ -54,10 +66,12 @@ impl<'a> Walk<'a> {
         // What is wrong with a value is said where it is written, and not again for each alias of it.
         let said = self.findings.len();
         let value = self.written(id, schema, path);
-        if self.walked.iter().any(|(other, was)| *other == id && std::ptr::eq(*was, schema)) {
+        let earlier = self.walked.iter().find(|(other, was, _)| *other == id && std::ptr::eq(*was, schema));
+        if let Some((_, _, first)) = earlier {
             self.findings.truncate(said);
+            self.repeats.insert(path.clone(), first.clone());
         } else {
-            self.walked.push((id, schema));
+            self.walked.push((id, schema, path.clone()));
         }
         value
     }
