@@ -6,6 +6,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 
 use crate::diagnostic::{Certainty, Diagnostic, Place, Severity};
+use crate::parallel;
 use crate::source::Source;
 use crate::written::Written;
 
@@ -51,6 +52,9 @@ pub(super) fn one(written: &Written<'_>, located: &Located<'_>, style: Style) ->
     renderer(written, style).render(&groups(written, located))
 }
 
+/// Fewer are drawn before a thread has begun.
+const FINDINGS_WORTH_A_THREAD: usize = 8;
+
 /// Draws findings, and says how many of them have a certain patch.
 fn draw(source: &Source, findings: &[Diagnostic], style: Style, out: &mut String) -> usize {
     if findings.is_empty() {
@@ -59,8 +63,9 @@ fn draw(source: &Source, findings: &[Diagnostic], style: Style, out: &mut String
     let written = Written::new(source);
     let renderer = renderer(&written, style);
     let located = locate(&written, findings);
-    for located in &located {
-        out.push_str(&renderer.render(&groups(&written, located)));
+    for drawn in parallel::map(&located, FINDINGS_WORTH_A_THREAD, |located| renderer.render(&groups(&written, located)))
+    {
+        out.push_str(&drawn);
         out.push_str("\n\n");
     }
     let is_fixable =
