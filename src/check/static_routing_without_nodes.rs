@@ -17,6 +17,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         }
         for cluster in clusters.iter().filter(|cluster| cluster.nodes.is_empty()) {
             let name = &cluster.name;
+            if subject.cluster(name.as_str()).is_none() {
+                continue;
+            }
             let routing = FieldPath::root().child("networks").index(index).child("podRouting");
             findings.push(
                 Diagnostic::error(

@@ -46,8 +46,8 @@ impl Certainty {
         // Letters that are all there are a better sign than those that have to be made up.
         let lead = usize::from(sorted(written) != sorted(meant));
         let is_far = |other: &str| strsim::osa_distance(written, other) > slips + lead;
-        let is_only = known.into_iter().all(|other| other == meant || is_far(other));
-        let is_slip = slips <= allowed && is_only && digits(written) == digits(meant);
+        let mut others = known.into_iter().filter(|other| *other != meant);
+        let is_slip = slips <= allowed && digits(written) == digits(meant) && others.all(is_far);
         if is_slip || folded(written) == folded(meant) { Self::Certain } else { Self::Likely }
     }
 
@@ -57,9 +57,13 @@ impl Certainty {
     /// near it is to `prod-us`.
     pub fn of_name<'a>(written: &str, meant: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         let is_swapped = |other: &str| strsim::osa_distance(written, other) == 1 && sorted(written) == sorted(other);
-        let is_only = known.into_iter().all(|other| other == meant || !is_swapped(other));
         let has_letters = digits(written).is_empty() || digits(written) == digits(meant);
-        if is_swapped(meant) && is_only && has_letters { Self::Certain } else { Self::Likely }
+        let mut others = known.into_iter().filter(|other| *other != meant);
+        if is_swapped(meant) && has_letters && others.all(|other| !is_swapped(other)) {
+            Self::Certain
+        } else {
+            Self::Likely
+        }
     }
 }
 
