@@ -89,6 +89,12 @@ fn locate<'f>(written: &Written<'_>, findings: &'f [Diagnostic]) -> Vec<Located<
 }
 
 impl Located<'_> {
+    /// The bytes from the first place to the last.
+    fn span(&self) -> Option<Range<usize>> {
+        let ranges = || self.labels.iter().filter_map(|label| label.range.as_ref());
+        Some(ranges().map(|range| range.start).min()?..ranges().map(|range| range.end).max()?)
+    }
+
     fn start(&self) -> Option<usize> {
         self.labels.first().and_then(|label| label.range.as_ref()).map(|range| range.start)
     }

@@ -412,3 +412,16 @@ proptest! {
         prop_assert_eq!(titles.count(), wanted.errors + wanted.warnings);
     }
 }
+
+#[test]
+fn of_very_many_findings_all_are_named_and_the_first_are_drawn() {
+    let fields: Vec<String> = (0..500).map(|index| format!("colour{index}: red")).collect();
+    let text = format!("{{apiVersion: meshgen/v1, kind: Topology, {}}}\n", fields.join(", "));
+    let source = Source::new("long.yaml", text);
+    let report = common::report(&source, &meshgen::check(&source));
+    assert_eq!(report.matches("error[unknown-field]: `colour").count(), 500);
+    let drawn = report.matches("unknown field").count();
+    assert!((10..200).contains(&drawn), "{drawn} are drawn");
+    let last = report.rsplit("error[unknown-field]").next().unwrap();
+    assert!(last.starts_with(": `colour499` is no field of a topology\n--> long.yaml:1:"), "{last}");
+}

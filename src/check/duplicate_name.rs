@@ -17,6 +17,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
 }
 
 fn find<'t>(list: &str, names: impl Iterator<Item = &'t str>, findings: &mut Vec<Diagnostic>) {
+    const SHOWN: usize = 4;
     let path = |index: usize| FieldPath::root().child(list).index(index).child("name");
     let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, name) in names.enumerate() {
@@ -26,7 +27,8 @@ fn find<'t>(list: &str, names: impl Iterator<Item = &'t str>, findings: &mut Vec
         let message = format!("{} {list} are called `{name}`", places.len());
         let finding =
             Diagnostic::error(NAME, path(places[1]), message).label("again here").and(path(places[0]), "first here");
-        let finding = places[2..].iter().fold(finding, |finding, index| finding.and(path(*index), "and here"));
+        let finding =
+            places[2..].iter().take(SHOWN - 2).fold(finding, |finding, index| finding.and(path(*index), "and here"));
         findings.push(finding.help("give each a name of its own"));
     }
 }

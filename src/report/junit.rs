@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::diagnostic::Severity;
 use crate::written::Written;
 
-use super::text::{self, Style};
+use super::text::{Artist, Style};
 use super::{File, Located, locate, word};
 
 /// Findings as JUnit's XML: a suite for each topology, a case for each finding, and one that passes where there is none.
@@ -58,10 +58,11 @@ fn suite(file: &File, is_strict: bool) -> Suite {
     }
     if !file.findings.is_empty() {
         let written = Written::new(&file.source);
+        let mut artist = Artist::new(&written, Style { is_coloured: false, width: 100 });
         let mut names = BTreeMap::new();
         for located in locate(&written, &file.findings) {
             let name = unique(&mut names, name_of(&written, &located));
-            suite.finding(&written, &located, &name, is_strict);
+            suite.finding(&written, &located, &artist.draw(&written, &located), &name, is_strict);
         }
     }
     if file.is_clean() {
@@ -71,15 +72,14 @@ fn suite(file: &File, is_strict: bool) -> Suite {
 }
 
 impl Suite {
-    fn finding(&mut self, written: &Written<'_>, located: &Located<'_>, name: &str, is_strict: bool) {
+    fn finding(&mut self, written: &Written<'_>, located: &Located<'_>, drawn: &str, name: &str, is_strict: bool) {
         let finding = located.finding;
-        let drawn = text::one(written, located, Style { is_coloured: false, width: 100 });
         let body = if finding.severity == Severity::Error || is_strict {
             self.failures += 1;
             let attributes = [("message", finding.message.as_str()), ("type", word(finding.severity))];
-            element("failure", &attributes, &drawn)
+            element("failure", &attributes, drawn)
         } else {
-            element("system-out", &[], &drawn)
+            element("system-out", &[], drawn)
         };
         let range = located.labels.first().and_then(|spot| spot.range.clone());
         let line = range.map(|range| written.position(range.start).line);

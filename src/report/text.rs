@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet, Title};
 
 use crate::diagnostic::{Certainty, Diagnostic, Place, Severity};
-use crate::parallel;
 use crate::source::Source;
 use crate::written::Written;
 
@@ -53,25 +52,16 @@ pub fn texts(files: &[File], style: Style, offers_fix: bool) -> String {
     out
 }
 
-/// One finding, drawn alone.
-pub(super) fn one(written: &Written<'_>, located: &Located<'_>, style: Style) -> String {
-    renderer(written, style).render(&groups(written, located))
-}
-
-/// Fewer are drawn before a thread has begun.
-const FINDINGS_WORTH_A_THREAD: usize = 8;
-
 /// Draws findings, and says how many of them have a certain patch.
 fn draw(source: &Source, findings: &[Diagnostic], style: Style, out: &mut String) -> usize {
     if findings.is_empty() {
         return 0;
     }
     let written = Written::new(source);
-    let renderer = renderer(&written, style);
+    let mut artist = Artist::new(&written, style);
     let located = locate(&written, findings);
-    for drawn in parallel::map(&located, FINDINGS_WORTH_A_THREAD, |located| renderer.render(&groups(&written, located)))
-    {
-        out.push_str(&drawn);
+    for located in &located {
+        out.push_str(&artist.draw(&written, located));
         out.push_str("\n\n");
     }
     let is_fixable =
@@ -79,23 +69,62 @@ fn draw(source: &Source, findings: &[Diagnostic], style: Style, out: &mut String
     located.iter().filter(is_fixable).count()
 }
 
-/// What draws a file's findings: the renderer counts its columns behind the line numbers, a terminal before them.
-fn renderer(written: &Written<'_>, style: Style) -> Renderer {
-    let numbers = written.position(written.text().len()).line.to_string().len() + " | ".len();
-    let width = style.width.saturating_sub(numbers);
-    if style.is_coloured { Renderer::styled() } else { Renderer::plain() }.term_width(width)
+/// Draws the findings of a file as long as somebody may read them: of the rest it names the places.
+///
+/// To lay out a line takes long where it is long, and a file that a program wrote can be one line with thousands of mistakes.
+pub(super) struct Artist {
+    renderer: Renderer,
+    /// How much can still be drawn.
+    left: usize,
+}
+
+impl Artist {
+    /// What a drawing takes besides its text.
+    const FRAME: usize = 16 << 10;
+    /// What all take: a hundred of short lines, or twenty of the longest in a file of 64 KiB.
+    const ALL: usize = 128 * Self::FRAME;
+
+    /// An artist for one file. The renderer counts its columns behind the line numbers, a terminal before them.
+    pub(super) fn new(written: &Written<'_>, style: Style) -> Self {
+        let numbers = written.position(written.text().len()).line.to_string().len() + " | ".len();
+        let width = style.width.saturating_sub(numbers);
+        let renderer = if style.is_coloured { Renderer::styled() } else { Renderer::plain() }.term_width(width);
+        Self { renderer, left: Self::ALL }
+    }
+
+    pub(super) fn draw(&mut self, written: &Written<'_>, located: &Located<'_>) -> String {
+        let lines = |range: &Range<usize>| written.lines(range).0.len();
+        let takes = Self::FRAME
+            + located.span().map_or(0, |span| lines(&span))
+            + located.edit.as_ref().map_or(0, |edit| lines(&edit.range));
+        self.left = self.left.saturating_sub(takes);
+        let groups = if self.left > 0 { groups(written, located) } else { vec![named(written, located)] };
+        self.renderer.render(&groups)
+    }
+}
+
+/// A finding without its lines.
+fn named<'a>(written: &'a Written<'_>, located: &Located<'a>) -> Group<'a> {
+    let origin = Origin::path(printable(written.name()));
+    let origin = match located.start().map(|start| written.position(start)) {
+        Some(position) => origin.line(position.line).char_column(position.column),
+        None => origin,
+    };
+    title(located).element(origin)
+}
+
+fn title<'a>(located: &Located<'a>) -> Title<'a> {
+    let level = match located.finding.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    level.primary_title(printable(&located.finding.message)).id(located.finding.rule)
 }
 
 fn groups<'a>(written: &'a Written<'_>, located: &Located<'a>) -> Vec<Group<'a>> {
     let finding = located.finding;
-    let level = match finding.severity {
-        Severity::Error => Level::ERROR,
-        Severity::Warning => Level::WARNING,
-    };
-    let title = level.primary_title(printable(&finding.message)).id(finding.rule);
-    let ranges = || located.labels.iter().filter_map(|label| label.range.clone());
-    let start = ranges().map(|range| range.start).min().unwrap_or_default();
-    let window = Window::around(written, &(start..ranges().map(|range| range.end).max().unwrap_or_default()));
+    let title = title(located);
+    let window = Window::around(written, &located.span().unwrap_or_default());
     let mut snippet = window.snippet();
     let mut others: Vec<&str> = Vec::new();
     let mut is_drawn = false;
@@ -125,7 +154,7 @@ fn groups<'a>(written: &'a Written<'_>, located: &Located<'a>) -> Vec<Group<'a>>
     }
     // The last help says what the patch shows.
     let shown = usize::from(located.edit.is_some());
-    let (helps, title) = finding.help.split_at(finding.help.len().saturating_sub(shown));
+    let (helps, said) = finding.help.split_at(finding.help.len().saturating_sub(shown));
     for help in helps {
         group = group.element(Level::HELP.message(printable(help)));
     }
@@ -133,9 +162,9 @@ fn groups<'a>(written: &'a Written<'_>, located: &Located<'a>) -> Vec<Group<'a>>
     if let Some(edit) = &located.edit {
         let window = Window::around(written, &edit.range);
         let patch = Patch::new(window.relative(&edit.range), printable_lines(&edit.replacement));
-        let title = title.first().map_or("write", String::as_str);
+        let said = said.first().map_or("write", String::as_str);
         let snippet = window.snippet().patch(patch);
-        groups.push(Level::HELP.secondary_title(printable(title)).element(snippet));
+        groups.push(Level::HELP.secondary_title(printable(said)).element(snippet));
     }
     groups
 }

@@ -27,7 +27,7 @@ pub struct Certificates {
     pub intermediate_validity_days: Option<u32>,
     /// The generation of the intermediates' keys. A higher one makes new keys within the same dates.
     #[serde(default = "default_generation")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = u32::MAX))]
     pub generation: u32,
 }
 
@@ -49,7 +49,7 @@ pub struct ClusterCertificates {
     /// The first day of this cluster's intermediate, UTC. Default: `certificates.intermediatesIssuedOn`.
     pub issued_on: Option<Date>,
     /// The generation of this cluster's key. Default: `certificates.generation`.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = u32::MAX))]
     pub generation: Option<u32>,
 }
 

@@ -1,0 +1,49 @@
+//! What has to hold of the answer to any input.
+
+use std::str::FromStr;
+
+use meshgen::diagnostic::Diagnostic;
+use meshgen::report::{self, Style};
+use meshgen::source::Source;
+use meshgen::topology::Date;
+
+/// How an input was answered.
+pub(crate) struct Answer {
+    pub(crate) findings: usize,
+    pub(crate) has_errors: bool,
+}
+
+/// Reads, checks and reports an input, and resolves what is right; it panics where something of that is not as it must be.
+pub(crate) fn answer(bytes: &[u8], emits: bool) -> Answer {
+    let source = Source::new("input.yaml", bytes);
+    let today = Date::from_str("2026-12-01").unwrap();
+    let findings = meshgen::check_on(&source, today, Vec::new());
+    let has_errors = meshgen::has_errors(&findings);
+    let report = report::text(&source, &findings, Style { is_coloured: false, width: 100 });
+    assert_eq!(report.is_empty(), findings.is_empty(), "a report of nothing, or nothing of a report");
+    for finding in &findings {
+        assert!(!finding.message.is_empty() && !finding.help.is_empty(), "{} says too little", finding.rule);
+    }
+    if let Some(rule) = twice(&findings) {
+        panic!("{rule} says the same of one place twice");
+    }
+    if emits && !has_errors {
+        let is_emitted =
+            meshgen::outline(&source, None).is_ok() || meshgen::ExternalFiles::of_source(&source).is_some();
+        assert!(is_emitted, "what is right is not emitted");
+    }
+    Answer { findings: findings.len(), has_errors }
+}
+
+/// A rule that says the same of one place twice.
+fn twice(findings: &[Diagnostic]) -> Option<&'static str> {
+    let mut said: Vec<(&str, &str, String)> = findings
+        .iter()
+        .filter_map(|finding| {
+            Some((finding.rule, finding.message.as_str(), format!("{:?}", finding.labels.first()?.place)))
+        })
+        .collect();
+    said.sort_unstable();
+    let pair = said.windows(2).find(|pair| pair[0] == pair[1])?;
+    findings.iter().map(|finding| finding.rule).find(|rule| *rule == pair[0].0)
+}
