@@ -131,13 +131,18 @@ pub fn check(source: &Source) -> Vec<Diagnostic> {
 pub fn check_on(source: &Source, today: Date, beside: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     if let Some(checked) = read(source, &mut findings) {
-        let mut doubtful = beside;
-        doubtful.extend(check::end_of_life(checked.topology(), today));
-        doubtful.extend(pki::inventory::warnings(&Mesh::resolve(&checked), today));
-        check::forgive(checked.topology(), &mut doubtful);
-        findings.extend(doubtful);
+        findings.extend(doubtful_on(&checked, today, beside));
     }
     findings
+}
+
+/// What is doubtful about a topology that obeys every rule, on a day.
+pub fn doubtful_on(checked: &Checked, today: Date, beside: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut doubtful = beside;
+    doubtful.extend(check::end_of_life(checked.topology(), today));
+    doubtful.extend(pki::inventory::warnings(&Mesh::resolve(checked), today));
+    check::forgive(checked.topology(), &mut doubtful);
+    doubtful
 }
 
 /// Where a topology says that an external authority's files are, and for which clusters.
@@ -169,9 +174,8 @@ impl ExternalFiles {
 }
 
 /// What is wrong or doubtful with an external authority's files, on a day.
-pub fn check_external(source: &Source, external: &pki::External, today: Date) -> Vec<Diagnostic> {
-    let Some(checked) = read(source, &mut Vec::new()) else { return Vec::new() };
-    let mesh = Mesh::resolve(&checked);
+pub fn check_external(checked: &Checked, external: &pki::External, today: Date) -> Vec<Diagnostic> {
+    let mesh = Mesh::resolve(checked);
     match external.answer(&mesh, |_| true) {
         Ok(trust) => external.expiring(&trust, &mesh, today),
         Err(findings) => findings,

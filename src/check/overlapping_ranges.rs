@@ -57,7 +57,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
 
 /// Ranges of prefixes are nested or apart: behind the widest that is open, all that begin before its end lie in it.
 fn report(network: &str, ranges: &[Range], findings: &mut Vec<Diagnostic>) {
-    const SHOWN: usize = 4;
+    const SHOWN: usize = 12;
     let mut rest = ranges;
     while let [widest, later @ ..] = rest {
         let end: IpAddr = widest.net.broadcast();

@@ -3,6 +3,7 @@ use std::io::{self, IsTerminal};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 
+use crate::ExternalFiles;
 use crate::diagnostic::Diagnostic;
 use crate::report::{self, File};
 use crate::source::Source;
@@ -113,10 +114,12 @@ fn look_at(topology: &Utf8Path, arguments: &Arguments, today: Date, output: &mut
 /// Everything that is wrong or doubtful with a topology and the files that it names.
 fn examine(topology: &Utf8Path, source: Source, today: Date) -> File {
     let beside = pinned_schema(&source, topology).into_iter().collect();
-    let mut findings = crate::check_on(&source, today, beside);
-    let refusal = match external::read(&source, topology) {
+    let mut findings = Vec::new();
+    let Some(checked) = crate::read(&source, &mut findings) else { return File { source, findings, refusal: None } };
+    findings.extend(crate::doubtful_on(&checked, today, beside));
+    let refusal = match external::read_named(ExternalFiles::of(&checked), topology) {
         Ok(Some(external)) => {
-            findings.extend(crate::check_external(&source, &external, today));
+            findings.extend(crate::check_external(&checked, &external, today));
             None
         }
         Ok(None) => None,

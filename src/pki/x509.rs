@@ -212,8 +212,8 @@ impl Parsed {
 
     /// Whether a P-256 key made this certificate's signature, as its holder can tell with half the work.
     ///
-    /// FIPS 186-5, section 6.4.2, takes the abscissa of [z/s]G + [r/s]Q for r. With Q = [d]G that is the point
-    /// [(z + rd)/s]G, one multiplication of the generator. The factor is the nonce of the signature, as secret as d.
+    /// FIPS 186-5, section 6.4.2, takes the abscissa of `(z/s)G + (r/s)Q` for r. With `Q = dG` that is the point
+    /// `((z + rd)/s)G`, one multiplication of the generator. The factor is the nonce of the signature, as secret as d.
     pub(super) fn is_signed_with(&self, key: &SigningKey) -> bool {
         let signature = p256::ecdsa::Signature::from_der(self.certificate.signature().raw_bytes());
         let (Some(digest), Ok(signature)) = (self.signed_digest(), signature) else { return false };

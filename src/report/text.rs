@@ -1,5 +1,6 @@
 //! Findings as a terminal shows them.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -40,8 +41,13 @@ pub fn texts(files: &[File], style: Style, offers_fix: bool) -> String {
     if offers_fix && fixable > 0 {
         write!(out, "; `--fix` can mend {fixable}").expect("a String takes everything");
     }
-    if !summary.is_empty() {
-        out.push('\n');
+    let rules: BTreeSet<&str> = files.iter().flat_map(|file| &file.findings).map(|finding| finding.rule).collect();
+    let named = match (rules.len(), rules.first()) {
+        (1, Some(rule)) => rule,
+        _ => "RULE",
+    };
+    if !rules.is_empty() {
+        writeln!(out, "\n`meshgen explain {named}` says more").expect("a String takes everything");
     }
     out
 }

@@ -22,7 +22,7 @@ pub struct IstioVersion {
 }
 
 text_type!(IstioVersion, {
-    "type": "string", "format": "istio-version", "examples": ["1.11.2"],
+    "type": "string", "format": "istio-version", "examples": ["1.30.3"],
     "pattern": "^(0|[1-9][0-9]{0,8})\\.(0|[1-9][0-9]{0,8})\\.(0|[1-9][0-9]{0,8})$",
 });
 
@@ -32,8 +32,8 @@ impl FromStr for IstioVersion {
     fn from_str(text: &str) -> Result<Self, String> {
         match numbers(text).as_deref() {
             Some([major, minor, patch]) => Ok(Self { major: *major, minor: *minor, patch: *patch }),
-            Some([_, _]) => Err("is no exact version: write its three numbers, like `1.11.2`".to_owned()),
-            _ => Err("is no version: write three numbers, like `1.11.2`".to_owned()),
+            Some([_, _]) => Err("is no exact version: write its three numbers, like `1.30.3`".to_owned()),
+            _ => Err("is no version: write three numbers, like `1.30.3`".to_owned()),
         }
     }
 }
