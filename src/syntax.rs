@@ -19,7 +19,7 @@ pub const DUPLICATE_KEY: &str = "duplicate-key";
 /// Mappings and sequences in one another: a topology needs seven levels, Helm values a few more.
 const MAXIMUM_DEPTH: usize = 64;
 /// Values that aliases may add to those that are written out.
-const MAXIMUM_EXPANSION: usize = 100_000;
+const MAXIMUM_EXPANSION: usize = 10_000;
 
 /// The parsed text of one topology.
 #[derive(Debug)]
