@@ -110,6 +110,13 @@ fn patterns_and_grammars_agree() {
         ("kubernetes-version", &["1.21", "1.21.3"], &["", "1", "v1.21", "1.21.3.4"]),
         ("date", &["2026-11-01", "2199-12-31"], &["", "2026-1-1", "2026-13-01", "1999-01-01", "26-11-01"]),
     ];
+    let revision = grammar("revision").unwrap();
+    for text in ["stable", "1-30-3", "canary", "e1", "2026-q4"] {
+        assert!((revision.refuse)(text).is_none(), "{text}");
+    }
+    for text in ["no", "1", "0x1f", "1e3", "1e-3", "2026-11-01", "true", &"r".repeat(57)] {
+        assert!((revision.refuse)(text).is_some(), "{text}");
+    }
     let text = schema::schema().to_string();
     for (format, good, bad) in cases {
         let schema = find(schema::schema(), format).unwrap_or_else(|| panic!("{format} is in no schema: {text}"));

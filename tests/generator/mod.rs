@@ -90,7 +90,7 @@ const PROFILES: [Option<&str>; 4] = [None, Some("default"), Some("demo"), Some("
 /// The oldest and the newest Kubernetes 1 of each of `VERSIONS`.
 const KUBERNETES: [(usize, usize); 4] = [(18, 22), (30, 34), (31, 35), (32, 36)];
 /// Revisions; the last is as long as one can be.
-const REVISIONS: [&str; 4] = ["stable", "1-30", "no", "a-revision-of-the-longest-kind-that-leaves-room-for-more"];
+const REVISIONS: [&str; 4] = ["stable", "1-30", "r-no", "a-revision-of-the-longest-kind-that-leaves-room-for-more"];
 /// Rules whose findings can be allowed, some of which this mesh may give.
 const ALLOWED: [&str; 5] =
     ["shared-gateway", "plaintext-collector", "documentation-address", "end-of-life", "single-node-service-route"];
