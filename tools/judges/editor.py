@@ -26,7 +26,7 @@ MISTAKES = [
     ("podRouting: static", "podRouting: dynamic", "dynamic", '"native" | "static"'),
     ("name: cluster2", "name: Cluster2", "Cluster2", "`cluster1`"),
     ("id: mesh1", "id: Mesh 1", "Mesh 1", "`mesh1`"),
-    ("version: 1.11.2", "version: v1.11.2", "v1.11.2", "`1.11.2`"),
+    ("version: 1.11.2", "version: v1.11.2", "v1.11.2", "`1.30.3`"),
     ('version: "1.21"', "version: 1.21", "1.21", 'Expected "string"'),
     ("issuedOn: 2026-11-01", "issuedOn: 2026-13-01", "2026-13-01", "`2026-11-01`"),
     ("nodePort: 32197", "nodePort: 132197", "132197", "65535"),
