@@ -62,7 +62,9 @@ mod unused_network;
 
 pub(crate) use allowed::forgive;
 use allowed::{allowances, allowed_kinds};
-pub(crate) use subject::{Subject, collector_path, free_forms, gateways, overridden_collector, primary_of};
+pub(crate) use subject::{
+    Subject, collector_path, free_forms, gateways, overridden_collector, overridden_collector_path, primary_of,
+};
 
 /// One way for a topology to be wrong.
 pub struct Rule {

@@ -128,6 +128,12 @@ pub(crate) fn overridden_collector(cluster: &Cluster) -> Option<&Value> {
     cluster.istio.mesh_config.get("defaultConfig")?.pointer("/tracing/zipkin/address")
 }
 
+/// The path of what [`overridden_collector`] tells, from its cluster's on.
+pub(crate) fn overridden_collector_path(cluster: &FieldPath) -> FieldPath {
+    let keys = ["istio", "meshConfig", "defaultConfig", "tracing", "zipkin", "address"];
+    keys.into_iter().fold(cluster.clone(), |path, key| path.child(key))
+}
+
 /// The path of the field that says where traces go.
 pub(crate) fn collector_path() -> FieldPath {
     FieldPath::root().child("tracing").child("zipkin").child("cluster")

@@ -4,7 +4,7 @@ use crate::diagnostic::Diagnostic;
 use crate::release::{TracingMeans, release};
 use crate::topology::Address;
 
-use super::{Rule, Subject, collector_path, gateways, overridden_collector};
+use super::{Rule, Subject, collector_path, gateways, overridden_collector, overridden_collector_path};
 
 pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
 
@@ -18,8 +18,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let Some(tracing) = subject.topology.tracing.as_ref().map(|tracing| &tracing.zipkin) else { return };
     for (path, cluster) in subject.clusters() {
         let Some(address) = overridden_collector(cluster).and_then(serde_json::Value::as_str) else { continue };
-        let keys = ["istio", "meshConfig", "defaultConfig", "tracing", "zipkin", "address"];
-        let place = keys.iter().fold(path, |path, key| path.child(*key));
+        let place = overridden_collector_path(&path);
         let Some((host, port)) = address.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()) else {
             if is_told_by_bootstrap {
                 let finding = Diagnostic::warning(NAME, place, format!("nothing can be reached at `{address}`"));

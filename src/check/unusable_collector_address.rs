@@ -3,7 +3,7 @@ use crate::mesh::is_service;
 use crate::release::{TracingMeans, release};
 use crate::topology::Cluster;
 
-use super::{Rule, Subject, overridden_collector, primary_of};
+use super::{Rule, Subject, overridden_collector, overridden_collector_path, primary_of};
 
 pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
 
@@ -19,8 +19,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     let remotes = subject.remotes();
     for (path, cluster) in subject.clusters() {
         let Some(address) = overridden_collector(cluster).filter(|_| primary_of(cluster).is_none()) else { continue };
-        let keys = ["istio", "meshConfig", "defaultConfig", "tracing", "zipkin", "address"];
-        let place = keys.iter().fold(path, |path, key| path.child(*key));
+        let place = overridden_collector_path(&path);
         match address.as_str().and_then(is_service) {
             None => findings.push(malformed(place, address)),
             Some(true) => {
