@@ -3,13 +3,16 @@
 import os
 import re
 import shutil
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import yaml
+
 from .build import build
-from .common import REPOSITORY, Refused, want
+from .common import LOADER, MESHGEN, REPOSITORY, Refused, want
 from .mesh import Mesh
-from .shrink import fault, shrink
+from .shrink import fault, shrink, written
 from .table import TREE_JUDGES, Judge, is_random, repository_judges
 
 # Trees that are broken in one way: the tree, the file, what is replaced by what, and the judge that refuses it.
@@ -138,10 +141,9 @@ def expect(what, wanted, judges):
 
 
 def shrink_all(work):
-    """Random meshes become small where a judge refuses them: one that is made up, and a real one whose files are broken."""
+    """Meshes become small where a judge refuses them: one that is made up, and a real one whose files are broken."""
     began = time.monotonic()
-    paths = [path for path in (work / "topologies").glob("random-*.yaml")]
-    largest = max(paths, key=lambda path: (path.read_text().count("controlPlane:"), path.name)).read_text()
+    large = large_mesh(work)
 
     def apart(meshes):
         for mesh in meshes:
@@ -154,10 +156,10 @@ def shrink_all(work):
             file.write_text(file.read_text().replace("expose-istiod.yaml", "expose-pilot.yaml"))
 
     meshgen, kustomize = (next(judge for judge in TREE_JUDGES if judge.name == name) for name in ("meshgen", "kustomize"))
-    astray = re.sub(r"(.*\n +network: )[^\n]*", r"\1nowhere", largest, count=1, flags=re.DOTALL)
+    astray = re.sub(r"(.*\n +network: )[^\n]*", r"\1nowhere", large, count=1, flags=re.DOTALL)
     cases = [
-        (largest, Judge("made up", apart, "", is_random), build, 2, 2),
-        (largest, kustomize, emit_wrongly, 2, 1),
+        (large, Judge("made up", apart, "", is_random), build, 2, 2),
+        (large, kustomize, emit_wrongly, 2, 1),
         (astray, meshgen, build, 1, 1),
     ]
     for text, judge, emit, clusters, networks in cases:
@@ -167,4 +169,15 @@ def shrink_all(work):
         want(fault(small, judge, emit) == refused, f"{judge.name} does not refuse what was shrunk as it did before:\n{small}")
         want(small.count("apiServer:") == clusters and small.count("  - name:") == clusters + networks, f"this could be smaller:\n{small}")
         want(not re.search("tracing|nodes:|profile|trustDomain", small), f"this has fields that could go:\n{small}")
-    print(f"{'shrunk':18} {len(cases):4} meshes of {largest.count('apiServer:')} clusters{'':16} {time.monotonic() - began:6.1f} s", flush=True)
+    print(f"{'shrunk':18} {len(cases):4} meshes of {large.count('apiServer:')} clusters{'':16} {time.monotonic() - began:6.1f} s", flush=True)
+
+
+def large_mesh(work):
+    """A mesh of twelve clusters with much that can be left out."""
+    place = work / "to-shrink"
+    subprocess.run([MESHGEN, "init", "-o", place, "--clusters", "12", "--networks", "3", "--primaries", "2", "--name", "mesh1"], check=True, capture_output=True)
+    topology = yaml.load((place / "topology.yaml").read_text(), LOADER)
+    topology["mesh"]["trustDomain"] = "example.org"
+    topology["istio"]["profile"] = "minimal"
+    topology["tracing"] = {"zipkin": {"cluster": "cluster2"}}
+    return written(topology)
