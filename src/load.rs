@@ -32,7 +32,7 @@ pub struct Loaded {
 pub fn load(source: &Source, findings: &mut Vec<Diagnostic>) -> Result<Loaded, Diagnostic> {
     let text = decode(source)?;
     let document = Document::parse(text, findings)?;
-    let Shape { value, holes, repeats } = shape::check(&document, schema::schema(), findings);
+    let Shape { value, holes, repeats } = shape::check(&document, schema::schema(), findings)?;
     match serde_json::from_value(value) {
         Ok(topology) => Ok(Loaded { topology, holes, repeats }),
         Err(error) => Err(not_a_topology(&error, findings)),

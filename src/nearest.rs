@@ -42,10 +42,15 @@ impl<'n> Wanted<'n> {
 
     /// Twice the length of the longest common subsequence, of a million parts of both lengths: what `difflib` and `similar` call
     /// a ratio. A file of 64 KiB can misspell thousands of names with thousands to choose from, so it takes a few instructions for
-    /// each letter (Hyyrö, "Bit-parallel LCS-length computation revisited", 2004).
+    /// each letter (Hyyrö, "Bit-parallel LCS-length computation revisited", 2004), and none where the lengths tell enough.
     fn likeness(&self, known: &str) -> u64 {
         if known.eq_ignore_ascii_case(self.name) {
             return SAME;
+        }
+        if known.is_ascii()
+            && 2 * self.length.min(known.len()) as u64 * SAME < NEAR * (self.length + known.len()) as u64
+        {
+            return 0;
         }
         let mut places = u64::MAX;
         let mut length = 0;

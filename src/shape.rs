@@ -9,9 +9,13 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{Certainty, Diagnostic, FieldPath, Place, Replacement, nearest};
-use crate::syntax::{self, Document, Kind, NodeId};
+use crate::syntax::{self, Document, Kind, Mapping, NodeId, stop_at};
 use crate::topology::{grammar, mend};
 use crate::written::in_brackets;
+
+use self::expected::{choices, describe_type, example, filler, first_sentence, resolve, shown, type_of};
+
+mod expected;
 
 /// The rule that speaks of a field that the format does not have.
 pub const UNKNOWN_FIELD: &str = "unknown-field";
@@ -34,7 +38,10 @@ pub struct Shape {
 }
 
 /// Walks the document along the schema.
-pub fn check(document: &Document, schema: &Value, findings: &mut Vec<Diagnostic>) -> Shape {
+///
+/// # Errors
+/// That so much is wrong that the walk ended before the document did.
+pub fn check(document: &Document, schema: &Value, findings: &mut Vec<Diagnostic>) -> Result<Shape, Diagnostic> {
     let mut walk = Walk {
         document,
         definitions: &schema["$defs"],
@@ -43,8 +50,8 @@ pub fn check(document: &Document, schema: &Value, findings: &mut Vec<Diagnostic>
         walked: Vec::new(),
         repeats: BTreeMap::new(),
     };
-    let value = walk.value(document.root(), schema, &FieldPath::root());
-    Shape { value, holes: walk.holes, repeats: walk.repeats }
+    let value = walk.value(document.root(), schema, &FieldPath::root())?;
+    Ok(Shape { value, holes: walk.holes, repeats: walk.repeats })
 }
 
 struct Walk<'a> {
@@ -58,42 +65,39 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn value(&mut self, id: NodeId, schema: &'a Value, path: &FieldPath) -> Value {
+    fn value(&mut self, id: NodeId, schema: &'a Value, path: &FieldPath) -> Result<Value, Diagnostic> {
         let schema = resolve(schema, self.definitions);
         if !self.document.is_repeated(id) {
             return self.written(id, schema, path);
         }
-        // What is wrong with a value is said where it is written, and not again for each alias of it.
-        let said = self.findings.len();
-        let value = self.written(id, schema, path);
         let earlier = self.walked.iter().find(|(other, was, _)| *other == id && std::ptr::eq(*was, schema));
-        if let Some((_, _, first)) = earlier {
-            self.findings.truncate(said);
-            self.repeats.insert(path.clone(), first.clone());
-        } else {
+        let Some((_, _, first)) = earlier else {
             self.walked.push((id, schema, path.clone()));
-        }
+            return self.written(id, schema, path);
+        };
+        // What is wrong with a value is said where it is written, and not again for each alias of it.
+        self.repeats.insert(path.clone(), first.clone());
+        let said = std::mem::take(self.findings);
+        let value = self.written(id, schema, path);
+        *self.findings = said;
         value
     }
 
-    fn written(&mut self, id: NodeId, schema: &'a Value, path: &FieldPath) -> Value {
+    fn written(&mut self, id: NodeId, schema: &'a Value, path: &FieldPath) -> Result<Value, Diagnostic> {
+        stop_at(self.findings, path.clone())?;
         let node = self.document.node(id);
-        match (&node.kind, type_of(schema)) {
+        Ok(match (&node.kind, type_of(schema)) {
             (_, None) => self.document.value(id),
-            (Kind::Mapping(_), Some("object")) => self.mapping(id, schema, path),
+            (Kind::Mapping(mapping), Some("object")) => self.mapping(id, mapping, schema, path)?,
             (Kind::Sequence(items), Some("array")) => {
                 let least = schema["minItems"].as_u64().unwrap_or(0);
                 if (items.len() as u64) < least {
-                    return self.hole(
-                        schema,
-                        path,
-                        INVALID_VALUE,
-                        format!("`{path}` is empty"),
-                        "write at least one item".to_owned(),
-                    );
+                    let help = "write at least one item".to_owned();
+                    return Ok(self.hole(schema, path, INVALID_VALUE, format!("`{path}` is empty"), help));
                 }
                 let items = items.iter().enumerate();
-                items.map(|(index, item)| self.value(*item, &schema["items"], &path.index(index))).collect()
+                let values = items.map(|(index, item)| self.value(*item, &schema["items"], &path.index(index)));
+                Value::Array(values.collect::<Result<_, _>>()?)
             }
             (Kind::Scalar(value, text), Some(kind @ ("string" | "boolean" | "integer" | "number"))) => {
                 self.scalar(value, text, kind, schema, path)
@@ -117,7 +121,7 @@ impl<'a> Walk<'a> {
                 }
                 filler
             }
-        }
+        })
     }
 
     /// The list that one value was meant to be, or several with commas between them.
@@ -136,22 +140,27 @@ impl<'a> Walk<'a> {
         self.findings.push(finding.patch_at(place, certainty, replacement));
     }
 
-    fn mapping(&mut self, id: NodeId, schema: &'a Value, path: &FieldPath) -> Value {
-        let Kind::Mapping(entries) = &self.document.node(id).kind else { return Value::Null };
+    fn mapping(
+        &mut self,
+        id: NodeId,
+        mapping: &'a Mapping,
+        schema: &'a Value,
+        path: &FieldPath,
+    ) -> Result<Value, Diagnostic> {
         let empty = Map::new();
         let properties = schema["properties"].as_object().unwrap_or(&empty);
         let mut fields = Map::new();
         let mut unknown = Vec::new();
-        for entry in entries {
+        for entry in &mapping.entries {
             let path = path.child(&entry.key);
             match schema["properties"].get(&entry.key) {
                 Some(property) => {
-                    fields.insert(entry.key.clone(), self.value(entry.value, property, &path));
+                    fields.insert(entry.key.clone(), self.value(entry.value, property, &path)?);
                 }
                 None => match &schema["additionalProperties"] {
                     Value::Bool(false) => unknown.push((entry.key.as_str(), path)),
                     additional => {
-                        fields.insert(entry.key.clone(), self.value(entry.value, additional, &path));
+                        fields.insert(entry.key.clone(), self.value(entry.value, additional, &path)?);
                     }
                 },
             }
@@ -167,6 +176,7 @@ impl<'a> Walk<'a> {
             properties.keys().map(String::as_str).filter(|known| !fields.contains_key(*known)).collect();
         let meant: Vec<Option<&str>> = unknown.iter().map(|(name, _)| nearest(name, absent.iter().copied())).collect();
         for ((name, field), known) in unknown.into_iter().zip(&meant) {
+            stop_at(self.findings, Place::Key(field.clone()))?;
             let message = format!("`{name}` is no field {}", of(path));
             let finding = Diagnostic::error(UNKNOWN_FIELD, Place::Key(field), message).label("unknown field");
             self.findings.push(if let Some(known) = *known {
@@ -196,7 +206,7 @@ impl<'a> Walk<'a> {
                 self.findings.push(
                     Diagnostic::error(MISSING_FIELD, place, message).label(format!("no `{name}` here")).help(help),
                 );
-                if let Some(start) = self.start_for(name, id)
+                if let Some(start) = self.start_for(name, id, mapping)
                     && let [only] = choices(property).as_slice()
                 {
                     let line = Replacement::Yaml(format!("{name}: {only}\n"));
@@ -205,13 +215,12 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        Value::Object(fields)
+        Ok(Value::Object(fields))
     }
 
     /// Where a line for a field that heads the topology belongs, which is written without braces.
-    fn start_for(&self, name: &str, id: NodeId) -> Option<usize> {
+    fn start_for(&self, name: &str, id: NodeId, Mapping { entries, .. }: &Mapping) -> Option<usize> {
         const HEAD: [&str; 2] = ["apiVersion", "kind"];
-        let Kind::Mapping(entries) = &self.document.node(id).kind else { return None };
         let before = &HEAD[..HEAD.iter().position(|head| *head == name)?];
         let is_open = entries.first()?.key_range.start == self.document.node(id).range.start;
         let next = entries.iter().find(|entry| !before.contains(&entry.key.as_str()))?;
@@ -341,84 +350,12 @@ fn refuse(value: &Value, schema: &Value, path: &FieldPath, definitions: &Value) 
     })
 }
 
-fn resolve<'a>(schema: &'a Value, definitions: &'a Value) -> &'a Value {
-    match schema["$ref"].as_str().and_then(|reference| reference.strip_prefix("#/$defs/")) {
-        Some(name) => resolve(&definitions[name], definitions),
-        None => schema,
-    }
-}
-
-/// The type that a schema asks for; `None` where it takes anything.
-fn type_of(schema: &Value) -> Option<&str> {
-    schema["type"].as_str().or_else(|| (!choices(schema).is_empty()).then_some("string"))
-}
-
-fn choices(schema: &Value) -> Vec<&str> {
-    if let Some(choice) = schema["const"].as_str() {
-        return vec![choice];
-    }
-    if let Some(choices) = schema["enum"].as_array() {
-        return choices.iter().filter_map(Value::as_str).collect();
-    }
-    schema["oneOf"].as_array().into_iter().flatten().flat_map(choices).collect()
-}
-
-/// A value that serde can read in the place of one that it could not.
-fn filler(schema: &Value, definitions: &Value) -> Value {
-    let schema = resolve(schema, definitions);
-    if let Some(example) = schema["examples"].get(0).or(schema.get("default")) {
-        return example.clone();
-    }
-    if let Some(choice) = choices(schema).first() {
-        return Value::from(*choice);
-    }
-    match type_of(schema) {
-        Some("object") => {
-            let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            let fields = required.map(|name| (name.to_owned(), filler(&schema["properties"][name], definitions)));
-            Value::Object(fields.collect())
-        }
-        Some("array") => Value::Array(Vec::new()),
-        Some("boolean") => Value::Bool(false),
-        Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or_else(|| Value::from(0)),
-        Some("string") => Value::from(""),
-        _ => Value::Null,
-    }
-}
-
-fn example(schema: &Value) -> Option<String> {
-    let value =
-        schema["examples"].get(0).cloned().or_else(|| choices(schema).first().map(|choice| Value::from(*choice)))?;
-    Some(shown(&value))
-}
-
-/// A value as it is shown between backticks.
-fn shown(value: &Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let text: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
-    match text.char_indices().nth(80) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
-}
-
 fn describe(kind: &Kind) -> &'static str {
     match kind {
         Kind::Scalar(Value::Null, _) => "empty",
         Kind::Scalar(..) => "one value",
         Kind::Sequence(_) => "a list",
         Kind::Mapping(_) => "a mapping",
-    }
-}
-
-fn describe_type(kind: &str) -> &'static str {
-    match kind {
-        "string" => "text",
-        "boolean" => "true or false",
-        "integer" => "a whole number",
-        "number" => "a number",
-        "array" => "a list",
-        _ => "a mapping",
     }
 }
 
@@ -436,11 +373,4 @@ fn or(words: &[String]) -> String {
         [word] => word.clone(),
         [words @ .., last] => format!("{} or {last}", words.join(", ")),
     }
-}
-
-fn first_sentence(schema: &Value) -> String {
-    let description = schema["description"].as_str().unwrap_or("it is required");
-    let sentence = description.split(". ").next().unwrap_or(description).replace('\n', " ");
-    let mut letters = sentence.trim_end_matches('.').chars();
-    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }

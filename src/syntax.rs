@@ -7,9 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput};
-use serde_json::{Number, Value};
+use serde_json::Value;
 
-use crate::diagnostic::{Diagnostic, FieldPath, Segment};
+use crate::diagnostic::{Diagnostic, FieldPath, Place, Segment};
+
+pub(crate) use self::scalar::plain;
+
+mod scalar;
 
 /// The rule that speaks of text that is no YAML, or of YAML that a topology does not use.
 pub const SYNTAX: &str = "syntax";
@@ -52,8 +56,25 @@ pub enum Kind {
     Scalar(Value, String),
     /// A list.
     Sequence(Vec<NodeId>),
-    /// Fields in the order in which they are written.
-    Mapping(Vec<Entry>),
+    /// Fields.
+    Mapping(Mapping),
+}
+
+/// The fields of a mapping.
+#[derive(Debug)]
+pub struct Mapping {
+    /// In the order in which they are written.
+    pub entries: Vec<Entry>,
+    /// The positions of `entries` in the order of their names.
+    by_name: Vec<usize>,
+}
+
+impl Mapping {
+    /// The field of a name.
+    pub fn get(&self, name: &str) -> Option<&Entry> {
+        let position = self.by_name.binary_search_by(|position| self.entries[*position].key.as_str().cmp(name)).ok()?;
+        Some(&self.entries[self.by_name[position]])
+    }
 }
 
 /// A field of a mapping.
@@ -105,8 +126,8 @@ impl Document {
     pub fn find(&self, path: &FieldPath) -> Option<(NodeId, Option<Range<usize>>)> {
         path.segments().iter().try_fold((self.root, None), |(id, _), segment| match (segment, &self.node(id).kind) {
             (Segment::Index(index), Kind::Sequence(items)) => items.get(*index).map(|item| (*item, None)),
-            (Segment::Key(key), Kind::Mapping(entries)) => {
-                entries.iter().find(|entry| entry.key == *key).map(|entry| (entry.value, Some(entry.key_range.clone())))
+            (Segment::Key(key), Kind::Mapping(mapping)) => {
+                mapping.get(key).map(|entry| (entry.value, Some(entry.key_range.clone())))
             }
             _ => None,
         })
@@ -117,11 +138,28 @@ impl Document {
         match &self.node(id).kind {
             Kind::Scalar(value, _) => value.clone(),
             Kind::Sequence(items) => items.iter().map(|item| self.value(*item)).collect(),
-            Kind::Mapping(entries) => {
+            Kind::Mapping(Mapping { entries, .. }) => {
                 Value::Object(entries.iter().map(|entry| (entry.key.clone(), self.value(entry.value))).collect())
             }
         }
     }
+}
+
+/// Findings after which nobody reads on.
+const ENOUGH: usize = 500;
+
+/// Stops at a place before which so much is wrong that to look on would take long and help nobody.
+///
+/// # Errors
+/// That the looking ends there.
+pub(crate) fn stop_at(findings: &[Diagnostic], place: impl Into<Place>) -> Result<(), Diagnostic> {
+    if findings.len() < ENOUGH {
+        return Ok(());
+    }
+    let message = format!("after {} mistakes the rest of the file was not looked at", findings.len());
+    Err(Diagnostic::error(SYNTAX, place, message)
+        .label("looked no further")
+        .help("mend the others first: what is wrong so often has one cause"))
 }
 
 struct Builder<'text, 'findings> {
@@ -202,11 +240,11 @@ impl<'text> Builder<'text, '_> {
             }
             Event::MappingStart(anchor, tag) => {
                 refuse_tag(tag.is_some(), &range)?;
-                let (entries, end) = self.mapping(depth)?;
-                let values: Vec<NodeId> = entries.iter().map(|entry| entry.value).collect();
+                let (mapping, end) = self.mapping(depth)?;
+                let values: Vec<NodeId> = mapping.entries.iter().map(|entry| entry.value).collect();
                 let size = self.size(&values, &range)?;
                 let range = range.start..end.max(range.end);
-                Ok(self.add(Node { range, kind: Kind::Mapping(entries), size }, anchor))
+                Ok(self.add(Node { range, kind: Kind::Mapping(mapping), size }, anchor))
             }
             _ => Err(Diagnostic::error(SYNTAX, range, "a value is missing here")),
         }
@@ -223,28 +261,29 @@ impl<'text> Builder<'text, '_> {
         }
     }
 
-    fn mapping(&mut self, depth: usize) -> Result<(Vec<Entry>, usize), Diagnostic> {
+    fn mapping(&mut self, depth: usize) -> Result<(Mapping, usize), Diagnostic> {
         let mut entries: Vec<Entry> = Vec::new();
-        let mut keys: BTreeMap<String, Range<usize>> = BTreeMap::new();
+        let mut positions: BTreeMap<String, usize> = BTreeMap::new();
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::MappingEnd) {
-                return Ok((entries, self.end_of(span)));
+                return Ok((Mapping { entries, by_name: positions.into_values().collect() }, self.end_of(span)));
             }
             let (key, key_range) = self.key(event, span)?;
             let (event, span) = self.next()?;
             let value = self.value(event, span, depth + 1)?;
-            if let Some(first) = keys.get(&key) {
+            if let Some(first) = positions.get(&key) {
+                stop_at(self.findings, key_range.clone())?;
                 let message = format!("`{key}` stands twice in one mapping");
                 self.findings.push(
                     Diagnostic::error(DUPLICATE_KEY, key_range, message)
                         .label("again here")
-                        .and(first.clone(), "first here")
+                        .and(entries[*first].key_range.clone(), "first here")
                         .help("keep one of the two: readers of YAML disagree on which of them counts"),
                 );
                 continue;
             }
-            keys.insert(key.clone(), key_range.clone());
+            positions.insert(key.clone(), entries.len());
             entries.push(Entry { key, key_range, value });
         }
     }
@@ -380,54 +419,4 @@ impl Offsets {
             None => character,
         }
     }
-}
-
-/// A plain scalar by the core schema: <https://yaml.org/spec/1.2.2/#1032-tag-resolution>.
-pub(crate) fn plain(text: &str) -> Value {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-        "true" | "True" | "TRUE" => return Value::Bool(true),
-        "false" | "False" | "FALSE" => return Value::Bool(false),
-        _ => {}
-    }
-    number(text).map_or_else(|| Value::String(text.to_owned()), Value::Number)
-}
-
-fn number(text: &str) -> Option<Number> {
-    if let Some(digits) = text.strip_prefix("0o") {
-        return u64::from_str_radix(digits, 8).ok().map(Number::from);
-    }
-    if let Some(digits) = text.strip_prefix("0x") {
-        return u64::from_str_radix(digits, 16).ok().map(Number::from);
-    }
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if unsigned.bytes().all(|byte| byte.is_ascii_digit()) && !unsigned.is_empty() {
-        let digits = text.strip_prefix('+').unwrap_or(text);
-        let integer = digits.parse::<i64>().map(Number::from).or_else(|_| digits.parse::<u64>().map(Number::from));
-        return integer.ok().or_else(|| Number::from_f64(digits.parse().ok()?));
-    }
-    if is_float(unsigned) {
-        return Number::from_f64(text.strip_prefix('+').unwrap_or(text).parse().ok()?);
-    }
-    None
-}
-
-/// `( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?`
-fn is_float(text: &str) -> bool {
-    let (mantissa, exponent) = match text.find(['e', 'E']) {
-        Some(position) => (&text[..position], Some(&text[position + 1..])),
-        None => (text, None),
-    };
-    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_mantissa = match mantissa.split_once('.') {
-        Some((whole, fraction)) => {
-            is_digits(whole) && is_digits(fraction) && !(whole.is_empty() && fraction.is_empty())
-        }
-        None => is_digits(mantissa) && !mantissa.is_empty(),
-    };
-    let is_exponent = exponent.is_none_or(|exponent| {
-        let digits = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
-        is_digits(digits) && !digits.is_empty()
-    });
-    is_mantissa && is_exponent
 }

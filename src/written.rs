@@ -85,8 +85,8 @@ impl<'s> Written<'s> {
         let document = self.document.as_ref().expect("an id is a document's");
         let node = document.node(id);
         match &node.kind {
-            Kind::Mapping(entries) => {
-                entries.first().map_or(node.range.clone(), |entry| match &document.node(entry.value).kind {
+            Kind::Mapping(mapping) => {
+                mapping.entries.first().map_or(node.range.clone(), |entry| match &document.node(entry.value).kind {
                     Kind::Scalar(..) => entry.key_range.start..document.node(entry.value).range.end,
                     _ => entry.key_range.clone(),
                 })

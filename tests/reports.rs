@@ -413,21 +413,46 @@ proptest! {
     }
 }
 
+/// A topology in one line, with so many fields in a mapping of Istio's.
+fn long(field: &str, count: usize) -> Source {
+    let fields: Vec<String> = (0..count).map(|index| format!("colour{index}: red")).collect();
+    let text = format!(
+        "{{apiVersion: meshgen/v1, kind: Topology, mesh: {{id: mesh1}}, istio: {{version: 1.30.3, {field}: {{{}}}}}, \
+         certificates: {{issuedOn: 2026-11-01}}, networks: [{{name: network1}}], \
+         clusters: [{{name: cluster1, network: network1, apiServer: 'https://192.168.229.128:6443'}}]}}\n",
+        fields.join(", ")
+    );
+    Source::new("long.yaml", text)
+}
+
 #[test]
 fn of_very_many_findings_the_first_are_drawn_and_a_thousand_named() {
-    let fields: Vec<String> = (0..1200).map(|index| format!("colour{index}: red")).collect();
-    let text = format!("{{apiVersion: meshgen/v1, kind: Topology, {}}}\n", fields.join(", "));
-    let source = Source::new("long.yaml", text);
+    let source = long("meshConfig", 1200);
     let report = common::report(&source, &meshgen::check(&source));
-    // Some fields are missing too, which comes first.
-    let named = report.matches("error[").count();
-    assert_eq!(named, 1000);
+    assert_eq!(report.matches("warning[").count(), 1000);
     assert!(
-        report.ends_with("\n\n205 more findings of long.yaml are not shown\n\n1205 errors\n"),
+        report.ends_with("\n\n200 more findings of long.yaml are not shown\n\n1200 warnings\n"),
         "{}",
         &report[report.len() - 200..]
     );
-    let drawn = report.matches("unknown field").count();
+    let drawn = report.matches("passes over it without a word").count();
     assert!((10..200).contains(&drawn), "{drawn} are drawn");
-    assert!(report.contains("\n\nerror[unknown-field]: `colour900` is no field of a topology\n--> long.yaml:1:"));
+    assert!(report.contains("\n\nwarning[ignored-istio-field]: Istio has no field `colour900` here\n--> long.yaml:1:"));
+}
+
+#[test]
+fn after_very_many_mistakes_a_topology_is_not_looked_at() {
+    let source = Source::new("long.yaml", format!("clusters: [{}]\n", "{}, ".repeat(16_000)));
+    let findings = meshgen::check(&source);
+    assert!((500..510).contains(&findings.len()), "{} findings", findings.len());
+    let report = common::report(&source, &findings);
+    assert!(
+        report
+            .contains("\n\nerror[syntax]: after 501 mistakes the rest of the file was not looked at\n--> long.yaml:1:"),
+        "{}",
+        &report[report.len() - 400..]
+    );
+    // A mistake that aliases repeat is one.
+    let source = Source::new("long.yaml", format!("clusters: [&c {{colour: red}}{}]\n", ", *c".repeat(3_000)));
+    assert!(meshgen::check(&source).iter().all(|finding| finding.rule != "syntax"));
 }

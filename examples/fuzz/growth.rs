@@ -13,10 +13,16 @@ type Part = (Option<String>, Tree);
 type Make = fn(usize, &mut Rng) -> Part;
 
 /// Where a topology is grown, as keys and positions, and what by.
-const PLACES: [(&str, Make); 15] = [
+const PLACES: [(&str, Make); 20] = [
     ("clusters", |index, rng| (None, cluster(index, rng))),
     ("clusters", |index, rng| (None, chained(index, rng))),
     ("clusters", |_, _| (None, mapping([("name", "a".to_owned())]))),
+    // The shortest parts, of which there are the most.
+    ("clusters", |_, _| (None, mapping([]))),
+    ("networks", |_, _| (None, mapping([]))),
+    ("clusters 0 nodes", |_, _| (None, mapping([]))),
+    ("istio meshConfig defaultConfig", |index, _| (Some(format!("k{index}")), Tree::Raw("1".to_owned()))),
+    ("clusters 0 allow", |index, _| (None, mapping([("rule", format!("r{index}"))]))),
     ("networks", |index, rng| (None, mapping([("name", format!("n{}", index / rng.usize(1..3)))]))),
     ("istio meshConfig", |index, rng| misspelt(index, rng, "1")),
     ("istio values global", |index, rng| misspelt(index, rng, "1")),
