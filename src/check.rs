@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, FieldPath, Place, Segment, Severity};
 use crate::load::Loaded;
+use crate::parallel;
 use crate::release::release;
 use crate::topology::{Date, Topology};
 
@@ -198,6 +199,9 @@ impl Checked {
     }
 }
 
+/// Fewer clusters are looked at before a thread has begun.
+const CLUSTERS_WORTH_A_THREAD: usize = 64;
+
 /// Applies every rule that can speak of the topology; what they find is pushed onto `findings`.
 /// `None` where there is an error among the findings.
 pub fn check(loaded: Loaded, findings: &mut Vec<Diagnostic>) -> Option<Checked> {
@@ -208,14 +212,18 @@ pub fn check(loaded: Loaded, findings: &mut Vec<Diagnostic>) -> Option<Checked> 
         Some(lists) => !lists.iter().any(|list| is_name_unknown(&loaded, list)),
         None => !has_holes,
     };
+    // The rules look at a small topology before a thread has begun.
+    let least = if loaded.topology.clusters.len() < CLUSTERS_WORTH_A_THREAD { RULES.len() } else { 1 };
     let speak = |severity: Severity, findings: &mut Vec<Diagnostic>| {
-        for rule in RULES.iter().filter(|rule| rule.severity == severity).filter(may_speak) {
+        let rules: Vec<&Rule> = RULES.iter().filter(|rule| rule.severity == severity).filter(may_speak).collect();
+        let found = parallel::map(&rules, least, |rule| {
             let mut found = Vec::new();
             (rule.check)(&subject, &mut found);
             let mut said = BTreeSet::new();
             found.retain(|finding| !touches(finding, &holes) && is_new(finding, &loaded.repeats, &mut said));
-            findings.append(&mut found);
-        }
+            found
+        });
+        findings.extend(found.into_iter().flatten());
     };
     speak(Severity::Error, findings);
     let is_broken = findings.iter().any(|finding| finding.severity == Severity::Error);

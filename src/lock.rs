@@ -123,9 +123,8 @@ pub(crate) fn lines(text: &str) -> Vec<(&str, &str)> {
 }
 
 /// The fingerprints of the roots that a lock names: one, but for a merge that nobody has finished.
-pub fn roots(text: &str) -> Vec<&str> {
-    let fingerprints = text.lines().filter_map(|line| line.strip_prefix("root sha256:")?.split(' ').next());
-    fingerprints.collect()
+pub fn roots(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| line.strip_prefix("root sha256:")?.split(' ').next())
 }
 
 /// The generations of all clusters' keys, as a lock tells them.

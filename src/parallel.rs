@@ -50,6 +50,15 @@ pub(crate) fn try_map<T: Sync, R: Send, E: Send>(
     Ok(shares.into_iter().flatten().collect())
 }
 
+/// Does one thing while another is done.
+pub(crate) fn beside<A, B: Send>(here: impl FnOnce() -> A, there: impl FnOnce() -> B + Send) -> (A, B) {
+    std::thread::scope(|scope| {
+        let there = scope.spawn(there);
+        let here = here();
+        (here, there.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

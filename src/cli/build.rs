@@ -1,8 +1,10 @@
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
 use crate::diagnostic::Diagnostic;
-use crate::pki::{Authority, Seed};
+use crate::disk::DiskError;
+use crate::parallel;
+use crate::pki::{Authority, Seed, Standing};
 use crate::source::Source;
 use crate::tree::Tree;
 use crate::{ExternalFiles, Part, compile_checked, disk, lock};
@@ -36,11 +38,14 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let source = read_source(&arguments.topology)?;
     let mut findings = Vec::new();
-    let Some(checked) = crate::read(&source, &mut findings) else { return Ok(refuse(&source, &findings)) };
-    let lock = disk::read_lock(&arguments.output)?.unwrap_or_default();
+    // To look at the topology takes about as long as to read what stands, and needs one processor.
+    let (checked, standing) =
+        parallel::beside(|| crate::read(&source, &mut findings), || read_standing(&arguments.output));
+    let Some(checked) = checked else { return Ok(refuse(&source, &findings)) };
+    let (lock, standing) = standing?;
     let authority = match external::read_named(ExternalFiles::of(&checked), &arguments.topology)? {
         Some(external) => Authority::External(external),
-        None => authority(arguments, &lock)?,
+        None => authority(arguments, standing)?,
     };
     let part = Part { clusters: &arguments.cluster, lock: &lock };
     let part = (!arguments.cluster.is_empty()).then_some(&part);
@@ -57,9 +62,15 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
 }
 
+/// The lock in a directory, and the certificates that stand there.
+fn read_standing(output: &Utf8Path) -> Result<(String, Standing), DiskError> {
+    let lock = disk::read_lock(output)?.unwrap_or_default();
+    let standing = disk::read_standing(output, &lock)?;
+    Ok((lock, standing))
+}
+
 /// Who issues: the seed, if there is one; without it what stands in the output, if anything does.
-fn authority(arguments: &Arguments, lock: &str) -> Result<Authority, Refusal> {
-    let standing = disk::read_standing(&arguments.output, lock)?;
+fn authority(arguments: &Arguments, standing: Standing) -> Result<Authority, Refusal> {
     match seed(arguments)? {
         Some(seed) => Ok(Authority::Renewing(seed, standing)),
         None if !standing.is_empty() => Ok(Authority::Standing(standing)),
@@ -93,8 +104,8 @@ fn refuse_other_root(arguments: &Arguments, standing: &str, tree: &Tree) -> Resu
     let path = arguments.output.join(lock::FILE);
     let made = tree.get(lock::FILE).expect("every tree has a lock");
     let made = String::from_utf8_lossy(&made.bytes);
-    let made = *lock::roots(&made).first().expect("every lock names its root");
-    match lock::roots(standing).into_iter().find(|root| *root != made) {
+    let made = lock::roots(&made).next().expect("every lock names its root");
+    match lock::roots(standing).find(|root| *root != made) {
         Some(other) if !arguments.replace_root => Err(Refusal(format!(
             "{path} names another root than this topology and this seed give.\n  \
              in use: sha256:{other}\n  \

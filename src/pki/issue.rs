@@ -88,6 +88,9 @@ fn midnight(date: Date) -> OffsetDateTime {
 
 #[cfg(test)]
 mod tests {
+    use p256::ecdsa::Signature;
+    use x509_cert::Certificate;
+    use x509_cert::der::Decode;
     use x509_cert::der::pem::{self, LineEnding};
 
     use super::*;
@@ -102,12 +105,19 @@ mod tests {
         let bundle = root.issue(&request);
         let everybody = TrustAnchor::prove(root.anchor().pem()).unwrap();
         let (_, der) = pem::decode_vec(bundle.certificate.as_bytes()).unwrap();
-        // The signature's two numbers end the certificate: a bit of the first, one of the second, or none.
-        for changed in [Some(der.len() - 40), Some(der.len() - 1), None] {
+        let changed = |at: usize| {
             let mut der = der.clone();
-            if let Some(at) = changed {
-                der[at] ^= 1;
-            }
+            der[at] ^= 1;
+            der
+        };
+        // The signature's two numbers end the certificate. That with -s in the place of s was made with another nonce.
+        let cases = [
+            (der.clone(), true),
+            (negated(&der), true),
+            (changed(der.len() - 40), false),
+            (changed(der.len() - 1), false),
+        ];
+        for (der, holds) in cases {
             let certificate = pem::encode_string("CERTIFICATE", LineEnding::LF, &der).unwrap();
             let chain = format!("{certificate}{}", root.anchor().pem());
             let files = Files {
@@ -119,11 +129,23 @@ mod tests {
             let told = verify::verify(files, Some(root.anchor()));
             assert_eq!(told, verify::verify(files, Some(&everybody)));
             assert_eq!(told, verify::verify(files, None));
-            match changed {
-                Some(_) => assert!(told.unwrap_err()[0].reason.starts_with("has a signature of")),
-                None => assert!(told.is_ok()),
+            match told {
+                Ok(_) => assert!(holds),
+                Err(faults) => assert!(!holds && faults[0].reason.starts_with("has a signature of"), "{faults:?}"),
             }
         }
+    }
+
+    /// The certificate with the other signature of two that hold: (r, -s), which is not what RFC 6979 gives.
+    fn negated(der: &[u8]) -> Vec<u8> {
+        let certificate = Certificate::from_der(der).unwrap();
+        let old = certificate.signature().raw_bytes();
+        let signature = Signature::from_der(old).unwrap();
+        let (r, s) = signature.split_scalars();
+        let new = Signature::from_scalars(r.to_bytes(), (-*s).to_bytes()).unwrap().to_der();
+        let body = [&der[4..der.len() - old.len() - 3], &[3, u8::try_from(new.len() + 1).unwrap(), 0], new.as_bytes()];
+        let body = body.concat();
+        [&[0x30, 0x82], &u16::try_from(body.len()).unwrap().to_be_bytes()[..], &body].concat()
     }
 
     #[test]

@@ -30,7 +30,7 @@ impl Standing {
                 .map(|(path, digest)| (path.to_owned(), digest.to_owned()))
                 .collect(),
             is_built,
-            root: lock::roots(lock).first().map(|root| (*root).to_owned()),
+            root: lock::roots(lock).next().map(str::to_owned),
         }
     }
 

@@ -8,9 +8,9 @@ use p256::elliptic_curve::group::Group;
 use p256::elliptic_curve::ops::{Invert, Reduce};
 use p256::elliptic_curve::point::AffineCoordinates;
 use p256::elliptic_curve::sec1::{FromSec1Point, ModulusSize, ToSec1Point};
-use p256::elliptic_curve::{AffinePoint, CurveArithmetic, FieldBytesSize, SecretKey};
+use p256::elliptic_curve::{AffinePoint, Curve, CurveArithmetic, FieldBytesSize, PrimeField, SecretKey};
 use p256::pkcs8::PrivateKeyInfoRef;
-use p256::{FieldBytes, ProjectivePoint, Scalar};
+use p256::{FieldBytes, NistP256, ProjectivePoint, Scalar};
 use rsa::pkcs1::{DecodeRsaPrivateKey, DecodeRsaPublicKey, EncodeRsaPublicKey};
 use rsa::pkcs8::DecodePrivateKey;
 use rsa::traits::PublicKeyParts;
@@ -210,18 +210,25 @@ impl Parsed {
         }
     }
 
-    /// Whether a P-256 key made this certificate's signature, as its holder can tell with half the work.
+    /// Whether a P-256 key made this certificate's signature, as its holder can tell with half the work, or next to none.
     ///
     /// FIPS 186-5, section 6.4.2, takes the abscissa of `(z/s)G + (r/s)Q` for r. With `Q = dG` that is the point
     /// `((z + rd)/s)G`, one multiplication of the generator. The factor is the nonce of the signature, as secret as d.
+    ///
+    /// Who signs as RFC 6979 has it, as meshgen does, takes a nonce k that only the holder of d can know, and then `sk = z + rd`.
+    /// For one z and the k that goes with it, nobody else can find another r and s for which this holds: so where it does, they
+    /// are those that were made with the key, and nothing is left to multiply.
     pub(super) fn is_signed_with(&self, key: &SigningKey) -> bool {
         let signature = p256::ecdsa::Signature::from_der(self.certificate.signature().raw_bytes());
         let (Some(digest), Ok(signature)) = (self.signed_digest(), signature) else { return false };
         let (r, s) = signature.split_scalars();
         // What is longer than the group's order counts with its leftmost bits; no digest here is shorter.
         let Ok(z) = FieldBytes::try_from(&digest[..32]) else { return false };
-        let nonce = (Scalar::reduce(&z) + *r * **key.as_nonzero_scalar()) * *s.invert_vartime();
-        let nonce = Zeroizing::new(nonce);
+        let product = Zeroizing::new(Scalar::reduce(&z) + *r * **key.as_nonzero_scalar());
+        if expected_nonce(key, &digest).is_some_and(|nonce| *s * *nonce == *product) {
+            return true;
+        }
+        let nonce = Zeroizing::new(*product * *s.invert_vartime());
         let point = ProjectivePoint::mul_by_generator(&nonce).to_affine();
         Scalar::reduce(&point.x()) == *r
     }
@@ -247,6 +254,14 @@ impl Parsed {
             _ => false,
         }
     }
+}
+
+/// The nonce with which a key signs a digest (RFC 6979, section 3.2, with SHA-256).
+fn expected_nonce(key: &SigningKey, digest: &[u8]) -> Option<Zeroizing<Scalar>> {
+    let mut nonce = Zeroizing::new(FieldBytes::default());
+    let secret = Zeroizing::new(key.to_bytes());
+    rfc6979::KGenerator::<Sha256, _>::new(&secret, digest, &[], NistP256::ORDER.as_ref()).fill_next_k(&mut nonce);
+    Scalar::from_repr(*nonce).into_option().map(Zeroizing::new)
 }
 
 fn is_rsa_signature(key: PublicKey, digest: &[u8], signature: &rsa::pkcs1v15::Signature) -> bool {
@@ -297,10 +312,10 @@ pub(super) fn public_half(text: &str) -> Result<Vec<u8>, String> {
 /// The public half of an EC key (RFC 5915), whose curve may be named outside of it.
 fn ec_public_half(der: &[u8], curve: Option<ObjectIdentifier>) -> Option<Vec<u8>> {
     match curve {
-        Some(P256) => public_half_on::<p256::NistP256>(der),
+        Some(P256) => public_half_on::<NistP256>(der),
         Some(P384) => public_half_on::<p384::NistP384>(der),
         Some(_) => None,
-        None => public_half_on::<p256::NistP256>(der).or_else(|| public_half_on::<p384::NistP384>(der)),
+        None => public_half_on::<NistP256>(der).or_else(|| public_half_on::<p384::NistP384>(der)),
     }
 }
 

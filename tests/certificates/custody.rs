@@ -169,7 +169,7 @@ fn no_second_root_is_made_by_accident() {
     let before = files(&workshop.path("out"));
     let root = before["meshgen.lock"].0.clone();
     let root = String::from_utf8(root).unwrap();
-    let root = *meshgen::lock::roots(&root).first().unwrap();
+    let root = meshgen::lock::roots(&root).next().unwrap();
 
     // Another day, another mesh ID, another seed, and a lost one.
     let original = workshop.read("mesh.yaml");
