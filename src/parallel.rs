@@ -7,7 +7,9 @@ const SHARES: usize = 8;
 
 /// Applies a function to shares of a list, none smaller than `least` but for the last, and keeps their order.
 pub(crate) fn by_share<T: Sync, R: Send>(items: &[T], least: usize, work: impl Fn(&[T]) -> R + Sync) -> Vec<R> {
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    // To ask how many there are takes a look at several files.
+    let processors =
+        if items.len() <= least { 1 } else { std::thread::available_parallelism().map_or(1, std::num::NonZero::get) };
     let share = items.len().div_ceil(processors * SHARES).max(least).max(1);
     let shares: Vec<&[T]> = items.chunks(share).collect();
     if processors == 1 || shares.len() < 2 {

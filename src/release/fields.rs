@@ -1,7 +1,7 @@
 //! The fields that Istio knows in what a topology passes on: MeshConfig, and Helm values.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -10,15 +10,28 @@ use crate::topology::FreeForm;
 
 use super::{RELEASES, Release};
 
-/// The messages of a table, as each of `RELEASES` has them.
+/// The messages of one release.
 type Messages = BTreeMap<&'static str, Vec<Field>>;
 
-static MESH_CONFIG: LazyLock<Vec<Messages>> = LazyLock::new(|| every_release(include_str!("mesh-config.txt")));
-static VALUES: LazyLock<Vec<Messages>> = LazyLock::new(|| every_release(include_str!("values.txt")));
-
-fn every_release(table: &'static str) -> Vec<Messages> {
-    RELEASES.iter().map(|release| messages(table, release)).collect()
+/// A table of messages, read for a release when that is first asked for.
+struct Table {
+    text: &'static str,
+    releases: [OnceLock<Messages>; RELEASES.len()],
 }
+
+impl Table {
+    const fn of(text: &'static str) -> Self {
+        Self { text, releases: [const { OnceLock::new() }; RELEASES.len()] }
+    }
+
+    fn messages(&self, release: &Release) -> Option<&Messages> {
+        let index = RELEASES.iter().position(|other| other == release)?;
+        Some(self.releases[index].get_or_init(|| messages(self.text, release)))
+    }
+}
+
+static MESH_CONFIG: Table = Table::of(include_str!("mesh-config.txt"));
+static VALUES: Table = Table::of(include_str!("values.txt"));
 
 /// A field that a release of Istio does not have.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,16 +54,11 @@ pub fn unknown_in_values(release: &Release, values: &FreeForm, path: &FieldPath)
     unknown(&VALUES, "Values", release, values, path)
 }
 
-fn unknown(
-    table: &'static [Messages],
-    root: &str,
-    release: &Release,
-    fields: &FreeForm,
-    path: &FieldPath,
-) -> Vec<Unknown> {
+fn unknown(table: &'static Table, root: &str, release: &Release, fields: &FreeForm, path: &FieldPath) -> Vec<Unknown> {
     let mut found = Vec::new();
-    let of_release = RELEASES.iter().zip(table).find(|(other, _)| *other == release);
-    if let Some((_, messages)) = of_release {
+    if !fields.is_empty()
+        && let Some(messages) = table.messages(release)
+    {
         walk(messages, root, fields, path, &mut found);
     }
     found
@@ -182,8 +190,8 @@ mod tests {
 
     #[test]
     fn every_message_of_the_tables_is_there() {
-        for table in [&*MESH_CONFIG, &*VALUES] {
-            for messages in table {
+        for table in [&MESH_CONFIG, &VALUES] {
+            for messages in RELEASES.iter().filter_map(|release| table.messages(release)) {
                 let fields = messages.values().flatten();
                 let mut named = fields.filter_map(|field| field.message);
                 assert!(named.all(|message| messages.contains_key(message)));
