@@ -236,7 +236,8 @@ fn no_key_and_no_seed_is_printed_whatever_fails() {
     for megabytes in (4..80).step_by(2) {
         let script = format!("ulimit -v {}; exec \"$0\" build mesh.yaml -o new{megabytes}", megabytes * 1024);
         let mut command = workshop.command("bash");
-        command.args(["-c", &script, env!("CARGO_BIN_EXE_meshgen")]).env("RUST_BACKTRACE", "full");
+        // Memory that runs out while a backtrace is printed makes std wait for a lock that it holds itself.
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_meshgen")]).env("RUST_BACKTRACE", "0");
         let said = crate::workshop::said(&command.output().unwrap());
         panics += usize::from(said.stderr.contains("panicked"));
         for secret in &secrets {
