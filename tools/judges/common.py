@@ -13,6 +13,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 MESHGEN = REPOSITORY / "target/release/meshgen"
 # Where tools/install has put the programs.
 CACHE = Path(os.environ["MESHGEN_TOOLS"])
+# Programs in Go that live for a second spend a quarter of it on their garbage.
+os.environ.setdefault("GOGC", "off")
+os.environ.setdefault("GOMEMLIMIT", "1GiB")
 PEM = ("root-cert.pem", "ca-cert.pem", "ca-key.pem", "cert-chain.pem")
 
 
