@@ -4,7 +4,7 @@
 //! missing, values of another type, strings outside their grammar, numbers out of range. It also mends a copy of the
 //! topology, with an example in each hole, so that rules about names still run over the rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -189,31 +189,34 @@ impl<'a> Walk<'a> {
                 finding.help(format!("the fields are {}", known.join(", ")))
             });
         }
+        // A field that is there under a misspelt name is not missing too, and nobody knows what it holds.
+        let mut holes: BTreeSet<&str> = meant.into_iter().flatten().collect();
         for name in missing {
-            let property = resolve(&schema["properties"][name], self.definitions);
-            let field = path.child(name);
-            fields.insert(name.to_owned(), filler(property, self.definitions));
-            self.holes.push(field);
-            // A field that is there under a misspelt name is not missing too.
-            if !meant.contains(&Some(name)) {
-                let message = format!("`{name}` is missing {}", inside(path));
-                let help = match example(property) {
-                    Some(example) if choices(property).len() == 1 => format!("add `{name}: {example}`"),
-                    Some(example) => format!("add it, for example `{name}: {example}`"),
-                    None => format!("add `{name}:` ({})", first_sentence(property)),
-                };
-                let place = if path.segments().is_empty() { Place::Whole } else { Place::Field(path.clone()) };
-                self.findings.push(
-                    Diagnostic::error(MISSING_FIELD, place, message).label(format!("no `{name}` here")).help(help),
-                );
-                if let Some(start) = self.start_for(name, id, mapping)
-                    && let [only] = choices(property).as_slice()
-                {
-                    let line = Replacement::Yaml(format!("{name}: {only}\n"));
-                    let finding = self.findings.pop().expect("a finding was made");
-                    self.findings.push(finding.patch_at(start..start, Certainty::Certain, line));
-                }
+            if !holes.insert(name) {
+                continue;
             }
+            let property = resolve(&schema["properties"][name], self.definitions);
+            let message = format!("`{name}` is missing {}", inside(path));
+            let help = match example(property) {
+                Some(example) if choices(property).len() == 1 => format!("add `{name}: {example}`"),
+                Some(example) => format!("add it, for example `{name}: {example}`"),
+                None => format!("add `{name}:` ({})", first_sentence(property)),
+            };
+            let place = if path.segments().is_empty() { Place::Whole } else { Place::Field(path.clone()) };
+            let finding =
+                Diagnostic::error(MISSING_FIELD, place, message).label(format!("no `{name}` here")).help(help);
+            let line = match choices(property).as_slice() {
+                [only] => self.start_for(name, id, mapping).map(|start| (start, format!("{name}: {only}\n"))),
+                _ => None,
+            };
+            self.findings.push(match line {
+                Some((start, line)) => finding.patch_at(start..start, Certainty::Certain, Replacement::Yaml(line)),
+                None => finding,
+            });
+        }
+        for name in holes {
+            fields.insert(name.to_owned(), filler(&schema["properties"][name], self.definitions));
+            self.holes.push(path.child(name));
         }
         Ok(Value::Object(fields))
     }
