@@ -84,7 +84,7 @@ impl<'a> Walk<'a> {
     }
 
     fn written(&mut self, id: NodeId, schema: &'a Value, path: &FieldPath) -> Result<Value, Diagnostic> {
-        stop_at(self.findings, path.clone())?;
+        stop_at(self.findings, || path.clone())?;
         let node = self.document.node(id);
         Ok(match (&node.kind, type_of(schema)) {
             (_, None) => self.document.value(id),
@@ -176,7 +176,7 @@ impl<'a> Walk<'a> {
             properties.keys().map(String::as_str).filter(|known| !fields.contains_key(*known)).collect();
         let meant: Vec<Option<&str>> = unknown.iter().map(|(name, _)| nearest(name, absent.iter().copied())).collect();
         for ((name, field), known) in unknown.into_iter().zip(&meant) {
-            stop_at(self.findings, Place::Key(field.clone()))?;
+            stop_at(self.findings, || Place::Key(field.clone()))?;
             let message = format!("`{name}` is no field {}", of(path));
             let finding = Diagnostic::error(UNKNOWN_FIELD, Place::Key(field), message).label("unknown field");
             self.findings.push(if let Some(known) = *known {

@@ -152,12 +152,12 @@ const ENOUGH: usize = 500;
 ///
 /// # Errors
 /// That the looking ends there.
-pub(crate) fn stop_at(findings: &[Diagnostic], place: impl Into<Place>) -> Result<(), Diagnostic> {
+pub(crate) fn stop_at<P: Into<Place>>(findings: &[Diagnostic], place: impl FnOnce() -> P) -> Result<(), Diagnostic> {
     if findings.len() < ENOUGH {
         return Ok(());
     }
     let message = format!("after {} mistakes the rest of the file was not looked at", findings.len());
-    Err(Diagnostic::error(SYNTAX, place, message)
+    Err(Diagnostic::error(SYNTAX, place(), message)
         .label("looked no further")
         .help("mend the others first: what is wrong so often has one cause"))
 }
@@ -273,7 +273,7 @@ impl<'text> Builder<'text, '_> {
             let (event, span) = self.next()?;
             let value = self.value(event, span, depth + 1)?;
             if let Some(first) = positions.get(&key) {
-                stop_at(self.findings, key_range.clone())?;
+                stop_at(self.findings, || key_range.clone())?;
                 let message = format!("`{key}` stands twice in one mapping");
                 self.findings.push(
                     Diagnostic::error(DUPLICATE_KEY, key_range, message)
