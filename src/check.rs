@@ -199,7 +199,7 @@ impl Checked {
     }
 }
 
-/// Fewer clusters are looked at before a thread has begun.
+/// The rules look at fewer clusters before a thread has begun.
 const CLUSTERS_WORTH_A_THREAD: usize = 64;
 
 /// Applies every rule that can speak of the topology; what they find is pushed onto `findings`.
@@ -212,7 +212,6 @@ pub fn check(loaded: Loaded, findings: &mut Vec<Diagnostic>) -> Option<Checked> 
         Some(lists) => !lists.iter().any(|list| is_name_unknown(&loaded, list)),
         None => !has_holes,
     };
-    // The rules look at a small topology before a thread has begun.
     let least = if loaded.topology.clusters.len() < CLUSTERS_WORTH_A_THREAD { RULES.len() } else { 1 };
     let speak = |severity: Severity, findings: &mut Vec<Diagnostic>| {
         let rules: Vec<&Rule> = RULES.iter().filter(|rule| rule.severity == severity).filter(may_speak).collect();

@@ -1,6 +1,7 @@
 //! Work on all processors; the result does not depend on how many there are.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
 
 /// Shares for each processor: who has had easy ones takes more of them.
 const SHARES: usize = 8;
@@ -28,7 +29,7 @@ pub(crate) fn by_share<T: Sync, R: Send>(items: &[T], least: usize, work: impl F
         let others: Vec<_> = (1..processors.min(shares.len())).map(|_| scope.spawn(take)).collect();
         let mut done = take();
         for other in others {
-            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            done.extend(joined(other));
         }
         done
     });
@@ -57,8 +58,13 @@ pub(crate) fn beside<A, B: Send>(here: impl FnOnce() -> A, there: impl FnOnce() 
     std::thread::scope(|scope| {
         let there = scope.spawn(there);
         let here = here();
-        (here, there.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        (here, joined(there))
     })
+}
+
+/// What a thread came to; if that was a panic, it goes on here.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 #[cfg(test)]

@@ -60,17 +60,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// The processor time that an input may take here: who shares a machine has less of it in the same time.
-fn maximum_time() -> Duration {
-    Duration::from_millis(variable("MILLISECONDS").unwrap_or(MILLISECONDS))
-}
-
 /// What a run was told by its environment.
 struct Run {
     seconds: u64,
     executions: u64,
     seed: u64,
     from: u64,
+    /// The processor time that an input may take here: who shares a machine has less of it in the same time.
+    maximum_time: Duration,
 }
 
 impl Run {
@@ -81,6 +78,7 @@ impl Run {
             executions: variable("EXECUTIONS").unwrap_or(u64::MAX),
             seed: variable("SEED").unwrap_or(clock),
             from: variable("FROM").unwrap_or(0),
+            maximum_time: Duration::from_millis(variable("MILLISECONDS").unwrap_or(MILLISECONDS)),
         }
     }
 }
@@ -198,7 +196,7 @@ fn work() -> ExitCode {
             if took > seen.slowest {
                 (seen.slowest, seen.slowest_number) = (took, number);
             }
-            if took > maximum_time() {
+            if took > run.maximum_time {
                 seen.failures += 1;
                 println!("input {number} ({made:?}, {} bytes) takes {} ms", bytes.len(), took.as_millis());
                 println!("written to {}", keep("slow", &bytes).display());
@@ -320,6 +318,7 @@ fn keep(kind: &str, bytes: &[u8]) -> PathBuf {
 
 /// Answers files, and says how long that takes.
 fn replay(files: &[String]) -> ExitCode {
+    let maximum_time = Run::read().maximum_time;
     catch_messages();
     let mut code = ExitCode::SUCCESS;
     for file in files {
@@ -332,7 +331,7 @@ fn replay(files: &[String]) -> ExitCode {
             }
         };
         println!("{file}: {} bytes, {:.1} ms, {fault}", bytes.len(), time.as_secs_f64() * 1e3);
-        if bytes.len() <= MAXIMUM_BYTES && time > maximum_time() {
+        if bytes.len() <= MAXIMUM_BYTES && time > maximum_time {
             code = ExitCode::FAILURE;
         }
     }

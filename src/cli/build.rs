@@ -3,11 +3,10 @@ use clap::Args;
 
 use crate::diagnostic::Diagnostic;
 use crate::disk::DiskError;
-use crate::parallel;
 use crate::pki::{Authority, Seed, Standing};
 use crate::source::Source;
 use crate::tree::Tree;
-use crate::{ExternalFiles, Part, compile_checked, disk, lock};
+use crate::{ExternalFiles, Part, compile_checked, disk, lock, parallel};
 
 use super::seed::{self, SeedOption};
 use super::{NOT_DONE, Outcome, Refusal, ca, external, output, read_source, say, say_findings};

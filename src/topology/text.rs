@@ -7,6 +7,8 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
+use crate::yaml;
+
 use super::address::{Address, ApiServer, Cidr, IpAddress};
 use super::version::{Date, IstioVersion, KubernetesVersion};
 
@@ -131,14 +133,13 @@ impl FromStr for Revision {
 
 /// Whether a label is a truth, a number or a day for readers of YAML 1.1, if nobody quotes it (yaml.org/type).
 fn is_misread(label: &str) -> bool {
-    const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let has_prefix = ["0x", "0b", "0o"].iter().any(|prefix| label.starts_with(prefix));
     let has_exponent = label
         .split_once('e')
         .is_some_and(|(digits, exponent)| is_number(digits) && is_number(exponent.trim_start_matches('-')));
     let is_day = label.len() >= 8 && label.split('-').count() == 3 && label.split('-').all(is_number);
-    WORDS.contains(&label) || is_number(label) || has_prefix || has_exponent || is_day
+    yaml::is_word(label) || is_number(label) || has_prefix || has_exponent || is_day
 }
 
 /// A mesh ID: a DNS-1123 label that leaves room for ` intermediate CA` in a common name of 64 characters (RFC 5280, ub-common-name).

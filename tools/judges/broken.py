@@ -3,14 +3,13 @@
 import os
 import re
 import shutil
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import yaml
 
 from .build import build
-from .common import LOADER, MESHGEN, REPOSITORY, Refused, want
+from .common import LOADER, MESHGEN, REPOSITORY, Refused, run, want
 from .mesh import Mesh
 from .shrink import fault, shrink, written
 from .table import TREE_JUDGES, Judge, is_random, repository_judges
@@ -175,7 +174,7 @@ def shrink_all(work):
 def large_mesh(work):
     """A mesh of twelve clusters with much that can be left out."""
     place = work / "to-shrink"
-    subprocess.run([MESHGEN, "init", "-o", place, "--clusters", "12", "--networks", "3", "--primaries", "2", "--name", "mesh1"], check=True, capture_output=True)
+    run(MESHGEN, "init", "-o", place, "--clusters", 12, "--networks", 3, "--primaries", 2, "--name", "mesh1")
     topology = yaml.load((place / "topology.yaml").read_text(), LOADER)
     topology["mesh"]["trustDomain"] = "example.org"
     topology["istio"]["profile"] = "minimal"
