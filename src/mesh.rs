@@ -227,6 +227,9 @@ fn complete_values(cluster: &mut Cluster<'_>, release: &Release) {
         // Read by the primary's istiod; it becomes the pods' cluster ID and network (1.30.3:pkg/kube/inject/webhook.go).
         let path = format!("/inject/cluster/{}/net/{}", cluster.name, cluster.network);
         shape.insert("istiodRemote".to_owned(), json!({ "injectionPath": path }));
+        if cluster.stated_trust_domain.is_some() {
+            shape.insert("pilot".to_owned(), json!({ "configMap": true }));
+        }
     } else if !cluster.remotes.is_empty() {
         shape.insert("global".to_owned(), json!({ "externalIstiod": true }));
     }

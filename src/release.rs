@@ -47,6 +47,10 @@ pub struct Release {
     /// (`1.11.2:operator/pkg/validate/validate.go`), later ones read it with defaults and pass over the rest
     /// (`1.30.3:operator/pkg/apis/validation/validation.go`).
     pub refuses_unknown_mesh_config: bool,
+    /// Whether a primary's istiod reads the trust domain of another cluster from ConfigMap `istio` in that cluster, and takes
+    /// `cluster.local` where there is none; from 1.29 on
+    /// (`1.29.0:pilot/pkg/serviceregistry/kube/controller/multicluster.go`).
+    pub reads_remote_mesh_config: bool,
     /// Whether the in-cluster operator exists; it was removed in 1.24 (istio/istio#52090).
     pub has_in_cluster_operator: bool,
     /// The image of Istio's Zipkin addon (`samples/addons/extras/zipkin.yaml` of the tag).
@@ -156,6 +160,7 @@ const TODAY: Release = Release {
     resolves_gateway_names: true,
     reloads_authority: true,
     refuses_unknown_mesh_config: false,
+    reads_remote_mesh_config: true,
     has_in_cluster_operator: false,
     zipkin_image: "docker.io/openzipkin/zipkin-slim:3.4.0",
     zipkin_declines_by_label: true,
@@ -188,6 +193,7 @@ pub const RELEASES: &[Release] = &[
         resolves_gateway_names: false,
         reloads_authority: false,
         refuses_unknown_mesh_config: true,
+        reads_remote_mesh_config: false,
         has_in_cluster_operator: true,
         zipkin_image: "openzipkin/zipkin-slim:2.23.0",
         zipkin_declines_by_label: false,
@@ -198,6 +204,7 @@ pub const RELEASES: &[Release] = &[
         kubernetes: (30, 34),
         end_of_life: Some((2026, 7, 1)),
         bugs: &[Bug { mended_in: 5, ..LEAKED_KEY }, Bug { mended_in: 7, ..UNESCAPED_IDENTITIES }],
+        reads_remote_mesh_config: false,
         control_plane_address: ControlPlaneAddress::Ipv4OrName,
         zipkin_image: "openzipkin/zipkin-slim:3.4.0",
         ..TODAY

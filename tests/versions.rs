@@ -267,3 +267,29 @@ fn an_istiod_that_can_be_told_takes_no_credential_plugins() {
         ", values: {pilot: {env: {PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS: exec, PILOT_TRACE_SAMPLING: '5'}}}";
     assert_eq!(variable("1.11.8", wanted), [json!("exec"), json!("exec")]);
 }
+
+/// From 1.29 on a primary's istiod reads the trust domain of each other cluster from ConfigMap `istio` there, `istio-<revision>` for a
+/// control plane with a revision, and takes `cluster.local` where there is none
+/// (1.29.0:pilot/pkg/serviceregistry/kube/controller/multicluster.go).
+#[test]
+fn a_thin_remote_states_a_trust_domain_of_ones_own_where_its_primary_reads_it() {
+    let remote = |version: &str, trust_domain: &str, revision: &str| {
+        let text = format!(
+            "apiVersion: meshgen/v1\nkind: Topology\nmesh: {{id: mesh1, trustDomain: {trust_domain}}}\n\
+             istio: {{version: {version}{revision}, values: {{pilot: {{resources: {{}}}}}}}}\n\
+             certificates: {{issuedOn: 2026-11-01}}\nnetworks: [{{name: lan}}]\nclusters:\n\
+             - {{name: east, network: lan, apiServer: \"https://10.0.0.1:6443\", eastWestGateway: {{address: 10.0.0.9}}}}\n\
+             - {{name: west, network: lan, controlPlane: east, apiServer: \"https://10.0.0.2:6443\"}}\n"
+        );
+        let operator = document(&common::compile(&Source::new("mesh.yaml", text)), "west/30-istio/istio.yaml");
+        let is_stated = operator["spec"]["values"]["pilot"]["configMap"] == true;
+        (is_stated, operator["spec"]["meshConfig"].clone(), operator["spec"]["revision"].clone())
+    };
+    for version in ["1.29.0", "1.29.6", "1.30.0", "1.30.3"] {
+        let stated = json!({ "trustDomain": "mesh.example" });
+        assert_eq!(remote(version, "mesh.example", ""), (true, stated.clone(), Value::Null), "{version}");
+        assert_eq!(remote(version, "mesh.example", ", revision: blue"), (true, stated, json!("blue")), "{version}");
+        assert_eq!(remote(version, "cluster.local", ""), (false, Value::Null, Value::Null), "{version}");
+    }
+    assert_eq!(remote("1.28.8", "mesh.example", ""), (false, Value::Null, Value::Null));
+}

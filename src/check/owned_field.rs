@@ -65,6 +65,8 @@ fn owned_everywhere(subject: &Subject<'_>) -> Vec<Owned> {
         Owned { path: "/values/istiodRemote/injectionPath", origin: root.child("clusters"), value: None },
         Owned { path: "/values/istiodRemote/injectionURL", origin: root.child("clusters"), value: None },
         Owned { path: "/values/global/externalIstiod", origin: root.child("clusters"), value: None },
+        // The ConfigMap from which istiods read the mesh config and, from 1.29 on, the trust domain of a remote.
+        Owned { path: "/values/pilot/configMap", origin: root.child("mesh"), value: Some(Value::Bool(true)) },
         // The same as `externalIstiod`, before there was that (`1.11.2:pilot/pkg/features/pilot.go`): at 1.11 it makes an istiod act on
         // the clusters of its peers (`1.11.2:pilot/pkg/serviceregistry/kube/controller/multicluster.go`).
         Owned { path: "/values/pilot/env/EXTERNAL_ISTIOD", origin: root.child("clusters"), value: None },

@@ -18,6 +18,10 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
         let gateway = json!({ "name": "istio-egressgateway", "enabled": is_enabled });
         spec.insert("components".to_owned(), json!({ "egressGateways": [gateway] }));
     }
+    if let Some(trust_domain) = cluster.stated_trust_domain {
+        // The chart writes it into the ConfigMap from which the primary's istiod reads it.
+        spec.insert("meshConfig".to_owned(), json!({ "trustDomain": trust_domain }));
+    }
     spec.insert("values".to_owned(), Value::Object(cluster.values.clone()));
     vec![json!({
         "apiVersion": "install.istio.io/v1alpha1",

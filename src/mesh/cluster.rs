@@ -5,6 +5,9 @@ use crate::topology::{self, FreeForm, Topology};
 
 use super::{Gateway, Intermediate, Provider, Root};
 
+/// What istiod takes where no mesh config states a trust domain (`1.30.3:pkg/config/mesh/mesh.go`).
+const DEFAULT_TRUST_DOMAIN: &str = "cluster.local";
+
 /// A cluster of the mesh.
 #[derive(Debug)]
 pub struct Cluster<'t> {
@@ -32,6 +35,8 @@ pub struct Cluster<'t> {
     pub intermediate: Option<Intermediate<'t>>,
     /// Where its istiod sends traces, on a primary whose istiod tells proxies so.
     pub provider: Option<Provider>,
+    /// The trust domain that this cluster has to state itself, because its primary reads it here and would take another.
+    pub stated_trust_domain: Option<&'t str>,
     /// Its Helm values.
     pub values: FreeForm,
     /// Its mesh config.
@@ -75,6 +80,9 @@ impl<'t> Cluster<'t> {
             revision: revision.map(topology::Revision::as_str),
             intermediate: runs_istiod.then(|| Intermediate::resolve(topology, written, root)),
             provider: None,
+            stated_trust_domain: (!runs_istiod && release.reads_remote_mesh_config)
+                .then_some(topology.mesh.trust_domain.as_str())
+                .filter(|domain| *domain != DEFAULT_TRUST_DOMAIN),
             values: FreeForm::new(),
             mesh_config: FreeForm::new(),
             written,

@@ -128,6 +128,11 @@ def check_remote(mesh, cluster, objects, said):
         want(found and set(str(word) if isinstance(word, str) else word["ip"] for word in found) == {address}, said + f"istiod is dialled at {found}, not at {address}")
     else:
         want(service["spec"].get("externalName") == address, said + f"istiod is dialled at {service['spec'].get('externalName')}")
+    # From 1.29 on the primary reads the trust domain of a remote there, and takes cluster.local where it finds none.
+    trust_domain = mesh.topology["mesh"].get("trustDomain", "cluster.local")
+    config = find(objects, "ConfigMap", "istio" + (f"-{revision}" if revision else ""))
+    read = yaml.load(config["data"]["mesh"], LOADER)["trustDomain"] if config else "cluster.local"
+    want(mesh.minor < 29 or read == trust_domain, said + f"its primary reads the trust domain {read}, not {trust_domain}")
     webhooks = [document for document in objects if document["kind"] == "MutatingWebhookConfiguration"]
     paths = {hook["clientConfig"].get("service", {}).get("path") for document in webhooks for hook in document["webhooks"]}
     want(paths == {f"/inject/cluster/{cluster['name']}/net/{cluster['network']}"}, said + f"the webhook's path is {paths}")
