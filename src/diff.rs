@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::pki::inventory::Entry;
+use crate::pki::inventory::{Entry, Role};
 
 use self::consequence::Situation;
 
@@ -20,6 +20,7 @@ pub use self::side::Side;
 pub(crate) use self::side::is_private;
 pub use self::text::{Hunk, TextChange};
 
+mod authorities;
 mod consequence;
 mod fields;
 mod leaving;
@@ -49,8 +50,8 @@ pub struct Diff {
     pub clusters: Vec<ClusterChange>,
     /// What differs in the files of the mesh as a whole.
     pub pages: Vec<TextChange>,
-    /// The root certificate, where it differs.
-    pub root: Option<CertificateChange>,
+    /// The roots that proxies trust, and the authorities between them and the clusters' certificates, where they differ.
+    pub authorities: Vec<AuthorityChange>,
     /// The ordered pairs of clusters between which the way changes.
     pub paths: Vec<PathChange>,
     /// The control planes whose credentials change.
@@ -115,10 +116,24 @@ pub struct CertificateChange {
     pub is_key_reissued: bool,
 }
 
+/// An authority that differs in some clusters: facts, never bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthorityChange {
+    /// Whether it is a root, or stands between a root and the clusters' certificates.
+    pub role: Role,
+    /// The clusters whose bundles differ in it.
+    pub clusters: Vec<String>,
+    /// Whether these are all clusters that hold a certificate.
+    pub is_everywhere: bool,
+    /// What differs.
+    pub certificate: CertificateChange,
+}
+
 impl Diff {
     /// Whether the two sides are the same.
     pub fn is_empty(&self) -> bool {
-        self.root.is_none()
+        self.authorities.is_empty()
             && self.pages.is_empty()
             && self.clusters.iter().all(|cluster| !cluster.differs() && cluster.membership == Membership::Stays)
     }
@@ -143,10 +158,10 @@ impl ClusterChange {
 /// Compares two trees.
 pub fn compare(before: &Side, after: &Side) -> Diff {
     let names: BTreeSet<&str> = before.clusters().chain(after.clusters()).collect();
-    let root = certificate(before, after, None);
     let mut clusters: Vec<ClusterChange> = names.iter().map(|name| cluster(before, after, name)).collect();
     objects::say_where_from(&mut clusters);
-    let situation = Situation { before, after, is_root_replaced: root.is_some() };
+    let authorities = authorities::compare(before, after, &names);
+    let situation = Situation { before, after, authorities: &authorities };
     let consequences: Vec<Vec<Consequence>> =
         clusters.iter().map(|cluster| situation.consequences(cluster, &clusters)).collect();
     for (cluster, consequences) in clusters.iter_mut().zip(consequences) {
@@ -159,7 +174,7 @@ pub fn compare(before: &Side, after: &Side) -> Diff {
         after: after.name.clone(),
         summary: summary(&clusters),
         pages: text::compare_all(before.pages(), after.pages()),
-        root,
+        authorities,
         paths: reach::paths(before, after),
         steps: steps(after, &clusters, &credentials),
         credentials,
@@ -173,41 +188,10 @@ fn cluster(before: &Side, after: &Side, name: &str) -> ClusterChange {
         (false, _) => Membership::Joins,
         (true, false) => Membership::Leaves,
     };
-    let (objects, files) = objects::compare(&before.files_of(name), &after.files_of(name));
-    let certificate = certificate(before, after, Some(name));
+    let (objects, mut files) = objects::compare(&before.files_of(name), &after.files_of(name));
+    files.extend(authorities::compare_texts(before, after, name));
+    let certificate = authorities::compare_signers(before, after, name);
     ClusterChange { name: name.to_owned(), membership, consequences: Vec::new(), objects, files, certificate }
-}
-
-/// What differs between the certificates of a cluster, or between the roots.
-fn certificate<'s>(before: &'s Side, after: &'s Side, cluster: Option<&str>) -> Option<CertificateChange> {
-    let bytes = |side: &'s Side| cluster.and_then(|name| side.certificate_bytes(name));
-    if bytes(before).is_some() && bytes(before) == bytes(after) {
-        return None;
-    }
-    let (old, new) = (before.certificate(cluster), after.certificate(cluster));
-    let (old, new) = match (old, new) {
-        (None, None) => return None,
-        // A side that holds nothing has no root to lose.
-        (Some(_), None) | (None, Some(_)) if cluster.is_none() => return None,
-        (Some(old), Some(new)) if is_same(old, new) => return None,
-        sides => sides,
-    };
-    let keys = (cluster.and_then(|name| before.key_digest(name)), cluster.and_then(|name| after.key_digest(name)));
-    let is_key_reissued = match (keys, old, new) {
-        ((Some(old), Some(new)), ..) => old != new,
-        (_, Some(old), Some(new)) => old.serial != new.serial,
-        _ => true,
-    };
-    Some(CertificateChange { before: old.cloned(), after: new.cloned(), is_key_reissued })
-}
-
-/// Whether two certificates are one, as far as both are known: a request has no fingerprint yet.
-fn is_same(old: &Entry, new: &Entry) -> bool {
-    let is_print_same = match (&old.fingerprint, &new.fingerprint) {
-        (Some(old), Some(new)) => old == new,
-        _ => true,
-    };
-    is_print_same && Entry { fingerprint: None, ..old.clone() } == Entry { fingerprint: None, ..new.clone() }
 }
 
 fn summary(clusters: &[ClusterChange]) -> Summary {

@@ -25,7 +25,7 @@ const FORMAT: &str = "meshgen-lock-1";
 /// Each directory's lines stand under a heading: two branches that change neighbouring clusters change no neighbouring lines.
 pub(crate) fn text(mesh: &Mesh<'_>, trust: &Trust, tree: &Tree) -> String {
     let certificates = mesh.clusters.iter().filter_map(|cluster| certificate(cluster, trust)).collect();
-    print(&trust.root, &certificates, &digests(mesh, trust, tree))
+    print(&trust.roots, &certificates, &digests(mesh, trust, tree))
 }
 
 /// The lock of a tree that holds some clusters only: what the standing lock says of all else stays.
@@ -43,7 +43,7 @@ pub(crate) fn text_of_part(mesh: &Mesh<'_>, trust: &Trust, tree: &Tree, part: &P
         lines(part.lock).into_iter().filter(|(path, _)| is_other(path.split('/').next().unwrap_or_default()));
     let mut all: Digests<'_> = standing.map(|(path, digest)| (path.into(), digest.into())).collect();
     all.extend(digests(mesh, trust, tree));
-    print(&trust.root, &certificates, &all)
+    print(&trust.roots, &certificates, &all)
 }
 
 /// Digests by path.
@@ -62,11 +62,12 @@ fn digests<'d>(mesh: &Mesh<'_>, trust: &'d Trust, tree: &'d Tree) -> Digests<'d>
     files.into_iter().chain(keys).collect()
 }
 
-fn print(root: &Facts, certificates: &BTreeMap<String, String>, digests: &Digests<'_>) -> String {
+fn print(roots: &[Facts], certificates: &BTreeMap<String, String>, digests: &Digests<'_>) -> String {
     let mut text = format!("{FORMAT}\nmeshgen {}\n", env!("CARGO_PKG_VERSION"));
-    let Facts { serial, fingerprint, not_before, not_after, .. } = root;
-    writeln!(text, "root sha256:{fingerprint} serial {serial} valid {not_before} to {not_after}")
-        .expect("a String takes everything");
+    for Facts { serial, fingerprint, not_before, not_after, .. } in roots {
+        writeln!(text, "root sha256:{fingerprint} serial {serial} valid {not_before} to {not_after}")
+            .expect("a String takes everything");
+    }
     let mut heading = None;
     for (path, digest) in digests {
         let directory = path.split_once('/').map_or("", |(directory, _)| directory);
@@ -122,7 +123,8 @@ pub(crate) fn lines(text: &str) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// The fingerprints of the roots that a lock names: one, but for a merge that nobody has finished.
+/// The fingerprints of the roots that a lock names: one, but for an external authority's
+/// that has several, and for a merge that nobody has finished.
 pub fn roots(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter_map(|line| line.strip_prefix("root sha256:")?.split(' ').next())
 }

@@ -120,7 +120,9 @@ impl<'t> Mesh<'t> {
 
     /// Takes the dates of certificates that somebody else made.
     pub(crate) fn adopt(&mut self, trust: &Trust) {
-        (self.root.not_before, self.root.not_after) = (trust.root.not_before, trust.root.not_after);
+        if let Some(root) = trust.roots.first() {
+            (self.root.not_before, self.root.not_after) = (root.not_before, root.not_after);
+        }
         for (cluster, bundle) in self.clusters.iter_mut().zip(&trust.bundles) {
             if let (Some(request), Some(bundle)) = (&mut cluster.intermediate, bundle) {
                 (request.not_before, request.not_after) = (bundle.facts.not_before, bundle.facts.not_after);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use self::verify::{Facts, Files};
+use self::verify::{Facts, Files, Proven};
 
 pub use self::external::{EXTERNAL_CERTIFICATE, External, FILES as EXTERNAL_FILES};
 pub use self::inventory::EXPIRING_CERTIFICATE;
@@ -50,18 +50,21 @@ pub struct Bundle {
     pub chain: String,
     /// The intermediate's facts.
     pub facts: Facts,
+    /// The facts of the authorities between the intermediate and its root; none where the root itself signs.
+    pub issuers: Vec<Facts>,
 }
 
 impl Bundle {
     /// A bundle that stood already and was proven.
-    fn taken(files: Files<'_>, key: Option<Zeroizing<String>>, facts: Facts) -> Self {
+    fn taken(files: Files<'_>, key: Option<Zeroizing<String>>, proven: Proven) -> Self {
         Self {
             root_certificate: files.root_certificate.to_owned(),
             certificate: files.certificate.to_owned(),
             key,
             key_digest: None,
             chain: files.chain.to_owned(),
-            facts,
+            facts: proven.certificate,
+            issuers: proven.issuers,
         }
     }
 }

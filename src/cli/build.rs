@@ -103,8 +103,10 @@ fn refuse_other_root(arguments: &Arguments, standing: &str, tree: &Tree) -> Resu
     let path = arguments.output.join(lock::FILE);
     let made = tree.get(lock::FILE).expect("every tree has a lock");
     let made = String::from_utf8_lossy(&made.bytes);
-    let made = lock::roots(&made).next().expect("every lock names its root");
-    match lock::roots(standing).find(|root| *root != made) {
+    let made: Vec<&str> = lock::roots(&made).collect();
+    let other = lock::roots(standing).find(|root| !made.contains(root));
+    let made = made.join(", sha256:");
+    match other {
         Some(other) if !arguments.replace_root => Err(Refusal(format!(
             "{path} names another root than this topology and this seed give.\n  \
              in use: sha256:{other}\n  \

@@ -10,7 +10,8 @@ use crate::release::{Release, RemoteShape};
 use super::fields::{self, ISTIO, ISTIO_OPERATOR};
 use super::leaving;
 use super::side::Member;
-use super::{ClusterChange, Membership, ObjectChange, Side, What};
+use super::{AuthorityChange, ClusterChange, Membership, ObjectChange, Side, What};
+use crate::pki::inventory::Role;
 
 /// What a change means for a cluster, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -72,7 +73,7 @@ pub struct Consequence {
 pub(super) struct Situation<'s> {
     pub(super) before: &'s Side,
     pub(super) after: &'s Side,
-    pub(super) is_root_replaced: bool,
+    pub(super) authorities: &'s [AuthorityChange],
 }
 
 impl Situation<'_> {
@@ -154,12 +155,13 @@ impl Situation<'_> {
 
     /// What a running cluster cannot become.
     fn in_place(&self, cluster: &ClusterChange, found: &mut Found) {
-        if self.is_root_replaced {
+        if self.is_root_replaced() {
             found.add(
                 Kind::NotInPlace,
                 "the root certificate is another one: proxies that trust one root refuse those of the other, until every cluster has the new one and every workload was restarted",
             );
         }
+        self.authorities(cluster, found);
         let (Some(old), Some(new)) = (self.before.facts().version, self.after.facts().version) else { return };
         if old != new {
             self.version(cluster, found);
@@ -175,6 +177,28 @@ impl Situation<'_> {
                 );
             }
             Self::primary(&cluster.name, old, new, found);
+        }
+    }
+
+    /// Whether a root takes the place of another.
+    fn is_root_replaced(&self) -> bool {
+        let is_replaced =
+            |change: &AuthorityChange| change.certificate.before.is_some() && change.certificate.after.is_some();
+        self.authorities.iter().any(|change| change.role == Role::Root && is_replaced(change))
+    }
+
+    /// What it means that a cluster trusts a root more or a root less, or that another issuer stands above its certificate.
+    fn authorities(&self, cluster: &ClusterChange, found: &mut Found) {
+        for change in self.authorities.iter().filter(|change| change.clusters.contains(&cluster.name)) {
+            let why = match (change.role, &change.certificate.before, &change.certificate.after) {
+                (Role::Root, None, _) => {
+                    "its proxies trust one root more: whoever holds that root's key can sign for every identity of the mesh"
+                }
+                (Role::Root, _, None) => "its proxies trust one root less: they refuse every certificate under it",
+                (Role::Issuer, ..) => "another authority stands between its certificate and the root",
+                _ => continue,
+            };
+            found.add(Kind::Certificates, why);
         }
     }
 
@@ -281,7 +305,7 @@ impl Situation<'_> {
     fn certificates(&self, cluster: &ClusterChange, found: &mut Found) {
         let is_renewed =
             cluster.certificate.as_ref().is_some_and(|change| change.before.is_some() && change.after.is_some());
-        if !is_renewed || self.is_root_replaced {
+        if !is_renewed || self.is_root_replaced() {
             return;
         }
         if self.after.release().is_some_and(|release| release.reloads_authority) {

@@ -3,9 +3,10 @@
 use super::consequence::{Consequence, Kind, names};
 use super::reach::Path;
 use super::{
-    CertificateChange, ClusterChange, Diff, FieldChange, Hunk, Membership, ObjectChange, TextChange, What, one_line,
+    AuthorityChange, CertificateChange, ClusterChange, Diff, FieldChange, Hunk, Membership, ObjectChange, TextChange,
+    What, one_line,
 };
-use crate::pki::inventory::Entry;
+use crate::pki::inventory::{Entry, Role};
 use crate::yaml;
 
 mod markdown;
@@ -180,7 +181,7 @@ fn summary(diff: &Diff) -> String {
         return "no difference".to_owned();
     }
     let summary = diff.summary;
-    if summary.clusters == 0 && diff.root.is_none() {
+    if summary.clusters == 0 && diff.authorities.is_empty() {
         return "no cluster changes; files of the mesh as a whole do".to_owned();
     }
     let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
@@ -226,12 +227,23 @@ fn certificate_facts(change: &CertificateChange) -> String {
 }
 
 /// The certificates that differ: whose, and how.
-fn certificates(diff: &Diff) -> Vec<(&str, String)> {
-    let root = diff.root.iter().map(|change| ("the root", certificate_facts(change)));
+fn certificates(diff: &Diff) -> Vec<(String, String)> {
+    let authorities = diff.authorities.iter().map(|change| (authority(change), certificate_facts(&change.certificate)));
     let others = diff.clusters.iter().filter_map(|cluster| {
-        cluster.certificate.as_ref().map(|change| (cluster.name.as_str(), certificate_facts(change)))
+        cluster.certificate.as_ref().map(|change| (cluster.name.clone(), certificate_facts(change)))
     });
-    root.chain(others).collect()
+    authorities.chain(others).collect()
+}
+
+/// An authority in words. What takes the place of another everywhere needs no list of clusters.
+fn authority(change: &AuthorityChange) -> String {
+    let is_replaced = change.certificate.before.is_some() && change.certificate.after.is_some();
+    let what = match (change.role, is_replaced && change.is_everywhere) {
+        (Role::Root, true) => return "the root".to_owned(),
+        (Role::Root, false) => "a root",
+        _ => "an issuer",
+    };
+    format!("{what} in {}", names(change.clusters.iter().map(String::as_str)))
 }
 
 fn way(path: Path) -> &'static str {

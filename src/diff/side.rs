@@ -6,7 +6,7 @@ use camino::Utf8Path;
 use crate::Outline;
 use crate::emit::CACERTS;
 use crate::lock;
-use crate::pki::inventory::{self, Entry};
+use crate::pki::inventory::{self, Entry, Role};
 use crate::release::{Release, release};
 use crate::topology::IstioVersion;
 
@@ -25,11 +25,11 @@ pub struct Side {
 enum Certificates {
     /// What a topology asks for.
     Requested(Vec<Entry>),
-    /// What a tree holds, read where it is asked for; and what its lock says of keys.
+    /// What a tree holds, by cluster, read where it is asked for; and what its lock says of keys.
     Standing {
         generations: BTreeMap<String, u32>,
         key_digests: BTreeMap<String, String>,
-        read: BTreeMap<String, OnceLock<Option<Entry>>>,
+        read: BTreeMap<String, OnceLock<Vec<Entry>>>,
     },
 }
 
@@ -54,6 +54,7 @@ pub(super) struct Member {
 
 const ROOT_CERTIFICATE: &str = "root-cert.pem";
 const CERTIFICATE: &str = "ca-cert.pem";
+const CHAIN: &str = "cert-chain.pem";
 
 impl Side {
     /// A topology, as it would be built.
@@ -71,7 +72,8 @@ impl Side {
     pub fn standing(name: impl Into<String>, lock: &str, files: impl IntoIterator<Item = (String, String)>) -> Self {
         let files: BTreeMap<String, String> =
             files.into_iter().filter(|(path, _)| !is_private(path) && path != lock::FILE).collect();
-        let read = files.keys().filter(|path| has_extension(path, "pem")).map(|path| (path.clone(), OnceLock::new()));
+        let pem = files.keys().filter(|path| has_extension(path, "pem"));
+        let read = pem.filter_map(|path| Some((path.split_once('/')?.0.to_owned(), OnceLock::new())));
         let keys = lock::lines(lock).into_iter().filter(|(path, _)| is_private(path));
         let generations = lock::generations(lock).into_iter();
         let certificates = Certificates::Standing {
@@ -115,24 +117,47 @@ impl Side {
             .collect()
     }
 
-    /// The bytes of a cluster's certificate, where they stand.
-    pub(super) fn certificate_bytes(&self, cluster: &str) -> Option<&str> {
-        self.files.get(&format!("{cluster}/{CACERTS}/{CERTIFICATE}")).map(String::as_str)
+    /// The public files of a cluster's bundle, where they stand: `root-cert.pem`, `ca-cert.pem` and `cert-chain.pem`.
+    pub(super) fn bundle_files(&self, cluster: &str) -> [Option<&str>; 3] {
+        let path = |file: &str| format!("{cluster}/{CACERTS}/{file}");
+        [ROOT_CERTIFICATE, CERTIFICATE, CHAIN].map(|file| self.files.get(&path(file)).map(String::as_str))
     }
 
-    /// The certificate of a cluster, or the root.
-    pub(super) fn certificate(&self, cluster: Option<&str>) -> Option<&Entry> {
+    /// The paths of these files.
+    pub(super) fn bundle_paths(&self, cluster: &str) -> [String; 3] {
+        [ROOT_CERTIFICATE, CERTIFICATE, CHAIN].map(|file| format!("{cluster}/{CACERTS}/{file}"))
+    }
+
+    /// Every certificate of a cluster's bundle, the roots that it makes proxies trust included.
+    pub(super) fn certificates(&self, cluster: &str) -> Vec<&Entry> {
         match &self.certificates {
-            Certificates::Requested(entries) => entries.iter().find(|entry| entry.cluster.as_deref() == cluster),
+            Certificates::Requested(entries) => {
+                let is_its = |entry: &&Entry| entry.cluster.as_deref() == Some(cluster);
+                if !entries.iter().any(|entry| is_its(&entry)) {
+                    return Vec::new();
+                }
+                entries.iter().filter(|entry| entry.role == Role::Root || is_its(entry)).collect()
+            }
             Certificates::Standing { generations, read, .. } => {
-                let (path, entry) = match cluster {
-                    Some(cluster) => read.get_key_value(&format!("{cluster}/{CACERTS}/{CERTIFICATE}"))?,
-                    None => read.iter().find(|(path, _)| path.ends_with(ROOT_CERTIFICATE))?,
-                };
-                let generation = cluster.and_then(|cluster| generations.get(cluster)).copied();
-                entry.get_or_init(|| inventory::unproven(cluster, generation, &self.files[path])).as_ref()
+                let Some(entries) = read.get(cluster) else { return Vec::new() };
+                let generation = generations.get(cluster).copied();
+                let read = || inventory::unproven(cluster, generation, self.bundle_files(cluster));
+                entries.get_or_init(read).iter().collect()
             }
         }
+    }
+
+    /// The certificates of a role in all bundles.
+    pub(super) fn all_certificates(&self, role: Role) -> Vec<&Entry> {
+        let mut all: Vec<&Entry> = Vec::new();
+        for cluster in self.clusters() {
+            for entry in self.certificates(cluster).into_iter().filter(|entry| entry.role == role) {
+                if !all.contains(&entry) {
+                    all.push(entry);
+                }
+            }
+        }
+        all
     }
 
     /// The digest of a cluster's private key, as the lock pins it.

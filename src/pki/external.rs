@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use camino::Utf8PathBuf;
@@ -9,7 +9,7 @@ use crate::mesh::{Cluster, Mesh};
 use crate::topology::Date;
 
 use super::trust::Trust;
-use super::verify::{self, Fault, Files, Proven};
+use super::verify::{self, Facts, Fault, Files, Proven};
 use super::{Bundle, EXPIRING_CERTIFICATE};
 
 /// The rule that speaks of certificates that somebody else made.
@@ -47,7 +47,7 @@ impl External {
             .map(|cluster| {
                 cluster.intermediate.as_ref().filter(|_| is_wanted(cluster))?;
                 let (files, bundle) =
-                    match self.files(cluster.name).and_then(|files| Ok((files, verify::verify(files, None)?))) {
+                    match self.files(cluster.name).and_then(|files| Ok((files, verify::verify(files)?))) {
                         Ok(proven) => proven,
                         Err(faults) => {
                             findings.extend(faults.into_iter().map(|fault| self.finding(cluster.name, &fault)));
@@ -55,13 +55,13 @@ impl External {
                         }
                     };
                 proven.push((cluster.name, bundle.clone()));
-                Some(Bundle::taken(files, files.key.map(|key| key.to_owned().into()), bundle.certificate))
+                Some(Bundle::taken(files, files.key.map(|key| key.to_owned().into()), bundle))
             })
             .collect();
         findings
             .extend(verify::verify_together(&proven).into_iter().map(|(cluster, fault)| self.finding(cluster, &fault)));
         match proven.into_iter().next() {
-            Some((_, first)) if findings.is_empty() => Ok(Trust { root: first.root, bundles, issued: 0 }),
+            Some((_, first)) if findings.is_empty() => Ok(Trust { roots: first.roots, bundles, issued: 0 }),
             _ => Err(findings),
         }
     }
@@ -69,16 +69,31 @@ impl External {
     /// What has expired or soon will, on a day.
     pub fn expiring(&self, trust: &Trust, mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
         const DAYS_TO_RENEW: i64 = 90;
+        let is_ending = |facts: &Facts| (facts.not_after.0 - today.0).whole_days() <= DAYS_TO_RENEW;
         let bundles =
             mesh.clusters.iter().zip(&trust.bundles).filter_map(|(cluster, bundle)| Some((cluster, bundle.as_ref()?)));
-        bundles
-            .filter(|(_, bundle)| (bundle.facts.not_after.0 - today.0).whole_days() <= DAYS_TO_RENEW)
-            .map(|(cluster, bundle)| {
-                let message = format!("the certificate of `{}` ends on {}", cluster.name, bundle.facts.not_after);
-                let place = Place::File(self.path(cluster.name, "ca-cert.pem"));
-                Diagnostic::warning(EXPIRING_CERTIFICATE, place, message).help("ask your authority for the next one")
-            })
-            .collect()
+        let mut known = BTreeSet::new();
+        let mut findings = Vec::new();
+        for (cluster, bundle) in bundles {
+            let roots = trust.roots.iter().map(|root| ("root-cert.pem", root));
+            let issuers = bundle.issuers.iter().map(|issuer| ("cert-chain.pem", issuer));
+            let ending =
+                roots.chain(issuers).chain([("ca-cert.pem", &bundle.facts)]).filter(|(_, facts)| is_ending(facts));
+            // What several clusters share is told once.
+            for (file, facts) in ending.filter(|(_, facts)| known.insert(&facts.fingerprint)) {
+                let message = if file == "ca-cert.pem" {
+                    format!("the certificate of `{}` ends on {}", cluster.name, facts.not_after)
+                } else {
+                    format!("the authority `{}` ends on {}", facts.subject, facts.not_after)
+                };
+                let place = Place::File(self.path(cluster.name, file));
+                findings.push(
+                    Diagnostic::warning(EXPIRING_CERTIFICATE, place, message)
+                        .help("ask your authority for the next one"),
+                );
+            }
+        }
+        findings
     }
 
     fn files(&self, cluster: &str) -> Result<Files<'_>, Vec<Fault>> {

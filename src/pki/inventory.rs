@@ -26,12 +26,27 @@ const DAYS_TO_RENEW: i64 = 90;
 /// An intermediate that lasts for less is hardly worth its roll-out.
 const DAYS_WORTH_ISSUING: i64 = 365;
 
+/// What a certificate is in its mesh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "CertificateRole")]
+pub enum Role {
+    /// Proxies are told to trust it.
+    Root,
+    /// It stands between a cluster's certificate and the root.
+    Issuer,
+    /// A cluster's istiod signs with it.
+    Signer,
+}
+
 /// A certificate of a mesh.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Certificate")]
 pub struct Entry {
-    /// The cluster whose istiod signs with it; none for the root.
+    /// What it is.
+    pub role: Role,
+    /// The cluster whose istiod signs with it, or under it; none for a root.
     pub cluster: Option<String>,
     /// The subject's name.
     pub subject: String,
@@ -39,7 +54,9 @@ pub struct Entry {
     pub serial: String,
     /// SHA-256 in hexadecimal; none where only the request is known.
     pub fingerprint: Option<String>,
-    /// The generation of the key; none for the root.
+    /// SHA-256 of the public key (`SubjectPublicKeyInfo`) in hexadecimal; none where only the request is known.
+    pub key: Option<String>,
+    /// The generation of a signer's key.
     pub generation: Option<u32>,
     /// The first day.
     pub not_before: Date,
@@ -53,12 +70,14 @@ impl Entry {
         days_left(self.not_after, today)
     }
 
-    fn of(cluster: Option<&str>, generation: Option<u32>, facts: Facts) -> Self {
+    fn of(role: Role, cluster: Option<&str>, generation: Option<u32>, facts: Facts) -> Self {
         Self {
+            role,
             cluster: cluster.map(str::to_owned),
             subject: facts.subject,
             serial: facts.serial,
             fingerprint: Some(facts.fingerprint),
+            key: Some(facts.key),
             generation,
             not_before: facts.not_before,
             not_after: facts.not_after,
@@ -70,19 +89,23 @@ impl Entry {
 pub fn requested(mesh: &Mesh<'_>) -> Vec<Entry> {
     let Root { mesh_id, not_before, not_after } = &mesh.root;
     let root = Entry {
+        role: Role::Root,
         cluster: None,
         subject: format!("CN={mesh_id} root CA,O=Istio"),
         serial: hex(&KeyPath::root(&mesh.root).serial_number()),
         fingerprint: None,
+        key: None,
         generation: None,
         not_before: *not_before,
         not_after: *not_after,
     };
     let intermediates = mesh.clusters.iter().filter_map(|cluster| cluster.intermediate.as_ref()).map(|request| Entry {
+        role: Role::Signer,
         cluster: Some(request.cluster.to_owned()),
         subject: format!("L={},CN={} intermediate CA,O=Istio", request.cluster, request.mesh_id),
         serial: hex(&KeyPath::intermediate(request).serial_number()),
         fingerprint: None,
+        key: None,
         generation: Some(request.generation),
         not_before: request.not_before,
         not_after: request.not_after,
@@ -92,16 +115,35 @@ pub fn requested(mesh: &Mesh<'_>) -> Vec<Entry> {
 
 /// What an authority of the mesh's own answered.
 pub fn answered(mesh: &Mesh<'_>, trust: &Trust) -> Vec<Entry> {
-    let intermediates = mesh.clusters.iter().filter_map(|cluster| {
-        let facts = trust.bundles[cluster.position].as_ref()?.facts.clone();
-        Some(Entry::of(Some(cluster.name), cluster.intermediate.as_ref().map(|request| request.generation), facts))
+    let roots = trust.roots.iter().map(|root| Entry::of(Role::Root, None, None, root.clone()));
+    let others = mesh.clusters.iter().flat_map(|cluster| {
+        let bundle = trust.bundles[cluster.position].as_ref();
+        let generation = cluster.intermediate.as_ref().map(|request| request.generation);
+        bundle.into_iter().flat_map(move |bundle| {
+            let issuers = bundle.issuers.iter().map(|issuer| (Role::Issuer, None, issuer));
+            let all = issuers.chain([(Role::Signer, generation, &bundle.facts)]);
+            all.map(|(role, generation, facts)| Entry::of(role, Some(cluster.name), generation, facts.clone()))
+        })
     });
-    [Entry::of(None, None, trust.root.clone())].into_iter().chain(intermediates).collect()
+    roots.chain(others).collect()
 }
 
-/// What one file of a tree holds, not proven: the public facts of its first certificate.
-pub fn unproven(cluster: Option<&str>, generation: Option<u32>, pem: &str) -> Option<Entry> {
-    Some(Entry::of(cluster, generation, verify::facts_of(pem)?))
+/// What the three public files of a cluster's bundle hold, not proven: every certificate, each once.
+pub fn unproven(cluster: &str, generation: Option<u32>, files: [Option<&str>; 3]) -> Vec<Entry> {
+    let [roots, certificate, chain] = files.map(|file| file.and_then(verify::facts_of).unwrap_or_default());
+    let is_root = |facts: &Facts| roots.iter().any(|root| root.fingerprint == facts.fingerprint);
+    let mut entries: Vec<Entry> = Vec::new();
+    for facts in certificate.iter().take(1) {
+        entries.push(Entry::of(Role::Signer, Some(cluster), generation, facts.clone()));
+    }
+    let issuers = certificate.iter().chain(&chain).filter(|facts| !is_root(facts));
+    let others = issuers.map(|facts| Entry::of(Role::Issuer, Some(cluster), None, facts.clone()));
+    for entry in others.chain(roots.iter().map(|facts| Entry::of(Role::Root, None, None, facts.clone()))) {
+        if entries.iter().all(|known| known.fingerprint != entry.fingerprint) {
+            entries.push(entry);
+        }
+    }
+    entries
 }
 
 /// What stands in a tree, proven from its bytes.
@@ -109,7 +151,7 @@ pub fn unproven(cluster: Option<&str>, generation: Option<u32>, pem: &str) -> Op
 /// # Errors
 /// What is wrong with it, a sentence for each fault.
 pub fn standing(lock: &str, standing: &Standing) -> Result<Vec<Entry>, Vec<String>> {
-    let mut entries = Vec::new();
+    let mut entries: Vec<Entry> = Vec::new();
     let mut faults = Vec::new();
     for cluster in standing.clusters() {
         let files = match standing.files(cluster) {
@@ -119,12 +161,17 @@ pub fn standing(lock: &str, standing: &Standing) -> Result<Vec<Entry>, Vec<Strin
                 continue;
             }
         };
-        match verify::verify(files, None) {
+        match verify::verify(files) {
             Ok(proven) => {
-                if entries.is_empty() {
-                    entries.push(Entry::of(None, None, proven.root));
+                let roots = proven.roots.into_iter().map(|root| Entry::of(Role::Root, None, None, root));
+                let issuers = proven.issuers.into_iter().map(|issuer| Entry::of(Role::Issuer, None, None, issuer));
+                for entry in roots.chain(issuers) {
+                    if entries.iter().all(|known| known.fingerprint != entry.fingerprint) {
+                        entries.push(entry);
+                    }
                 }
-                entries.push(Entry::of(Some(cluster), lock::generation(lock, cluster), proven.certificate));
+                let generation = lock::generation(lock, cluster);
+                entries.push(Entry::of(Role::Signer, Some(cluster), generation, proven.certificate));
             }
             Err(found) => {
                 faults.extend(
@@ -133,6 +180,7 @@ pub fn standing(lock: &str, standing: &Standing) -> Result<Vec<Entry>, Vec<Strin
             }
         }
     }
+    entries.sort_by_key(|entry| entry.role);
     if faults.is_empty() { Ok(entries) } else { Err(faults) }
 }
 

@@ -51,8 +51,8 @@ impl<'m> RootAuthority<'m> {
         let key = key.pem();
         let root_certificate = self.anchor.pem();
         let files = Files { root_certificate, certificate: &certificate, chain: &chain, key: Some(&key) };
-        match verify::verify(files, Some(&self.anchor)) {
-            Ok(proven) => Bundle::taken(files, Some(key.clone()), proven.certificate),
+        match verify::verify_fresh(files, &self.anchor) {
+            Ok(proven) => Bundle::taken(files, Some(key.clone()), proven),
             Err(faults) => panic!("the certificate of {} does not hold: {faults:?}\n{chain}", request.cluster),
         }
     }
@@ -88,10 +88,13 @@ fn midnight(date: Date) -> OffsetDateTime {
 
 #[cfg(test)]
 mod tests {
-    use p256::ecdsa::Signature;
+    use p256::Scalar;
+    use p256::ecdsa::{Signature, SigningKey};
+    use p256::elliptic_curve::ops::Reduce;
+    use sha2::{Digest, Sha256};
     use x509_cert::Certificate;
-    use x509_cert::der::Decode;
     use x509_cert::der::pem::{self, LineEnding};
+    use x509_cert::der::{Decode, Encode};
 
     use super::*;
 
@@ -116,6 +119,7 @@ mod tests {
             (negated(&der), true),
             (changed(der.len() - 40), false),
             (changed(der.len() - 1), false),
+            (forged(&der, root.key.signing()), false),
         ];
         for (der, holds) in cases {
             let certificate = pem::encode_string("CERTIFICATE", LineEnding::LF, &der).unwrap();
@@ -126,9 +130,10 @@ mod tests {
                 chain: &chain,
                 key: bundle.key.as_ref().map(|key| key.as_str()),
             };
-            let told = verify::verify(files, Some(root.anchor()));
-            assert_eq!(told, verify::verify(files, Some(&everybody)));
-            assert_eq!(told, verify::verify(files, None));
+            let told = verify::verify_standing(files, root.anchor());
+            assert_eq!(told, verify::verify_fresh(files, root.anchor()));
+            assert_eq!(told, verify::verify_standing(files, &everybody));
+            assert_eq!(told, verify::verify(files));
             match told {
                 Ok(_) => assert!(holds),
                 Err(faults) => assert!(!holds && faults[0].reason.starts_with("has a signature of"), "{faults:?}"),
@@ -138,11 +143,29 @@ mod tests {
 
     /// The certificate with the other signature of two that hold: (r, -s), which is not what RFC 6979 gives.
     fn negated(der: &[u8]) -> Vec<u8> {
+        signed(der, |r, s| (r, -s))
+    }
+
+    /// The certificate with another r, and the s for which `s·k = z + r·d` still holds: it was made with the key d and the nonce k,
+    /// and is no signature, since r is not the abscissa of `k·G`.
+    fn forged(der: &[u8], key: &SigningKey) -> Vec<u8> {
+        let message = Certificate::from_der(der).unwrap().tbs_certificate().to_der().unwrap();
+        let z = Scalar::reduce(&Sha256::digest(message));
+        let d = **key.as_nonzero_scalar();
+        signed(der, |r, s| {
+            let nonce = (z + r * d) * s.invert().unwrap();
+            let r = Scalar::from(0x6d65_7368_u64);
+            (r, (z + r * d) * nonce.invert().unwrap())
+        })
+    }
+
+    /// The certificate with another signature, made from the two numbers of its own.
+    fn signed(der: &[u8], other: impl FnOnce(Scalar, Scalar) -> (Scalar, Scalar)) -> Vec<u8> {
         let certificate = Certificate::from_der(der).unwrap();
         let old = certificate.signature().raw_bytes();
-        let signature = Signature::from_der(old).unwrap();
-        let (r, s) = signature.split_scalars();
-        let new = Signature::from_scalars(r.to_bytes(), (-*s).to_bytes()).unwrap().to_der();
+        let (r, s) = Signature::from_der(old).unwrap().split_scalars();
+        let (r, s) = other(*r, *s);
+        let new = Signature::from_scalars(r.to_bytes(), s.to_bytes()).unwrap().to_der();
         let body = [&der[4..der.len() - old.len() - 3], &[3, u8::try_from(new.len() + 1).unwrap(), 0], new.as_bytes()];
         let body = body.concat();
         [&[0x30, 0x82], &u16::try_from(body.len()).unwrap().to_be_bytes()[..], &body].concat()

@@ -9,7 +9,7 @@ use crate::parallel;
 use super::issue::RootAuthority;
 use super::key::KeyPath;
 use super::seed::hex;
-use super::verify::{self, Facts, TrustAnchor};
+use super::verify::{self, Facts, Fault, TrustAnchor};
 use super::{Authority, Bundle, Seed, Standing};
 
 /// The rule that speaks of certificates that only somebody with the seed can make.
@@ -21,8 +21,8 @@ const CLUSTERS_WORTH_A_THREAD: usize = 4;
 /// What all clusters of a mesh believe in, and what each of them signs with.
 #[derive(Debug)]
 pub struct Trust {
-    /// The root's facts.
-    pub root: Facts,
+    /// The facts of every root that the mesh's proxies trust: one, where meshgen makes it.
+    pub roots: Vec<Facts>,
     /// By the cluster's position; none where no istiod runs.
     pub bundles: Vec<Option<Bundle>>,
     /// How many intermediates were signed for this answer, and not taken over.
@@ -64,16 +64,16 @@ fn issue(mesh: &Mesh<'_>, seed: &Seed, standing: &Standing, is_wanted: impl Fn(&
         let request = cluster.intermediate.as_ref().filter(|_| is_wanted(cluster))?;
         let standing = standing.files(cluster.name).ok().filter(|files| files.root_certificate == root.anchor().pem());
         let taken = standing.and_then(|files| {
-            let proven = verify::verify(files, Some(root.anchor())).ok()?;
+            let proven = verify::verify_standing(files, root.anchor()).ok()?;
             let key = files.key.map_or_else(|| root.key(request), |key| key.to_owned().into());
-            is_answer(&proven.certificate, request).then(|| Bundle::taken(files, Some(key), proven.certificate))
+            is_answer(&proven.certificate, request).then(|| Bundle::taken(files, Some(key), proven))
         });
         Some(taken.unwrap_or_else(|| {
             issued.fetch_add(1, Ordering::Relaxed);
             root.issue(request)
         }))
     });
-    Trust { root: root.anchor().facts().clone(), bundles, issued: issued.into_inner() }
+    Trust { roots: vec![root.anchor().facts().clone()], bundles, issued: issued.into_inner() }
 }
 
 /// Takes over what stands, all of it or nothing: without the seed nothing can be signed.
@@ -83,11 +83,13 @@ fn take_over(
     is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync,
 ) -> Result<Trust, Vec<Diagnostic>> {
     let clusters: Vec<&Cluster<'_>> = mesh.clusters.iter().filter(|cluster| cluster.intermediate.is_some()).collect();
-    let root =
-        clusters.iter().find_map(|cluster| standing.files(cluster.name).ok()).map(|files| files.root_certificate);
-    let proven = root.and_then(|root| TrustAnchor::prove(root).ok());
-    let Some(root) = proven.filter(|root| is_root(root.facts(), mesh, standing)) else {
-        return Err(vec![other_root(standing)]);
+    let standing_root =
+        clusters.iter().find_map(|cluster| Some((*cluster, standing.files(cluster.name).ok()?.root_certificate)));
+    let proven = standing_root.map(|(cluster, root)| TrustAnchor::prove(root).map_err(|faults| (cluster, faults)));
+    let root = match proven {
+        Some(Ok(root)) if is_root(root.facts(), mesh, standing) => root,
+        Some(Err((cluster, faults))) => return Err(vec![refused(cluster, &sentence(&faults))]),
+        _ => return Err(vec![other_root(standing)]),
     };
     let answers = parallel::map(&mesh.clusters, CLUSTERS_WORTH_A_THREAD, |cluster| {
         let request = cluster.intermediate.as_ref().filter(|_| is_wanted(cluster))?;
@@ -101,7 +103,11 @@ fn take_over(
             Err(finding) => findings.push(finding),
         }
     }
-    if findings.is_empty() { Ok(Trust { root: root.facts().clone(), bundles, issued: 0 }) } else { Err(findings) }
+    if findings.is_empty() {
+        Ok(Trust { roots: vec![root.facts().clone()], bundles, issued: 0 })
+    } else {
+        Err(findings)
+    }
 }
 
 /// The standing bundle of a cluster, or why it is no answer.
@@ -110,9 +116,7 @@ fn standing_answer(standing: &Standing, root: &TrustAnchor, request: &Intermedia
     if files.root_certificate != root.pem() {
         return Err("its root is another than that of the other clusters".to_owned());
     }
-    let proven = verify::verify(files, Some(root)).map_err(|faults| {
-        faults.iter().map(|fault| format!("{} {}", fault.file, fault.reason)).collect::<Vec<_>>().join("; ")
-    })?;
+    let proven = verify::verify_standing(files, root).map_err(|faults| sentence(&faults))?;
     if !is_answer(&proven.certificate, request) {
         let Facts { not_before, not_after, .. } = &proven.certificate;
         let Intermediate { not_before: first, not_after: last, generation, .. } = request;
@@ -120,11 +124,15 @@ fn standing_answer(standing: &Standing, root: &TrustAnchor, request: &Intermedia
             "generation {generation} from {first} to {last} is wanted, and another from {not_before} to {not_after} stands"
         ));
     }
-    let mut bundle = Bundle::taken(files, files.key.map(|key| key.to_owned().into()), proven.certificate);
+    let mut bundle = Bundle::taken(files, files.key.map(|key| key.to_owned().into()), proven);
     if bundle.key.is_none() {
         bundle.key_digest = standing.key_digest(request.cluster).map(str::to_owned);
     }
     Ok(bundle)
+}
+
+fn sentence(faults: &[Fault]) -> String {
+    faults.iter().map(|fault| format!("{} {}", fault.file, fault.reason)).collect::<Vec<_>>().join("; ")
 }
 
 /// Whether a certificate is what is asked for: its serial number is the digest of the whole request.

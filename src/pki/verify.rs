@@ -1,14 +1,14 @@
 //! Proves of a bundle, from its bytes alone, that istiod will sign with it and that everybody will believe it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use p256::ecdsa::SigningKey;
 
 use crate::topology::Date;
 
-use super::x509::{Parsed, public_half};
+use super::x509::{Parsed, blocks, is_strict, public_half};
 
 /// The four files of a bundle, as somebody wrote them.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +42,8 @@ pub struct Facts {
     pub serial: String,
     /// SHA-256 of the certificate's DER in hexadecimal.
     pub fingerprint: String,
+    /// SHA-256 of the public key (`SubjectPublicKeyInfo`) in hexadecimal.
+    pub key: String,
     /// The first day.
     pub not_before: Date,
     /// The last day.
@@ -51,18 +53,21 @@ pub struct Facts {
 /// A bundle that was proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proven {
-    /// The root's facts.
-    pub root: Facts,
+    /// The facts of every root that proxies are told to trust, in the order of the file.
+    pub roots: Vec<Facts>,
     /// The facts of the certificate that istiod signs with.
     pub certificate: Facts,
-    /// SHA-256 of the public key, by which two bundles with one key are found.
-    key: String,
+    /// The facts of the authorities between it and its root.
+    pub issuers: Vec<Facts>,
 }
 
 const ROOT: &str = "root-cert.pem";
 const CERTIFICATE: &str = "ca-cert.pem";
 const CHAIN: &str = "cert-chain.pem";
 const KEY: &str = "ca-key.pem";
+
+/// What is wrong with a file of meshgen's own that holds more than meshgen writes.
+const NOT_ALONE: &str = "holds more than the certificate that meshgen writes";
 
 /// A root that was proven, which bundles are proven against without proving it again.
 pub struct TrustAnchor {
@@ -73,20 +78,25 @@ pub struct TrustAnchor {
 }
 
 impl TrustAnchor {
-    /// Proves a root certificate.
+    /// Proves a root of meshgen's own making: one certificate, and not a byte besides.
     ///
     /// # Errors
     /// Every fault of it.
     pub fn prove(pem: &str) -> Result<Self, Vec<Fault>> {
-        let certificates = Parsed::all(pem).map_err(|reason| vec![Fault { file: ROOT, reason }])?;
-        let certificate = certificates.into_iter().next().expect("a file that was read has a certificate");
+        let fault = |reason| vec![Fault { file: ROOT, reason }];
+        let mut certificates = Parsed::all(pem).map_err(fault)?;
+        if certificates.len() != 1 || !is_strict(pem) {
+            return Err(fault(NOT_ALONE.to_owned()));
+        }
+        let certificate = certificates.remove(0);
         let mut faults = Vec::new();
         check_root(&certificate, &mut faults);
         let facts = facts(&certificate);
         if faults.is_empty() { Ok(Self { pem: pem.to_owned(), certificate, facts, key: None }) } else { Err(faults) }
     }
 
-    /// Proves a root certificate of our own making, and that the key is its key: signatures under it are proven with it then.
+    /// Proves a root certificate of our own making, and that the key is its key: a standing signature that
+    /// this key makes again needs no other proof.
     ///
     /// # Errors
     /// Every fault of it.
@@ -116,60 +126,97 @@ impl fmt::Debug for TrustAnchor {
     }
 }
 
-/// The facts of a text's first certificate, whatever it is good for.
-pub(super) fn facts_of(text: &str) -> Option<Facts> {
-    Parsed::all(text).ok()?.first().map(facts)
+/// The facts of every certificate in a text, whatever they are good for.
+pub(super) fn facts_of(text: &str) -> Option<Vec<Facts>> {
+    Some(Parsed::all(text).ok()?.iter().map(facts).collect())
 }
 
-/// Proves one bundle, or says what is wrong with it. A root that was proven before is not proven again.
+/// Proves a bundle that somebody wrote, or says what is wrong with it. Every root that it names is proven, and stated as a fact.
+///
+/// # Errors
+/// Every fault that can be told apart, in the order of the files.
+pub fn verify(files: Files<'_>) -> Result<Proven, Vec<Fault>> {
+    let mut faults = Vec::new();
+    let roots = read(ROOT, files.root_certificate, &mut faults).unwrap_or_default();
+    for root in &roots {
+        check_root(root, &mut faults);
+    }
+    let proven = prove(files, &roots, None, &mut faults);
+    proven.filter(|_| faults.is_empty()).ok_or(faults)
+}
+
+/// Proves a bundle that a build of meshgen's wrote earlier, under a root that was proven before: its files hold what meshgen
+/// writes and nothing besides.
 ///
 /// Nothing short of this is enough for a bundle that stands already, not even its digest in `meshgen.lock`: whoever changes
 /// the one can change the other. So each build proves each, also where nothing is written after all.
 ///
 /// # Errors
 /// Every fault that can be told apart, in the order of the files.
-pub fn verify(files: Files<'_>, anchor: Option<&TrustAnchor>) -> Result<Proven, Vec<Fault>> {
-    let anchor = anchor.filter(|anchor| anchor.pem == files.root_certificate);
+pub fn verify_standing(files: Files<'_>, anchor: &TrustAnchor) -> Result<Proven, Vec<Fault>> {
+    verify_own(files, anchor, anchor.key.as_ref())
+}
+
+/// Proves a bundle that was just made, as everybody else would: a signature is proven by the public key alone, so that no fault of
+/// the code that signs is passed on.
+///
+/// # Errors
+/// Every fault that can be told apart, in the order of the files.
+pub(super) fn verify_fresh(files: Files<'_>, anchor: &TrustAnchor) -> Result<Proven, Vec<Fault>> {
+    verify_own(files, anchor, None)
+}
+
+fn verify_own(files: Files<'_>, anchor: &TrustAnchor, key: Option<&SigningKey>) -> Result<Proven, Vec<Fault>> {
     let mut faults = Vec::new();
-    let mut read = |file: &'static str, text: &str| match Parsed::all(text) {
-        Ok(certificates) => certificates.into_iter().next(),
-        Err(reason) => {
-            faults.push(Fault { file, reason });
-            None
-        }
-    };
-    let root = match anchor {
-        Some(anchor) => Some(Cow::Borrowed(&anchor.certificate)),
-        None => read(ROOT, files.root_certificate).map(Cow::Owned),
-    };
+    let mut fault = |file, reason: &str| faults.push(Fault { file, reason: reason.to_owned() });
+    if files.root_certificate != anchor.pem {
+        fault(ROOT, "is another root than that of the mesh");
+    }
+    if !is_strict(files.certificate) {
+        fault(CERTIFICATE, NOT_ALONE);
+    }
+    if files.chain.strip_prefix(files.certificate) != Some(&anchor.pem) {
+        fault(CHAIN, "is not ca-cert.pem followed by root-cert.pem, and nothing else");
+    }
+    if files.key.is_some_and(|key| blocks(key).len() != 1 || !is_strict(key)) {
+        fault(KEY, "holds more than the key that meshgen writes");
+    }
+    let proven = prove(files, std::slice::from_ref(&anchor.certificate), key, &mut faults);
+    proven.filter(|_| faults.is_empty()).ok_or(faults)
+}
+
+/// The certificates of a file.
+fn read(file: &'static str, text: &str, faults: &mut Vec<Fault>) -> Option<Vec<Parsed>> {
+    Parsed::all(text).map_err(|reason| faults.push(Fault { file, reason })).ok()
+}
+
+/// Proves what a bundle says of its roots, which are proven themselves; `key` is the private key of the only one.
+fn prove(files: Files<'_>, roots: &[Parsed], key: Option<&SigningKey>, faults: &mut Vec<Fault>) -> Option<Proven> {
+    let certificates = read(CERTIFICATE, files.certificate, faults);
     // istiod reads the first block of ca-cert.pem alone (1.30.3:security/pkg/pki/util/keycertbundle.go).
-    let certificate = read(CERTIFICATE, files.certificate);
-    let known: Vec<&Parsed> = certificate.iter().chain(root.as_deref()).collect();
+    if certificates.as_ref().is_some_and(|certificates| certificates.len() > 1) {
+        let reason =
+            "holds several certificates, of which istiod reads the first: the others belong into cert-chain.pem";
+        faults.push(Fault { file: CERTIFICATE, reason: reason.to_owned() });
+    }
+    let certificate = certificates.and_then(|certificates| certificates.into_iter().next());
+    let known: Vec<&Parsed> = certificate.iter().chain(roots).collect();
     let chain =
         Parsed::all_beside(files.chain, &known).map_err(|reason| faults.push(Fault { file: CHAIN, reason })).ok();
-    let key = files.key.map(|key| public_half(key).map_err(|reason| Fault { file: KEY, reason }));
-    let key = match key.transpose() {
-        Ok(key) => key,
-        Err(fault) => {
-            faults.push(fault);
-            None
-        }
-    };
-    let (Some(root), Some(certificate), Some(chain)) = (&root, &certificate, chain) else { return Err(faults) };
-    if anchor.is_none() {
-        check_root(root, &mut faults);
-    }
-    check_chain(root, certificate, &chain, anchor.and_then(|anchor| anchor.key.as_ref()), &mut faults);
-    if let Some(key) = key
-        && key != certificate.public_key()
-    {
+    let public = files.key.map(public_half).transpose();
+    let public = public.map_err(|reason| faults.push(Fault { file: KEY, reason })).ok().flatten();
+    let (Some(certificate), Some(chain)) = (&certificate, &chain) else { return None };
+    let links = check_chain(roots, certificate, chain, key, faults)?;
+    if public.is_some_and(|public| public != certificate.public_key()) {
         faults.push(Fault { file: KEY, reason: "is not the key of ca-cert.pem".to_owned() });
     }
-    if !faults.is_empty() {
-        return Err(faults);
-    }
-    let root = anchor.map_or_else(|| facts(root), |anchor| anchor.facts.clone());
-    Ok(Proven { root, certificate: facts(certificate), key: key_of(certificate) })
+    let issuers =
+        links.iter().filter(|link| link.der != certificate.der && roots.iter().all(|root| root.der != link.der));
+    Some(Proven {
+        roots: roots.iter().map(facts).collect(),
+        certificate: facts(certificate),
+        issuers: issuers.map(|issuer| facts(issuer)).collect(),
+    })
 }
 
 fn check_root(root: &Parsed, faults: &mut Vec<Fault>) {
@@ -188,13 +235,14 @@ fn check_root(root: &Parsed, faults: &mut Vec<Fault>) {
     }
 }
 
-fn check_chain(
-    root: &Parsed,
+/// Checks the certificate that istiod signs with and each of its issuers up to a root; the links of that chain, the root included.
+fn check_chain<'c>(
+    roots: &'c [Parsed],
     certificate: &Parsed,
-    chain: &[Cow<'_, Parsed>],
+    chain: &'c [Cow<'_, Parsed>],
     root_key: Option<&SigningKey>,
     faults: &mut Vec<Fault>,
-) {
+) -> Option<Vec<&'c Parsed>> {
     let mut fault = |file: &'static str, reason: String| faults.push(Fault { file, reason });
     if !certificate.is_authority() {
         fault(CERTIFICATE, "is no certificate authority (CA:TRUE is missing)".to_owned());
@@ -213,11 +261,16 @@ fn check_chain(
     }
     if chain[0].der != certificate.der {
         fault(CHAIN, "does not begin with the certificate of ca-cert.pem".to_owned());
-        return;
+        return None;
     }
-    // The chain may end with the root, or just before it.
-    let last = chain.last().expect("a chain has a certificate");
-    let links: Vec<&Parsed> = chain.iter().map(|link| &**link).chain((last.der != root.der).then_some(root)).collect();
+    // The chain may end with a root, or just before it.
+    let mut links: Vec<&Parsed> = chain.iter().map(|link| &**link).collect();
+    let last = *links.last().expect("a chain has a certificate");
+    let is_root = |link: &Parsed| roots.iter().any(|root| root.der == link.der);
+    if !is_root(last) {
+        let is_issuer = |root: &&Parsed| last.is_issued_under_the_name_of(root) && last.names_key_of(root);
+        links.push(roots.iter().find(is_issuer).or(roots.first())?);
+    }
     for (below, pair) in links.windows(2).enumerate() {
         let [subject, issuer] = pair else { continue };
         let file = if below == 0 { CERTIFICATE } else { CHAIN };
@@ -225,15 +278,12 @@ fn check_chain(
         let by = || issuer.subject();
         if !subject.is_issued_under_the_name_of(issuer) || !subject.names_key_of(issuer) {
             fault(file, format!("has `{}` followed by `{}`, which did not issue it", name(), by()));
-            return;
+            return None;
         }
-        let is_signed = match root_key.filter(|_| issuer.der == root.der) {
-            Some(key) => subject.is_signed_with(key),
-            None => subject.is_signed_by(issuer),
-        };
-        if !is_signed {
+        let is_our_own = root_key.filter(|_| is_root(issuer)).is_some_and(|key| subject.is_signed_again_by(key));
+        if !is_our_own && !subject.is_signed_by(issuer) {
             fault(file, format!("has a signature of `{}` that is not by `{}`", name(), by()));
-            return;
+            return None;
         }
         if !issuer.is_authority() || !issuer.may_sign_certificates() {
             fault(CHAIN, format!("has `{}` as an issuer, which is no certificate authority", by()));
@@ -250,6 +300,7 @@ fn check_chain(
             fault(file, format!("has `{}` ending before it begins", name()));
         }
     }
+    Some(links)
 }
 
 /// What is wrong between bundles: different roots, a serial number or a key that occurs twice. By cluster.
@@ -260,7 +311,7 @@ pub fn verify_together<'c>(bundles: &[(&'c str, Proven)]) -> Vec<(&'c str, Fault
     let mut keys = BTreeMap::new();
     for (cluster, bundle) in bundles {
         let mut fault = |file, reason| faults.push((*cluster, Fault { file, reason }));
-        if bundle.root.fingerprint != reference.root.fingerprint {
+        if fingerprints(&bundle.roots) != fingerprints(&reference.roots) {
             fault(
                 ROOT,
                 format!(
@@ -271,7 +322,7 @@ pub fn verify_together<'c>(bundles: &[(&'c str, Proven)]) -> Vec<(&'c str, Fault
         if let Some(other) = serials.insert(&bundle.certificate.serial, cluster) {
             fault(CERTIFICATE, format!("has the serial number of the certificate of `{other}`"));
         }
-        if let Some(other) = keys.insert(&bundle.key, cluster) {
+        if let Some(other) = keys.insert(&bundle.certificate.key, cluster) {
             fault(CERTIFICATE, format!("has the key of `{other}`: each cluster needs one of its own"));
         }
     }
@@ -284,13 +335,14 @@ fn facts(certificate: &Parsed) -> Facts {
         subject: certificate.subject(),
         serial: certificate.serial(),
         fingerprint: certificate.fingerprint(),
+        key: certificate.key_fingerprint(),
         not_before: day(first),
         not_after: day(last),
     }
 }
 
-fn key_of(certificate: &Parsed) -> String {
-    super::seed::hex(certificate.public_key())
+fn fingerprints(certificates: &[Facts]) -> BTreeSet<&str> {
+    certificates.iter().map(|facts| facts.fingerprint.as_str()).collect()
 }
 
 /// The day of a moment, UTC.

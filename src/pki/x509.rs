@@ -2,15 +2,12 @@
 
 use std::borrow::Cow;
 
+use p256::NistP256;
 use p256::ecdsa::SigningKey;
-use p256::ecdsa::signature::hazmat::PrehashVerifier;
-use p256::elliptic_curve::group::Group;
-use p256::elliptic_curve::ops::{Invert, Reduce};
-use p256::elliptic_curve::point::AffineCoordinates;
+use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 use p256::elliptic_curve::sec1::{FromSec1Point, ModulusSize, ToSec1Point};
-use p256::elliptic_curve::{AffinePoint, Curve, CurveArithmetic, FieldBytesSize, PrimeField, SecretKey};
+use p256::elliptic_curve::{AffinePoint, CurveArithmetic, FieldBytesSize, SecretKey};
 use p256::pkcs8::PrivateKeyInfoRef;
-use p256::{FieldBytes, NistP256, ProjectivePoint, Scalar};
 use rsa::pkcs1::{DecodeRsaPrivateKey, DecodeRsaPublicKey, EncodeRsaPublicKey};
 use rsa::pkcs8::DecodePrivateKey;
 use rsa::traits::PublicKeyParts;
@@ -20,7 +17,8 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 use x509_cert::Certificate;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::oid::AssociatedOid;
-use x509_cert::der::{Decode, Encode, pem};
+use x509_cert::der::pem::LineEnding;
+use x509_cert::der::{Decode, Encode, Header, Reader, SliceReader, pem};
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
 };
@@ -67,6 +65,21 @@ pub(super) fn blocks(text: &str) -> Vec<Block<'_>> {
         rest = &rest[end..];
     }
     blocks
+}
+
+/// Whether a text is nothing but PEM blocks as RFC 7468 writes them strictly: no byte before, between or after them, and each
+/// block what its content is encoded to.
+pub(super) fn is_strict(text: &str) -> bool {
+    let strict = |block: &Block<'_>| {
+        let bytes = block.bytes()?;
+        pem::encode_string(block.label, LineEnding::LF, &bytes).ok().map(Zeroizing::new)
+    };
+    let mut rest = text;
+    for block in blocks(text) {
+        let Some(after) = strict(&block).and_then(|strict| rest.strip_prefix(strict.as_str())) else { return false };
+        rest = after;
+    }
+    rest.is_empty()
 }
 
 impl Block<'_> {
@@ -172,6 +185,12 @@ impl Parsed {
         named.zip(own).is_none_or(|(named, own)| named == own.0)
     }
 
+    /// SHA-256 over the public key with its algorithm (`SubjectPublicKeyInfo`), by which two certificates with one key are known.
+    pub(super) fn key_fingerprint(&self) -> String {
+        let key = self.certificate.tbs_certificate().subject_public_key_info();
+        hex(&Sha256::digest(key.to_der().expect("what was read can be written")))
+    }
+
     /// The public key as it stands in the certificate.
     pub(super) fn public_key(&self) -> &[u8] {
         self.certificate.tbs_certificate().subject_public_key_info().subject_public_key.raw_bytes()
@@ -199,38 +218,32 @@ impl Parsed {
         algorithm.parameters.as_ref().and_then(|parameters| parameters.decode_as().ok())
     }
 
+    /// The bytes that the issuer signed, as they stand in the certificate: the first element of the outer sequence.
+    fn signed_bytes(&self) -> Option<&[u8]> {
+        let mut reader = SliceReader::new(&self.der).ok()?;
+        Header::decode(&mut reader).ok()?;
+        reader.tlv_bytes().ok()
+    }
+
     /// The digest that the issuer signed.
     fn signed_digest(&self) -> Option<Vec<u8>> {
-        let message = self.certificate.tbs_certificate().to_der().ok()?;
+        let message = self.signed_bytes()?;
         match self.certificate.signature_algorithm().oid {
-            ECDSA_WITH_SHA256 | RSA_WITH_SHA256 => Some(Sha256::digest(&message).to_vec()),
-            ECDSA_WITH_SHA384 | RSA_WITH_SHA384 => Some(Sha384::digest(&message).to_vec()),
-            ECDSA_WITH_SHA512 | RSA_WITH_SHA512 => Some(Sha512::digest(&message).to_vec()),
+            ECDSA_WITH_SHA256 | RSA_WITH_SHA256 => Some(Sha256::digest(message).to_vec()),
+            ECDSA_WITH_SHA384 | RSA_WITH_SHA384 => Some(Sha384::digest(message).to_vec()),
+            ECDSA_WITH_SHA512 | RSA_WITH_SHA512 => Some(Sha512::digest(message).to_vec()),
             _ => None,
         }
     }
 
-    /// Whether a P-256 key made this certificate's signature, as its holder can tell with half the work, or next to none.
+    /// Whether a P-256 key, signing as meshgen does (RFC 6979), gives exactly this certificate's signature again.
     ///
-    /// FIPS 186-5, section 6.4.2, takes the abscissa of `(z/s)G + (r/s)Q` for r. With `Q = dG` that is the point
-    /// `((z + rd)/s)G`, one multiplication of the generator. The factor is the nonce of the signature, as secret as d.
-    ///
-    /// Who signs as RFC 6979 has it, as meshgen does, takes a nonce k that only the holder of d can know, and then `sk = z + rd`.
-    /// For one z and the k that goes with it, nobody else can find another r and s for which this holds: so where it does, they
-    /// are those that were made with the key, and nothing is left to multiply.
-    pub(super) fn is_signed_with(&self, key: &SigningKey) -> bool {
-        let signature = p256::ecdsa::Signature::from_der(self.certificate.signature().raw_bytes());
-        let (Some(digest), Ok(signature)) = (self.signed_digest(), signature) else { return false };
-        let (r, s) = signature.split_scalars();
-        // What is longer than the group's order counts with its leftmost bits; no digest here is shorter.
-        let Ok(z) = FieldBytes::try_from(&digest[..32]) else { return false };
-        let product = Zeroizing::new(Scalar::reduce(&z) + *r * **key.as_nonzero_scalar());
-        if expected_nonce(key, &digest).is_some_and(|nonce| *s * *nonce == *product) {
-            return true;
-        }
-        let nonce = Zeroizing::new(*product * *s.invert_vartime());
-        let point = ProjectivePoint::mul_by_generator(&nonce).to_affine();
-        Scalar::reduce(&point.x()) == *r
+    /// What equals our own signature is a signature. What does not can still be one: `is_signed_by` tells.
+    pub(super) fn is_signed_again_by(&self, key: &SigningKey) -> bool {
+        let algorithm = self.certificate.signature_algorithm().oid;
+        let Some(digest) = self.signed_digest().filter(|_| algorithm == ECDSA_WITH_SHA256) else { return false };
+        let signature: Result<p256::ecdsa::Signature, _> = key.sign_prehash(&digest);
+        signature.is_ok_and(|signature| signature.to_der().as_bytes() == self.certificate.signature().raw_bytes())
     }
 
     /// Whether the issuer's key made this certificate's signature (RFC 5280, section 4.1.1.3).
@@ -254,14 +267,6 @@ impl Parsed {
             _ => false,
         }
     }
-}
-
-/// The nonce with which a key signs a digest (RFC 6979, section 3.2, with SHA-256).
-fn expected_nonce(key: &SigningKey, digest: &[u8]) -> Option<Zeroizing<Scalar>> {
-    let mut nonce = Zeroizing::new(FieldBytes::default());
-    let secret = Zeroizing::new(key.to_bytes());
-    rfc6979::KGenerator::<Sha256, _>::new(&secret, digest, &[], NistP256::ORDER.as_ref()).fill_next_k(&mut nonce);
-    Scalar::from_repr(*nonce).into_option().map(Zeroizing::new)
 }
 
 fn is_rsa_signature(key: PublicKey, digest: &[u8], signature: &rsa::pkcs1v15::Signature) -> bool {

@@ -295,6 +295,31 @@ const BROKEN: &[(Break, &str)] = &[
         },
         "root-cert.pem of `west` is no certificate authority",
     ),
+    // A root that one cluster alone trusts.
+    (
+        |c| {
+            c.make("other", P256, ROOT, None, 3650);
+            c.put("west", "root-cert.pem", &format!("{}{}", c.get("west", "root-cert.pem"), c.0.read("other.pem")));
+        },
+        "root-cert.pem of `west` is another root than that of `east`",
+    ),
+    // Every certificate in root-cert.pem is trusted, so every one has to be a root.
+    (
+        |c| {
+            c.put(
+                "west",
+                "root-cert.pem",
+                &format!("{}{}", c.get("west", "root-cert.pem"), c.get("west", "ca-cert.pem")),
+            );
+        },
+        "root-cert.pem of `west` is not signed by itself",
+    ),
+    (
+        |c| {
+            c.put("west", "ca-cert.pem", &format!("{}{}", c.get("west", "ca-cert.pem"), c.get("west", "root-cert.pem")))
+        },
+        "ca-cert.pem of `west` holds several certificates",
+    ),
 ];
 
 #[test]
@@ -416,7 +441,35 @@ fn what_expires_is_told_by_day() {
     let company = Company::new();
     let checked = company.0.meshgen(&["check", "mesh.yaml", "--now", "2199-01-01"]);
     assert_eq!(checked.code, Some(0));
-    assert_eq!(checked.stdout.matches("warning[expiring-certificate]").count(), 2, "{checked:?}");
+    // The root, which both share, and the certificate of each.
+    assert_eq!(checked.stdout.matches("warning[expiring-certificate]").count(), 3, "{checked:?}");
+}
+
+#[test]
+fn a_root_that_all_clusters_trust_beside_the_first_is_a_fact_that_everybody_tells() {
+    let company = Company::new();
+    company.0.run("git", &["init", "-q"]);
+    assert_eq!(company.0.build(&[]).code, Some(0));
+    company.0.run("cp", &["-r", "out", "before"]);
+    company.make("next", P256, ROOT, None, 30);
+    for cluster in ["east", "west"] {
+        company.put(
+            cluster,
+            "root-cert.pem",
+            &format!("{}{}", company.get(cluster, "root-cert.pem"), company.0.read("next.pem")),
+        );
+    }
+    let checked = company.0.meshgen(&["check", "mesh.yaml"]);
+    assert!(checked.stdout.contains("the authority `CN=Company next,O=Istio` ends on"), "{checked:?}");
+    let said = company.0.build(&[]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(company.0.read("out/meshgen.lock").matches("\nroot sha256:").count(), 2);
+    assert!(company.0.meshgen(&["ca", "show", "out"]).stdout.contains("subject CN=Company next,O=Istio"));
+    for sides in [["before", "out"], ["before", "mesh.yaml"]] {
+        let said = company.0.meshgen(&[&["diff"], &sides[..]].concat());
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.stdout.contains("a root in east, west: new: valid"), "{said:?}");
+    }
 }
 
 #[test]

@@ -248,3 +248,89 @@ fn no_key_and_no_seed_is_printed_whatever_fails() {
     let printed = format!("{:?} {:?}", crate::workshop::seed(), meshgen::pki::Authority::Seed(crate::workshop::seed()));
     assert!(!printed.contains("0707") && !printed.contains("7, 7"), "{printed}");
 }
+
+/// Writes a file of a tree, and the digest that the tree's lock pins for it.
+fn forge(workshop: &Workshop, path: &str, text: &str) {
+    workshop.write(&format!("out/{path}"), text);
+    let lock = workshop.read("out/meshgen.lock");
+    let pinned = lock.lines().find(|line| line.ends_with(&format!(" {path}"))).unwrap();
+    let line = format!("{} {path}", meshgen::lock::digest(text.as_bytes()));
+    workshop.write("out/meshgen.lock", lock.replace(pinned, &line));
+}
+
+/// A repository with a built tree, as everybody clones it.
+fn repository() -> Workshop {
+    let workshop = built(&topology(DATES, &TWO));
+    clone_of(&workshop);
+    for arguments in [&["init", "-q"][..], &["add", "mesh.yaml", "out"], &["commit", "-qm", "mesh"]] {
+        let identity = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"];
+        workshop.run("git", &[&identity, arguments].concat());
+    }
+    workshop
+}
+
+/// The root of a stranger.
+fn stranger() -> String {
+    let workshop = Workshop::with_seed(&topology(DATES, &TWO));
+    workshop.write("ca.seed", meshgen::pki::Seed::new([9; 32]).line().as_str());
+    assert_eq!(workshop.build(&[]).code, Some(0));
+    workshop.read("out/east/20-cacerts/root-cert.pem")
+}
+
+#[test]
+fn a_byte_besides_the_certificates_that_meshgen_writes_is_refused() {
+    let root = stranger();
+    let additions: [(&str, &dyn Fn(&str) -> String); 6] = [
+        ("root-cert.pem", &|text| format!("{text}{root}")),
+        ("root-cert.pem", &|text| format!("{root}{text}")),
+        ("cert-chain.pem", &|text| format!("{text}{root}")),
+        ("ca-cert.pem", &|text| format!("{text}{root}")),
+        ("root-cert.pem", &|text| format!("# trusted since 2026\n{text}")),
+        ("ca-cert.pem", &|text| text.replace("-----BEGIN", "\n-----BEGIN")),
+    ];
+    for (file, added) in additions {
+        for clusters in [&["east", "west"][..], &["west"]] {
+            let workshop = repository();
+            for cluster in clusters {
+                let path = format!("{cluster}/20-cacerts/{file}");
+                forge(&workshop, &path, &added(&workshop.read(&format!("out/{path}"))));
+            }
+            for arguments in [&["--check"][..], &[]] {
+                let said = workshop.build(arguments);
+                assert_eq!(said.code, Some(2), "{file} {clusters:?}: {said:?}");
+                assert!(said.stderr.contains("error[seed-needed]"), "{said:?}");
+            }
+            let said = workshop.meshgen(&["diff", "git:HEAD:out", "out"]);
+            assert_eq!(said.code, Some(1), "{file} {clusters:?}: {said:?}");
+            // With the seed at hand nothing of it is taken over.
+            workshop.write("ca.seed", crate::workshop::seed().line().as_str());
+            workshop.chmod("ca.seed", 0o600);
+            assert_eq!(workshop.build(&["--check"]).code, Some(1), "{file} {clusters:?}");
+        }
+    }
+}
+
+#[test]
+fn a_root_that_somebody_adds_to_a_tree_is_told() {
+    let root = stranger();
+    let workshop = repository();
+    let path = "west/20-cacerts/root-cert.pem";
+    forge(&workshop, path, &format!("{}{root}", workshop.read(&format!("out/{path}"))));
+    let said = workshop.meshgen(&["diff", "git:HEAD:out", "out"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stdout.contains("a root in west: new: valid 2026-11-01"), "{said:?}");
+    assert!(said.stdout.contains("whoever holds that root's key can sign for every identity of the mesh"), "{said:?}");
+    let shown = workshop.meshgen(&["ca", "show", "out"]);
+    assert_eq!(shown.stdout.lines().filter(|line| line.starts_with("root ")).count(), 2, "{shown:?}");
+}
+
+#[test]
+fn another_root_has_another_key_although_its_serial_number_is_the_same() {
+    let workshop = repository();
+    workshop.write("ca.seed", meshgen::pki::Seed::new([9; 32]).line().as_str());
+    workshop.chmod("ca.seed", 0o600);
+    assert_eq!(workshop.build(&["--replace-root"]).code, Some(0));
+    let said = workshop.meshgen(&["diff", "git:HEAD:out", "out"]);
+    let root = said.stdout.lines().find(|line| line.trim_start().starts_with("the root: ")).unwrap();
+    assert!(root.contains("key re-issued"), "{root}");
+}

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::disk;
 use crate::lock;
-use crate::pki::inventory::{self, Entry};
+use crate::pki::inventory::{self, Entry, Role};
 use crate::topology::Date;
 
 use crate::cli::{DONE, FOUND, NOT_DONE, Outcome, Refusal, Today, print, read_source, say, say_findings};
@@ -69,7 +69,11 @@ fn standing(arguments: &Arguments) -> Result<Vec<Entry>, Refusal> {
 }
 
 fn name(entry: &Entry) -> &str {
-    entry.cluster.as_deref().unwrap_or("root")
+    match entry.role {
+        Role::Root => "root",
+        Role::Issuer => "issuer",
+        Role::Signer => entry.cluster.as_deref().unwrap_or_default(),
+    }
 }
 
 fn as_json(entries: &[Entry], today: Date) -> Value {

@@ -1,0 +1,139 @@
+use std::collections::BTreeSet;
+
+use crate::pki::inventory::{Entry, Role};
+
+use super::text::{self, TextChange};
+use super::{AuthorityChange, CertificateChange, Membership, Side};
+
+/// What differs in the authorities of all bundles, those that differ alike in several clusters together.
+pub(super) fn compare(before: &Side, after: &Side, names: &BTreeSet<&str>) -> Vec<AuthorityChange> {
+    let mut changes: Vec<AuthorityChange> = Vec::new();
+    let mut holders = 0;
+    for name in names {
+        holders += usize::from(!after.certificates(name).is_empty());
+        if is_same_bundle(before, after, name) {
+            continue;
+        }
+        for role in [Role::Root, Role::Issuer] {
+            for certificate in compare_role(before, after, name, role) {
+                let is_it = |known: &&mut AuthorityChange| known.role == role && known.certificate == certificate;
+                match changes.iter_mut().find(is_it) {
+                    Some(known) => known.clusters.push((*name).to_owned()),
+                    None => changes.push(AuthorityChange {
+                        role,
+                        clusters: vec![(*name).to_owned()],
+                        is_everywhere: false,
+                        certificate,
+                    }),
+                }
+            }
+        }
+    }
+    for change in &mut changes {
+        change.is_everywhere = change.clusters.len() == holders;
+    }
+    changes
+}
+
+/// What differs in the certificate that a cluster's istiod signs with.
+pub(super) fn compare_signers(before: &Side, after: &Side, name: &str) -> Option<CertificateChange> {
+    if is_same_bundle(before, after, name) {
+        return None;
+    }
+    let signer = |side: &Side| side.certificates(name).into_iter().find(|entry| entry.role == Role::Signer).cloned();
+    let (old, new) = (signer(before), signer(after));
+    match (&old, &new) {
+        (None, None) => None,
+        (Some(one), Some(other)) if is_same(one, other) => None,
+        _ => {
+            let keys = (before.key_digest(name), after.key_digest(name));
+            let change = change(old, new);
+            // The lock of a tree pins the bytes of each key.
+            let is_other_key = matches!(keys, (Some(one), Some(other)) if one != other);
+            Some(CertificateChange { is_key_reissued: change.is_key_reissued || is_other_key, ..change })
+        }
+    }
+}
+
+/// Files of a bundle that differ although each certificate in them is the same.
+pub(super) fn compare_texts(before: &Side, after: &Side, name: &str) -> Vec<TextChange> {
+    if membership(before, after, name) != Membership::Stays || is_same_bundle(before, after, name) {
+        return Vec::new();
+    }
+    let fingerprints = |side: &Side| -> BTreeSet<Option<String>> {
+        side.certificates(name).into_iter().map(|entry| entry.fingerprint.clone()).collect()
+    };
+    if fingerprints(before) != fingerprints(after) {
+        return Vec::new();
+    }
+    let files = before.bundle_paths(name).into_iter().zip(before.bundle_files(name)).zip(after.bundle_files(name));
+    files
+        // A topology's side has no certificates to read.
+        .filter_map(|((path, one), other)| Some((path, one?, other?)))
+        .filter(|(_, one, other)| one != other)
+        .map(|(path, one, other)| text::compare(&path, Some(one), Some(other)))
+        .collect()
+}
+
+/// What differs between the authorities of a cluster; of one that joins, what the mesh did not have before.
+fn compare_role(before: &Side, after: &Side, name: &str, role: Role) -> Vec<CertificateChange> {
+    let of = |side: &Side| -> Vec<Entry> {
+        side.certificates(name).into_iter().filter(|entry| entry.role == role).cloned().collect()
+    };
+    let (mut old, mut new) = (of(before), of(after));
+    // A cluster without a certificate has no authority to lose or to get.
+    if after.certificates(name).is_empty() {
+        return Vec::new();
+    }
+    if before.certificates(name).is_empty() {
+        old = before.all_certificates(role).into_iter().cloned().collect();
+        if old.is_empty() {
+            return Vec::new();
+        }
+        new.retain(|new| !old.iter().any(|old| is_same(old, new)));
+        return new.into_iter().map(|new| change(None, Some(new))).collect();
+    }
+    old.retain(|old| {
+        let same = new.iter().position(|new| is_same(old, new));
+        same.map(|same| new.remove(same)).is_none()
+    });
+    if let ([_], [_]) = (old.as_slice(), new.as_slice()) {
+        return vec![change(old.pop(), new.pop())];
+    }
+    let gone = old.into_iter().map(|old| change(Some(old), None));
+    gone.chain(new.into_iter().map(|new| change(None, Some(new)))).collect()
+}
+
+fn membership(before: &Side, after: &Side, name: &str) -> Membership {
+    match (before.has(name), after.has(name)) {
+        (true, true) => Membership::Stays,
+        (false, _) => Membership::Joins,
+        (true, false) => Membership::Leaves,
+    }
+}
+
+/// Whether both sides hold the same bytes.
+fn is_same_bundle(before: &Side, after: &Side, name: &str) -> bool {
+    let files = before.bundle_files(name);
+    files.iter().any(Option::is_some) && files == after.bundle_files(name)
+}
+
+/// A change, and whether the private key is another one: where both public keys are known they tell. A request's serial number
+/// is made of all that its key derives from.
+fn change(before: Option<Entry>, after: Option<Entry>) -> CertificateChange {
+    let is_key_reissued = match (&before, &after) {
+        (Some(old), Some(new)) => match (&old.key, &new.key) {
+            (Some(old), Some(new)) => old != new,
+            _ => old.serial != new.serial,
+        },
+        _ => true,
+    };
+    CertificateChange { before, after, is_key_reissued }
+}
+
+/// Whether two certificates are one, as far as both are known: a request has no fingerprint and no key yet.
+fn is_same(old: &Entry, new: &Entry) -> bool {
+    let agree = |old: &Option<String>, new: &Option<String>| old.is_none() || new.is_none() || old == new;
+    let request = |entry: &Entry| Entry { fingerprint: None, key: None, ..entry.clone() };
+    agree(&old.fingerprint, &new.fingerprint) && agree(&old.key, &new.key) && request(old) == request(new)
+}
