@@ -106,9 +106,11 @@ impl Repository {
     }
 }
 
-/// check, the comment, its posting, `build --check`.
-const ALL_WELL: [bool; 4] = [true; 4];
-const STALE: [bool; 4] = [true, true, true, false];
+/// check, the comment, its posting, the root, `build --check`.
+const ALL_WELL: [bool; 5] = [true; 5];
+const STALE: [bool; 5] = [true, true, true, true, false];
+const OTHER_ROOT: [bool; 5] = [true, true, true, false, true];
+const FORGED_ROOT: [bool; 5] = [true, true, true, true, false];
 
 #[test]
 fn a_change_is_commented_once_and_then_in_place() {
@@ -124,12 +126,17 @@ fn a_change_is_commented_once_and_then_in_place() {
         repository.change();
         // The tree was not built again: the last step says so.
         assert_eq!(repository.results(&scripts), STALE);
-        assert!(repository.comment().starts_with("<!-- meshgen diff -->\n### meshgen: "), "{}", repository.comment());
+        assert!(
+            repository.comment().starts_with("<!-- meshgen diff -->\n### meshgen: no difference"),
+            "{}",
+            repository.comment()
+        );
         assert!(repository.calls().contains(posted), "{}", repository.calls());
         assert!(!repository.calls().contains(updated));
         assert!(repository.run("meshgen build mesh.yaml -o out"));
         fs::write(repository.path().join("known"), "42\n").unwrap();
         assert_eq!(repository.results(&scripts), ALL_WELL);
+        assert!(repository.comment().contains("| c1 | **re-apply** |"), "{}", repository.comment());
         assert!(repository.calls().contains(updated), "{}", repository.calls());
     }
 }
@@ -141,7 +148,27 @@ fn a_pipeline_without_a_change_and_one_with_a_mistake() {
         assert_eq!(repository.results(&scripts), ALL_WELL);
         assert!(repository.comment().contains("### meshgen: no difference"));
         fs::write(repository.path().join("mesh.yaml"), "kind: Topology\n").unwrap();
-        assert_eq!(repository.results(&scripts)[..2], [false, false]);
+        assert_eq!(repository.results(&scripts), [false, true, true, true, false]);
+    }
+}
+
+#[test]
+fn a_pipeline_refuses_a_tree_that_was_built_with_another_seed() {
+    for scripts in [github(), gitlab()] {
+        let repository = Repository::new();
+        assert!(repository.run("git show main:out/meshgen.lock >before.lock"));
+        assert!(
+            repository
+                .run("meshgen ca new --ca other.seed && meshgen build mesh.yaml -o out --ca other.seed --replace-root")
+        );
+        // A clone has no seed.
+        assert!(repository.run("rm ca.seed other.seed out/*/20-cacerts/ca-key.pem"));
+        assert_eq!(repository.results(&scripts), OTHER_ROOT);
+        assert!(repository.comment().contains("the root: "), "{}", repository.comment());
+        assert!(repository.comment().contains("key re-issued"), "{}", repository.comment());
+        // A lock that still names the first root names one that does not stand.
+        assert!(repository.run("sed -i \"s/^root .*/$(grep '^root ' before.lock)/\" out/meshgen.lock"));
+        assert_eq!(repository.results(&scripts), FORGED_ROOT);
     }
 }
 
