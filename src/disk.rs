@@ -46,7 +46,7 @@ pub struct Written {
 /// Fewer files are read before a thread has begun.
 const FILES_WORTH_A_THREAD: usize = 64;
 
-/// Names of files that are being written.
+/// What the name of a file begins with while it is being written; its own name follows.
 const TEMPORARY: &str = ".meshgen-";
 
 /// What a build is about to write: the next one knows these files as its own, should this one be killed.
@@ -75,7 +75,7 @@ pub fn open(path: &Utf8Path) -> Result<File, DiskError> {
 pub fn read_if_there(path: &Utf8Path) -> Result<Option<Vec<u8>>, DiskError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(at(path)(error)),
     }
 }
@@ -187,6 +187,10 @@ fn write_file(path: &Utf8Path, bytes: &[u8], mode: Mode) -> Result<(), DiskError
 
 fn temporary(path: &Utf8Path) -> Utf8PathBuf {
     path.with_file_name(format!("{TEMPORARY}{}", path.file_name().expect("a file has a name")))
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn at(path: &Utf8Path) -> impl FnOnce(io::Error) -> DiskError {

@@ -256,6 +256,42 @@ fn files_of_others_are_no_difference() {
 }
 
 #[test]
+fn files_of_others_that_are_named_like_left_overs_stay() {
+    let place = Place::new(2);
+    let others = [
+        ".meshgen-ci.yaml",
+        ".meshgen-",
+        ".meshgen-istio.yaml",
+        "c0/.meshgen-notes",
+        "c0/.meshgen-journal",
+        "c0/.meshgen-install.sh",
+        "c0/20-cacerts/.meshgen-precious",
+        "c0/30-istio/.meshgen-ca-key.pem",
+    ];
+    let left_over = [
+        ".meshgen-install.sh",
+        ".meshgen-meshgen.lock",
+        ".meshgen-.gitignore",
+        ".meshgen-.meshgen-journal",
+        ".meshgen-journal",
+        "c0/20-cacerts/.meshgen-ca-key.pem",
+        "c0/30-istio/.meshgen-istio.yaml",
+        "c1/30-istio/.meshgen-istio.yaml",
+    ];
+    for path in others.iter().chain(&left_over) {
+        fs::write(place.out(path), "").unwrap();
+    }
+    // Of a cluster that is leaving the lock knows the files.
+    place.want(1, "1.11.2");
+    let said = String::from_utf8(place.build(&[]).stderr).unwrap();
+    assert!(said.contains(&format!("note: {} files in its directories are not meshgen's", others.len())), "{said}");
+    let mut wanted = bytes(&tree(1, "1.11.2"));
+    wanted.extend(others.map(|path| (path.to_owned(), Vec::new())));
+    assert_eq!(files(&place.0.path().join("out")), wanted);
+    assert_eq!(place.build(&["--check"]).status.code(), Some(0));
+}
+
+#[test]
 fn symbolic_links_are_not_followed() {
     let place = Place::new(1);
     let elsewhere = tempfile::tempdir().unwrap();

@@ -12,7 +12,7 @@ use crate::lock;
 use crate::parallel;
 use crate::tree::{File, Mode, Tree};
 
-use super::{DiskError, JOURNAL, TEMPORARY, at};
+use super::{DiskError, JOURNAL, TEMPORARY, at, is_absent};
 
 /// How a directory differs from a tree, and whose the difference is.
 #[derive(Debug, Default)]
@@ -222,9 +222,11 @@ fn list(root: &Utf8Path, directory: &str, ours: &BTreeSet<&str>) -> Result<Liste
         if !entry.file_type().map_err(at(entry.path()))?.is_file() {
             continue;
         }
-        let name = entry.file_name();
-        let path = if directory.is_empty() { name.to_owned() } else { [directory, "/", name].concat() };
-        if name.starts_with(TEMPORARY) {
+        let path_of = |name: &str| if directory.is_empty() { name.to_owned() } else { [directory, "/", name].concat() };
+        let path = path_of(entry.file_name());
+        // Others may call their files so too: a temporary has the name of a file that is known.
+        let becomes = entry.file_name().strip_prefix(TEMPORARY).map(path_of);
+        if path == JOURNAL || becomes.is_some_and(|path| path == JOURNAL || ours.contains(path.as_str())) {
             listed.left_over.push(path);
         } else if !ours.contains(path.as_str()) {
             listed.others += 1;
@@ -272,10 +274,6 @@ fn read_regular(path: &Utf8Path, bytes: &mut Vec<u8>) -> Result<Option<u32>, Dis
 }
 
 const NO_FILE: &str = "is no file, and the tree needs one there: move it away";
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
 
 fn text(path: &Utf8Path) -> Result<Option<String>, DiskError> {
     let mut bytes = Vec::new();

@@ -14,7 +14,7 @@ use rustix::fs::FlockOperation;
 use crate::lock;
 use crate::tree::{Mode, Tree};
 
-use super::{DiskError, JOURNAL, Plan, State, Written, at, temporary, write_file};
+use super::{DiskError, JOURNAL, Plan, State, Written, at, is_absent, temporary, write_file};
 
 /// The right to write into a directory, which no other build has meanwhile. It ends with the process and leaves no file.
 #[derive(Debug)]
@@ -244,14 +244,15 @@ impl Writer {
 
 /// Takes back temporaries where not all could be written.
 fn discard(directory: &Utf8Path, paths: &[&str], plan: &Plan) {
-    if plan.journal.is_empty() {
-        let _ = fs::remove_file(directory.join(JOURNAL));
-    }
+    let mut is_done = true;
     for path in paths.iter().copied().chain([JOURNAL]) {
         let target = directory.join(path);
-        // What cannot be removed is known by its name: the next build removes it.
-        let _ = fs::remove_file(temporary(&target));
+        is_done &= fs::remove_file(temporary(&target)).map_or_else(|error| is_absent(&error), |()| true);
         remove_empty_parents(&target, directory);
+    }
+    // What cannot be removed is known by the journal: the next build removes it.
+    if is_done && plan.journal.is_empty() {
+        let _ = fs::remove_file(directory.join(JOURNAL));
     }
 }
 
