@@ -1,5 +1,7 @@
 //! The table of artifacts, in the order in which they are applied.
 
+use std::str::FromStr;
+
 use serde_json::{Value, json};
 
 use crate::Part;
@@ -7,6 +9,7 @@ use crate::lock;
 use crate::mesh::{Cluster, Mesh};
 use crate::parallel;
 use crate::pki::Trust;
+use crate::topology::Name;
 use crate::tree::{Mode, Tree};
 use crate::yaml;
 
@@ -145,6 +148,24 @@ pub(crate) fn emit_part(mesh: &Mesh<'_>, mut trust: Trust, part: &Part<'_>) -> T
     let lock = lock::text_of_part(mesh, &trust, &tree, part);
     tree.add(lock::FILE, Mode::Public, lock);
     tree
+}
+
+/// Whether a path has the shape of those that are emitted, for whatever mesh: nothing else is ever removed.
+///
+/// A file that is no longer emitted keeps its row here, so that the trees of earlier versions are known.
+pub fn is_emitted(path: &str) -> bool {
+    let is_cluster = |name: &str| Name::from_str(name).is_ok();
+    let is_manifest = |directory: &str, file: &str| {
+        let mut files = MANIFESTS.iter().filter(|manifest| manifest.directory == directory).peekable();
+        files.peek().is_some() && (file == kustomization::FILE || files.any(|manifest| manifest.file == file))
+    };
+    match path.split('/').collect::<Vec<&str>>()[..] {
+        [file] => file == lock::FILE || PAGES.iter().any(|page| page.file == file),
+        [cluster, file] => is_cluster(cluster) && SCRIPTS.iter().any(|script| script.file == file),
+        [cluster, CACERTS, file] => is_cluster(cluster) && cacerts::FILES.contains(&file),
+        [cluster, directory, file] => is_cluster(cluster) && is_manifest(directory, file),
+        _ => false,
+    }
 }
 
 /// The whole tree.

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 use crate::Part;
-use crate::emit::{CACERTS, KEY};
+use crate::emit::{CACERTS, KEY, is_emitted};
 use crate::mesh::{Cluster, Mesh};
 use crate::parallel;
 use crate::pki::Trust;
@@ -98,17 +98,33 @@ fn certificate(cluster: &Cluster<'_>, trust: &Trust) -> Option<(String, String)>
 ///
 /// # Errors
 /// Why the text is no lock that can be used, and what to do.
-pub fn read(text: &str) -> Result<Vec<(&str, &str)>, &'static str> {
+pub fn read(text: &str) -> Result<Vec<(&str, &str)>, String> {
     let is_marker = |line: &str| ["<<<<<<< ", "=======", ">>>>>>> "].iter().any(|marker| line.starts_with(marker));
     if text.lines().any(is_marker) {
-        return Err("holds a conflict that Git left open: take either side of it, then build again");
+        return Err("holds a conflict that Git left open: take either side of it, then build again".to_owned());
     }
     match text.lines().next() {
-        Some(FORMAT) => Ok(lines(text)),
+        Some(FORMAT) => entries(text),
         Some(line) if line.starts_with("meshgen-lock-") => {
-            Err("was written by a newer meshgen, whose output this one does not know: use that one")
+            Err("was written by a newer meshgen, whose output this one does not know: use that one".to_owned())
         }
-        _ => Err("is no lock of meshgen: restore it from Git, or remove it if the tree is not meshgen's"),
+        _ => Err("is no lock of meshgen: restore it from Git, or remove it if the tree is not meshgen's".to_owned()),
+    }
+}
+
+/// The digest lines of a lock or a journal, all of which are of files that meshgen emits: what is listed is read, shown,
+/// written over and removed.
+///
+/// # Errors
+/// Which path is another's, and what to do.
+pub(crate) fn entries(text: &str) -> Result<Vec<(&str, &str)>, String> {
+    let entries = lines(text);
+    match entries.iter().find(|(path, _)| !is_emitted(path)) {
+        None => Ok(entries),
+        Some((path, _)) => Err(format!(
+            "lists `{}`, which is no file of meshgen's: restore it, or take that line out (if a newer meshgen wrote it, use that one)",
+            path.escape_debug()
+        )),
     }
 }
 

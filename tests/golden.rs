@@ -53,6 +53,18 @@ fn difference(name: &str, old: Option<&Vec<u8>>, new: Option<&Vec<u8>>) -> Strin
 }
 
 #[test]
+fn every_file_is_of_a_shape_that_the_next_build_takes_for_its_own() {
+    for topology in common::topologies() {
+        for (path, _) in common::compile(&common::read(&topology)).iter() {
+            assert!(
+                meshgen::emit::is_emitted(path),
+                "{path}: name it in src/emit.rs, or the next build refuses its lock"
+            );
+        }
+    }
+}
+
+#[test]
 fn every_topology_compiles_to_its_golden_tree() {
     let mut differences = String::new();
     let mut known = Vec::new();

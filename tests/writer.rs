@@ -37,8 +37,15 @@ impl Place {
     }
 
     fn command(&self, more: &[&str]) -> Command {
+        let mut command = self.into("out");
+        command.args(more);
+        command
+    }
+
+    /// A build into some directory.
+    fn into(&self, output: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
-        command.args(["build", "topology.yaml", "-o", "out"]).args(more).current_dir(self.0.path());
+        command.args(["build", "topology.yaml", "-o", output]).current_dir(self.0.path());
         command.env_remove("MESHGEN_CA_SEED_FILE").env("NO_COLOR", "1").stdin(Stdio::null());
         command
     }
@@ -118,10 +125,113 @@ fn an_edited_file_stops_a_build_until_it_may_be_lost() {
     assert_eq!(place.build(&["--check"]).status.code(), Some(1));
     assert!(place.build(&["--overwrite"]).status.success());
     assert_eq!(files(&place.0.path().join("out")), bytes(&tree(2, "1.11.2")));
-    // The same for one that is no longer emitted.
-    fs::write(place.out("c1/10-namespace/namespace.yaml"), "edited").unwrap();
+}
+
+#[test]
+fn an_edited_file_that_is_no_longer_emitted_is_never_removed() {
+    let place = Place::new(2);
+    let edited = "c1/10-namespace/namespace.yaml";
+    fs::write(place.out(edited), "edited").unwrap();
     place.want(1, "1.11.2");
-    assert!(place.refused(&[]).contains("c1/10-namespace/namespace.yaml"));
+    let said = place.refused(&[]);
+    assert!(said.contains("out/c1/10-namespace/namespace.yaml was edited since meshgen wrote it, and is no longer"));
+    assert!(said.contains("help: remove what is no longer emitted, or make it a file of your own"), "{said}");
+    let check = place.build(&["--check"]);
+    assert_eq!(check.status.code(), Some(1));
+    let listed = String::from_utf8(check.stdout).unwrap();
+    assert!(listed.contains("edited, and no longer emitted  c1/10-namespace/namespace.yaml\n"), "{listed}");
+    // Whoever may write over edits may still remove nothing that meshgen did not write.
+    let output = place.build(&["--overwrite"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("note: out/c1/10-namespace/namespace.yaml was edited and is no longer emitted"), "{said}");
+    let mut wanted = bytes(&tree(1, "1.11.2"));
+    wanted.insert(edited.to_owned(), b"edited".to_vec());
+    assert_eq!(files(&place.0.path().join("out")), wanted);
+    // From now on it is a file of another's, which is no difference.
+    assert_eq!(place.build(&["--check"]).status.code(), Some(0));
+    let said = String::from_utf8(place.build(&[]).stderr).unwrap();
+    assert!(said.contains("0 files written") && !said.contains("c1/"), "{said}");
+}
+
+#[test]
+fn a_lock_that_lists_what_is_not_meshgen_s_removes_shows_and_writes_nothing() {
+    let place = Place::new(2);
+    let out = place.0.path().join("out");
+    let others = [
+        "main.rs",
+        "mesh.yaml",
+        "ca.seed",
+        ".git/HEAD",
+        ".git/10-namespace/namespace.yaml",
+        ".git/routes.sh",
+        "c1/.git/config",
+        "c1/notes.md",
+        "c1/10-namespace/notes.yaml",
+        "c1/20-cacerts/ca.seed",
+        "c1/10-namespace/ca-key.pem",
+        "c1/70-mine/kustomization.yaml",
+        "c1/20-cacerts/deeper/ca-key.pem",
+        "C1/routes.sh",
+        "c1/install.sh",
+        "routes.sh",
+        "\u{1b}[2J",
+    ];
+    for path in others {
+        fs::create_dir_all(place.out(path).parent().unwrap()).unwrap();
+        fs::write(place.out(path), "theirs").unwrap();
+    }
+    let lock = fs::read_to_string(place.out("meshgen.lock")).unwrap();
+    // With the right digest, and with one that nothing has.
+    for digest in [meshgen::lock::digest(b"theirs"), "0".repeat(64)] {
+        for path in others {
+            fs::write(place.out("meshgen.lock"), format!("{lock}{digest} {path}\n")).unwrap();
+            let named = format!("out/meshgen.lock: lists `{}`, which is no file of meshgen's", path.escape_debug());
+            for more in [&[] as &[&str], &["--overwrite"], &["--check"], &["--cluster", "c0"]] {
+                let said = place.refused(more);
+                assert!(said.contains(&named) && said.contains("take that line out"), "{said}");
+            }
+        }
+    }
+    let shown = Command::new(env!("CARGO_BIN_EXE_meshgen"))
+        .args(["diff", "--full", "out", "topology.yaml"])
+        .current_dir(place.0.path())
+        .output()
+        .unwrap();
+    assert_eq!(shown.status.code(), Some(2));
+    assert!(!String::from_utf8(shown.stdout).unwrap().contains("theirs"));
+    // The same for what a killed build is said to have begun.
+    fs::write(place.out("meshgen.lock"), &lock).unwrap();
+    for path in others {
+        fs::write(out.join(".meshgen-journal"), format!("{} {path}\n", meshgen::lock::digest(b"theirs"))).unwrap();
+        for more in [&[] as &[&str], &["--overwrite"], &["--check"]] {
+            let said = place.refused(more);
+            assert!(said.contains("out/.meshgen-journal: lists `"), "{said}");
+        }
+    }
+    fs::remove_file(out.join(".meshgen-journal")).unwrap();
+    assert!(place.build(&[]).status.success());
+    for path in others {
+        assert_eq!(fs::read_to_string(place.out(path)).unwrap(), "theirs", "{path}");
+    }
+}
+
+#[test]
+fn nothing_is_written_into_git_s_own_directory() {
+    let place = Place::new(1);
+    let git = place.0.path().join(".git");
+    fs::create_dir(&git).unwrap();
+    symlink(".git", place.0.path().join("link")).unwrap();
+    for output in [".git", ".git/out", "./.git/hooks/", "link", "link/out"] {
+        let told = place.into(output).output().unwrap();
+        let said = String::from_utf8(told.stderr).unwrap();
+        assert!(said.contains("is inside Git's own directory"), "{said}");
+        assert_eq!(told.status.code(), Some(2));
+    }
+    let mut inside = Command::new(env!("CARGO_BIN_EXE_meshgen"));
+    inside.args(["build", "../topology.yaml", "-o", "out"]).env_remove("MESHGEN_CA_SEED_FILE").current_dir(&git);
+    assert_eq!(inside.output().unwrap().status.code(), Some(2));
+    assert!(common::entries(&git).is_empty());
 }
 
 #[test]
@@ -143,6 +253,42 @@ fn files_of_others_are_no_difference() {
     assert_eq!(place.build(&["--check"]).status.code(), Some(0));
     let said = String::from_utf8(place.build(&[]).stderr).unwrap();
     assert!(said.contains("1 files in its directories are not meshgen's"), "{said}");
+}
+
+#[test]
+fn files_of_others_that_are_named_like_left_overs_stay() {
+    let place = Place::new(2);
+    let others = [
+        ".meshgen-ci.yaml",
+        ".meshgen-",
+        ".meshgen-istio.yaml",
+        "c0/.meshgen-notes",
+        "c0/.meshgen-journal",
+        "c0/.meshgen-install.sh",
+        "c0/20-cacerts/.meshgen-precious",
+        "c0/30-istio/.meshgen-ca-key.pem",
+    ];
+    let left_over = [
+        ".meshgen-install.sh",
+        ".meshgen-meshgen.lock",
+        ".meshgen-.gitignore",
+        ".meshgen-.meshgen-journal",
+        ".meshgen-journal",
+        "c0/20-cacerts/.meshgen-ca-key.pem",
+        "c0/30-istio/.meshgen-istio.yaml",
+        "c1/30-istio/.meshgen-istio.yaml",
+    ];
+    for path in others.iter().chain(&left_over) {
+        fs::write(place.out(path), "").unwrap();
+    }
+    // Of a cluster that is leaving the lock knows the files.
+    place.want(1, "1.11.2");
+    let said = String::from_utf8(place.build(&[]).stderr).unwrap();
+    assert!(said.contains(&format!("note: {} files in its directories are not meshgen's", others.len())), "{said}");
+    let mut wanted = bytes(&tree(1, "1.11.2"));
+    wanted.extend(others.map(|path| (path.to_owned(), Vec::new())));
+    assert_eq!(files(&place.0.path().join("out")), wanted);
+    assert_eq!(place.build(&["--check"]).status.code(), Some(0));
 }
 
 #[test]
@@ -216,7 +362,7 @@ fn a_lock_that_cannot_be_used_is_told() {
         (lock.replace("meshgen 0", "<<<<<<< HEAD\nmeshgen 0"), "a conflict that Git left open"),
         (lock.replace("meshgen-lock-1", "meshgen-lock-2"), "written by a newer meshgen"),
         ("nonsense".to_owned(), "no lock of meshgen"),
-        (format!("{lock}{} ../outside\n", "0".repeat(64)), "a path outside of its directory"),
+        (format!("{lock}{} ../outside\n", "0".repeat(64)), "lists `../outside`, which is no file of meshgen's"),
     ];
     for (text, reason) in cases {
         fs::write(place.out("meshgen.lock"), text).unwrap();

@@ -28,6 +28,7 @@ fn put(directory: &Path, tree: &Tree, writer: &Writer) -> Result<(), String> {
     let claim = Claim::take(directory).map_err(|error| error.to_string())?;
     let plan = Plan::make(directory, tree).map_err(|error| error.to_string())?;
     assert_eq!(plan.edited(), Vec::<&str>::new(), "what a build wrote is known as a build's");
+    assert_eq!(plan.edited_stale, Vec::<String>::new(), "the same for what is no longer emitted");
     assert_eq!(plan.in_state(State::Foreign).count(), 0, "what a build wrote is no stranger's");
     writer.write(&claim, directory, tree, &plan).map(|_| ()).map_err(|error| error.to_string())
 }

@@ -18,7 +18,7 @@ pub(super) struct Options {
     /// Write nothing; exit with 1 where DIR is not what the topology gives
     #[arg(long, conflicts_with_all = ["overwrite", "new_ca"])]
     check: bool,
-    /// Write over files that somebody edited since the last build
+    /// Write over files that somebody edited since the last build; edited files that are no longer emitted stay
     #[arg(long)]
     overwrite: bool,
 }
@@ -39,6 +39,9 @@ pub(super) fn put(directory: &Utf8Path, tree: &Tree, options: &Options) -> Outco
         "{directory}: {} files written, {} unchanged, {} removed",
         written.changed, written.unchanged, written.removed
     ));
+    for path in &plan.edited_stale {
+        say(&format!("note: {directory}/{path} was edited and is no longer emitted: it stays, and is yours to remove"));
+    }
     if plan.others > 0 {
         say(&format!("note: {} files in its directories are not meshgen's, and were left alone", plan.others));
     }
@@ -62,20 +65,29 @@ fn meaning(directory: &Utf8Path, tree: &Tree) -> Result<String, Refusal> {
 /// Names what a build would destroy.
 fn is_in_the_way(directory: &Utf8Path, plan: &Plan, may_overwrite: bool) -> bool {
     let foreign: Vec<&str> = plan.in_state(State::Foreign).collect();
-    let edited = if may_overwrite { Vec::new() } else { plan.edited() };
     for path in &foreign {
         say(&format!("error: {directory}/{path} is not meshgen's, and the tree needs its place: move it away"));
     }
+    if may_overwrite {
+        return !foreign.is_empty();
+    }
+    let edited = plan.edited();
     for path in &edited {
         say(&format!("error: {directory}/{path} was edited since meshgen wrote it"));
+    }
+    for path in &plan.edited_stale {
+        say(&format!("error: {directory}/{path} was edited since meshgen wrote it, and is no longer emitted"));
     }
     if !edited.is_empty() {
         say("help: say what you want in the topology, or lose these edits with `--overwrite`");
     }
-    if !may_overwrite && plan.in_state(State::LineEnds).next().is_some() {
+    if !plan.edited_stale.is_empty() {
+        say("help: remove what is no longer emitted, or make it a file of your own with `--overwrite`");
+    }
+    if plan.in_state(State::LineEnds).next().is_some() {
         say("help: line ends were converted: commit the tree's `.gitattributes`, and check the files out again");
     }
-    !foreign.is_empty() || !edited.is_empty()
+    !foreign.is_empty() || !edited.is_empty() || !plan.edited_stale.is_empty()
 }
 
 /// Lists how a directory differs, and says what that means. A private key that is not there is no difference: Git never has it.
@@ -94,8 +106,11 @@ fn compare(directory: &Utf8Path, tree: &Tree, plan: &Plan) -> Outcome {
         };
         text.extend([word, "  ", path, "\n"]);
     }
-    for path in plan.stale.iter().chain(&plan.edited_stale) {
+    for path in &plan.stale {
         text.extend(["no longer emitted  ", path, "\n"]);
+    }
+    for path in &plan.edited_stale {
+        text.extend(["edited, and no longer emitted  ", path, "\n"]);
     }
     print(&text)?;
     if !text.is_empty() && tree.get(README).is_some() {

@@ -12,7 +12,7 @@ use crate::lock;
 use crate::parallel;
 use crate::tree::{File, Mode, Tree};
 
-use super::{DiskError, JOURNAL, TEMPORARY, at, stays_inside};
+use super::{DiskError, JOURNAL, TEMPORARY, at, is_absent};
 
 /// How a directory differs from a tree, and whose the difference is.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub struct Plan {
     pub states: BTreeMap<String, State>,
     /// Files of an earlier build that are no longer emitted.
     pub stale: Vec<String>,
-    /// Files of an earlier build that are no longer emitted, and that somebody edited.
+    /// The same, but somebody edited them: they stay, and are their editor's.
     pub edited_stale: Vec<String>,
     /// What a build that was killed left behind.
     pub left_over: Vec<String>,
@@ -61,10 +61,10 @@ impl Plan {
         let (old, journal_text) = (text(&lock)?, text(&journal)?.unwrap_or_default());
         let mut known = Known::new();
         if let Some(old) = &old {
-            learn(&mut known, lock::read(old).map_err(|why| refusal(&lock, why))?, &lock)?;
+            learn(&mut known, lock::read(old).map_err(|why| refusal(&lock, &why))?);
         }
         // A line that the kill cut short is no line.
-        learn(&mut known, lock::lines(&journal_text), &journal)?;
+        learn(&mut known, lock::entries(&journal_text).map_err(|why| refusal(&journal, &why))?);
         let paths: BTreeSet<&str> = tree.iter().map(|(path, _)| path).chain(known.keys().copied()).collect();
         let mut plan = Self::default();
         plan.list(directory, &paths)?;
@@ -103,10 +103,9 @@ impl Plan {
         self.states.iter().filter(move |(_, other)| **other == state).map(|(path, _)| path.as_str())
     }
 
-    /// Whether somebody's work would be lost.
+    /// The files of the tree in which somebody's work would be lost.
     pub fn edited(&self) -> Vec<&str> {
-        let edited = self.in_state(State::Edited).chain(self.in_state(State::LineEnds));
-        edited.chain(self.edited_stale.iter().map(String::as_str)).collect()
+        self.in_state(State::Edited).chain(self.in_state(State::LineEnds)).collect()
     }
 
     /// Whether there is nothing to do.
@@ -223,9 +222,11 @@ fn list(root: &Utf8Path, directory: &str, ours: &BTreeSet<&str>) -> Result<Liste
         if !entry.file_type().map_err(at(entry.path()))?.is_file() {
             continue;
         }
-        let name = entry.file_name();
-        let path = if directory.is_empty() { name.to_owned() } else { [directory, "/", name].concat() };
-        if name.starts_with(TEMPORARY) {
+        let path_of = |name: &str| if directory.is_empty() { name.to_owned() } else { [directory, "/", name].concat() };
+        let path = path_of(entry.file_name());
+        // Others may call their files so too: a temporary has the name of a file that is known.
+        let becomes = entry.file_name().strip_prefix(TEMPORARY).map(path_of);
+        if path == JOURNAL || becomes.is_some_and(|path| path == JOURNAL || ours.contains(path.as_str())) {
             listed.left_over.push(path);
         } else if !ours.contains(path.as_str()) {
             listed.others += 1;
@@ -274,10 +275,6 @@ fn read_regular(path: &Utf8Path, bytes: &mut Vec<u8>) -> Result<Option<u32>, Dis
 
 const NO_FILE: &str = "is no file, and the tree needs one there: move it away";
 
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
 fn text(path: &Utf8Path) -> Result<Option<String>, DiskError> {
     let mut bytes = Vec::new();
     if read_regular(path, &mut bytes)?.is_none() {
@@ -286,14 +283,10 @@ fn text(path: &Utf8Path) -> Result<Option<String>, DiskError> {
     String::from_utf8(bytes).map(Some).map_err(|_| refusal(path, "is no text: restore it, or remove it"))
 }
 
-fn learn<'t>(known: &mut Known<'t>, entries: Vec<(&'t str, &'t str)>, from: &Utf8Path) -> Result<(), DiskError> {
+fn learn<'t>(known: &mut Known<'t>, entries: Vec<(&'t str, &'t str)>) {
     for (path, digest) in entries {
-        if !stays_inside(path) {
-            return Err(refusal(from, "lists a path outside of its directory: restore it, or remove it"));
-        }
         known.entry(path).or_default().push(digest);
     }
-    Ok(())
 }
 
 fn refusal(path: &Utf8Path, why: &str) -> DiskError {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs::{self, File};
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -13,7 +14,7 @@ use rustix::fs::FlockOperation;
 use crate::lock;
 use crate::tree::{Mode, Tree};
 
-use super::{DiskError, JOURNAL, Plan, State, Written, at, temporary, write_file};
+use super::{DiskError, JOURNAL, Plan, State, Written, at, is_absent, temporary, write_file};
 
 /// The right to write into a directory, which no other build has meanwhile. It ends with the process and leaves no file.
 #[derive(Debug)]
@@ -27,6 +28,9 @@ impl Claim {
     /// # Errors
     /// What the operating system says, or that another build is at work.
     pub fn take(directory: &Utf8Path) -> Result<Self, DiskError> {
+        if is_in_git(directory) {
+            return Err(at(directory)(io::Error::other("is inside Git's own directory: name another one")));
+        }
         fs::create_dir_all(directory).map_err(at(directory))?;
         let file = File::open(directory).map_err(at(directory))?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -37,6 +41,15 @@ impl Claim {
             Err(error) => Err(at(directory)(error.into())),
         }
     }
+}
+
+/// Whether a directory is a repository's `.git` or inside of one, by its name or by where it leads.
+fn is_in_git(directory: &Utf8Path) -> bool {
+    let is_git = |path: &Path| path.components().any(|part| part.as_os_str() == ".git");
+    // What is not there yet is made below what is.
+    let standing = |path: PathBuf| path.ancestors().find_map(|path| path.canonicalize().ok());
+    is_git(directory.as_std_path())
+        || std::path::absolute(directory).ok().and_then(standing).is_some_and(|path| is_git(&path))
 }
 
 /// How a build waits until its temporaries are on the disk.
@@ -84,14 +97,13 @@ impl Writer {
             .filter(|(_, state)| **state != State::Unchanged)
             .map(|(path, _)| path.as_str())
             .collect();
-        let stale: Vec<&String> = plan.stale.iter().chain(&plan.edited_stale).collect();
         let unchanged = plan.states.len() - changed.len();
-        let written = Written { changed: changed.len(), unchanged, removed: stale.len() };
+        let written = Written { changed: changed.len(), unchanged, removed: plan.stale.len() };
         let journal = directory.join(JOURNAL);
         for path in plan.left_over.iter().filter(|path| *path != JOURNAL) {
             self.remove(&directory.join(path))?;
         }
-        if !changed.is_empty() || !stale.is_empty() {
+        if !changed.is_empty() || !plan.stale.is_empty() {
             let temporaries = self.prepare(directory, tree, &changed, plan);
             if temporaries.is_err() && self.last.is_none() {
                 discard(directory, &changed, plan);
@@ -103,12 +115,12 @@ impl Writer {
                 let target = directory.join(path);
                 self.rename(&temporary(&target), &target)?;
             }
-            for path in &stale {
+            for path in &plan.stale {
                 self.remove(&directory.join(path))?;
             }
             // The lock speaks of the others: they have their names before it has its own.
             if self.barrier == Barrier::Files {
-                let renamed = changed.iter().copied().chain(stale.iter().map(|path| path.as_str()));
+                let renamed = changed.iter().copied().chain(plan.stale.iter().map(String::as_str));
                 self.sync_directories(directory, renamed.map(|path| directory.join(path)))?;
             }
             if changed.contains(&lock::FILE) {
@@ -116,7 +128,7 @@ impl Writer {
                 self.rename(&temporary(&target), &target)?;
             }
             claim.directory.sync_all().map_err(at(directory))?;
-            for path in &stale {
+            for path in &plan.stale {
                 remove_empty_parents(&directory.join(path), directory);
             }
         }
@@ -232,14 +244,15 @@ impl Writer {
 
 /// Takes back temporaries where not all could be written.
 fn discard(directory: &Utf8Path, paths: &[&str], plan: &Plan) {
-    if plan.journal.is_empty() {
-        let _ = fs::remove_file(directory.join(JOURNAL));
-    }
+    let mut is_done = true;
     for path in paths.iter().copied().chain([JOURNAL]) {
         let target = directory.join(path);
-        // What cannot be removed is known by its name: the next build removes it.
-        let _ = fs::remove_file(temporary(&target));
+        is_done &= fs::remove_file(temporary(&target)).map_or_else(|error| is_absent(&error), |()| true);
         remove_empty_parents(&target, directory);
+    }
+    // What cannot be removed is known by the journal: the next build removes it.
+    if is_done && plan.journal.is_empty() {
+        let _ = fs::remove_file(directory.join(JOURNAL));
     }
 }
 

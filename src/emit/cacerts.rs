@@ -14,6 +14,9 @@ const ROOT_CERTIFICATE: &str = "root-cert.pem";
 const CERTIFICATE: &str = "ca-cert.pem";
 const CHAIN: &str = "cert-chain.pem";
 
+/// All files of the directory.
+pub(super) const FILES: [&str; 5] = [kustomization::FILE, ROOT_CERTIFICATE, CERTIFICATE, KEY, CHAIN];
+
 /// The Secret `cacerts` under istiod's four key names, made by kustomize from the PEM files beside it.
 pub(super) fn emit(mesh: &Mesh<'_>, cluster: &Cluster<'_>, tree: &mut Tree) {
     let kustomization = json!({
