@@ -8,9 +8,9 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use camino::{Utf8Path, Utf8PathBuf};
 use zeroize::Zeroizing;
 
-use crate::diff::is_private;
-use crate::emit::{CACERTS, is_emitted};
-use crate::lock;
+use crate::emit::is_emitted;
+use crate::layout::is_private;
+use crate::lock::{self, Lock};
 use crate::parallel;
 use crate::pki::Standing;
 use crate::tree::Mode;
@@ -84,24 +84,37 @@ pub fn read_if_there(path: &Utf8Path) -> Result<Option<Vec<u8>>, DiskError> {
 ///
 /// # Errors
 /// The file and what the operating system says, or why it is no lock.
-pub fn read_lock(directory: &Utf8Path) -> Result<Option<String>, DiskError> {
+pub fn read_lock(directory: &Utf8Path) -> Result<Option<Lock>, DiskError> {
     let path = directory.join(lock::FILE);
     let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
-    let refused = |why: String| at(&path)(io::Error::new(io::ErrorKind::InvalidData, why));
-    let text = String::from_utf8(bytes).map_err(|_| refused("is no text: restore it from Git".to_owned()))?;
-    lock::read(&text).map_err(refused)?;
-    Ok(Some(text))
+    parse_lock(&path, bytes).map(Some)
+}
+
+fn parse_lock(path: &Utf8Path, bytes: Vec<u8>) -> Result<Lock, DiskError> {
+    let text = String::from_utf8(bytes).map_err(|_| refusal(path, "is no text: restore it from Git"))?;
+    let lock: Lock = text.parse().map_err(|why: String| refusal(path, &why))?;
+    refuse_other_shapes(path, lock.files.iter().map(|(path, _)| path.as_str()))?;
+    Ok(lock)
+}
+
+/// Refuses a list of a tree's files that names what meshgen never emits: it was forged or damaged, and what it lists may be removed.
+fn refuse_other_shapes<'p>(list: &Utf8Path, mut paths: impl Iterator<Item = &'p str>) -> Result<(), DiskError> {
+    match paths.find(|path| !is_emitted(path)) {
+        Some(path) => Err(refusal(
+            list,
+            &format!("lists `{}`, which meshgen never writes: restore it from Git", path.escape_debug()),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// The certificates that stand in a directory, as its lock lists them.
 ///
 /// # Errors
 /// The file and what the operating system says.
-pub fn read_standing(directory: &Utf8Path, lock: &str) -> Result<Standing, DiskError> {
-    let mut paths: Vec<&str> = lock::lines(lock).into_iter().map(|(path, _)| path).collect();
-    paths.retain(|path| {
-        path.split('/').nth(1) == Some(CACERTS) && Utf8Path::new(path).extension() == Some("pem") && is_emitted(path)
-    });
+pub fn read_standing(directory: &Utf8Path, lock: Lock) -> Result<Standing, DiskError> {
+    let paths: Vec<&str> =
+        lock.files.iter().map(|(path, _)| path.as_str()).filter(|path| path.ends_with(".pem")).collect();
     let files = parallel::try_map(&paths, FILES_WORTH_A_THREAD, |path| {
         let bytes = read_if_there(&directory.join(path))?;
         Ok(bytes.map(|bytes| ((*path).to_owned(), Zeroizing::new(String::from_utf8(bytes).unwrap_or_default()))))
@@ -113,12 +126,8 @@ pub fn read_standing(directory: &Utf8Path, lock: &str) -> Result<Standing, DiskE
 ///
 /// # Errors
 /// The file and what the operating system says.
-pub fn read_listed(directory: &Utf8Path, lock: &str) -> Result<Vec<(String, String)>, DiskError> {
-    let paths: Vec<&str> = lock::lines(lock)
-        .into_iter()
-        .map(|(path, _)| path)
-        .filter(|path| is_emitted(path) && !is_private(path))
-        .collect();
+pub fn read_listed(directory: &Utf8Path, lock: &Lock) -> Result<Vec<(String, String)>, DiskError> {
+    let paths: Vec<&str> = lock.files.iter().map(|(path, _)| path.as_str()).filter(|path| !is_private(path)).collect();
     let texts = parallel::try_map(&paths, FILES_WORTH_A_THREAD, |path| {
         let bytes = read_if_there(&directory.join(path))?;
         Ok(bytes.map(|bytes| {
@@ -191,6 +200,10 @@ fn temporary(path: &Utf8Path) -> Utf8PathBuf {
 
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn refusal(path: &Utf8Path, why: &str) -> DiskError {
+    at(path)(io::Error::new(io::ErrorKind::InvalidData, why.to_owned()))
 }
 
 fn at(path: &Utf8Path) -> impl FnOnce(io::Error) -> DiskError {

@@ -4,10 +4,13 @@ use std::str::FromStr;
 
 use serde_json::{Value, json};
 
-use crate::Part;
+use crate::layout::{
+    CACERTS, EASTWEST_GATEWAY, EXPOSURE, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS, ROUTES, TELEMETRY, ZIPKIN,
+};
 use crate::lock;
 use crate::mesh::{Cluster, Mesh};
 use crate::parallel;
+use crate::part::Part;
 use crate::pki::Trust;
 use crate::topology::Name;
 use crate::tree::{Mode, Tree};
@@ -26,6 +29,7 @@ mod kustomization;
 mod mesh_config;
 mod namespace;
 mod readme;
+pub(crate) mod record;
 mod remote_secrets;
 mod routes;
 mod steps;
@@ -68,16 +72,6 @@ struct Page {
     mode: Mode,
     text: fn(&Mesh<'_>) -> String,
 }
-
-pub(crate) const NAMESPACE: &str = "10-namespace";
-pub(crate) const CACERTS: &str = "20-cacerts";
-pub(crate) const ISTIO: &str = "30-istio";
-pub(crate) const EASTWEST_GATEWAY: &str = "40-eastwest-gateway";
-const EXPOSURE: &str = "50-exposure";
-const TELEMETRY: &str = "55-telemetry";
-const ZIPKIN: &str = "60-zipkin";
-const REMOTE_SECRETS: &str = "remote-secrets.sh";
-const ROUTES: &str = "routes.sh";
 
 /// Every manifest, in the order in which a cluster takes them.
 const MANIFESTS: &[Manifest] = &[
@@ -130,11 +124,6 @@ const PAGES: &[Page] = &[
     Page { file: "verify.sh", mode: Mode::Executable, text: verify_script::text },
 ];
 
-pub(crate) use self::cacerts::KEY;
-
-/// Where Istio lives, in every cluster.
-pub(crate) const ISTIO_SYSTEM: &str = "istio-system";
-
 /// Fewer are emitted before a thread has begun.
 const CLUSTERS_WORTH_A_THREAD: usize = 8;
 
@@ -145,8 +134,8 @@ pub(crate) fn emit_part(mesh: &Mesh<'_>, mut trust: Trust, part: &Part<'_>) -> T
         emit_cluster(mesh, cluster, &mut tree);
     }
     let mut tree = Tree::join([tree, emit_bundles(mesh, &mut trust)]);
-    let lock = lock::text_of_part(mesh, &trust, &tree, part);
-    tree.add(lock::FILE, Mode::Public, lock);
+    let lock = record::of_part(mesh, &trust, &tree, part);
+    tree.add(lock::FILE, Mode::Public, lock.to_string());
     tree
 }
 
@@ -171,8 +160,8 @@ pub fn is_emitted(path: &str) -> bool {
 /// The whole tree.
 pub fn emit(mesh: &Mesh<'_>, mut trust: Trust) -> Tree {
     let mut tree = Tree::join([outline(mesh), emit_bundles(mesh, &mut trust)]);
-    let lock = lock::text(mesh, &trust, &tree);
-    tree.add(lock::FILE, Mode::Public, lock);
+    let lock = record::of_tree(mesh, &trust, &tree);
+    tree.add(lock::FILE, Mode::Public, lock.to_string());
     tree
 }
 

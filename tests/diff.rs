@@ -33,7 +33,7 @@ fn standing(source: &Source) -> Side {
     let tree = common::compile(source);
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let lock = text(&tree.get("meshgen.lock").unwrap().bytes);
-    Side::standing("tree", &lock, tree.iter().map(|(path, file)| (path.to_owned(), text(&file.bytes))))
+    Side::standing("tree", lock.parse().unwrap(), tree.iter().map(|(path, file)| (path.to_owned(), text(&file.bytes))))
 }
 
 fn cases() -> Vec<PathBuf> {
@@ -128,7 +128,11 @@ fn another_seed_is_another_root() {
     let other = common::compile_with(&source, meshgen::pki::Seed::new([7; 32]));
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let lock = text(&other.get("meshgen.lock").unwrap().bytes);
-    let after = Side::standing("other", &lock, other.iter().map(|(path, file)| (path.to_owned(), text(&file.bytes))));
+    let after = Side::standing(
+        "other",
+        lock.parse().unwrap(),
+        other.iter().map(|(path, file)| (path.to_owned(), text(&file.bytes))),
+    );
     let diff = diff::compare(&standing(&source), &after);
     assert!(diff.authorities.len() == 1 && diff.authorities[0].is_everywhere);
     assert!(diff.clusters.iter().all(|cluster| cluster.worst() == Kind::NotInPlace));
@@ -145,7 +149,8 @@ fn a_hand_that_broke_a_manifest_is_shown_as_text() {
             let standing = String::from_utf8(file.bytes.clone()).unwrap();
             (path.to_owned(), if path == "cluster1/30-istio/istio.yaml" { text.to_owned() } else { standing })
         });
-        Side::standing("tree", "", files.collect::<Vec<_>>())
+        let lock = String::from_utf8(tree.get("meshgen.lock").unwrap().bytes.clone()).unwrap();
+        Side::standing("tree", lock.parse().unwrap(), files.collect::<Vec<_>>())
     };
     let report = plain(&diff::compare(&standing(&source), &broken("spec: [")));
     assert!(report.contains("+ spec: ["), "{report}");

@@ -183,7 +183,7 @@ fn a_lock_that_lists_what_is_not_meshgen_s_removes_shows_and_writes_nothing() {
     }
     let lock = fs::read_to_string(place.out("meshgen.lock")).unwrap();
     // With the right digest, and with one that nothing has.
-    for digest in [meshgen::lock::digest(b"theirs"), "0".repeat(64)] {
+    for digest in [meshgen::lock::Digest::of(b"theirs").to_string(), "0".repeat(64)] {
         for path in others {
             fs::write(place.out("meshgen.lock"), format!("{lock}{digest} {path}\n")).unwrap();
             let named = format!("out/meshgen.lock: lists `{}`, which is no file of meshgen's", path.escape_debug());
@@ -203,7 +203,7 @@ fn a_lock_that_lists_what_is_not_meshgen_s_removes_shows_and_writes_nothing() {
     // The same for what a killed build is said to have begun.
     fs::write(place.out("meshgen.lock"), &lock).unwrap();
     for path in others {
-        fs::write(out.join(".meshgen-journal"), format!("{} {path}\n", meshgen::lock::digest(b"theirs"))).unwrap();
+        fs::write(out.join(".meshgen-journal"), format!("{} {path}\n", meshgen::lock::Digest::of(b"theirs"))).unwrap();
         for more in [&[] as &[&str], &["--overwrite"], &["--check"]] {
             let said = place.refused(more);
             assert!(said.contains("out/.meshgen-journal: lists `"), "{said}");

@@ -51,9 +51,11 @@ pub(super) fn put(directory: &Utf8Path, tree: &Tree, options: &Options) -> Outco
 /// What the difference between a directory and a tree means, where the directory holds a tree.
 fn meaning(directory: &Utf8Path, tree: &Tree) -> Result<String, Refusal> {
     let Some(lock) = disk::read_lock(directory)? else { return Ok(String::new()) };
-    let before = Side::standing(directory.as_str(), &lock, disk::read_listed(directory, &lock)?);
+    let files = disk::read_listed(directory, &lock)?;
+    let before = Side::standing(directory.as_str(), lock, files);
     let made = tree.get(lock::FILE).expect("every tree has a lock");
-    let after = Side::standing("the topology", &String::from_utf8_lossy(&made.bytes), tree.clone().into_texts());
+    let made = String::from_utf8_lossy(&made.bytes).parse().expect("what was printed can be read");
+    let after = Side::standing("the topology", made, tree.clone().into_texts());
     let difference = diff::compare(&before, &after);
     if difference.is_empty() {
         return Ok(String::new());

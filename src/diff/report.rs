@@ -235,6 +235,14 @@ fn certificates(diff: &Diff) -> Vec<(String, String)> {
     authorities.chain(others).collect()
 }
 
+/// What is not known of one side, in a sentence.
+fn unrecorded(diff: &Diff) -> Option<String> {
+    let what = diff.unrecorded.join(", ");
+    (!what.is_empty()).then(|| {
+        format!("One side was built by an older meshgen and does not record {what}: a change of these is not told.")
+    })
+}
+
 /// An authority in words. What takes the place of another everywhere needs no list of clusters.
 fn authority(change: &AuthorityChange) -> String {
     let is_replaced = change.certificate.before.is_some() && change.certificate.after.is_some();

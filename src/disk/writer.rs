@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::FlockOperation;
 
-use crate::lock;
+use crate::lock::{self, Digest};
 use crate::tree::{Mode, Tree};
 
+use super::plan::lock_of;
 use super::{DiskError, JOURNAL, Plan, State, Written, at, is_absent, temporary, write_file};
 
 /// The right to write into a directory, which no other build has meanwhile. It ends with the process and leaves no file.
@@ -186,11 +187,11 @@ impl Writer {
             journal.push('\n');
         }
         // The new lock has the digests of all files but itself.
-        let new = tree.get(lock::FILE).map(|file| String::from_utf8_lossy(&file.bytes)).unwrap_or_default();
-        let known: BTreeMap<&str, &str> = lock::lines(&new).into_iter().collect();
+        let new = lock_of(tree);
+        let known: BTreeMap<&str, Digest> = new.files.iter().map(|(path, digest)| (path.as_str(), *digest)).collect();
         for path in changed {
             let file = tree.get(path).expect("a plan's files are the tree's");
-            let digest = known.get(path).map_or_else(|| lock::digest(&file.bytes), |digest| (*digest).to_owned());
+            let digest = known.get(path).copied().unwrap_or_else(|| Digest::of(&file.bytes));
             writeln!(journal, "{digest} {path}").expect("a String takes everything");
         }
         let journal_path = directory.join(JOURNAL);

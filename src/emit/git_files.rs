@@ -1,11 +1,13 @@
+use crate::layout::{CACERTS, KEY};
 use crate::mesh::Mesh;
 
 /// Keeps private keys out of Git.
 pub(super) fn ignored(_: &Mesh<'_>) -> String {
-    "# Private keys: whoever has the mesh's seed builds them again.\n*/20-cacerts/ca-key.pem\n\n\
+    format!(
+        "# Private keys: whoever has the mesh's seed builds them again.\n*/{CACERTS}/{KEY}\n\n\
      # Credentials on their way from one terminal to another.\nremote-secret-*.yaml\n\n\
      # What a build that was killed leaves behind; the next one removes it.\n.meshgen-*\n"
-        .to_owned()
+    )
 }
 
 /// Keeps bytes as they are, and reviews short.

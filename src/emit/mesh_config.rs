@@ -1,8 +1,7 @@
 use serde_json::{Value, json};
 
+use crate::layout::ISTIO_SYSTEM;
 use crate::mesh::{Cluster, Mesh};
-
-use super::ISTIO_SYSTEM;
 
 /// The mesh-config patch: a partial IstioOperator of the same name with nothing but `spec.meshConfig`.
 ///

@@ -1,8 +1,9 @@
 use serde_json::{Value, json};
 
+use crate::layout::ISTIO_SYSTEM;
 use crate::mesh::{Cluster, Mesh};
 
-use super::{ISTIO_SYSTEM, labels};
+use super::labels;
 
 /// The namespace `istio-system`, labelled with the cluster's network where there are several.
 ///

@@ -1,9 +1,10 @@
 //! What is done in which order, over all clusters: the one source of scripts and prose.
 
+use crate::layout::{CACERTS, EASTWEST_GATEWAY, EXPOSURE, ISTIO, NAMESPACE, REMOTE_SECRETS, ROUTES, TELEMETRY, ZIPKIN};
 use crate::mesh::{Cluster, Mesh};
 use crate::release::RemoteShape;
 
-use super::{CACERTS, EASTWEST_GATEWAY, EXPOSURE, ISTIO, MANIFESTS, NAMESPACE, REMOTE_SECRETS, TELEMETRY, ZIPKIN};
+use super::MANIFESTS;
 
 /// Steps that belong together: a later stage begins when all of an earlier one is done.
 pub(super) struct Stage<'m, 't> {
@@ -112,6 +113,14 @@ pub(super) fn stages<'m, 't>(mesh: &'m Mesh<'t>) -> Vec<Stage<'m, 't>> {
     stages.push(stage("Restart of what runs with an older mesh config", all, &|_| vec![Action::Restart]));
     stages.retain(|stage| !stage.steps.is_empty());
     stages
+}
+
+/// Every step by name, node routes first.
+pub(super) fn all(mesh: &Mesh<'_>) -> Vec<String> {
+    let routes = routed(mesh).into_iter().map(|name| format!("{name}/{ROUTES}"));
+    let stages = stages(mesh);
+    let steps = stages.iter().flat_map(|stage| &stage.steps).map(Step::name);
+    routes.chain(steps).collect()
 }
 
 fn has_manifests(mesh: &Mesh<'_>, cluster: &Cluster<'_>, directory: &str) -> bool {

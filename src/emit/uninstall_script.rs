@@ -1,9 +1,10 @@
 use serde::Serialize;
 
+use crate::layout::NAMESPACE;
 use crate::mesh::{Cluster, Mesh};
 use crate::template;
 
-use super::{MANIFESTS, NAMESPACE, Role, steps};
+use super::{MANIFESTS, Role, steps};
 
 #[derive(Serialize)]
 struct Values<'m> {

@@ -169,7 +169,8 @@ fn no_second_root_is_made_by_accident() {
     let before = files(&workshop.path("out"));
     let root = before["meshgen.lock"].0.clone();
     let root = String::from_utf8(root).unwrap();
-    let root = meshgen::lock::roots(&root).next().unwrap();
+    let root = root.parse::<meshgen::lock::Lock>().unwrap().roots.remove(0).fingerprint;
+    let root = root.as_str();
 
     // Another day, another mesh ID, another seed, and a lost one.
     let original = workshop.read("mesh.yaml");

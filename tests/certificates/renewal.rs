@@ -140,7 +140,7 @@ fn a_standing_certificate_that_was_changed_is_not_taken() {
     // Not even where the lock was changed along with it.
     let lock = workshop.read("out/meshgen.lock");
     let digest =
-        |workshop: &Workshop| meshgen::lock::digest(workshop.read("out/west/20-cacerts/ca-cert.pem").as_bytes());
+        |workshop: &Workshop| meshgen::lock::Digest::of(workshop.read("out/west/20-cacerts/ca-cert.pem").as_bytes());
     let pinned = lock.lines().find(|line| line.ends_with(" west/20-cacerts/ca-cert.pem")).unwrap();
     workshop
         .write("out/meshgen.lock", lock.replace(pinned, &format!("{} west/20-cacerts/ca-cert.pem", digest(&workshop))));
@@ -158,7 +158,7 @@ fn one_seed_and_one_topology_give_one_digest() {
             bytes.extend(file);
         }
     }
-    assert_eq!(meshgen::lock::digest(&bytes), include_str!("digest.txt").trim());
+    assert_eq!(meshgen::lock::Digest::of(&bytes).to_string(), include_str!("digest.txt").trim());
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn forge(workshop: &Workshop, path: &str, text: &str) {
     workshop.write(&format!("out/{path}"), text);
     let lock = workshop.read("out/meshgen.lock");
     let pinned = lock.lines().find(|line| line.ends_with(&format!(" {path}"))).unwrap();
-    let line = format!("{} {path}", meshgen::lock::digest(text.as_bytes()));
+    let line = format!("{} {path}", meshgen::lock::Digest::of(text.as_bytes()));
     workshop.write("out/meshgen.lock", lock.replace(pinned, &line));
 }
 

@@ -1,6 +1,8 @@
 use std::fmt::Write;
 
-use super::{Diff, Kind, Line, Tone, certificates, counted, credentials, groups, kinds, meanings, summary, ways};
+use super::{
+    Diff, Kind, Line, Tone, certificates, counted, credentials, groups, kinds, meanings, summary, unrecorded, ways,
+};
 use crate::diff::consequence::names;
 
 /// The most characters of a report: GitHub takes 65,536 in a comment.
@@ -11,6 +13,9 @@ pub fn markdown(diff: &Diff) -> String {
     let mut page = Page { out: String::new(), left_out: 0 };
     let heading = format!("### meshgen: {}\n\n", escaped(&summary(diff)));
     page.out.push_str(&heading);
+    if let Some(sentence) = unrecorded(diff) {
+        page.add(&format!("{}\n\n", escaped(&sentence)));
+    }
     page.table(diff);
     page.list("Ways between clusters", &ways(diff));
     page.list("Credentials", &credentials(diff));

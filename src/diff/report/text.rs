@@ -1,7 +1,8 @@
 use std::fmt::Write;
 
 use super::{
-    Diff, Kind, Line, Tone, certificates, counted, credentials, groups, hunk_lines, kinds, meanings, summary, ways,
+    Diff, Kind, Line, Tone, certificates, counted, credentials, groups, hunk_lines, kinds, meanings, summary,
+    unrecorded, ways,
 };
 use crate::diff::consequence::names;
 
@@ -28,6 +29,10 @@ pub fn text(diff: &Diff, style: Style) -> String {
     for group in groups(diff) {
         page.heading(&names(group.clusters.iter().copied()));
         page.lines(&group.lines);
+    }
+    if let Some(sentence) = unrecorded(diff) {
+        page.prose("", 0, &sentence);
+        page.out.push('\n');
     }
     page.pages(diff);
     page.section("Certificates", certificates(diff).into_iter().map(|(whose, facts)| format!("{whose}: {facts}")));
