@@ -76,6 +76,7 @@ pub(crate) const EASTWEST_GATEWAY: &str = "40-eastwest-gateway";
 const EXPOSURE: &str = "50-exposure";
 const TELEMETRY: &str = "55-telemetry";
 const ZIPKIN: &str = "60-zipkin";
+pub(crate) const GITIGNORE: &str = ".gitignore";
 const REMOTE_SECRETS: &str = "remote-secrets.sh";
 const ROUTES: &str = "routes.sh";
 
@@ -123,7 +124,7 @@ const SCRIPTS: &[Script] =
 
 const PAGES: &[Page] = &[
     Page { file: ".gitattributes", mode: Mode::Public, text: git_files::attributes },
-    Page { file: ".gitignore", mode: Mode::Public, text: git_files::ignored },
+    Page { file: GITIGNORE, mode: Mode::Public, text: git_files::ignored },
     Page { file: "README.md", mode: Mode::Public, text: readme::text },
     Page { file: "install.sh", mode: Mode::Executable, text: install_script::text },
     Page { file: "uninstall.sh", mode: Mode::Executable, text: uninstall_script::text },
@@ -138,11 +139,14 @@ pub(crate) const ISTIO_SYSTEM: &str = "istio-system";
 /// Fewer are emitted before a thread has begun.
 const CLUSTERS_WORTH_A_THREAD: usize = 8;
 
-/// The directories of some clusters, and a lock that pins them beside what it pinned before.
+/// The directories of some clusters, what keeps their keys out of Git, and a lock that pins them beside what it pinned before.
 pub(crate) fn emit_part(mesh: &Mesh<'_>, mut trust: Trust, part: &Part<'_>) -> Tree {
     let mut tree = Tree::default();
     for cluster in mesh.clusters.iter().filter(|cluster| part.has(cluster.name)) {
         emit_cluster(mesh, cluster, &mut tree);
+    }
+    for page in PAGES.iter().filter(|page| page.file == GITIGNORE) {
+        tree.add(page.file, page.mode, (page.text)(mesh));
     }
     let mut tree = Tree::join([tree, emit_bundles(mesh, &mut trust)]);
     let lock = lock::text_of_part(mesh, &trust, &tree, part);
