@@ -8,7 +8,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use camino::{Utf8Path, Utf8PathBuf};
 use zeroize::Zeroizing;
 
-use crate::emit::is_emitted;
+use crate::emit;
 use crate::layout::is_private;
 use crate::lock::{self, Lock};
 use crate::parallel;
@@ -93,19 +93,12 @@ pub fn read_lock(directory: &Utf8Path) -> Result<Option<Lock>, DiskError> {
 fn parse_lock(path: &Utf8Path, bytes: Vec<u8>) -> Result<Lock, DiskError> {
     let text = String::from_utf8(bytes).map_err(|_| refusal(path, "is no text: restore it from Git"))?;
     let lock: Lock = text.parse().map_err(|why: String| refusal(path, &why))?;
-    refuse_other_shapes(path, lock.files.iter().map(|(path, _)| path.as_str()))?;
+    refuse_others(path, lock.paths())?;
     Ok(lock)
 }
 
-/// Refuses a list of a tree's files that names what meshgen never emits: it was forged or damaged, and what it lists may be removed.
-fn refuse_other_shapes<'p>(list: &Utf8Path, mut paths: impl Iterator<Item = &'p str>) -> Result<(), DiskError> {
-    match paths.find(|path| !is_emitted(path)) {
-        Some(path) => Err(refusal(
-            list,
-            &format!("lists `{}`, which meshgen never writes: restore it from Git", path.escape_debug()),
-        )),
-        None => Ok(()),
-    }
+fn refuse_others<'p>(list: &Utf8Path, paths: impl Iterator<Item = &'p str>) -> Result<(), DiskError> {
+    emit::find_other(paths).map_or(Ok(()), |why| Err(refusal(list, &why)))
 }
 
 /// The certificates that stand in a directory, as its lock lists them.
@@ -113,8 +106,7 @@ fn refuse_other_shapes<'p>(list: &Utf8Path, mut paths: impl Iterator<Item = &'p 
 /// # Errors
 /// The file and what the operating system says.
 pub fn read_standing(directory: &Utf8Path, lock: Lock) -> Result<Standing, DiskError> {
-    let paths: Vec<&str> =
-        lock.files.iter().map(|(path, _)| path.as_str()).filter(|path| path.ends_with(".pem")).collect();
+    let paths: Vec<&str> = lock.paths().filter(|path| path.ends_with(".pem")).collect();
     let files = parallel::try_map(&paths, FILES_WORTH_A_THREAD, |path| {
         let bytes = read_if_there(&directory.join(path))?;
         Ok(bytes.map(|bytes| ((*path).to_owned(), Zeroizing::new(String::from_utf8(bytes).unwrap_or_default()))))
@@ -127,7 +119,7 @@ pub fn read_standing(directory: &Utf8Path, lock: Lock) -> Result<Standing, DiskE
 /// # Errors
 /// The file and what the operating system says.
 pub fn read_listed(directory: &Utf8Path, lock: &Lock) -> Result<Vec<(String, String)>, DiskError> {
-    let paths: Vec<&str> = lock.files.iter().map(|(path, _)| path.as_str()).filter(|path| !is_private(path)).collect();
+    let paths: Vec<&str> = lock.paths().filter(|path| !is_private(path)).collect();
     let texts = parallel::try_map(&paths, FILES_WORTH_A_THREAD, |path| {
         let bytes = read_if_there(&directory.join(path))?;
         Ok(bytes.map(|bytes| {

@@ -5,7 +5,8 @@ use std::str::FromStr;
 use serde_json::{Value, json};
 
 use crate::layout::{
-    CACERTS, EASTWEST_GATEWAY, EXPOSURE, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS, ROUTES, TELEMETRY, ZIPKIN,
+    CACERTS, EASTWEST_GATEWAY, EXPOSURE, GITIGNORE, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS, ROUTES, TELEMETRY,
+    ZIPKIN,
 };
 use crate::lock;
 use crate::mesh::{Cluster, Mesh};
@@ -117,7 +118,7 @@ const SCRIPTS: &[Script] =
 
 const PAGES: &[Page] = &[
     Page { file: ".gitattributes", mode: Mode::Public, text: git_files::attributes },
-    Page { file: ".gitignore", mode: Mode::Public, text: git_files::ignored },
+    Page { file: GITIGNORE, mode: Mode::Public, text: git_files::ignored },
     Page { file: "README.md", mode: Mode::Public, text: readme::text },
     Page { file: "install.sh", mode: Mode::Executable, text: install_script::text },
     Page { file: "uninstall.sh", mode: Mode::Executable, text: uninstall_script::text },
@@ -127,11 +128,14 @@ const PAGES: &[Page] = &[
 /// Fewer are emitted before a thread has begun.
 const CLUSTERS_WORTH_A_THREAD: usize = 8;
 
-/// The directories of some clusters, and a lock that pins them beside what it pinned before.
+/// The directories of some clusters, what keeps their keys out of Git, and a lock that pins them beside what it pinned before.
 pub(crate) fn emit_part(mesh: &Mesh<'_>, mut trust: Trust, part: &Part<'_>) -> Tree {
     let mut tree = Tree::default();
     for cluster in mesh.clusters.iter().filter(|cluster| part.has(cluster.name)) {
         emit_cluster(mesh, cluster, &mut tree);
+    }
+    for page in PAGES.iter().filter(|page| page.file == GITIGNORE) {
+        tree.add(page.file, page.mode, (page.text)(mesh));
     }
     let mut tree = Tree::join([tree, emit_bundles(mesh, &mut trust)]);
     let lock = record::of_part(mesh, &trust, &tree, part);
@@ -155,6 +159,16 @@ pub fn is_emitted(path: &str) -> bool {
         [cluster, directory, file] => is_cluster(cluster) && is_manifest(directory, file),
         _ => false,
     }
+}
+
+/// Why a list of a tree's files cannot be used, where it names one that is never emitted: what is listed is read, shown, written
+/// over and removed.
+pub(crate) fn find_other<'p>(mut paths: impl Iterator<Item = &'p str>) -> Option<String> {
+    let other = paths.find(|path| !is_emitted(path))?;
+    Some(format!(
+        "lists `{}`, which is no file of meshgen's: restore it, or take that line out (if a newer meshgen wrote it, use that one)",
+        other.escape_debug()
+    ))
 }
 
 /// The whole tree.

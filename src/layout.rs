@@ -18,6 +18,8 @@ pub const TELEMETRY: &str = "55-telemetry";
 /// The trace collector.
 pub const ZIPKIN: &str = "60-zipkin";
 
+/// What keeps private keys out of Git.
+pub const GITIGNORE: &str = ".gitignore";
 /// The script that gives a control plane the credentials of the other clusters.
 pub const REMOTE_SECRETS: &str = "remote-secrets.sh";
 /// The script of the routes of a cluster's nodes.

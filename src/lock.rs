@@ -104,6 +104,11 @@ impl Lock {
         self.files.iter().find(|(known, _)| known == path).map(|(_, digest)| *digest)
     }
 
+    /// The paths of the files.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|(path, _)| path.as_str())
+    }
+
     /// Whether nothing was built.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()

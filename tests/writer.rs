@@ -37,13 +37,13 @@ impl Place {
     }
 
     fn command(&self, more: &[&str]) -> Command {
-        let mut command = self.into("out");
+        let mut command = self.command_into("out");
         command.args(more);
         command
     }
 
     /// A build into some directory.
-    fn into(&self, output: &str) -> Command {
+    fn command_into(&self, output: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
         command.args(["build", "topology.yaml", "-o", output]).current_dir(self.0.path());
         command.env_remove("MESHGEN_CA_SEED_FILE").env("NO_COLOR", "1").stdin(Stdio::null());
@@ -223,7 +223,7 @@ fn nothing_is_written_into_git_s_own_directory() {
     fs::create_dir(&git).unwrap();
     symlink(".git", place.0.path().join("link")).unwrap();
     for output in [".git", ".git/out", "./.git/hooks/", "link", "link/out"] {
-        let told = place.into(output).output().unwrap();
+        let told = place.command_into(output).output().unwrap();
         let said = String::from_utf8(told.stderr).unwrap();
         assert!(said.contains("is inside Git's own directory"), "{said}");
         assert_eq!(told.status.code(), Some(2));
@@ -360,7 +360,7 @@ fn a_lock_that_cannot_be_used_is_told() {
     let lock = fs::read_to_string(place.out("meshgen.lock")).unwrap();
     let cases = [
         (lock.replace("meshgen 0", "<<<<<<< HEAD\nmeshgen 0"), "a conflict that Git left open"),
-        (lock.replace("meshgen-lock-1", "meshgen-lock-2"), "written by a newer meshgen"),
+        (lock.replace("meshgen-lock-2", "meshgen-lock-3"), "written by a newer meshgen"),
         ("nonsense".to_owned(), "no lock of meshgen"),
         (format!("{lock}{} ../outside\n", "0".repeat(64)), "lists `../outside`, which is no file of meshgen's"),
     ];
@@ -458,6 +458,9 @@ fn a_part_is_what_the_whole_would_hold_there() {
     assert!(place.build(&["--cluster", "c0", "--cluster", "c2"]).status.success());
     assert!(place.build(&[]).status.success());
     assert_eq!(files(&place.0.path().join("out")), new);
+    // It has keys, so it has what keeps them out of Git.
+    assert!(place.command_into("fresh").args(["--cluster", "c0"]).status().unwrap().success());
+    assert_eq!(fs::read(place.0.path().join("fresh/.gitignore")).unwrap(), new[".gitignore"]);
     let said = place.refused(&["--cluster", "c11"]);
     assert!(said.contains("the topology has no cluster `c11`"), "{said}");
 }

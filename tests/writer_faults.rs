@@ -16,7 +16,7 @@ mod common;
 #[path = "common/trees.rs"]
 mod trees;
 
-use trees::{bytes, differing, files, is_of_either, tree};
+use trees::{bytes, differing, files, is_of_either, of_an_earlier_version, tree, writes_keys};
 
 fn utf8(path: &Path) -> &Utf8Path {
     Utf8Path::from_path(path).unwrap()
@@ -35,20 +35,29 @@ fn put(directory: &Path, tree: &Tree, writer: &Writer) -> Result<(), String> {
 
 /// Ends a build at each of its operations in turn, and completes it; how many operations there are.
 fn end_everywhere(barrier: Barrier) -> usize {
-    let (old, new) = (tree(3, "1.11.2"), tree(2, "1.30.3"));
-    let mut moments = 0;
+    end_each(Some(&tree(3, "1.11.2")), &tree(2, "1.30.3"), barrier).0
+}
+
+/// The same for any trees, of which the first need not be; how many operations there are, and after how many of them there is
+/// a key that has not its name yet.
+fn end_each(old: Option<&Tree>, new: &Tree, barrier: Barrier) -> (usize, usize) {
+    let (mut moments, mut keys) = (0, 0);
     loop {
         let directory = tempfile::tempdir().unwrap();
         let out = directory.path().join("out");
-        put(&out, &old, &Writer::default()).unwrap();
-        let ended = put(&out, &new, &Writer::ending_after(moments).waiting_for(barrier));
-        is_of_either(&files(&out), &old, &new);
+        if let Some(old) = old {
+            put(&out, old, &Writer::default()).unwrap();
+        }
+        let old = old.unwrap_or(new);
+        let ended = put(&out, new, &Writer::ending_after(moments).waiting_for(barrier));
+        is_of_either(&files(&out), old, new);
+        keys += usize::from(writes_keys(&files(&out)));
         if ended.is_ok() {
-            assert_eq!(files(&out), bytes(&new));
-            return moments;
+            assert_eq!(files(&out), bytes(new));
+            return (moments, keys);
         }
         // Either version may be wanted next: the change may have been taken back.
-        let wanted = if moments % 2 == 0 { &new } else { &old };
+        let wanted = if moments % 2 == 0 { new } else { old };
         put(&out, wanted, &Writer::default()).unwrap();
         assert_eq!(differing(&files(&out), &bytes(wanted)), Vec::<String>::new(), "after {moments} operations");
         moments += 1;
@@ -59,6 +68,36 @@ fn end_everywhere(barrier: Barrier) -> usize {
 fn a_build_that_ends_at_any_operation_is_completed_by_the_next() {
     let moments = end_everywhere(Barrier::default());
     assert!(moments > 30, "{moments}");
+}
+
+#[test]
+fn at_no_moment_is_a_key_written_that_nothing_ignores() {
+    let new = tree(2, "1.30.3");
+    let old = of_an_earlier_version(&tree(1, "1.11.2"));
+    for (old, barrier) in [(None, Barrier::default()), (Some(&old), Barrier::Files)] {
+        let (moments, keys) = end_each(old, &new, barrier);
+        assert!(keys > 10 && keys < moments, "{keys} of {moments}");
+    }
+}
+
+#[test]
+fn a_build_that_fails_once_gitignore_is_in_place_is_completed_by_any_version() {
+    let new = tree(2, "1.30.3");
+    for old in [None, Some(of_an_earlier_version(&tree(1, "1.11.2")))] {
+        let directory = tempfile::tempdir().unwrap();
+        if let Some(old) = &old {
+            put(directory.path(), old, &Writer::default()).unwrap();
+        }
+        let claim = Claim::take(utf8(directory.path())).unwrap();
+        let plan = Plan::make(utf8(directory.path()), &new).unwrap();
+        fs::write(directory.path().join("c1"), "in the way").unwrap();
+        Writer::default().write(&claim, utf8(directory.path()), &new, &plan).unwrap_err();
+        drop(claim);
+        fs::remove_file(directory.path().join("c1")).unwrap();
+        let wanted = old.unwrap_or_else(|| of_an_earlier_version(&new));
+        put(directory.path(), &wanted, &Writer::default()).unwrap();
+        assert_eq!(differing(&files(directory.path()), &bytes(&wanted)), Vec::<String>::new());
+    }
 }
 
 #[test]

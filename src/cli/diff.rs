@@ -6,10 +6,10 @@ use clap::{Args, ValueEnum};
 
 use crate::diff::report::{self, Style};
 use crate::diff::{Diff, Side};
-use crate::disk;
 use crate::lock::{self, Lock};
 use crate::pki::External;
 use crate::source::Source;
+use crate::{disk, emit};
 
 use super::git::{Found, Git};
 use super::{DONE, FOUND, Outcome, Refusal, external, is_colour_wanted, print, read_source, say_findings};
@@ -130,8 +130,9 @@ impl Place {
                     Found::Tree(files) => {
                         let lock = files.iter().find(|(path, _)| path == lock::FILE).map(|(_, text)| text.clone());
                         let lock = lock.ok_or_else(|| no_tree(name))?;
-                        let lock: Lock =
-                            lock.parse().map_err(|why| Refusal(format!("{name}/{}: {why}", lock::FILE)))?;
+                        let refused = |why| Refusal(format!("{name}/{}: {why}", lock::FILE));
+                        let lock: Lock = lock.parse().map_err(refused)?;
+                        emit::find_other(lock.paths()).map_or(Ok(()), |why| Err(refused(why)))?;
                         let files: Vec<(String, String)> = only_listed(&lock, files).collect();
                         Ok(Some(Side::standing(name, lock, files)))
                     }
@@ -171,6 +172,6 @@ fn no_tree(name: &str) -> Refusal {
 
 /// Files of others in a tree are no difference.
 fn only_listed(lock: &Lock, files: Vec<(String, String)>) -> impl Iterator<Item = (String, String)> {
-    let listed: BTreeSet<&str> = lock.files.iter().map(|(path, _)| path.as_str()).collect();
+    let listed: BTreeSet<&str> = lock.paths().collect();
     files.into_iter().filter(move |(path, _)| listed.contains(path.as_str()))
 }

@@ -11,7 +11,7 @@ use crate::lock::{self, Digest, Lock};
 use crate::parallel;
 use crate::tree::{File, Mode, Tree};
 
-use super::{DiskError, JOURNAL, TEMPORARY, at, is_absent, parse_lock, refusal, refuse_other_shapes};
+use super::{DiskError, JOURNAL, TEMPORARY, at, is_absent, parse_lock, refusal, refuse_others};
 
 /// How a directory differs from a tree, and whose the difference is.
 #[derive(Debug, Default)]
@@ -64,7 +64,7 @@ impl Plan {
         for (path, digest) in old.files.iter().map(|(path, digest)| (path.as_str(), *digest)) {
             known.entry(path).or_default().push(digest);
         }
-        refuse_other_shapes(&journal, lock::journal(&journal_text).map(|(path, _)| path))?;
+        refuse_others(&journal, lock::journal(&journal_text).map(|(path, _)| path))?;
         for (path, digest) in lock::journal(&journal_text) {
             known.entry(path).or_default().push(digest);
         }
@@ -89,7 +89,7 @@ impl Plan {
         }
         // What the new lock goes on pinning, such as the clusters that are not built this time, is not stale.
         let new = lock_of(tree);
-        let pinned: BTreeSet<&str> = new.files.iter().map(|(path, _)| path.as_str()).collect();
+        let pinned: BTreeSet<&str> = new.paths().collect();
         let mut bytes = Vec::new();
         for (path, digests) in gone.into_iter().filter(|(path, _)| !pinned.contains(path)) {
             match read_regular(&directory.join(path), &mut bytes)? {

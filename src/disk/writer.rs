@@ -1,4 +1,4 @@
-//! Carries out a plan: temporaries, one barrier, renames, removals, and the lock last.
+//! Carries out a plan: `.gitignore` first, temporaries, one barrier, renames, removals, and the lock last.
 #![allow(clippy::disallowed_methods, reason = "this is the disk")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::FlockOperation;
 
+use crate::layout::GITIGNORE;
 use crate::lock::{self, Digest};
 use crate::tree::{Mode, Tree};
 
@@ -92,7 +93,7 @@ impl Writer {
     /// # Errors
     /// The file and what the operating system says. Nothing is lost: the next build goes on from there.
     pub fn write(&self, claim: &Claim, directory: &Utf8Path, tree: &Tree, plan: &Plan) -> Result<Written, DiskError> {
-        let changed: Vec<&str> = plan
+        let mut changed: Vec<&str> = plan
             .states
             .iter()
             .filter(|(_, state)| **state != State::Unchanged)
@@ -105,11 +106,12 @@ impl Writer {
             self.remove(&directory.join(path))?;
         }
         if !changed.is_empty() || !plan.stale.is_empty() {
-            let temporaries = self.prepare(directory, tree, &changed, plan);
+            let temporaries = self.prepare(claim, directory, tree, &changed, plan);
             if temporaries.is_err() && self.last.is_none() {
-                discard(directory, &changed, plan);
+                discard(directory, tree, &changed, plan);
             }
             temporaries?;
+            changed.retain(|path| *path != GITIGNORE);
             let temporaries = changed.iter().map(|path| temporary(&directory.join(path)));
             self.wait(claim, directory, temporaries.chain([journal.clone()]))?;
             for path in changed.iter().filter(|path| **path != lock::FILE) {
@@ -181,7 +183,14 @@ impl Writer {
 
     /// Writes the journal that names what the temporaries become, then the temporaries: whatever is left of them, the next
     /// build knows where to look.
-    fn prepare(&self, directory: &Utf8Path, tree: &Tree, changed: &[&str], plan: &Plan) -> Result<(), DiskError> {
+    fn prepare(
+        &self,
+        claim: &Claim,
+        directory: &Utf8Path,
+        tree: &Tree,
+        changed: &[&str],
+        plan: &Plan,
+    ) -> Result<(), DiskError> {
         let mut journal = plan.journal.clone();
         if !journal.is_empty() && !journal.ends_with('\n') {
             journal.push('\n');
@@ -197,8 +206,11 @@ impl Writer {
         let journal_path = directory.join(JOURNAL);
         self.create(&temporary(&journal_path), journal.as_bytes(), Mode::Public)?;
         self.rename(&temporary(&journal_path), &journal_path)?;
+        if changed.contains(&GITIGNORE) {
+            self.ignore(claim, directory, tree)?;
+        }
         let mut made: BTreeSet<Utf8PathBuf> = BTreeSet::new();
-        for path in changed {
+        for path in changed.iter().filter(|path| **path != GITIGNORE) {
             let file = tree.get(path).expect("a plan's files are the tree's");
             let target = directory.join(path);
             let parent = target.parent().expect("a file has a directory");
@@ -210,6 +222,18 @@ impl Writer {
             self.create(&temporary(&target), &file.bytes, file.mode)?;
         }
         Ok(())
+    }
+
+    /// Puts `.gitignore` in its place before there is any temporary: at no moment is there a key that `git add` would take.
+    fn ignore(&self, claim: &Claim, directory: &Utf8Path, tree: &Tree) -> Result<(), DiskError> {
+        let file = tree.get(GITIGNORE).expect("a plan's files are the tree's");
+        let target = directory.join(GITIGNORE);
+        let temporary = temporary(&target);
+        self.create(&temporary, &file.bytes, file.mode)?;
+        // The journal speaks of it: it is on the disk before the file has its name.
+        self.wait(claim, directory, [temporary.clone(), directory.join(JOURNAL)].into_iter())?;
+        self.rename(&temporary, &target)?;
+        claim.directory.sync_all().map_err(at(directory))
     }
 
     fn create(&self, path: &Utf8Path, bytes: &[u8], mode: Mode) -> Result<(), DiskError> {
@@ -244,14 +268,17 @@ impl Writer {
 }
 
 /// Takes back temporaries where not all could be written.
-fn discard(directory: &Utf8Path, paths: &[&str], plan: &Plan) {
-    let mut is_done = true;
-    for path in paths.iter().copied().chain([JOURNAL]) {
+fn discard(directory: &Utf8Path, tree: &Tree, changed: &[&str], plan: &Plan) {
+    // What has its name already, the lock does not know yet.
+    let ignored = fs::read(directory.join(GITIGNORE)).ok();
+    let is_in_place = || tree.get(GITIGNORE).map(|file| &file.bytes) == ignored.as_ref();
+    let mut is_done = !changed.contains(&GITIGNORE) || !is_in_place();
+    for path in changed.iter().copied().chain([JOURNAL]) {
         let target = directory.join(path);
         is_done &= fs::remove_file(temporary(&target)).map_or_else(|error| is_absent(&error), |()| true);
         remove_empty_parents(&target, directory);
     }
-    // What cannot be removed is known by the journal: the next build removes it.
+    // What cannot be taken back is known by the journal: the next build goes on from there.
     if is_done && plan.journal.is_empty() {
         let _ = fs::remove_file(directory.join(JOURNAL));
     }

@@ -39,7 +39,8 @@ pub(super) fn of_part(mesh: &Mesh<'_>, trust: &Trust, tree: &Tree, part: &Part<'
     let left = standing.steps.iter().filter(|step| is_other(step) && !lock.steps.contains(step));
     let left: Vec<String> = left.cloned().collect();
     lock.steps.extend(left);
-    lock.files = standing.files.iter().filter(|(path, _)| is_other(path)).cloned().collect();
+    let is_kept = |path: &str| is_other(path) && tree.get(path).is_none();
+    lock.files = standing.files.iter().filter(|(path, _)| is_kept(path)).cloned().collect();
     lock.files.extend(digests(mesh, trust, tree));
     lock.files.sort();
     lock

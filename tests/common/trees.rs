@@ -37,6 +37,34 @@ pub(crate) fn tree(clusters: usize, version: &str) -> Tree {
     common::compile(&Source::new("topology.yaml", topology(clusters, version)))
 }
 
+/// The same tree as an earlier version wrote it, which ignored less.
+pub(crate) fn of_an_earlier_version(tree: &Tree) -> Tree {
+    let ignored = "# As an earlier version wrote it.\n";
+    let digest = |bytes: &[u8]| meshgen::lock::Digest::of(bytes).to_string();
+    let mut earlier = Tree::default();
+    for (path, file) in tree.iter() {
+        let text = String::from_utf8(file.bytes.clone()).unwrap();
+        let text = match path {
+            ".gitignore" => ignored.to_owned(),
+            "meshgen.lock" => {
+                text.replace(&digest(&tree.get(".gitignore").unwrap().bytes), &digest(ignored.as_bytes()))
+            }
+            _ => text,
+        };
+        earlier.add(path, file.mode, text);
+    }
+    earlier
+}
+
+/// Whether a key is being written; at no moment would `git add` take one.
+pub(crate) fn writes_keys(found: &BTreeMap<String, Vec<u8>>) -> bool {
+    let is_written = found.keys().any(|path| path.ends_with("/.meshgen-ca-key.pem"));
+    let ignored = found.get(".gitignore").map_or(String::new(), |bytes| String::from_utf8(bytes.clone()).unwrap());
+    let is_ignored = ignored.lines().any(|line| line == ".meshgen-*");
+    assert!(is_ignored || !is_written, "a key is written that nothing ignores");
+    is_written
+}
+
 pub(crate) fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut pending = vec![directory.to_owned()];
