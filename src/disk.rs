@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use zeroize::Zeroizing;
 
 use crate::emit;
-use crate::layout::is_private;
+use crate::layout::{is_pem, is_private};
 use crate::lock::{self, Lock};
 use crate::parallel;
 use crate::pki::Standing;
@@ -106,7 +106,7 @@ fn refuse_others<'p>(list: &Utf8Path, paths: impl Iterator<Item = &'p str>) -> R
 /// # Errors
 /// The file and what the operating system says.
 pub fn read_standing(directory: &Utf8Path, lock: Lock) -> Result<Standing, DiskError> {
-    let paths: Vec<&str> = lock.paths().filter(|path| path.ends_with(".pem")).collect();
+    let paths: Vec<&str> = lock.paths().filter(|path| is_pem(path)).collect();
     let files = parallel::try_map(&paths, FILES_WORTH_A_THREAD, |path| {
         let bytes = read_if_there(&directory.join(path))?;
         Ok(bytes.map(|bytes| ((*path).to_owned(), Zeroizing::new(String::from_utf8(bytes).unwrap_or_default()))))

@@ -44,6 +44,12 @@ pub fn cluster_of(path: &str) -> Option<&str> {
     path.split_once('/').map(|(cluster, _)| cluster)
 }
 
+/// Whether a file is of a bundle.
+pub fn is_pem(path: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or_default();
+    [ROOT_CERTIFICATE, CERTIFICATE, KEY, CHAIN].contains(&file)
+}
+
 /// Whether a file may hold a private key.
 pub fn is_private(path: &str) -> bool {
     path.strip_suffix(KEY).is_some_and(|directory| directory.ends_with('/'))

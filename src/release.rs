@@ -47,7 +47,7 @@ pub struct Release {
     /// (`1.11.2:operator/pkg/validate/validate.go`), later ones read it with defaults and pass over the rest
     /// (`1.30.3:operator/pkg/apis/validation/validation.go`).
     pub refuses_unknown_mesh_config: bool,
-    /// Whether a primary's istiod reads the trust domain of another cluster from ConfigMap `istio` in that cluster, and takes
+    /// Whether a primary's istiod reads the trust domain of another cluster from the object `istio` of kind `ConfigMap` in that cluster, and takes
     /// `cluster.local` where there is none; from 1.29 on
     /// (`1.29.0:pilot/pkg/serviceregistry/kube/controller/multicluster.go`).
     pub reads_remote_mesh_config: bool,

@@ -88,7 +88,11 @@ fn sources_are_short_and_finished() {
 fn links_lead_somewhere() {
     let link = regex::Regex::new(r"\]\(([^)#]+)(#[^)]*)?\)").unwrap();
     let mut pages = files(&common::repository().join("docs"), "md");
-    pages.extend(["README.md", "ARCHITECTURE.md"].map(|page| common::repository().join(page)));
+    pages.extend(
+        common::entries(common::repository())
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|other| other == "md")),
+    );
     for page in pages {
         let text = fs::read_to_string(&page).unwrap();
         for target in link.captures_iter(&text).map(|captures| captures[1].to_owned()) {

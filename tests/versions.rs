@@ -268,7 +268,7 @@ fn an_istiod_that_can_be_told_takes_no_credential_plugins() {
     assert_eq!(variable("1.11.8", wanted), [json!("exec"), json!("exec")]);
 }
 
-/// From 1.29 on a primary's istiod reads the trust domain of each other cluster from ConfigMap `istio` there, `istio-<revision>` for a
+/// From 1.29 on a primary's istiod reads the trust domain of each other cluster from the object `istio` there, `istio-<revision>` for a
 /// control plane with a revision, and takes `cluster.local` where there is none
 /// (1.29.0:pilot/pkg/serviceregistry/kube/controller/multicluster.go).
 #[test]

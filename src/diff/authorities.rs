@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use crate::pki::inventory::{Entry, Role};
 
 use super::facts::Known;
+use super::side::bundle_paths;
 use super::text::{self, TextChange};
 use super::{AuthorityChange, CertificateChange, Side};
 
@@ -67,7 +68,7 @@ pub(super) fn compare_texts(before: &Known<'_>, after: &Known<'_>, name: &str) -
     if fingerprints(before) != fingerprints(after) {
         return Vec::new();
     }
-    let files = before.bundle_paths(name).into_iter().zip(before.bundle_files(name)).zip(after.bundle_files(name));
+    let files = bundle_paths(name).into_iter().zip(before.bundle_files(name)).zip(after.bundle_files(name));
     files
         // A topology's side has no certificates to read.
         .filter_map(|((path, one), other)| Some((path, one?, other?)))

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use camino::Utf8Path;
 
 use crate::Outline;
-use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE, bundle_path, cluster_of, is_private};
+use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE, bundle_path, cluster_of, is_pem, is_private};
 use crate::lock::{self, Digest, Lock};
 use crate::pki::inventory::{self, Entry, Role};
 
@@ -45,7 +45,7 @@ impl Side {
     pub fn standing(name: impl Into<String>, lock: Lock, files: impl IntoIterator<Item = (String, String)>) -> Self {
         let files: BTreeMap<String, String> =
             files.into_iter().filter(|(path, _)| !is_private(path) && path != lock::FILE).collect();
-        let pem = files.keys().filter(|path| has_extension(path, "pem"));
+        let pem = files.keys().filter(|path| is_pem(path));
         let read = pem.filter_map(|path| Some((cluster_of(path)?.to_owned(), OnceLock::new())));
         let certificates = Certificates::Standing(read.collect());
         let record = if lock.is_format_1 { format_1::with_facts(lock, &files) } else { lock };
@@ -62,20 +62,12 @@ impl Side {
     pub(super) fn files_of(&self, cluster: &str) -> BTreeMap<&str, &str> {
         let prefix = format!("{cluster}/");
         let files = self.files.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
-        files
-            .filter(|(path, _)| !has_extension(path, "pem"))
-            .map(|(path, text)| (path.as_str(), text.as_str()))
-            .collect()
+        files.filter(|(path, _)| !is_pem(path)).map(|(path, text)| (path.as_str(), text.as_str())).collect()
     }
 
     /// The public files of a cluster's bundle, where they stand: `root-cert.pem`, `ca-cert.pem` and `cert-chain.pem`.
     pub(super) fn bundle_files(&self, cluster: &str) -> [Option<&str>; 3] {
-        self.bundle_paths(cluster).map(|path| self.files.get(&path).map(String::as_str))
-    }
-
-    /// The paths of these files.
-    pub(super) fn bundle_paths(&self, cluster: &str) -> [String; 3] {
-        [ROOT_CERTIFICATE, CERTIFICATE, CHAIN].map(|file| bundle_path(cluster, file))
+        bundle_paths(cluster).map(|path| self.files.get(&path).map(String::as_str))
     }
 
     /// Every certificate of a cluster's bundle, the roots that it makes proxies trust included.
@@ -119,4 +111,9 @@ impl Side {
 
 pub(super) fn has_extension(path: &str, extension: &str) -> bool {
     Utf8Path::new(path).extension() == Some(extension)
+}
+
+/// The paths of the public files of a cluster's bundle.
+pub(super) fn bundle_paths(cluster: &str) -> [String; 3] {
+    [ROOT_CERTIFICATE, CERTIFICATE, CHAIN].map(|file| bundle_path(cluster, file))
 }

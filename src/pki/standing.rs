@@ -3,7 +3,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE, bundle_path};
+use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE, bundle_path, cluster_of, is_pem};
 use crate::lock::{self, Digest, Lock};
 
 use super::verify::Files;
@@ -19,7 +19,7 @@ pub struct Standing {
 impl Standing {
     /// The files of every `20-cacerts`, by their paths in the tree, and the tree's lock.
     pub fn new(lock: Lock, files: impl IntoIterator<Item = (String, Zeroizing<String>)>) -> Self {
-        let pem = lock.files.iter().filter(|(path, _)| path.ends_with(".pem"));
+        let pem = lock.files.iter().filter(|(path, _)| is_pem(path));
         Self { files: files.into_iter().collect(), digests: pem.cloned().collect(), lock }
     }
 
@@ -36,7 +36,7 @@ impl Standing {
     /// The clusters that have certificates here.
     pub(super) fn clusters(&self) -> Vec<&str> {
         let is_bundle = |path: &&String| path.ends_with(CERTIFICATE);
-        self.digests.keys().filter(is_bundle).filter_map(|path| crate::layout::cluster_of(path)).collect()
+        self.digests.keys().filter(is_bundle).filter_map(|path| cluster_of(path)).collect()
     }
 
     /// The files of a cluster, if they are there and what the lock pins; the key may be missing, since it is not in Git.
