@@ -32,6 +32,7 @@ pub mod syntax;
 mod template;
 pub mod topology;
 pub mod tree;
+mod words;
 pub mod written;
 pub mod yaml;
 
@@ -111,7 +112,7 @@ impl Part<'_> {
                     Diagnostic::error("unknown-cluster", Place::Key(FieldPath::root().child("clusters")), message);
                 match diagnostic::nearest(name, known.iter().copied()) {
                     Some(meant) => finding.help(format!("did you mean `--cluster {meant}`?")),
-                    None => finding.help(format!("name one of its clusters: {}", check::names(known.iter().copied()))),
+                    None => finding.help(format!("name one of its clusters: {}", words::names(known.iter().copied()))),
                 }
             })
             .collect();

@@ -13,6 +13,7 @@ use crate::parallel;
 use crate::pki::Trust;
 use crate::pki::verify::Facts;
 use crate::tree::{File, Tree};
+use crate::words::hex;
 
 /// The lock's path in a tree.
 pub const FILE: &str = "meshgen.lock";
@@ -142,7 +143,5 @@ pub fn generation(text: &str, cluster: &str) -> Option<u32> {
 
 /// SHA-256 in hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = |byte: u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]].map(char::from);
-    Sha256::digest(bytes).iter().flat_map(|byte| digits(*byte)).collect()
+    hex(&Sha256::digest(bytes))
 }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::diagnostic::{Certainty, Diagnostic, FieldPath, Place, Replacement, nearest};
 use crate::syntax::{self, Document, Kind, Mapping, NodeId, stop_at};
 use crate::topology::{grammar, mend};
+use crate::words::joined;
 use crate::written::in_brackets;
 
 use self::expected::{choices, describe_type, example, filler, first_sentence, resolve, shown, type_of};
@@ -322,7 +323,7 @@ fn refuse(value: &Value, schema: &Value, path: &FieldPath, definitions: &Value) 
     let choices = choices(schema);
     if !choices.is_empty() && value.as_str().is_some_and(|value| !choices.contains(&value)) {
         let known: Vec<String> = choices.iter().map(|choice| format!("`{choice}`")).collect();
-        return Some((format!("`{}` is no value of `{path}`", shown(value)), format!("write {}", or(&known))));
+        return Some((format!("`{}` is no value of `{path}`", shown(value)), format!("write {}", joined(&known, "or"))));
     }
     if let (Some(format), Some(text)) = (schema["format"].as_str(), value.as_str()) {
         let fault = (grammar(format)?.refuse)(text)?;
@@ -368,12 +369,4 @@ fn of(path: &FieldPath) -> String {
 
 fn inside(path: &FieldPath) -> String {
     if path.segments().is_empty() { "in the topology".to_owned() } else { format!("in `{path}`") }
-}
-
-fn or(words: &[String]) -> String {
-    match words {
-        [] => String::new(),
-        [word] => word.clone(),
-        [words @ .., last] => format!("{} or {last}", words.join(", ")),
-    }
 }

@@ -8,6 +8,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::mesh::{Cluster, Mesh};
 use crate::topology::Date;
 
+use super::inventory::DAYS_TO_RENEW;
 use super::trust::Trust;
 use super::verify::{self, Fault, Files, Proven};
 use super::{Bundle, EXPIRING_CERTIFICATE};
@@ -68,7 +69,6 @@ impl External {
 
     /// What has expired or soon will, on a day.
     pub fn expiring(&self, trust: &Trust, mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
-        const DAYS_TO_RENEW: i64 = 90;
         let bundles =
             mesh.clusters.iter().zip(&trust.bundles).filter_map(|(cluster, bundle)| Some((cluster, bundle.as_ref()?)));
         bundles

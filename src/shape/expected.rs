@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::words::without_controls;
+
 pub(super) fn resolve<'a>(schema: &'a Value, definitions: &'a Value) -> &'a Value {
     match schema["$ref"].as_str().and_then(|reference| reference.strip_prefix("#/$defs/")) {
         Some(name) => resolve(&definitions[name], definitions),
@@ -56,7 +58,7 @@ pub(super) fn example(schema: &Value) -> Option<String> {
 /// A value as it is shown between backticks.
 pub(super) fn shown(value: &Value) -> String {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let text: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
+    let text = without_controls(&text, ' ');
     match text.char_indices().nth(80) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

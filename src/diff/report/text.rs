@@ -3,7 +3,7 @@ use std::fmt::Write;
 use super::{
     Diff, Kind, Line, Tone, certificates, counted, credentials, groups, hunk_lines, kinds, meanings, summary, ways,
 };
-use crate::diff::consequence::names;
+use crate::words::{bare_names, plural, printable};
 
 /// How a difference is written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,7 +26,7 @@ const YELLOW: &str = "\x1b[33m";
 pub fn text(diff: &Diff, style: Style) -> String {
     let mut page = Page { out: String::new(), style };
     for group in groups(diff) {
-        page.heading(&names(group.clusters.iter().copied()));
+        page.heading(&bare_names(group.clusters.iter().copied()));
         page.lines(&group.lines);
     }
     page.pages(diff);
@@ -47,8 +47,7 @@ struct Page {
 impl Page {
     fn line(&mut self, colour: &str, text: &str) {
         // A file of somebody else's may hold what a terminal would obey.
-        let text: String =
-            text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect();
+        let text = printable(text);
         let is_coloured = self.style.is_coloured && !colour.is_empty();
         let written =
             if is_coloured { writeln!(self.out, "{colour}{text}{RESET}") } else { writeln!(self.out, "{text}") };
@@ -122,7 +121,7 @@ impl Page {
             let kinds = kinds(consequences);
             let colour = if kinds.first() <= Some(&Kind::Leaves) { RED } else { "" };
             let words: Vec<&str> = kinds.iter().map(|kind| kind.words()).collect();
-            self.prose(colour, 2, &format!("{}: {}", names(clusters.into_iter()), words.join("; ")));
+            self.prose(colour, 2, &format!("{}: {}", bare_names(clusters), words.join("; ")));
             for consequence in consequences {
                 // Where there is but one kind of consequence, the line above has named it.
                 let kind = if kinds.len() > 1 { format!("{}: ", consequence.kind.words()) } else { String::new() };
@@ -134,8 +133,8 @@ impl Page {
         }
         let unchanged = diff.clusters.len() - diff.changed().count();
         if unchanged > 0 {
-            let plural = if unchanged == 1 { "cluster" } else { "clusters" };
-            self.prose("", 2, &format!("{unchanged} other {plural}: {}", Kind::Nothing.words()));
+            let others = plural(unchanged, "other cluster");
+            self.prose("", 2, &format!("{others}: {}", Kind::Nothing.words()));
         }
         self.out.push('\n');
     }
