@@ -30,6 +30,7 @@ pub mod source;
 pub mod starter;
 pub mod syntax;
 mod template;
+mod terminal;
 pub mod topology;
 pub mod tree;
 mod words;
