@@ -19,7 +19,6 @@ pub mod load;
 pub mod lock;
 pub mod mesh;
 pub mod modeline;
-mod nearest;
 mod parallel;
 pub mod pki;
 pub mod release;
