@@ -126,6 +126,27 @@ impl Diagnostic {
     }
 }
 
+/// Findings after which nobody reads on.
+const ENOUGH: usize = 500;
+
+/// Stops at a place before which so much is wrong that to look on would take long and help nobody; `rule` says so.
+///
+/// # Errors
+/// That the looking ends there.
+pub(crate) fn stop_at<P: Into<Place>>(
+    findings: &[Diagnostic],
+    rule: &'static str,
+    place: impl FnOnce() -> P,
+) -> Result<(), Diagnostic> {
+    if findings.len() < ENOUGH {
+        return Ok(());
+    }
+    let message = format!("after {} mistakes the rest of the file was not looked at", findings.len());
+    Err(Diagnostic::error(rule, place(), message)
+        .label("looked no further")
+        .help("mend the others first: what is wrong so often has one cause"))
+}
+
 impl FieldPath {
     /// The topology itself.
     pub fn root() -> Self {

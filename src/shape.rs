@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::diagnostic::{Certainty, Diagnostic, FieldPath, Place, Replacement, nearest};
-use crate::syntax::{self, Document, Kind, Mapping, NodeId, stop_at};
+use crate::diagnostic::{Certainty, Diagnostic, FieldPath, Place, Replacement, nearest, stop_at};
+use crate::syntax::{self, Document, Kind, Mapping, NodeId, SYNTAX};
 use crate::topology::{grammar, mend};
 use crate::words::joined;
 use crate::written::in_brackets;
@@ -85,7 +85,7 @@ impl<'a> Walk<'a> {
     }
 
     fn written(&mut self, id: NodeId, schema: &'a Value, path: &FieldPath) -> Result<Value, Diagnostic> {
-        stop_at(self.findings, || path.clone())?;
+        stop_at(self.findings, SYNTAX, || path.clone())?;
         let node = self.document.node(id);
         Ok(match (&node.kind, type_of(schema)) {
             (_, None) => self.document.value(id),
@@ -177,7 +177,7 @@ impl<'a> Walk<'a> {
             properties.keys().map(String::as_str).filter(|known| !fields.contains_key(*known)).collect();
         let meant: Vec<Option<&str>> = unknown.iter().map(|(name, _)| nearest(name, absent.iter().copied())).collect();
         for ((name, field), known) in unknown.into_iter().zip(&meant) {
-            stop_at(self.findings, || Place::Key(field.clone()))?;
+            stop_at(self.findings, SYNTAX, || Place::Key(field.clone()))?;
             let message = format!("`{name}` is no field {}", of(path));
             let finding = Diagnostic::error(UNKNOWN_FIELD, Place::Key(field), message).label("unknown field");
             self.findings.push(if let Some(known) = *known {
