@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use camino::Utf8PathBuf;
 
+pub use self::nearest::nearest;
 pub use self::patch::{Certainty, Patch, Replacement};
-pub use crate::nearest::nearest;
 
+mod nearest;
 mod patch;
 
 /// One finding: one fault, whatever the number of places that it touches.
@@ -123,6 +124,27 @@ impl Diagnostic {
         self.patch = Some(Patch { place: place.into(), replacement, certainty });
         self
     }
+}
+
+/// Findings after which nobody reads on.
+const ENOUGH: usize = 500;
+
+/// Stops at a place before which so much is wrong that to look on would take long and help nobody; `rule` says so.
+///
+/// # Errors
+/// That the looking ends there.
+pub(crate) fn stop_at<P: Into<Place>>(
+    findings: &[Diagnostic],
+    rule: &'static str,
+    place: impl FnOnce() -> P,
+) -> Result<(), Diagnostic> {
+    if findings.len() < ENOUGH {
+        return Ok(());
+    }
+    let message = format!("after {} mistakes the rest of the file was not looked at", findings.len());
+    Err(Diagnostic::error(rule, place(), message)
+        .label("looked no further")
+        .help("mend the others first: what is wrong so often has one cause"))
 }
 
 impl FieldPath {

@@ -22,7 +22,6 @@ pub mod load;
 pub mod lock;
 pub mod mesh;
 pub mod modeline;
-mod nearest;
 mod parallel;
 pub mod part;
 pub mod pki;
@@ -34,8 +33,10 @@ pub mod source;
 pub mod starter;
 pub mod syntax;
 mod template;
+mod terminal;
 pub mod topology;
 pub mod tree;
+mod words;
 pub mod written;
 pub mod yaml;
 

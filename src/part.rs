@@ -31,7 +31,7 @@ impl Part<'_> {
                 match crate::diagnostic::nearest(name, known.iter().copied()) {
                     Some(meant) => finding.help(format!("did you mean `--cluster {meant}`?")),
                     None => finding
-                        .help(format!("name one of its clusters: {}", crate::check::names(known.iter().copied()))),
+                        .help(format!("name one of its clusters: {}", crate::words::names(known.iter().copied()))),
                 }
             })
             .collect();

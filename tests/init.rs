@@ -135,6 +135,7 @@ fn numbers_that_make_no_mesh_are_refused_before_anything_is_written() {
         (&["--clusters", "0"][..], "at least one cluster"),
         (&["--primaries", "0"], "at least one cluster"),
         (&["--clusters", "2", "--networks", "3"], "3 networks are more than 2 clusters can be on"),
+        (&["--clusters", "1", "--networks", "2"], "2 networks are more than 1 cluster can be on"),
         (&["--primaries", "3"], "3 control planes are more than 2 clusters can have"),
         (&["--clusters", "255"], "at most 254 clusters"),
         (&["--istio", "1.12.0"], "Istio 1.12.0 is not supported: the supported releases are"),

@@ -252,7 +252,15 @@ fn files_of_others_are_no_difference() {
     fs::write(place.out("c0/notes.md"), "ours").unwrap();
     assert_eq!(place.build(&["--check"]).status.code(), Some(0));
     let said = String::from_utf8(place.build(&[]).stderr).unwrap();
-    assert!(said.contains("1 files in its directories are not meshgen's"), "{said}");
+    assert!(said.contains("note: 1 file in its directories is not meshgen's, and was left alone"), "{said}");
+}
+
+#[test]
+fn one_file_is_counted_in_the_singular() {
+    let place = Place::new(1);
+    fs::remove_file(place.out("README.md")).unwrap();
+    let said = String::from_utf8(place.build(&[]).stderr).unwrap();
+    assert!(said.contains(": 1 file written, "), "{said}");
 }
 
 #[test]

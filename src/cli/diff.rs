@@ -12,7 +12,7 @@ use crate::source::Source;
 use crate::{disk, emit};
 
 use super::git::{Found, Git};
-use super::{DONE, FOUND, Outcome, Refusal, external, is_colour_wanted, print, read_source, say_findings};
+use super::{DONE, FOUND, Outcome, Refusal, columns, external, is_colour_wanted, print, read_source, say_findings};
 
 /// The options of `diff`.
 #[derive(Debug, Args)]
@@ -64,11 +64,10 @@ fn written(diff: &Diff, format: Format, is_full: bool) -> String {
 
 /// How standard output shows a difference.
 pub(super) fn style(is_full: bool) -> Style {
-    let is_terminal = io::stdout().is_terminal();
-    let columns = || std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let size = || rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
-    let width = if is_terminal { columns().or_else(size).filter(|columns| *columns > 0) } else { None };
-    Style { is_coloured: is_colour_wanted(is_terminal), is_full, width }
+    let stdout = io::stdout();
+    // What goes to a file is not wrapped, so that it is the same on any machine.
+    let width = stdout.is_terminal().then(|| columns(&stdout)).flatten();
+    Style { is_coloured: is_colour_wanted(&stdout), is_full, width }
 }
 
 /// Where a side is found.

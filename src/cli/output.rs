@@ -6,6 +6,7 @@ use crate::diff::{self, Side};
 use crate::disk::{self, Claim, Plan, State, Writer};
 use crate::lock;
 use crate::tree::{Mode, Tree};
+use crate::words::plural;
 
 use super::{DONE, FOUND, NOT_DONE, Outcome, Refusal, print, say};
 
@@ -36,14 +37,18 @@ pub(super) fn put(directory: &Utf8Path, tree: &Tree, options: &Options) -> Outco
     }
     let written = Writer::default().write(&claim, directory, tree, &plan)?;
     say(&format!(
-        "{directory}: {} files written, {} unchanged, {} removed",
-        written.changed, written.unchanged, written.removed
+        "{directory}: {} written, {} unchanged, {} removed",
+        plural(written.changed, "file"),
+        written.unchanged,
+        written.removed
     ));
     for path in &plan.edited_stale {
         say(&format!("note: {directory}/{path} was edited and is no longer emitted: it stays, and is yours to remove"));
     }
-    if plan.others > 0 {
-        say(&format!("note: {} files in its directories are not meshgen's, and were left alone", plan.others));
+    match plan.others {
+        0 => {}
+        1 => say("note: 1 file in its directories is not meshgen's, and was left alone"),
+        others => say(&format!("note: {others} files in its directories are not meshgen's, and were left alone")),
     }
     Ok(DONE)
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::lock::Gateway;
 use crate::release::{Release, RemoteShape};
+use crate::words::bare_names;
 
 use super::facts::{Known, Member};
 use super::fields::{self, ISTIO, ISTIO_OPERATOR};
@@ -287,10 +288,10 @@ impl Situation<'_> {
     fn dialled_by(&self, name: &str) -> String {
         let members = &self.before.members;
         let remotes = members.iter().filter(|(other, member)| **other != name && member.primary == name);
-        let remotes = names(remotes.map(|(name, _)| *name));
+        let remotes = bare_names(remotes.map(|(name, _)| *name));
         let network = self.before.member(name).map(|member| member.network.as_str());
         let strangers = members.iter().filter(|(_, member)| Some(member.network.as_str()) != network);
-        let strangers = names(strangers.map(|(name, _)| *name));
+        let strangers = bare_names(strangers.map(|(name, _)| *name));
         let exposes_collector =
             |side: &Known<'_>| side.files_of(name).keys().any(|path| path.ends_with("/expose-zipkin.yaml"));
         let mut parts = Vec::new();
@@ -417,16 +418,6 @@ fn with_verb(script: &str, verb: &str) -> String {
 
 fn described(object: &ObjectChange) -> String {
     format!("{} {}", object.kind, object.name.as_deref().unwrap_or(&object.file))
-}
-
-/// A few names, and how many more there are.
-pub(super) fn names<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    const SHOWN: usize = 4;
-    let names: Vec<&str> = names.collect();
-    match names.len() {
-        0..=SHOWN => names.join(", "),
-        count => format!("{} and {} more", names[..SHOWN - 1].join(", "), count - (SHOWN - 1)),
-    }
 }
 
 /// Consequences without repetition.

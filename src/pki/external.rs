@@ -9,6 +9,7 @@ use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE};
 use crate::mesh::{Cluster, Mesh};
 use crate::topology::Date;
 
+use super::inventory::DAYS_TO_RENEW;
 use super::trust::Trust;
 use super::verify::{self, Facts, Fault, Files, Proven};
 use super::{Bundle, EXPIRING_CERTIFICATE};
@@ -69,7 +70,6 @@ impl External {
 
     /// What has expired or soon will, on a day.
     pub fn expiring(&self, trust: &Trust, mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
-        const DAYS_TO_RENEW: i64 = 90;
         let is_ending = |facts: &Facts| (facts.not_after.0 - today.0).whole_days() <= DAYS_TO_RENEW;
         let bundles =
             mesh.clusters.iter().zip(&trust.bundles).filter_map(|(cluster, bundle)| Some((cluster, bundle.as_ref()?)));

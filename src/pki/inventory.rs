@@ -22,7 +22,7 @@ pub const SHORT_INTERMEDIATE: &str = "short-intermediate";
 pub const OLD_ISSUED_ON: &str = "old-issued-on";
 
 /// A certificate is renewed this many days before its end at the latest.
-const DAYS_TO_RENEW: i64 = 90;
+pub(super) const DAYS_TO_RENEW: i64 = 90;
 /// An intermediate that lasts for less is hardly worth its roll-out.
 const DAYS_WORTH_ISSUING: i64 = 365;
 

@@ -316,7 +316,11 @@ const BROKEN: &[(Break, &str)] = &[
     ),
     (
         |c| {
-            c.put("west", "ca-cert.pem", &format!("{}{}", c.get("west", "ca-cert.pem"), c.get("west", "root-cert.pem")))
+            c.put(
+                "west",
+                "ca-cert.pem",
+                &format!("{}{}", c.get("west", "ca-cert.pem"), c.get("west", "root-cert.pem")),
+            );
         },
         "ca-cert.pem of `west` holds several certificates",
     ),

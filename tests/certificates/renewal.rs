@@ -269,6 +269,9 @@ fn repository() -> Workshop {
     workshop
 }
 
+/// What somebody makes of a file's text.
+type Addition<'f> = &'f dyn Fn(&str) -> String;
+
 /// The root of a stranger.
 fn stranger() -> String {
     let workshop = Workshop::with_seed(&topology(DATES, &TWO));
@@ -280,7 +283,7 @@ fn stranger() -> String {
 #[test]
 fn a_byte_besides_the_certificates_that_meshgen_writes_is_refused() {
     let root = stranger();
-    let additions: [(&str, &dyn Fn(&str) -> String); 6] = [
+    let additions: [(&str, Addition<'_>); 6] = [
         ("root-cert.pem", &|text| format!("{text}{root}")),
         ("root-cert.pem", &|text| format!("{root}{text}")),
         ("cert-chain.pem", &|text| format!("{text}{root}")),

@@ -3,7 +3,7 @@ use std::fmt::Write;
 use super::{
     Diff, Kind, Line, Tone, certificates, counted, credentials, groups, kinds, meanings, summary, unrecorded, ways,
 };
-use crate::diff::consequence::names;
+use crate::words::bare_names;
 
 /// The most characters of a report: GitHub takes 65,536 in a comment.
 pub const LIMIT: usize = 60_000;
@@ -25,7 +25,7 @@ pub fn markdown(diff: &Diff) -> String {
     page.commands(diff);
     page.block("To apply, in order", "text", &diff.steps.iter().map(String::as_str).collect::<Vec<&str>>());
     for group in groups(diff) {
-        page.folded(&names(group.clusters.iter().copied()), &group.lines);
+        page.folded(&bare_names(group.clusters.iter().copied()), &group.lines);
     }
     let pages: Vec<Line> = diff
         .pages
@@ -70,7 +70,7 @@ impl Page {
                 format!("{point}{kind}{}", escaped(&consequence.why))
             });
             let whys: Vec<String> = whys.collect();
-            let clusters = names(clusters.iter().copied());
+            let clusters = bare_names(clusters.iter().copied());
             writeln!(table, "| {clusters} | **{}** | {} |", words.join("; "), whys.join("<br>"))
                 .expect("a String takes everything");
         }
