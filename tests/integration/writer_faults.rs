@@ -1,15 +1,34 @@
-//! A disk that ends at any operation, in one process: no test here starts another, so that nobody inherits a claim.
+//! A disk that ends at any operation. Each test has a process of its own, which starts no other, so that nobody inherits a claim.
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
+use std::thread;
 
 use camino::Utf8Path;
 use meshgen::disk::{Barrier, Claim, Plan, State, Writer};
 use meshgen::tree::Tree;
 
-use crate::common::{self, trees};
+use crate::common::trees;
 
 use trees::{bytes, differing, files, is_of_either, tree};
+
+/// Whether the test that asks is alone in its process. If not, it has been run in one of its own, and is done.
+///
+/// What another test starts holds every open file until it has become another program, and so the claim of a directory:
+/// `CLOEXEC` is too late, and a claim that was dropped would still be held.
+fn is_alone() -> bool {
+    const ALONE: &str = "MESHGEN_TEST_IS_ALONE";
+    let thread = thread::current();
+    // Where tests are to run one after another, the main thread runs them, and nothing else runs meanwhile.
+    let name = thread.name().filter(|name| *name != "main");
+    let (Some(name), None) = (name, std::env::var_os(ALONE)) else { return true };
+    let mut itself = Command::new(std::env::current_exe().unwrap());
+    let output = itself.args(["--exact", name]).env(ALONE, "yes").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    false
+}
 
 fn utf8(path: &Path) -> &Utf8Path {
     Utf8Path::from_path(path).unwrap()
@@ -49,12 +68,18 @@ fn end_everywhere(barrier: Barrier) -> usize {
 
 #[test]
 fn a_build_that_ends_at_any_operation_is_completed_by_the_next() {
+    if !is_alone() {
+        return;
+    }
     let moments = end_everywhere(Barrier::default());
     assert!(moments > 30, "{moments}");
 }
 
 #[test]
 fn where_a_file_system_cannot_be_waited_for_each_file_is() {
+    if !is_alone() {
+        return;
+    }
     let (changed, hasty) = (differing(&bytes(&tree(3, "1.11.2")), &bytes(&tree(2, "1.30.3"))), Barrier::None);
     let stays = changed.iter().filter(|path| tree(2, "1.30.3").get(path).is_some()).count();
     // Each of them, the journal, and at least the output directory once before and once after the renames.
@@ -63,6 +88,9 @@ fn where_a_file_system_cannot_be_waited_for_each_file_is() {
 
 #[test]
 fn builds_that_end_one_after_another_are_completed_too() {
+    if !is_alone() {
+        return;
+    }
     let (old, new) = (tree(3, "1.11.2"), tree(2, "1.30.3"));
     for first in (0..60).step_by(7) {
         for second in (0..60).step_by(11) {
@@ -78,6 +106,9 @@ fn builds_that_end_one_after_another_are_completed_too() {
 
 #[test]
 fn a_directory_that_goes_away_meanwhile_comes_back_with_the_next_build() {
+    if !is_alone() {
+        return;
+    }
     let (old, new) = (tree(2, "1.11.2"), tree(2, "1.30.3"));
     for gone in ["c0/30-istio", "c0", ""] {
         let directory = tempfile::tempdir().unwrap();
@@ -97,6 +128,9 @@ fn a_directory_that_goes_away_meanwhile_comes_back_with_the_next_build() {
 
 #[test]
 fn two_builds_exclude_each_other() {
+    if !is_alone() {
+        return;
+    }
     let directory = tempfile::tempdir().unwrap();
     let held = Claim::take(utf8(directory.path())).unwrap();
     let refused = Claim::take(utf8(directory.path())).unwrap_err();
