@@ -344,5 +344,5 @@ fn the_help_is_written_down() {
         assert_eq!(code(&output), 0);
         text.extend(["$ meshgen ", &arguments.join(" "), "\n", &stdout(&output), "\n"]);
     }
-    common::expect_file(&common::repository().join("tests/help.txt"), &text);
+    common::snapshots(&common::repository().join("tests")).bind(|| insta::assert_snapshot!("help", text));
 }

@@ -1,4 +1,4 @@
-//! Pairs of topologies and what `diff` says of them: `tests/diff/<case>/before.yaml`, `after.yaml`, `report.txt`, `report.md`.
+//! Pairs of topologies and what `diff` says of them: `tests/diff/<case>/before.yaml`, `after.yaml`, `text.snap`, `markdown.snap`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -48,8 +48,10 @@ fn every_pair_is_reported_as_written_down() {
     for case in cases() {
         let (before, after) = pair(&case);
         let diff = compared(&before, &after);
-        common::expect_file(&case.join("report.txt"), &plain(&diff));
-        common::expect_file(&case.join("report.md"), &report::markdown(&diff));
+        common::snapshots(&case).bind(|| {
+            insta::assert_snapshot!("text", plain(&diff));
+            insta::assert_snapshot!("markdown", report::markdown(&diff));
+        });
     }
 }
 

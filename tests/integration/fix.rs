@@ -72,7 +72,7 @@ fn every_case_is_mended_as_written_down() {
             text(&output.stdout),
             output.status.code().unwrap()
         );
-        common::expect_file(&case.join("said.txt"), &said);
+        common::snapshots(&case).bind(|| insta::assert_snapshot!("said", said));
         common::expect_file(&case.join("mended.yaml"), &text(&fs::read(&path).unwrap()));
         // The difference is what `patch` makes of the one the other.
         let mut patch = Command::new("patch");

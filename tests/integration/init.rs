@@ -56,7 +56,7 @@ fn the_texts_are_as_written_down() {
         ("two-clusters", starter(NEWEST, 2, 2, 2, "mesh1")),
         ("three-clusters-istio-1.11", starter("1.11.8", 3, 2, 1, "no")),
     ] {
-        common::expect_file(&directory.join(format!("{name}.yaml")), &text);
+        common::snapshots(&directory).bind(|| insta::assert_snapshot!(name, text));
         assert!(text.lines().all(|line| line.len() <= 140), "{text}");
     }
 }

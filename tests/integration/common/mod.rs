@@ -59,7 +59,16 @@ pub(crate) fn report(source: &Source, findings: &[meshgen::diagnostic::Diagnosti
     meshgen::report::text(source, findings, meshgen::report::Style { is_coloured: false, width: 100 })
 }
 
-/// Whether what the code gives now is to become what is expected.
+/// Snapshots stand in a directory under names of their own, beside what they are about.
+pub(crate) fn snapshots(directory: &Path) -> insta::Settings {
+    let mut settings = insta::Settings::new();
+    settings.set_snapshot_path(directory);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings
+}
+
+/// Whether a file that others read as it is, and so is no snapshot, is to become what the code gives now.
 pub(crate) fn is_accepting() -> bool {
     std::env::var("GOLDEN").is_ok_and(|value| value == "accept")
 }
