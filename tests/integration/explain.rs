@@ -94,10 +94,10 @@ fn every_page_has_a_summary_and_says_why() {
     for page in pages() {
         let name = page.rule.name;
         let summary = page.rule.summary();
-        assert!(page.paragraphs[0] == summary && summary.len() > 40, "{name} has no summary");
+        assert!(page.paragraphs[0] == summary, "{name} has no summary");
         assert!(summary.matches(". ").count() <= 1, "{name}: the summary is one sentence or two");
         assert!((2..=3).contains(&page.paragraphs.len()), "{name} says in one paragraph or two why it matters");
-        let is_prose = |paragraph: &&str| paragraph.ends_with('.') && !paragraph.contains('\n') && paragraph.len() > 40;
+        let is_prose = |paragraph: &&str| paragraph.ends_with('.') && !paragraph.contains('\n');
         assert!(page.paragraphs.iter().all(is_prose), "{name}: {:?}", page.paragraphs);
         for line in page.breaks.code.lines().chain(page.obeys.code.lines()) {
             assert!(line.len() <= 80, "{name}: {line} is wider than a terminal");

@@ -37,16 +37,17 @@ impl Files<'_> {
 /// Calls `check` with every cluster of every scenario: the scenario, the cluster, and the files of its tree.
 fn for_every_cluster(check: impl Fn(&Value, &Value, &Files<'_>)) {
     let stated: Value = serde_json::from_str(include_str!("../scenarios.json")).unwrap();
-    let mut count = 0;
-    for scenario in stated["scenarios"].as_array().unwrap() {
+    let scenarios = stated["scenarios"].as_array().unwrap();
+    assert!(!scenarios.is_empty());
+    for scenario in scenarios {
         let path = format!("topologies/{}.yaml", scenario["name"].as_str().unwrap());
         let tree = common::compile(&common::read(&common::repository().join(path)));
-        for cluster in scenario["clusters"].as_array().unwrap() {
+        let clusters = scenario["clusters"].as_array().unwrap();
+        assert!(!clusters.is_empty(), "{}", scenario["name"]);
+        for cluster in clusters {
             check(scenario, cluster, &Files(&tree));
-            count += 1;
         }
     }
-    assert_eq!(count, 38);
 }
 
 fn name(value: &Value) -> &str {

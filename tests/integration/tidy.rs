@@ -29,7 +29,7 @@ fn every_rule_is_in_the_table() {
     let mut rules = common::entries(&common::repository().join("src/check"));
     // What rules look at, what is allowed, and what is found elsewhere.
     rules.retain(|path| !["subject", "allowed", "elsewhere"].contains(&stem(path)));
-    assert!(rules.len() >= 14);
+    assert!(!rules.is_empty());
     for rule in rules {
         let module = stem(&rule);
         assert!(table.contains(&format!("    {module}::RULE,")), "{module} is in no row of RULES");
@@ -54,7 +54,7 @@ fn every_artifact_is_in_a_table() {
 #[test]
 fn every_topology_tells_editors_its_schema_and_people_what_it_shows() {
     let topologies = common::topologies();
-    assert!(topologies.len() >= 14);
+    assert!(!topologies.is_empty());
     for topology in topologies {
         let text = fs::read_to_string(&topology).unwrap();
         let mut lines = text.lines();
@@ -64,7 +64,11 @@ fn every_topology_tells_editors_its_schema_and_people_what_it_shows() {
             "{}",
             topology.display()
         );
-        assert!(lines.next().is_some_and(|line| line.starts_with("# ") && line.len() > 30), "{}", topology.display());
+        assert!(
+            lines.next().is_some_and(|line| line.starts_with("# ") && line.ends_with('.')),
+            "{}",
+            topology.display()
+        );
     }
 }
 
@@ -145,7 +149,7 @@ fn nothing_is_linked_that_talks_makes_random_numbers_or_reads_the_clock() {
         "web-time",
     ];
     let linked = linked();
-    assert!(linked.len() > 50, "{linked:?}");
+    assert!(linked.contains_key("meshgen"), "{linked:?}");
     for name in REFUSED {
         assert!(
             !linked.contains_key(name),
@@ -186,8 +190,9 @@ fn packages_of_npm_have_a_checksum_and_come_from_its_registry() {
     let text = fs::read_to_string(common::repository().join("tools/node/package-lock.json")).unwrap();
     let lock: serde_json::Value = serde_json::from_str(&text).unwrap();
     let packages = lock["packages"].as_object().unwrap();
-    assert!(packages.len() > 100);
-    for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {
+    let packages: Vec<(&String, &serde_json::Value)> = packages.iter().filter(|(name, _)| !name.is_empty()).collect();
+    assert!(!packages.is_empty());
+    for (name, package) in packages {
         assert!(package["integrity"].as_str().is_some_and(|sum| sum.starts_with("sha512-")), "{name} has no checksum");
         let place = package["resolved"].as_str().unwrap_or("https://registry.npmjs.org/");
         assert!(place.starts_with("https://registry.npmjs.org/"), "{name} comes from {place}");

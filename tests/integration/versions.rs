@@ -85,7 +85,7 @@ fn remotes_are_thin_and_find_their_primary() {
             }
         }
     }
-    assert!(count > 30, "{count}");
+    assert!(count > 0, "no scenario has a remote");
 }
 
 #[test]
