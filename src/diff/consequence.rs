@@ -392,10 +392,7 @@ impl Situation<'_> {
                 // The patch beside it has the same name; its going is a change of fields elsewhere.
                 return found.add(Kind::RestartProxies, "its mesh config comes from another cluster now");
             }
-            ISTIO_OPERATOR => {
-                let uninstall = self.before.release().map_or("uninstall", |release| release.uninstall);
-                format!("istioctl {uninstall} --context={context} -f OLD/{} -y", object.file)
-            }
+            ISTIO_OPERATOR => leaving::owned(&context, name),
             kind => {
                 let namespace =
                     object.namespace.as_deref().map_or(String::new(), |namespace| format!(" -n {namespace}"));

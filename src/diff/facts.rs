@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
+use crate::layout::ISTIO;
 use crate::lock::{Cluster, Gateway};
 use crate::release::{Release, release};
 use crate::topology::IstioVersion;
 
 use super::Side;
+use super::objects::documents;
 
 /// A side, and what is known of its mesh.
 pub(super) struct Known<'s> {
@@ -81,6 +83,13 @@ impl<'s> Known<'s> {
 
     pub(super) fn member(&self, cluster: &str) -> Option<&Member> {
         self.members.get(cluster)
+    }
+
+    /// The revision of a cluster's control plane, as its IstioOperator states it.
+    pub(super) fn revision(&self, cluster: &str) -> Option<String> {
+        let path = [cluster, "/", ISTIO, "/istio.yaml"].concat();
+        let objects = documents(self.files_of(cluster).get(path.as_str())?)?;
+        objects.first()?.pointer("/spec/revision")?.as_str().map(str::to_owned)
     }
 
     pub(super) fn release(&self) -> Option<&'static Release> {

@@ -23,16 +23,31 @@ pub(super) fn commands(
             format!("kubectl --context={context} delete --ignore-not-found -k OLD/{name}/{directory}")
         }),
     );
-    let uninstall = before.release().map_or("uninstall", |release| release.uninstall);
+    let revision = before.revision(name).unwrap_or_else(|| "default".to_owned());
     commands.extend([
         format!("kubectl --context={context} -n {ISTIO_SYSTEM} delete secrets -l {OURS}"),
-        format!("istioctl {uninstall} --context={context} --purge -y"),
+        owned(&context, "istio,eastwest-gateway"),
+        format!(
+            "kubectl --context={context} delete mutatingwebhookconfigurations,validatingwebhookconfigurations -l istio.io/rev={revision}"
+        ),
         format!(
             "kubectl --context={context} -n {ISTIO_SYSTEM} get all,secrets,configmaps,persistentvolumeclaims   # is any of it somebody else's?"
         ),
         format!("# if not: kubectl --context={context} delete namespace {ISTIO_SYSTEM}"),
     ]);
     commands
+}
+
+/// Deletes what istioctl made of IstioOperators with these names, on which it leaves its mark
+/// (`1.30.3:operator/pkg/install/install.go`): all but CustomResourceDefinitions, which take everybody's objects with them.
+pub(super) fn owned(context: &str, names: &str) -> String {
+    const KINDS: &str = "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings,\
+                         deployments,daemonsets,horizontalpodautoscalers,poddisruptionbudgets,services,endpoints,endpointslices,\
+                         configmaps,secrets,serviceaccounts,roles,rolebindings,envoyfilters.networking.istio.io";
+    let owner = "install.operator.istio.io/owning-resource";
+    format!(
+        "kubectl --context={context} -n {ISTIO_SYSTEM} delete {KINDS} -l '{owner} in ({names}),{owner}-namespace={ISTIO_SYSTEM}'"
+    )
 }
 
 /// The label of what meshgen stated, and of what its scripts made.

@@ -9,7 +9,6 @@ use super::{MANIFESTS, Role, steps};
 #[derive(Serialize)]
 struct Values<'m> {
     mesh: &'m str,
-    uninstall: &'m str,
     clusters: Vec<Installed<'m>>,
     routed: Vec<&'m str>,
 }
@@ -19,6 +18,7 @@ struct Values<'m> {
 struct Installed<'m> {
     name: &'m str,
     context: &'m str,
+    revision: &'m str,
     directories: Vec<&'static str>,
 }
 
@@ -28,16 +28,13 @@ pub(super) fn text(mesh: &Mesh<'_>) -> String {
     let clusters = clusters.map(|cluster| Installed {
         name: cluster.name,
         context: cluster.context,
+        // istioctl's word for no revision.
+        revision: cluster.revision.unwrap_or("default"),
         directories: directories(mesh, cluster),
     });
     template::render(
         "uninstall.sh",
-        Values {
-            mesh: mesh.id,
-            uninstall: mesh.release.uninstall,
-            clusters: clusters.collect(),
-            routed: steps::routed(mesh),
-        },
+        Values { mesh: mesh.id, clusters: clusters.collect(), routed: steps::routed(mesh) },
     )
 }
 
