@@ -6,10 +6,12 @@ use crate::lock::Lock;
 use crate::mesh::Mesh;
 use crate::part::Part;
 use crate::pki::Authority;
+use crate::plan::Plan;
 use crate::source::Source;
 use crate::topology::{CertificateAuthority, Date};
 use crate::tree::Tree;
 
+mod artifact;
 pub mod check;
 pub mod cli;
 pub mod diagnostic;
@@ -25,6 +27,7 @@ pub mod modeline;
 mod parallel;
 pub mod part;
 pub mod pki;
+pub mod plan;
 pub mod release;
 pub mod report;
 pub mod schema;
@@ -193,7 +196,9 @@ pub fn outline(source: &Source, external: Option<&pki::External>) -> Result<Outl
             pki::inventory::answered(&mesh, &trust)
         }
     };
-    Ok(Outline { tree: emit::outline(&mesh), record: emit::record::of_mesh(&mesh), certificates })
+    let mut plan = Plan::of(&mesh);
+    let record = emit::record::of_plan(&plan);
+    Ok(Outline { tree: emit::without_secrets(&mut plan), record, certificates })
 }
 
 /// Whether there is a mistake among the findings that stops a build.

@@ -1,19 +1,20 @@
 use serde_json::json;
 
-use crate::layout::{CACERTS, CERTIFICATE, CHAIN, ISTIO_SYSTEM, KEY, ROOT_CERTIFICATE, bundle_path};
+use crate::artifact::labels;
+use crate::layout::{CERTIFICATE, CHAIN, ISTIO_SYSTEM, KEY, ROOT_CERTIFICATE, bundle_path};
 use crate::mesh::{Cluster, Mesh};
 use crate::pki::Bundle;
 use crate::tree::{Mode, Tree};
 use crate::yaml;
 
-use super::{kustomization, labels};
+use super::kustomization;
 
 /// All files of the directory.
 pub(super) const FILES: [&str; 5] = [kustomization::FILE, ROOT_CERTIFICATE, CERTIFICATE, KEY, CHAIN];
 
 /// The Secret `cacerts` under istiod's four key names, made by kustomize from the PEM files beside it.
-pub(super) fn emit(mesh: &Mesh<'_>, cluster: &Cluster<'_>, tree: &mut Tree) {
-    let kustomization = json!({
+pub(super) fn kustomization(mesh: &Mesh<'_>) -> String {
+    yaml::print(&json!({
         "apiVersion": kustomization::API_VERSION,
         "kind": "Kustomization",
         "namespace": ISTIO_SYSTEM,
@@ -22,9 +23,7 @@ pub(super) fn emit(mesh: &Mesh<'_>, cluster: &Cluster<'_>, tree: &mut Tree) {
             "files": [ROOT_CERTIFICATE, CERTIFICATE, KEY, CHAIN],
             "options": { "disableNameSuffixHash": true, "labels": labels(mesh) },
         }],
-    });
-    let path = format!("{}/{CACERTS}/{}", cluster.name, kustomization::FILE);
-    tree.add(path, Mode::Public, yaml::print(&kustomization));
+    }))
 }
 
 /// The PEM files of a bundle, which gives its texts away: a tree of them beside the bundles would be held twice.

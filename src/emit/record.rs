@@ -5,31 +5,31 @@ use crate::parallel;
 use crate::part::Part;
 use crate::pki::Trust;
 use crate::pki::verify::Facts;
+use crate::plan::Plan;
 use crate::tree::{File, Tree};
 
-use super::steps;
-
 /// The record of a mesh, without the certificates and files that need a secret.
-pub(crate) fn of_mesh(mesh: &Mesh<'_>) -> Lock {
+pub(crate) fn of_plan(plan: &Plan<'_, '_>) -> Lock {
+    let mesh = plan.mesh;
     let clusters = mesh.clusters.iter().map(|cluster| (cluster.name.to_owned(), of_cluster(mesh, cluster)));
     Lock {
         istio: Some(Istio { version: mesh.version, installer: "istioctl".to_owned() }),
-        steps: steps::all(mesh),
+        steps: plan.units().map(ToString::to_string).collect(),
         clusters: clusters.collect(),
         ..Lock::default()
     }
 }
 
 /// The record of a whole tree.
-pub(super) fn of_tree(mesh: &Mesh<'_>, trust: &Trust, tree: &Tree) -> Lock {
-    let mut lock = Lock { files: digests(mesh, trust, tree), ..with_certificates(mesh, trust) };
+pub(super) fn of_tree(plan: &Plan<'_, '_>, trust: &Trust, tree: &Tree) -> Lock {
+    let mut lock = Lock { files: digests(plan.mesh, trust, tree), ..with_certificates(plan, trust) };
     lock.files.sort();
     lock
 }
 
 /// The record of a tree that holds some clusters only: what the standing lock says of all else stays.
-pub(super) fn of_part(mesh: &Mesh<'_>, trust: &Trust, tree: &Tree, part: &Part<'_>) -> Lock {
-    let mut lock = with_certificates(mesh, trust);
+pub(super) fn of_part(plan: &Plan<'_, '_>, trust: &Trust, tree: &Tree, part: &Part<'_>) -> Lock {
+    let mut lock = with_certificates(plan, trust);
     let is_other = |path: &str| !part.has(cluster_of(path).unwrap_or_default());
     let standing = part.lock;
     lock.clusters.retain(|cluster, _| part.has(cluster));
@@ -41,7 +41,7 @@ pub(super) fn of_part(mesh: &Mesh<'_>, trust: &Trust, tree: &Tree, part: &Part<'
     lock.steps.extend(left);
     let is_kept = |path: &str| is_other(path) && tree.get(path).is_none();
     lock.files = standing.files.iter().filter(|(path, _)| is_kept(path)).cloned().collect();
-    lock.files.extend(digests(mesh, trust, tree));
+    lock.files.extend(digests(plan.mesh, trust, tree));
     lock.files.sort();
     lock
 }
@@ -61,8 +61,9 @@ fn of_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> lock::Cluster {
     }
 }
 
-fn with_certificates(mesh: &Mesh<'_>, trust: &Trust) -> Lock {
-    let mut lock = Lock { roots: trust.roots.iter().map(certificate).collect(), ..of_mesh(mesh) };
+fn with_certificates(plan: &Plan<'_, '_>, trust: &Trust) -> Lock {
+    let mesh = plan.mesh;
+    let mut lock = Lock { roots: trust.roots.iter().map(certificate).collect(), ..of_plan(plan) };
     for cluster in &mesh.clusters {
         let (Some(request), Some(bundle)) = (&cluster.intermediate, &trust.bundles[cluster.position]) else { continue };
         let record = lock.clusters.get_mut(cluster.name).expect("each cluster was just recorded");

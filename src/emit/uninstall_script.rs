@@ -1,10 +1,9 @@
 use serde::Serialize;
 
+use crate::artifact::Role;
 use crate::layout::NAMESPACE;
-use crate::mesh::{Cluster, Mesh};
+use crate::plan::{Contents, Manifest, Plan};
 use crate::template;
-
-use super::{MANIFESTS, Role, steps};
 
 #[derive(Serialize)]
 struct Values<'m> {
@@ -23,34 +22,23 @@ struct Installed<'m> {
 }
 
 /// `uninstall.sh`: the mesh's clusters without the mesh, remotes before their primaries.
-pub(super) fn text(mesh: &Mesh<'_>) -> String {
+pub(super) fn text(plan: &Plan<'_, '_>) -> String {
+    let mesh = plan.mesh;
     let clusters = mesh.remotes().chain(mesh.primaries());
     let clusters = clusters.map(|cluster| Installed {
         name: cluster.name,
         context: cluster.context,
         // istioctl's word for no revision.
         revision: cluster.revision.unwrap_or("default"),
-        directories: directories(mesh, cluster),
+        directories: directories(&plan.contents[cluster.position]),
     });
-    template::render(
-        "uninstall.sh",
-        Values { mesh: mesh.id, clusters: clusters.collect(), routed: steps::routed(mesh) },
-    )
+    template::render("uninstall.sh", Values { mesh: mesh.id, clusters: clusters.collect(), routed: plan.routed() })
 }
 
 /// The directories of plain objects, last applied first; the namespace goes last, by itself.
-fn directories(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<&'static str> {
-    let is_plain = |directory: &str| {
-        let mut roles =
-            MANIFESTS.iter().filter(|manifest| manifest.directory == directory).map(|manifest| manifest.role);
-        directory != NAMESPACE && roles.all(|role| role == Role::Resource)
-    };
-    let mut directories: Vec<&str> = MANIFESTS
-        .iter()
-        .filter(|manifest| is_plain(manifest.directory) && !(manifest.documents)(mesh, cluster).is_empty())
-        .map(|manifest| manifest.directory)
-        .collect();
-    directories.dedup();
-    directories.reverse();
-    directories
+fn directories(contents: &Contents) -> Vec<&'static str> {
+    let is_plain = |manifests: &[Manifest]| manifests.iter().all(|manifest| manifest.role == Role::Resource);
+    let directories = contents.directories.iter().rev();
+    let directories = directories.filter(|(directory, manifests)| *directory != NAMESPACE && is_plain(manifests));
+    directories.map(|(directory, _)| *directory).collect()
 }
