@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::command::{self, Command};
+use crate::layout::ISTIO_SYSTEM;
 use crate::lock::Gateway;
 use crate::release::{Release, RemoteShape};
 use crate::words::bare_names;
@@ -322,11 +324,10 @@ impl Situation<'_> {
             found.add(Kind::Certificates, "proxies get certificates under it once istiod was restarted");
             let context =
                 self.after.member(&cluster.name).map_or(cluster.name.as_str(), |member| member.context.as_str());
-            let context = crate::template::quote(context);
             let why = "this istiod reads the Secret `cacerts` when it starts, and only then";
-            let command =
-                format!("kubectl --context={context} -n istio-system rollout restart deployments -l app=istiod");
-            found.add_with(Kind::RestartIstiod, why, vec![command]);
+            let words = ["-n", ISTIO_SYSTEM, "rollout", "restart", "deployments", "-l", "app=istiod"];
+            let command = Command::kubectl(context).words(words);
+            found.add_with(Kind::RestartIstiod, why, vec![command.to_string()]);
         }
     }
 
@@ -385,22 +386,21 @@ impl Situation<'_> {
     /// What was stated is not gone from the cluster because it is not stated any more.
     fn removed(&self, cluster: &ClusterChange, object: &ObjectChange, found: &mut Found) {
         let context = self.before.member(&cluster.name).map_or(cluster.name.as_str(), |member| member.context.as_str());
-        let context = crate::template::quote(context);
         let name = object.name.as_deref().unwrap_or_default();
         let command = match object.kind.as_str() {
             ISTIO_OPERATOR if name == ISTIO => {
                 // The patch beside it has the same name; its going is a change of fields elsewhere.
                 return found.add(Kind::RestartProxies, "its mesh config comes from another cluster now");
             }
-            ISTIO_OPERATOR => leaving::owned(&context, name),
+            ISTIO_OPERATOR => command::delete_owned(context, name),
             kind => {
-                let namespace =
-                    object.namespace.as_deref().map_or(String::new(), |namespace| format!(" -n {namespace}"));
-                format!("kubectl --context={context}{namespace} delete {} {name}", kind.to_lowercase())
+                let namespace = object.namespace.as_deref().map(|namespace| ["-n", namespace]);
+                let kubectl = Command::kubectl(context).words(namespace.into_iter().flatten());
+                kubectl.words(["delete", &kind.to_lowercase(), name])
             }
         };
         let why = "`kubectl apply` deletes nothing: what is not stated any more stays until it is deleted (Argo CD and Flux prune it, where they may)";
-        found.add_with(Kind::Reapply, why, vec![command]);
+        found.add_with(Kind::Reapply, why, vec![command.to_string()]);
     }
 }
 

@@ -1,4 +1,8 @@
+use std::collections::BTreeSet;
+
 use serde::Serialize;
+
+use crate::command::{self, Command};
 
 use crate::layout::{REMOTE_SECRETS, TELEMETRY, ZIPKIN};
 use crate::mesh::{Cluster, Mesh};
@@ -138,14 +142,16 @@ fn told<'m>(mesh: &'m Mesh<'_>, stage: &plan::Stage<'m, '_>, is_folded: bool) ->
                 actions.push(unit.what);
             }
         }
-        let every =
-            stage.units.iter().map(|unit| unit.cluster.position).collect::<std::collections::BTreeSet<usize>>().len();
+        let every = stage.units.iter().map(|unit| unit.cluster.position).collect::<BTreeSet<usize>>().len();
         let clusters = if every == mesh.clusters.len() {
             "every cluster".to_owned()
         } else {
             format!("each of these {every} clusters, as far as it has the directory")
         };
-        let lines = actions.into_iter().flat_map(|action| commands(mesh, "$cluster", action)).collect();
+        let istiods: BTreeSet<String> = stage.units.iter().map(|unit| unit.cluster.istiod_service()).collect();
+        let istiod = istiods.first().filter(|_| istiods.len() == 1);
+        let told = |what| commands(mesh, "$cluster", istiod.map(String::as_str), what);
+        let lines = actions.into_iter().flat_map(told).collect();
         return Stage { title: stage.name.title(), is_folded, clusters, lines, note: "", blocks: Vec::new() };
     }
     if stage.units.iter().any(|unit| unit.what == What::Script(REMOTE_SECRETS)) {
@@ -153,7 +159,7 @@ fn told<'m>(mesh: &'m Mesh<'_>, stage: &plan::Stage<'m, '_>, is_folded: bool) ->
     }
     let mut blocks: Vec<Block<'_>> = Vec::new();
     for Unit { cluster, what } in &stage.units {
-        let mut lines = commands(mesh, cluster.name, *what);
+        let mut lines = commands(mesh, cluster.name, Some(&cluster.istiod_service()), *what);
         match blocks.last_mut() {
             Some(block) if block.cluster == cluster.name => block.lines.append(&mut lines),
             _ => blocks.push(Block { cluster: cluster.name, lines }),
@@ -191,35 +197,13 @@ fn carried_secrets<'m>(mesh: &'m Mesh<'_>, stage: &plan::Stage<'m, '_>) -> Stage
     }
 }
 
-fn commands(mesh: &Mesh<'_>, cluster: &str, what: What) -> Vec<String> {
-    match what {
-        What::Objects(directory) => vec![format!("kubectl apply -k {cluster}/{directory}")],
-        What::Secret(directory) => {
-            vec![format!("kubectl apply --server-side --field-manager=meshgen -k {cluster}/{directory}")]
+fn commands(mesh: &Mesh<'_>, directory: &str, istiod: Option<&str>, what: What) -> Vec<String> {
+    let commands = match what {
+        What::Script(script) => {
+            vec![Command::script(&[directory, "/", script].concat()).remark("needs a context for each cluster")]
         }
-        What::Collector(directory) => vec![
-            format!("kubectl apply -k {cluster}/{directory}"),
-            "kubectl -n istio-system rollout status deployment/zipkin".to_owned(),
-        ],
-        What::Istio(_) => {
-            let files =
-                ["istio.yaml", "mesh-config.yaml"].map(|file| format!(" -f {cluster}/30-istio/{file}")).concat();
-            vec![format!("istioctl install -y{files}")]
-        }
-        What::ThinRemote(_) => vec![format!("istioctl install -y -f {cluster}/30-istio/istio.yaml")],
-        What::Gateway(_) => {
-            vec![format!("istioctl install -y -f {cluster}/40-eastwest-gateway/eastwest-gateway.yaml")]
-        }
-        What::Script(_) => vec![format!("{cluster}/remote-secrets.sh   # needs a context for each cluster")],
-        What::NodeScript(script) => vec![format!("{cluster}/{script} add")],
-        What::Restart => {
-            let gateways = "kubectl -n istio-system rollout restart deployments \
-                            -l 'istio in (ingressgateway,egressgateway,eastwestgateway)'";
-            let workloads = mesh
-                .workload_namespaces
-                .iter()
-                .map(|namespace| format!("kubectl -n {namespace} rollout restart deployments,statefulsets,daemonsets"));
-            [gateways.to_owned()].into_iter().chain(workloads).collect()
-        }
-    }
+        What::Restart => command::restarts(&mesh.workload_namespaces),
+        what => command::commands(what, command::Place::Terminal { directory, istiod }),
+    };
+    commands.iter().map(ToString::to_string).collect()
 }
