@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use crate::command::{self, Command};
 
-use crate::layout::{REMOTE_SECRETS, TELEMETRY, ZIPKIN};
+use crate::artifact::{DIRECTORIES, SCRIPTS};
+use crate::layout::REMOTE_SECRETS;
 use crate::mesh::{Cluster, Mesh};
-use crate::plan::{self, Plan, Unit, What};
+use crate::plan::{self, Plan, Unit, What, Who};
 use crate::template;
 
 mod picture;
@@ -25,11 +26,9 @@ struct Values<'m> {
     picture: String,
     is_summary: bool,
     has_operator: bool,
-    has_telemetry: bool,
+    responsibilities: Vec<Responsibility>,
     has_thin_remotes: bool,
     revision: &'m str,
-    has_collector: bool,
-    has_secrets: bool,
     routed: Vec<&'m str>,
     stages: Vec<Stage<'m>>,
     collector: Option<Collector<'m>>,
@@ -45,6 +44,14 @@ struct Row<'m> {
     api_server: &'m str,
     gateway: String,
     valid_until: String,
+}
+
+/// Directories or a script, and who can apply them.
+#[derive(Serialize)]
+struct Responsibility {
+    names: String,
+    what: &'static str,
+    who: &'static str,
 }
 
 /// A stage, told for each cluster or once for all.
@@ -102,17 +109,39 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         picture: if is_summary { picture::summary(mesh) } else { picture::clusters(mesh) },
         is_summary,
         has_operator: mesh.release.has_in_cluster_operator,
-        has_telemetry: plan.has(TELEMETRY),
+        responsibilities: responsibilities(plan),
         has_thin_remotes: mesh.clusters.iter().any(|cluster| !cluster.runs_istiod),
         revision: mesh.clusters.iter().find_map(|cluster| cluster.revision).unwrap_or_default(),
-        has_collector: plan.has(ZIPKIN),
-        has_secrets: plan.has(REMOTE_SECRETS),
         routed: plan.routed(),
         stages: plan.installation().map(|stage| told(mesh, stage, is_summary)).collect(),
         collector,
         missing: missing.map(|cluster| Missing { name: cluster.name, context: cluster.context }).collect(),
     };
     template::render("README.md", values)
+}
+
+/// Who can apply what there is.
+fn responsibilities(plan: &Plan<'_, '_>) -> Vec<Responsibility> {
+    let who = |what: What| match what.who() {
+        Who::Applier => "kubectl, Argo CD, Flux",
+        Who::KeyHolder => "a person who has the private keys: they are not in Git",
+        Who::Istioctl if plan.mesh.release.has_in_cluster_operator => {
+            "istioctl; or Argo CD and Flux where Istio's in-cluster operator runs"
+        }
+        Who::Istioctl => "istioctl",
+        Who::Operator => "a person with a context for each cluster",
+        Who::Root => "root, on each node",
+    };
+    let directories = DIRECTORIES.iter().map(|row| (row.name, row.what, who(What::of_directory(row, true))));
+    let scripts = SCRIPTS.iter().map(|row| (row.file, row.what, who(What::of_script(row))));
+    let mut rows: Vec<Responsibility> = Vec::new();
+    for (name, what, who) in directories.chain(scripts).filter(|(name, ..)| plan.has(name)) {
+        match rows.last_mut().filter(|row| row.what == what) {
+            Some(row) => row.names.extend([", `", name, "`"]),
+            None => rows.push(Responsibility { names: format!("`{name}`"), what, who }),
+        }
+    }
+    rows
 }
 
 fn row<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Row<'m> {
