@@ -178,6 +178,10 @@ fn check_order(generated: &Generated, tree: &Tree) {
             "remote-secrets.sh" => {
                 for other in clusters(generated).iter().filter(|other| name(other) != at) {
                     needs(name(other), "10-namespace");
+                    // The account whose credentials it fetches is the other istiod's to bring, or comes with the way to one elsewhere.
+                    if tree.get(&format!("{}/20-cacerts/ca-cert.pem", name(other))).is_none() {
+                        needs(name(other), "30-istio");
+                    }
                 }
                 needs(at, "30-istio");
             }
