@@ -40,7 +40,7 @@ pub(crate) enum Means {
     Collector,
     /// As a Secret made of private keys, which are not in Git.
     Secret,
-    /// istioctl installs what the IstioOperators ask for.
+    /// istioctl installs what its files ask for.
     Istio,
     /// The same, in a command of its own: together with Istio's it would lose istiod.
     Gateway,

@@ -161,8 +161,8 @@ pub(crate) fn restarts(namespaces: &[&str]) -> Vec<Command> {
     [restart(ISTIO_SYSTEM, &gateways)].into_iter().chain(workloads).collect()
 }
 
-/// Deletes what istioctl made of IstioOperators with these names, on which it leaves its mark
-/// (`1.30.3:operator/pkg/install/install.go`): all but CustomResourceDefinitions, which take everybody's objects with them.
+/// Deletes what istioctl made of installations with these names, on which it leaves its mark
+/// (`1.30.3:operator/pkg/install/install.go`): all but definitions of resources, which take everybody's objects with them.
 pub(crate) fn delete_owned(context: &str, names: &str) -> Command {
     const KINDS: &str = "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings,\
                          deployments,daemonsets,horizontalpodautoscalers,poddisruptionbudgets,services,endpoints,endpointslices,\

@@ -18,6 +18,8 @@ mod external;
 pub mod inventory;
 mod issue;
 mod key;
+mod pem;
+mod private_key;
 mod seed;
 mod standing;
 mod trust;

@@ -9,9 +9,9 @@ use crate::mesh::{Intermediate, Mesh, Root};
 use crate::topology::Date;
 
 use super::key::KeyPath;
-use super::seed::hex;
 use super::verify::{self, Facts};
 use super::{Standing, Trust};
+use crate::words::hex;
 
 /// The rule that speaks of certificates that have expired or soon will.
 pub const EXPIRING_CERTIFICATE: &str = "expiring-certificate";

@@ -8,9 +8,9 @@ use crate::parallel;
 
 use super::issue::RootAuthority;
 use super::key::KeyPath;
-use super::seed::hex;
 use super::verify::{self, Facts, Fault, TrustAnchor};
 use super::{Authority, Bundle, Seed, Standing};
+use crate::words::hex;
 
 /// The rule that speaks of certificates that only somebody with the seed can make.
 pub const SEED_NEEDED: &str = "seed-needed";
