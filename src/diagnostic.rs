@@ -10,7 +10,7 @@ pub use crate::nearest::nearest;
 
 mod patch;
 
-/// One finding: one fault, whatever the number of places that it touches.
+/// One finding: one fault, whatever the number of places that it touches. [`crate::rule::Rule`] makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// The rule's name in kebab-case, as `explain` takes it.
@@ -74,21 +74,6 @@ pub enum Segment {
 }
 
 impl Diagnostic {
-    /// A fault that stops a build.
-    pub fn error(rule: &'static str, place: impl Into<Place>, message: impl Into<String>) -> Self {
-        Self::new(rule, Severity::Error, place.into(), message.into())
-    }
-
-    /// A fault that does not stop a build.
-    pub fn warning(rule: &'static str, place: impl Into<Place>, message: impl Into<String>) -> Self {
-        Self::new(rule, Severity::Warning, place.into(), message.into())
-    }
-
-    fn new(rule: &'static str, severity: Severity, place: Place, message: String) -> Self {
-        let labels = vec![Label { place, text: String::new() }];
-        Self { rule, severity, message, labels, help: Vec::new(), patch: None }
-    }
-
     /// Says what is to be seen at the first place.
     #[must_use]
     pub fn label(mut self, text: impl Into<String>) -> Self {

@@ -24,6 +24,7 @@ mod parallel;
 pub mod pki;
 pub mod release;
 pub mod report;
+pub mod rule;
 pub mod schema;
 pub mod shape;
 pub mod source;
@@ -107,8 +108,7 @@ impl Part<'_> {
         let findings: Vec<Diagnostic> = unknown
             .map(|name| {
                 let message = format!("the topology has no cluster `{name}`");
-                let finding =
-                    Diagnostic::error("unknown-cluster", Place::Key(FieldPath::root().child("clusters")), message);
+                let finding = check::UNKNOWN_CLUSTER.at(Place::Key(FieldPath::root().child("clusters")), message);
                 match diagnostic::nearest(name, known.iter().copied()) {
                     Some(meant) => finding.help(format!("did you mean `--cluster {meant}`?")),
                     None => finding.help(format!("name one of its clusters: {}", check::names(known.iter().copied()))),
@@ -141,7 +141,7 @@ pub fn doubtful_on(checked: &Checked, today: Date, beside: Vec<Diagnostic>) -> V
     let mut doubtful = beside;
     doubtful.extend(check::end_of_life(checked.topology(), today));
     doubtful.extend(pki::inventory::warnings(&Mesh::resolve(checked), today));
-    check::forgive(checked.topology(), &mut doubtful);
+    check::apply_allowances(checked.topology(), &mut doubtful);
     doubtful
 }
 

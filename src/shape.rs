@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{Certainty, Diagnostic, FieldPath, Place, Replacement, nearest};
+use crate::rule::{INVALID_VALUE, MISSING_FIELD, Rule, UNKNOWN_FIELD, WRONG_TYPE};
 use crate::syntax::{self, Document, Kind, Mapping, NodeId, stop_at};
 use crate::topology::{grammar, mend};
 use crate::written::in_brackets;
@@ -16,15 +17,6 @@ use crate::written::in_brackets;
 use self::expected::{choices, describe_type, example, filler, first_sentence, resolve, shown, type_of};
 
 mod expected;
-
-/// The rule that speaks of a field that the format does not have.
-pub const UNKNOWN_FIELD: &str = "unknown-field";
-/// The rule that speaks of a required field that is not there.
-pub const MISSING_FIELD: &str = "missing-field";
-/// The rule that speaks of a value of another type than the field's.
-pub const WRONG_TYPE: &str = "wrong-type";
-/// The rule that speaks of a value that is of the right type and cannot be right.
-pub const INVALID_VALUE: &str = "invalid-value";
 
 /// A topology's value with every hole filled by an example, and where the holes are.
 #[derive(Debug)]
@@ -178,7 +170,7 @@ impl<'a> Walk<'a> {
         for ((name, field), known) in unknown.into_iter().zip(&meant) {
             stop_at(self.findings, || Place::Key(field.clone()))?;
             let message = format!("`{name}` is no field {}", of(path));
-            let finding = Diagnostic::error(UNKNOWN_FIELD, Place::Key(field), message).label("unknown field");
+            let finding = UNKNOWN_FIELD.at(Place::Key(field), message).label("unknown field");
             self.findings.push(if let Some(known) = *known {
                 let is_only = meant.iter().filter(|other| **other == Some(known)).count() == 1;
                 let certainty = Certainty::of_word(name, known, absent.iter().copied());
@@ -203,8 +195,7 @@ impl<'a> Walk<'a> {
                 None => format!("add `{name}:` ({})", first_sentence(property)),
             };
             let place = if path.segments().is_empty() { Place::Whole } else { Place::Field(path.clone()) };
-            let finding =
-                Diagnostic::error(MISSING_FIELD, place, message).label(format!("no `{name}` here")).help(help);
+            let finding = MISSING_FIELD.at(place, message).label(format!("no `{name}` here")).help(help);
             let line = match choices(property).as_slice() {
                 [only] => self.start_for(name, id, mapping).map(|start| (start, format!("{name}: {only}\n"))),
                 _ => None,
@@ -301,8 +292,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Reports a fault and fills its place with an example.
-    fn hole(&mut self, schema: &Value, path: &FieldPath, rule: &'static str, message: String, help: String) -> Value {
-        self.findings.push(Diagnostic::error(rule, path.clone(), message).help(help));
+    fn hole(&mut self, schema: &Value, path: &FieldPath, rule: Rule, message: String, help: String) -> Value {
+        self.findings.push(rule.at(path.clone(), message).help(help));
         self.holes.push(path.clone());
         filler(schema, self.definitions)
     }

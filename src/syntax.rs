@@ -10,15 +10,11 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput};
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, FieldPath, Place, Segment};
+use crate::rule::{DUPLICATE_KEY, SYNTAX};
 
 pub(crate) use self::scalar::plain;
 
 mod scalar;
-
-/// The rule that speaks of text that is no YAML, or of YAML that a topology does not use.
-pub const SYNTAX: &str = "syntax";
-/// The rule that speaks of a key that stands twice in one mapping.
-pub const DUPLICATE_KEY: &str = "duplicate-key";
 
 /// Mappings and sequences in one another: a topology needs seven levels, Helm values a few more.
 const MAXIMUM_DEPTH: usize = 64;
@@ -157,7 +153,8 @@ pub(crate) fn stop_at<P: Into<Place>>(findings: &[Diagnostic], place: impl FnOnc
         return Ok(());
     }
     let message = format!("after {} mistakes the rest of the file was not looked at", findings.len());
-    Err(Diagnostic::error(SYNTAX, place(), message)
+    Err(SYNTAX
+        .at(place(), message)
         .label("looked no further")
         .help("mend the others first: what is wrong so often has one cause"))
 }
@@ -182,7 +179,7 @@ impl<'text> Builder<'text, '_> {
                 Event::StreamStart | Event::DocumentStart(_) => {}
                 Event::StreamEnd => {
                     let help = "a topology begins with `apiVersion: meshgen/v1` and `kind: Topology`";
-                    return Err(Diagnostic::error(SYNTAX, 0..0, "the file holds no topology").help(help));
+                    return Err(SYNTAX.at(0..0, "the file holds no topology").help(help));
                 }
                 event => {
                     let root = self.value(event, span, 0)?;
@@ -200,7 +197,7 @@ impl<'text> Builder<'text, '_> {
                 Event::DocumentEnd => {}
                 Event::StreamEnd => return Ok(()),
                 _ => {
-                    return Err(Diagnostic::error(SYNTAX, self.range(span), "a second document begins here").help(
+                    return Err(SYNTAX.at(self.range(span), "a second document begins here").help(
                         "a file holds one topology: remove the `---`, or put the second mesh into a file of its own",
                     ));
                 }
@@ -212,12 +209,13 @@ impl<'text> Builder<'text, '_> {
         let range = self.range(span);
         if depth > MAXIMUM_DEPTH {
             let message = format!("more than {MAXIMUM_DEPTH} mappings or sequences stand in one another");
-            return Err(Diagnostic::error(SYNTAX, range, message).help("write the values in fewer levels"));
+            return Err(SYNTAX.at(range, message).help("write the values in fewer levels"));
         }
         match event {
             Event::Alias(anchor) => {
                 let Some(id) = self.anchors.get(&anchor).copied() else {
-                    return Err(Diagnostic::error(SYNTAX, range, "an alias inside its own anchor has no end")
+                    return Err(SYNTAX
+                        .at(range, "an alias inside its own anchor has no end")
                         .help("write the value out"));
                 };
                 self.repeated.insert(id.0);
@@ -246,7 +244,7 @@ impl<'text> Builder<'text, '_> {
                 let range = range.start..end.max(range.end);
                 Ok(self.add(Node { range, kind: Kind::Mapping(mapping), size }, anchor))
             }
-            _ => Err(Diagnostic::error(SYNTAX, range, "a value is missing here")),
+            _ => Err(SYNTAX.at(range, "a value is missing here")),
         }
     }
 
@@ -276,7 +274,8 @@ impl<'text> Builder<'text, '_> {
                 stop_at(self.findings, || key_range.clone())?;
                 let message = format!("`{key}` stands twice in one mapping");
                 self.findings.push(
-                    Diagnostic::error(DUPLICATE_KEY, key_range, message)
+                    DUPLICATE_KEY
+                        .at(key_range, message)
                         .label("again here")
                         .and(entries[*first].key_range.clone(), "first here")
                         .help("keep one of the two: readers of YAML disagree on which of them counts"),
@@ -294,17 +293,16 @@ impl<'text> Builder<'text, '_> {
             Event::Scalar(text, style, _, tag) => {
                 refuse_tag(tag.is_some(), &range)?;
                 if text.is_empty() {
-                    return Err(Diagnostic::error(SYNTAX, range, "a key is empty")
-                        .help("write the field's name before the colon"));
+                    return Err(SYNTAX.at(range, "a key is empty").help("write the field's name before the colon"));
                 }
                 if text == "<<" && style == ScalarStyle::Plain {
-                    return Err(Diagnostic::error(SYNTAX, range, "merge keys are no part of YAML 1.2")
+                    return Err(SYNTAX
+                        .at(range, "merge keys are no part of YAML 1.2")
                         .help("write the fields out, or use an alias for a whole value"));
                 }
                 Ok((text.into_owned(), range))
             }
-            _ => Err(Diagnostic::error(SYNTAX, range, "a key is not a name")
-                .help("a field's name is one word before a colon")),
+            _ => Err(SYNTAX.at(range, "a key is not a name").help("a field's name is one word before a colon")),
         }
     }
 
@@ -313,7 +311,7 @@ impl<'text> Builder<'text, '_> {
         let size = parts.iter().fold(1, |sum: usize, id| sum.saturating_add(self.nodes[id.0].size));
         if size > self.nodes.len() + MAXIMUM_EXPANSION {
             let message = format!("aliases expand to more than {MAXIMUM_EXPANSION} values");
-            return Err(Diagnostic::error(SYNTAX, range.clone(), message).help("write the values out"));
+            return Err(SYNTAX.at(range.clone(), message).help("write the values out"));
         }
         Ok(size)
     }
@@ -343,18 +341,17 @@ impl<'text> Builder<'text, '_> {
         // The parser stops before a tab or behind it.
         let tabs = [line, next].map(|line| line + self.text[line..].bytes().take_while(|byte| *byte == b' ').count());
         if let Some(tab) = tabs.into_iter().find(|tab| self.text[*tab..].starts_with('\t')) {
-            return Diagnostic::error(SYNTAX, tab..tab + 1, "a tab indents this line")
-                .help("YAML is indented by spaces");
+            return SYNTAX.at(tab..tab + 1, "a tab indents this line").help("YAML is indented by spaces");
         }
         if let Some(tab) =
             self.text[line..at].rfind(":\t").filter(|tab| self.text[line + tab + 1..at].trim().is_empty())
         {
             let tab = line + tab + 1;
-            return Diagnostic::error(SYNTAX, tab..tab + 1, "a tab follows this colon").help("write a space there");
+            return SYNTAX.at(tab..tab + 1, "a tab follows this colon").help("write a space there");
         }
         let end = self.text.ceil_char_boundary((at + 1).min(self.text.len()));
         let (message, help) = in_words(info);
-        Diagnostic::error(SYNTAX, at..end, message).help(help)
+        SYNTAX.at(at..end, message).help(help)
     }
 
     fn range(&self, span: Span) -> Range<usize> {
@@ -401,7 +398,8 @@ fn refuse_tag(is_tagged: bool, range: &Range<usize>) -> Result<(), Diagnostic> {
     if !is_tagged {
         return Ok(());
     }
-    Err(Diagnostic::error(SYNTAX, range.clone(), "a tag stands before this value")
+    Err(SYNTAX
+        .at(range.clone(), "a tag stands before this value")
         .help("a topology has no tags: quote the value if it has to be text"))
 }
 

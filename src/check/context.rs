@@ -9,7 +9,7 @@ use crate::release::{RemoteShape, TracingMeans, release};
 use crate::topology::{Cluster, EastWestGateway, FreeForm, Name, Revision, Topology, Via};
 
 /// A topology and the positions of its names.
-pub(crate) struct Subject<'t> {
+pub(crate) struct Context<'t> {
     pub(crate) topology: &'t Topology,
     clusters: BTreeMap<&'t str, usize>,
     /// The names that several clusters have.
@@ -17,7 +17,7 @@ pub(crate) struct Subject<'t> {
     networks: BTreeMap<&'t str, usize>,
 }
 
-impl<'t> Subject<'t> {
+impl<'t> Context<'t> {
     pub(super) fn of(topology: &'t Topology) -> Self {
         let mut clusters = BTreeMap::new();
         let mut ambiguous = BTreeSet::new();
@@ -141,9 +141,9 @@ pub(crate) fn collector_path() -> FieldPath {
 
 /// The clusters that have a gateway, and the gateway's path.
 pub(crate) fn gateways<'t>(
-    subject: &Subject<'t>,
+    context: &Context<'t>,
 ) -> impl Iterator<Item = (FieldPath, &'t Cluster, &'t EastWestGateway)> {
-    subject.clusters().filter_map(|(path, cluster)| {
+    context.clusters().filter_map(|(path, cluster)| {
         let gateway = cluster.east_west_gateway.as_ref()?;
         Some((path.child("eastWestGateway"), cluster, gateway))
     })
