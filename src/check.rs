@@ -63,8 +63,7 @@ mod unused_network;
 
 pub(crate) use allowed::apply_allowances;
 use allowed::{allowances, allowed_kinds};
-use context::{Context, collector_path, free_forms, gateways, overridden_collector_path};
-pub(crate) use context::{overridden_collector, primary_of};
+use context::{Context, collector_override_path, collector_path, free_forms, gateways};
 pub(crate) use unknown_cluster::RULE as UNKNOWN_CLUSTER;
 
 /// A rule, and how it is applied.

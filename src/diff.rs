@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::pki::inventory::{Entry, Role};
+use crate::schema;
 
 use self::consequence::Situation;
 
@@ -58,6 +59,13 @@ pub struct Diff {
     pub credentials: Vec<CredentialChange>,
     /// What to apply, in order: directories and scripts of the second side's tree.
     pub steps: Vec<String>,
+}
+
+impl Diff {
+    /// The JSON Schema of the difference as JSON.
+    pub fn schema() -> Value {
+        schema::of_output::<Self>("diff.schema.json")
+    }
 }
 
 /// How much differs.

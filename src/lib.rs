@@ -79,7 +79,7 @@ pub fn compile_checked(
     let mut mesh = Mesh::resolve(checked);
     let Some(part) = part else {
         let trust = authority.answer(&mesh)?;
-        mesh.adopt(&trust);
+        trust.set_dates(&mut mesh);
         return Ok(emit::emit(&mesh, trust));
     };
     part.refuse_unknown(&mesh)?;
@@ -215,7 +215,7 @@ pub fn outline(source: &Source, external: Option<&pki::External>) -> Result<Outl
         None => pki::inventory::requested(&mesh),
         Some(external) => {
             let trust = external.answer(&mesh, |_| true)?;
-            mesh.adopt(&trust);
+            trust.set_dates(&mut mesh);
             pki::inventory::answered(&mesh, &trust)
         }
     };

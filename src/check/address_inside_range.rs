@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 use crate::topology::{Address, Cluster};
 
-use super::{Check, Context, Needs, gateways, primary_of};
+use super::{Check, Context, Needs, gateways};
 
 pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
@@ -37,7 +37,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     }
     let lengths: BTreeSet<u8> = ranges.keys().map(IpNet::prefix_len).collect();
     for dialled in dialled(context) {
-        let dials = |range: &&Range<'_>| !dialled.is_for_primaries || primary_of(range.cluster).is_none();
+        let dials = |range: &&Range<'_>| !dialled.is_for_primaries || range.cluster.primary().is_none();
         // The narrowest says most.
         let nets = lengths.iter().rev().filter_map(|length| IpNet::new(dialled.address, *length).ok());
         let mut around = nets.filter_map(|net| ranges.get(&net.trunc())).flatten();

@@ -4,7 +4,7 @@ use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 use crate::topology::Cluster;
 
-use super::{Check, Context, List, Needs, names, primary_of};
+use super::{Check, Context, List, Needs, names};
 
 pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::Names(&[List::Clusters]), run: check };
 
@@ -13,7 +13,7 @@ const RULE: Rule = Rule::error("chained-control-plane", include_str!("../../docs
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let ends = ends(context);
     for (position, (path, cluster)) in context.clusters().enumerate() {
-        let Some(primary) = next(context, cluster).filter(|primary| primary_of(primary).is_some()) else { continue };
+        let Some(primary) = next(context, cluster).filter(|primary| primary.primary().is_some()) else { continue };
         let (name, primary_name) = (&cluster.name, &primary.name);
         let place = path.child("controlPlane");
         let declared = context.cluster_path(primary_name.as_str()).child("controlPlane");
@@ -57,7 +57,7 @@ enum End<'t> {
 
 /// The cluster that another takes its control plane from.
 fn next<'t>(context: &Context<'t>, cluster: &'t Cluster) -> Option<&'t Cluster> {
-    primary_of(cluster).and_then(|name| context.cluster(name))
+    cluster.primary().and_then(|name| context.cluster(name))
 }
 
 /// The end for each cluster. No step is gone twice: chains can be as long as the file.
@@ -90,7 +90,7 @@ fn ends<'t>(context: &Context<'t>) -> Vec<End<'t>> {
             way.push(here);
             match next(context, clusters[here]) {
                 Some(next) => here = positions[next.name.as_str()],
-                None if primary_of(clusters[here]).is_none() => break End::Primary(clusters[here].name.as_str()),
+                None if clusters[here].primary().is_none() => break End::Primary(clusters[here].name.as_str()),
                 None => break End::Nowhere,
             }
         };

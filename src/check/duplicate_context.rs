@@ -12,9 +12,8 @@ const RULE: Rule = Rule::error("duplicate-context", include_str!("../../docs/rul
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let mut seen = BTreeMap::new();
     for (path, cluster) in context.clusters() {
-        let written = cluster.context.as_deref();
-        let place = if written.is_some() { path.child("context") } else { path.child("name") };
-        let name = written.unwrap_or(cluster.name.as_str());
+        let place = if cluster.context.is_some() { path.child("context") } else { path.child("name") };
+        let name = cluster.kubectl_context();
         let Some(first) = seen.insert(name, place.clone()) else { continue };
         if first != place && context.cluster_path(cluster.name.as_str()) == path {
             findings.push(

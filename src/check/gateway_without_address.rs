@@ -1,12 +1,11 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::Diagnostic;
-use crate::mesh::address;
 use crate::release::{TracingMeans, release};
 use crate::rule::Rule;
 use crate::topology::Cluster;
 
-use super::{Check, Context, Needs, names, primary_of};
+use super::{Check, Context, Needs, names};
 
 pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
@@ -16,7 +15,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let Some(release) = release(context.topology.istio.version) else { return };
     let mut remotes = context.remotes();
     for (path, cluster) in context.clusters() {
-        let Some(gateway) = cluster.east_west_gateway.as_ref().filter(|gateway| address(gateway).is_none()) else {
+        let Some(gateway) = cluster.east_west_gateway.as_ref().filter(|gateway| gateway.dialled().is_none()) else {
             continue;
         };
         let name = cluster.name.as_str();
@@ -29,7 +28,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         if is_collector {
             let files_of = |cluster: &Cluster| match release.tracing {
                 TracingMeans::Bootstrap => Some(format!("{}/30-istio/mesh-config.yaml", cluster.name)),
-                TracingMeans::Provider if primary_of(cluster).is_some() => None,
+                TracingMeans::Provider if cluster.primary().is_some() => None,
                 TracingMeans::Provider => Some(format!("{}/55-telemetry/collector.yaml", cluster.name)),
             };
             files.extend(context.reporters().into_iter().filter_map(files_of));
@@ -37,7 +36,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         if files.is_empty() {
             continue;
         }
-        let kubectl = cluster.context.as_deref().unwrap_or(name);
+        let kubectl = cluster.kubectl_context();
         let place = if gateway == &crate::topology::EastWestGateway::default() {
             path.child("name")
         } else {

@@ -1,8 +1,7 @@
 use crate::diagnostic::Diagnostic;
-use crate::mesh::address;
 use crate::release::{ControlPlaneAddress, release};
 use crate::rule::Rule;
-use crate::topology::{Address, Name};
+use crate::topology::{Address, EastWestGateway, Name};
 
 use super::{Check, Context, Needs, names};
 
@@ -17,7 +16,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     }
     for (name, remotes) in context.remotes() {
         let gateway = context.cluster(name).and_then(|cluster| cluster.east_west_gateway.as_ref());
-        let Some(Address::Dns(host)) = gateway.and_then(address) else { continue };
+        let Some(Address::Dns(host)) = gateway.and_then(EastWestGateway::dialled) else { continue };
         let remotes = names(remotes.iter().map(|cluster| Name::as_str(&cluster.name)));
         let path = context.cluster_path(name).child("eastWestGateway").child("address");
         findings.push(

@@ -1,7 +1,6 @@
 use crate::diagnostic::Diagnostic;
-use crate::mesh::address;
 use crate::rule::Rule;
-use crate::topology::{Address, Name};
+use crate::topology::{Address, EastWestGateway, Name};
 
 use super::{Check, Context, Needs, names};
 
@@ -16,7 +15,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     }
     for (name, remotes) in context.remotes() {
         let gateway = context.cluster(name).and_then(|cluster| cluster.east_west_gateway.as_ref());
-        let Some(Address::Dns(host)) = gateway.and_then(address) else { continue };
+        let Some(Address::Dns(host)) = gateway.and_then(EastWestGateway::dialled) else { continue };
         let remotes = names(remotes.iter().map(|cluster| Name::as_str(&cluster.name)));
         let place = context.cluster_path(name).child("eastWestGateway").child("address");
         findings.push(

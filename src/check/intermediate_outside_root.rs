@@ -1,5 +1,4 @@
 use crate::diagnostic::{Diagnostic, FieldPath, Place};
-use crate::mesh::{first_day, root_validity};
 use crate::rule::Rule;
 use crate::topology::Date;
 
@@ -15,7 +14,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     if certificates.issued_on.is_none() {
         return;
     }
-    let root = root_validity(certificates);
+    let root = certificates.root_validity();
     let path = FieldPath::root().child("certificates");
     let issued = path.child("issuedOn");
     if let Some(first) = certificates.intermediates_issued_on {
@@ -27,16 +26,16 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         if let Some(first) = own {
             outside(place.child("certificates").child("issuedOn"), first, &root, &issued, findings);
         }
-        longest = longest.max(Some(first_day(certificates, cluster)));
+        longest = longest.max(Some(certificates.first_day(cluster.certificates.as_ref())));
     }
     let (Some(days), Some(first)) = (certificates.intermediate_validity_days, longest) else { return };
-    let end = first.0.saturating_add(time::Duration::days(i64::from(days)));
-    if root.contains(&first) && end > root.end.0 {
+    let end = first.plus_days(days);
+    if root.contains(&first) && end > root.end {
         let message = format!("an intermediate issued on {first} for {days} days outlives its root");
         let room = (root.end.0 - first.0).whole_days();
         findings.push(
             RULE.at(path.child("intermediateValidityDays"), message)
-                .label(format!("would end on {}", Date(end)))
+                .label(format!("would end on {end}"))
                 .and(issued, format!("the root ends on {}", root.end))
                 .help(format!("write at most {room}, or remove the line: it is cut at the root's end by default")),
         );

@@ -1,10 +1,9 @@
 use std::net::IpAddr;
 
 use crate::diagnostic::Diagnostic;
-use crate::mesh::address;
 use crate::release::{ControlPlaneAddress, release};
 use crate::rule::Rule;
-use crate::topology::{Address, Name};
+use crate::topology::{Address, EastWestGateway, Name};
 
 use super::{Check, Context, Needs, names};
 
@@ -19,7 +18,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     }
     for (name, remotes) in context.remotes() {
         let gateway = context.cluster(name).and_then(|cluster| cluster.east_west_gateway.as_ref());
-        let Some(Address::Ip(IpAddr::V6(ip))) = gateway.and_then(address) else { continue };
+        let Some(Address::Ip(IpAddr::V6(ip))) = gateway.and_then(EastWestGateway::dialled) else { continue };
         let remotes = names(remotes.iter().map(|cluster| Name::as_str(&cluster.name)));
         let message = format!("{remotes} cannot dial `{ip}`: Istio {version} takes only an IPv4 address");
         findings.push(

@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 use crate::topology::{Cluster, FreeForm};
 
-use super::{Check, Context, Needs, primary_of};
+use super::{Check, Context, Needs};
 
 pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
@@ -96,9 +96,9 @@ fn owned_by_tracing(subject: &Context<'_>) -> Vec<Owned> {
 }
 
 fn owned_by_cluster(subject: &Context<'_>, path: &FieldPath, cluster: &Cluster) -> Vec<Owned> {
-    let address = primary_of(cluster).and_then(|primary| {
+    let address = cluster.primary().and_then(|primary| {
         let gateway = subject.cluster(primary)?.east_west_gateway.as_ref()?;
-        crate::mesh::address(gateway).map(|address| Value::from(address.to_string()))
+        gateway.dialled().map(|address| Value::from(address.to_string()))
     });
     vec![
         Owned {

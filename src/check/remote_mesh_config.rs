@@ -1,7 +1,7 @@
 use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 
-use super::{Check, Context, Needs, primary_of};
+use super::{Check, Context, Needs};
 
 pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
@@ -12,9 +12,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         return;
     }
     for (path, cluster) in context.clusters() {
-        let Some(primary) = primary_of(cluster).filter(|_| !cluster.istio.mesh_config.is_empty()) else { continue };
+        let Some(primary) = cluster.primary().filter(|_| !cluster.istio.mesh_config.is_empty()) else { continue };
         // Where that is no primary, what this cluster is to be is not known.
-        if context.cluster(primary).is_none_or(|primary| primary_of(primary).is_some()) {
+        if context.cluster(primary).is_none_or(|primary| primary.primary().is_some()) {
             continue;
         }
         let name = &cluster.name;

@@ -1,7 +1,7 @@
 use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 
-use super::{Check, Context, Needs, primary_of};
+use super::{Check, Context, Needs};
 
 pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
@@ -9,8 +9,8 @@ const RULE: Rule = Rule::error("revision-mismatch", include_str!("../../docs/rul
 
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     for (path, cluster) in context.clusters() {
-        let Some(primary) = primary_of(cluster).and_then(|name| context.cluster(name)) else { continue };
-        let (own, others) = (context.revision(cluster), context.revision(primary));
+        let Some(primary) = cluster.primary().and_then(|name| context.cluster(name)) else { continue };
+        let (own, others) = (context.topology.revision(cluster), context.topology.revision(primary));
         if own == others {
             continue;
         }

@@ -5,7 +5,7 @@ use crate::release::{TracingMeans, release};
 use crate::rule::Rule;
 use crate::topology::Address;
 
-use super::{Check, Context, Needs, collector_path, gateways, overridden_collector, overridden_collector_path};
+use super::{Check, Context, Needs, collector_override_path, collector_path, gateways};
 
 pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
@@ -17,8 +17,8 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         release(context.topology.istio.version).is_some_and(|release| release.tracing == TracingMeans::Bootstrap);
     let Some(tracing) = context.topology.tracing.as_ref().map(|tracing| &tracing.zipkin) else { return };
     for (path, cluster) in context.clusters() {
-        let Some(address) = overridden_collector(cluster).and_then(serde_json::Value::as_str) else { continue };
-        let place = overridden_collector_path(&path);
+        let Some(address) = cluster.collector_override().and_then(serde_json::Value::as_str) else { continue };
+        let place = collector_override_path(&path);
         let Some((host, port)) = address.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()) else {
             if is_told_by_bootstrap {
                 let finding = RULE.at(place, format!("nothing can be reached at `{address}`"));

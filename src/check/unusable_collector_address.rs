@@ -1,10 +1,9 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
-use crate::mesh::is_service;
 use crate::release::{TracingMeans, release};
 use crate::rule::Rule;
-use crate::topology::Cluster;
+use crate::topology::{Cluster, Target};
 
-use super::{Check, Context, Needs, overridden_collector, overridden_collector_path, primary_of};
+use super::{Check, Context, Needs, collector_override_path};
 
 pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
@@ -18,9 +17,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let collector = context.cluster(tracing.zipkin.cluster.as_str());
     let remotes = context.remotes();
     for (path, cluster) in context.clusters() {
-        let Some(address) = overridden_collector(cluster).filter(|_| primary_of(cluster).is_none()) else { continue };
-        let place = overridden_collector_path(&path);
-        match address.as_str().and_then(is_service) {
+        let Some(address) = cluster.collector_override().filter(|_| cluster.primary().is_none()) else { continue };
+        let place = collector_override_path(&path);
+        match address.as_str().and_then(Target::parse).map(|target| target.service().is_some()) {
             None => findings.push(malformed(place, address)),
             Some(true) => {
                 let served = remotes.get(cluster.name.as_str()).into_iter().flatten().copied().chain([cluster]);

@@ -27,6 +27,20 @@ pub struct Trust {
     pub issued: usize,
 }
 
+impl Trust {
+    /// Gives a mesh the dates of its certificates, which an authority of the author's own chooses.
+    pub(crate) fn set_dates(&self, mesh: &mut Mesh<'_>) {
+        if let Some(root) = self.roots.first() {
+            (mesh.root.not_before, mesh.root.not_after) = (root.not_before, root.not_after);
+        }
+        for (cluster, bundle) in mesh.clusters.iter_mut().zip(&self.bundles) {
+            if let (Some(request), Some(bundle)) = (&mut cluster.intermediate, bundle) {
+                (request.not_before, request.not_after) = (bundle.facts.not_before, bundle.facts.not_after);
+            }
+        }
+    }
+}
+
 impl Authority {
     /// Answers every request of a mesh.
     ///
