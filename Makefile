@@ -31,8 +31,8 @@ advisories: ## Check what comes in from others against RustSec's advisories, whi
 fmt: ## Format the code
 	cargo fmt
 
-golden: ## Rewrite the golden trees and the schema from what the code gives now
-	GOLDEN=accept cargo test --locked --test golden --test schema --test check --test cli --test diff --test init --test reports --test fix
+golden: ## Rewrite the golden trees, the snapshots and the schemas from what the code gives now
+	GOLDEN=accept INSTA_UPDATE=always cargo test --locked --test integration -- golden:: schema:: check:: cli:: diff:: init:: reports:: fix::
 
 output: build ## Compile every topology into output/
 	set -e; for topology in topologies/*.yaml; do \

@@ -7,7 +7,7 @@
 
 use std::path::PathBuf;
 
-#[path = "../tests/large/mod.rs"]
+#[path = "../tests/integration/large/mod.rs"]
 mod large;
 
 fn main() {

@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-#[path = "../tests/generator/mod.rs"]
+#[path = "../tests/integration/generator/mod.rs"]
+#[expect(dead_code, reason = "only the tests ask for what was meant")]
 mod generator;
 
 fn main() {

@@ -8,6 +8,7 @@ use crate::parallel;
 use crate::release::release;
 use crate::rule::{END_OF_LIFE, OTHER_RULES, Rule};
 use crate::topology::{Date, Topology};
+use crate::words::names;
 
 mod address_inside_range;
 mod allowed;
@@ -259,17 +260,4 @@ fn is_new(finding: &Diagnostic, repeats: &BTreeMap<FieldPath, FieldPath>, said: 
     }
     let is_written_here = segments == path.segments();
     said.insert(segments) || is_written_here
-}
-
-/// A few names in backticks, and how many more there are.
-pub(crate) fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    const SHOWN: usize = 3;
-    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    match names.len() {
-        0..=SHOWN => match names.as_slice() {
-            [names @ .., last] if !names.is_empty() => format!("{} and {last}", names.join(", ")),
-            names => names.concat(),
-        },
-        count => format!("{} and {} more", names[..SHOWN].join(", "), count - SHOWN),
-    }
 }

@@ -1,9 +1,10 @@
 //! The command line: one verb, one file.
 #![allow(clippy::disallowed_methods, reason = "the command line reads the environment")]
 
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
+use anstream::stream::RawStream;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Parser, Subcommand};
 
@@ -12,6 +13,8 @@ use crate::disk;
 use crate::report;
 use crate::source::Source;
 use crate::topology::Date;
+
+use self::terminal::{columns, is_colour_wanted};
 
 mod build;
 mod ca;
@@ -26,6 +29,7 @@ mod init;
 mod output;
 mod schema;
 mod seed;
+mod terminal;
 
 /// Compiles one topology file into everything that makes several Kubernetes clusters one Istio mesh.
 #[derive(Debug, Parser)]
@@ -139,15 +143,10 @@ fn say(line: &str) {
 }
 
 /// How findings are drawn for the stream that they go to.
-fn style(is_terminal: bool) -> report::Style {
+fn style(stream: &impl RawStream) -> report::Style {
     const COLUMNS: usize = 100;
-    let width = columns(is_terminal).unwrap_or(COLUMNS);
-    report::Style { is_coloured: is_colour_wanted(is_terminal), width }
-}
-
-/// Whether a stream gets colours.
-fn is_colour_wanted(is_terminal: bool) -> bool {
-    is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    let width = columns(stream).unwrap_or(COLUMNS);
+    report::Style { is_coloured: is_colour_wanted(stream), width }
 }
 
 /// The day that warnings about certificates go by.
@@ -167,18 +166,6 @@ impl Today {
 /// Draws findings on standard error, where there are any.
 fn say_findings(source: &Source, findings: &[Diagnostic]) {
     if !findings.is_empty() {
-        say(report::text(source, findings, style(io::stderr().is_terminal())).trim_end());
+        say(report::text(source, findings, style(&io::stderr())).trim_end());
     }
-}
-
-/// How wide a stream is, where somebody says so.
-fn columns(is_terminal: bool) -> Option<usize> {
-    let wanted = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    wanted.or_else(|| is_terminal.then(terminal_width).flatten()).filter(|columns| *columns > 0)
-}
-
-fn terminal_width() -> Option<usize> {
-    let size =
-        rustix::termios::tcgetwinsize(io::stdout()).or_else(|_| rustix::termios::tcgetwinsize(io::stderr())).ok()?;
-    Some(usize::from(size.ws_col))
 }

@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use camino::Utf8PathBuf;
 
+pub use self::nearest::nearest;
 pub use self::patch::{Certainty, Patch, Replacement};
-pub use crate::nearest::nearest;
 
+mod nearest;
 mod patch;
 
 /// One finding: one fault, whatever the number of places that it touches. [`crate::rule::Rule`] makes it.

@@ -9,21 +9,24 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::layout::{CACERTS, REMOTE_SECRETS, ROUTES};
 use crate::pki::inventory::{Entry, Role};
 use crate::schema;
 
 use self::consequence::Situation;
+use self::facts::Known;
 
 pub use self::consequence::{Consequence, Kind};
 pub use self::objects::{FieldChange, ObjectChange, What};
 pub use self::reach::{CredentialChange, Path, PathChange};
 pub use self::side::Side;
-pub(crate) use self::side::is_private;
 pub use self::text::{Hunk, TextChange};
 
 mod authorities;
 mod consequence;
+mod facts;
 mod fields;
+mod format_1;
 mod leaving;
 mod objects;
 mod reach;
@@ -59,6 +62,8 @@ pub struct Diff {
     pub credentials: Vec<CredentialChange>,
     /// What to apply, in order: directories and scripts of the second side's tree.
     pub steps: Vec<String>,
+    /// What only one side records, because the other is of an older meshgen: whether it differs is not known.
+    pub unrecorded: Vec<String>,
 }
 
 impl Diff {
@@ -165,6 +170,8 @@ impl ClusterChange {
 
 /// Compares two trees.
 pub fn compare(before: &Side, after: &Side) -> Diff {
+    let (before, after, unrecorded) = Known::of(before, after);
+    let (before, after) = (&before, &after);
     let names: BTreeSet<&str> = before.clusters().chain(after.clusters()).collect();
     let mut clusters: Vec<ClusterChange> = names.iter().map(|name| cluster(before, after, name)).collect();
     objects::say_where_from(&mut clusters);
@@ -187,10 +194,11 @@ pub fn compare(before: &Side, after: &Side) -> Diff {
         steps: steps(after, &clusters, &credentials),
         credentials,
         clusters,
+        unrecorded,
     }
 }
 
-fn cluster(before: &Side, after: &Side, name: &str) -> ClusterChange {
+fn cluster(before: &Known<'_>, after: &Known<'_>, name: &str) -> ClusterChange {
     let membership = match (before.has(name), after.has(name)) {
         (true, true) => Membership::Stays,
         (false, _) => Membership::Joins,
@@ -214,7 +222,7 @@ fn summary(clusters: &[ClusterChange]) -> Summary {
 }
 
 /// What of the second side's installation is to be done, in its order.
-fn steps(after: &Side, clusters: &[ClusterChange], credentials: &[CredentialChange]) -> Vec<String> {
+fn steps(after: &Known<'_>, clusters: &[ClusterChange], credentials: &[CredentialChange]) -> Vec<String> {
     let changes: BTreeMap<&str, &ClusterChange> =
         clusters.iter().map(|cluster| (cluster.name.as_str(), cluster)).collect();
     let has_credentials: BTreeSet<&str> = credentials.iter().map(|change| change.primary.as_str()).collect();
@@ -229,9 +237,11 @@ fn steps(after: &Side, clusters: &[ClusterChange], credentials: &[CredentialChan
         };
         match artifact {
             "restart" => change.consequences.iter().any(|consequence| consequence.kind == Kind::RestartProxies),
+            // Node routes are told apart.
+            ROUTES => false,
             _ if change.membership == Membership::Joins => true,
-            "20-cacerts" => change.certificate.is_some() || is_touched(),
-            "remote-secrets.sh" => has_credentials.contains(name) || is_touched(),
+            CACERTS => change.certificate.is_some() || is_touched(),
+            REMOTE_SECRETS => has_credentials.contains(name) || is_touched(),
             _ => is_touched(),
         }
     };
@@ -240,9 +250,12 @@ fn steps(after: &Side, clusters: &[ClusterChange], credentials: &[CredentialChan
         let is_changed = change.files.iter().any(|file| file.file == script && file.what != What::Removed);
         is_changed.then(|| format!("{script} add, on each node of {}", change.name))
     });
-    let steps =
-        after.steps().filter(|step| step.split_once('/').is_some_and(|(name, artifact)| is_due(name, artifact)));
-    routes.chain(steps.map(str::to_owned)).collect()
+    let steps = after
+        .record
+        .steps
+        .iter()
+        .filter(|step| step.split_once('/').is_some_and(|(name, artifact)| is_due(name, artifact)));
+    routes.chain(steps.cloned()).collect()
 }
 
 fn is_part(file: &str, artifact: &str) -> bool {

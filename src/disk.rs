@@ -8,9 +8,9 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use camino::{Utf8Path, Utf8PathBuf};
 use zeroize::Zeroizing;
 
-use crate::diff::is_private;
-use crate::emit::CACERTS;
-use crate::lock;
+use crate::emit;
+use crate::layout::{is_pem, is_private};
+use crate::lock::{self, Lock};
 use crate::parallel;
 use crate::pki::Standing;
 use crate::tree::Mode;
@@ -46,7 +46,7 @@ pub struct Written {
 /// Fewer files are read before a thread has begun.
 const FILES_WORTH_A_THREAD: usize = 64;
 
-/// Names of files that are being written.
+/// What the name of a file begins with while it is being written; its own name follows.
 const TEMPORARY: &str = ".meshgen-";
 
 /// What a build is about to write: the next one knows these files as its own, should this one be killed.
@@ -75,7 +75,7 @@ pub fn open(path: &Utf8Path) -> Result<File, DiskError> {
 pub fn read_if_there(path: &Utf8Path) -> Result<Option<Vec<u8>>, DiskError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(at(path)(error)),
     }
 }
@@ -84,24 +84,29 @@ pub fn read_if_there(path: &Utf8Path) -> Result<Option<Vec<u8>>, DiskError> {
 ///
 /// # Errors
 /// The file and what the operating system says, or why it is no lock.
-pub fn read_lock(directory: &Utf8Path) -> Result<Option<String>, DiskError> {
+pub fn read_lock(directory: &Utf8Path) -> Result<Option<Lock>, DiskError> {
     let path = directory.join(lock::FILE);
     let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
-    let refused = |why: &str| at(&path)(io::Error::new(io::ErrorKind::InvalidData, why.to_owned()));
-    let text = String::from_utf8(bytes).map_err(|_| refused("is no text: restore it from Git"))?;
-    lock::read(&text).map_err(refused)?;
-    Ok(Some(text))
+    parse_lock(&path, bytes).map(Some)
+}
+
+fn parse_lock(path: &Utf8Path, bytes: Vec<u8>) -> Result<Lock, DiskError> {
+    let text = String::from_utf8(bytes).map_err(|_| refusal(path, "is no text: restore it from Git"))?;
+    let lock: Lock = text.parse().map_err(|why: String| refusal(path, &why))?;
+    refuse_others(path, lock.paths())?;
+    Ok(lock)
+}
+
+fn refuse_others<'p>(list: &Utf8Path, paths: impl Iterator<Item = &'p str>) -> Result<(), DiskError> {
+    emit::find_other(paths).map_or(Ok(()), |why| Err(refusal(list, &why)))
 }
 
 /// The certificates that stand in a directory, as its lock lists them.
 ///
 /// # Errors
 /// The file and what the operating system says.
-pub fn read_standing(directory: &Utf8Path, lock: &str) -> Result<Standing, DiskError> {
-    let mut paths: Vec<&str> = lock::lines(lock).into_iter().map(|(path, _)| path).collect();
-    paths.retain(|path| {
-        path.split('/').nth(1) == Some(CACERTS) && Utf8Path::new(path).extension() == Some("pem") && stays_inside(path)
-    });
+pub fn read_standing(directory: &Utf8Path, lock: Lock) -> Result<Standing, DiskError> {
+    let paths: Vec<&str> = lock.paths().filter(|path| is_pem(path)).collect();
     let files = parallel::try_map(&paths, FILES_WORTH_A_THREAD, |path| {
         let bytes = read_if_there(&directory.join(path))?;
         Ok(bytes.map(|bytes| ((*path).to_owned(), Zeroizing::new(String::from_utf8(bytes).unwrap_or_default()))))
@@ -113,12 +118,8 @@ pub fn read_standing(directory: &Utf8Path, lock: &str) -> Result<Standing, DiskE
 ///
 /// # Errors
 /// The file and what the operating system says.
-pub fn read_listed(directory: &Utf8Path, lock: &str) -> Result<Vec<(String, String)>, DiskError> {
-    let paths: Vec<&str> = lock::lines(lock)
-        .into_iter()
-        .map(|(path, _)| path)
-        .filter(|path| stays_inside(path) && !is_private(path))
-        .collect();
+pub fn read_listed(directory: &Utf8Path, lock: &Lock) -> Result<Vec<(String, String)>, DiskError> {
+    let paths: Vec<&str> = lock.paths().filter(|path| !is_private(path)).collect();
     let texts = parallel::try_map(&paths, FILES_WORTH_A_THREAD, |path| {
         let bytes = read_if_there(&directory.join(path))?;
         Ok(bytes.map(|bytes| {
@@ -150,11 +151,6 @@ pub fn create_private(path: &Utf8Path, bytes: &[u8]) -> Result<(), DiskError> {
         OpenOptions::new().write(true).create_new(true).mode(Mode::Private.bits()).open(path).map_err(at(path))?;
     file.set_permissions(fs::Permissions::from_mode(Mode::Private.bits())).map_err(at(path))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(at(path))
-}
-
-/// Whether a path from a lock names something inside the directory that the lock stands in.
-fn stays_inside(path: &str) -> bool {
-    !path.is_empty() && path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
 }
 
 /// Makes a directory, and those that it stands in, where they are not there yet.
@@ -192,6 +188,14 @@ fn write_file(path: &Utf8Path, bytes: &[u8], mode: Mode) -> Result<(), DiskError
 
 fn temporary(path: &Utf8Path) -> Utf8PathBuf {
     path.with_file_name(format!("{TEMPORARY}{}", path.file_name().expect("a file has a name")))
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn refusal(path: &Utf8Path, why: &str) -> DiskError {
+    at(path)(io::Error::new(io::ErrorKind::InvalidData, why.to_owned()))
 }
 
 fn at(path: &Utf8Path) -> impl FnOnce(io::Error) -> DiskError {

@@ -1,161 +1,111 @@
-//! The table of artifacts, in the order in which they are applied.
+//! Writes a plan as the files of a tree.
 
-use serde_json::{Value, json};
+use std::str::FromStr;
 
-use crate::Part;
+use crate::artifact::{MANIFESTS, SCRIPTS};
+use crate::layout::{CACERTS, GITIGNORE};
 use crate::lock;
 use crate::mesh::{Cluster, Mesh};
 use crate::parallel;
+use crate::part::Part;
 use crate::pki::Trust;
+use crate::plan::Plan;
+use crate::topology::Name;
 use crate::tree::{Mode, Tree};
-use crate::yaml;
 
 mod cacerts;
-mod collector;
-mod eastwest_gateway;
-mod expose_istiod;
-mod expose_services;
-mod expose_zipkin;
 mod git_files;
 mod install_script;
-mod istio;
 mod kustomization;
-mod mesh_config;
-mod namespace;
 mod readme;
-mod remote_secrets;
-mod routes;
-mod steps;
-mod telemetry;
+pub(crate) mod record;
 mod uninstall_script;
 mod verify_script;
-mod zipkin;
-
-/// A file of objects that a cluster may need.
-struct Manifest {
-    /// The numbered directory, which never changes its meaning.
-    directory: &'static str,
-    file: &'static str,
-    role: Role,
-    /// The file's documents; none where the cluster does not need it.
-    documents: fn(&Mesh<'_>, &Cluster<'_>) -> Vec<Value>,
-}
-
-/// What a file is to the kustomization of its directory.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    /// Objects of their own.
-    Resource,
-    /// An IstioOperator: a resource where the in-cluster operator exists.
-    Operator,
-    /// A patch of the IstioOperator beside it.
-    OperatorPatch,
-}
-
-/// A file of a cluster that is no manifest.
-struct Script {
-    file: &'static str,
-    /// The text; `None` where the cluster does not need it.
-    text: fn(&Mesh<'_>, &Cluster<'_>) -> Option<String>,
-}
 
 /// A file of the mesh as a whole.
 struct Page {
     file: &'static str,
     mode: Mode,
-    text: fn(&Mesh<'_>) -> String,
+    text: fn(&Plan<'_, '_>) -> String,
 }
-
-pub(crate) const NAMESPACE: &str = "10-namespace";
-pub(crate) const CACERTS: &str = "20-cacerts";
-pub(crate) const ISTIO: &str = "30-istio";
-pub(crate) const EASTWEST_GATEWAY: &str = "40-eastwest-gateway";
-const EXPOSURE: &str = "50-exposure";
-const TELEMETRY: &str = "55-telemetry";
-const ZIPKIN: &str = "60-zipkin";
-const REMOTE_SECRETS: &str = "remote-secrets.sh";
-const ROUTES: &str = "routes.sh";
-
-/// Every manifest, in the order in which a cluster takes them.
-const MANIFESTS: &[Manifest] = &[
-    Manifest { directory: NAMESPACE, file: "namespace.yaml", role: Role::Resource, documents: namespace::documents },
-    Manifest { directory: ISTIO, file: "istio.yaml", role: Role::Operator, documents: istio::documents },
-    Manifest {
-        directory: ISTIO,
-        file: "mesh-config.yaml",
-        role: Role::OperatorPatch,
-        documents: mesh_config::documents,
-    },
-    Manifest {
-        directory: EASTWEST_GATEWAY,
-        file: "eastwest-gateway.yaml",
-        role: Role::Operator,
-        documents: eastwest_gateway::documents,
-    },
-    Manifest {
-        directory: EXPOSURE,
-        file: "expose-istiod.yaml",
-        role: Role::Resource,
-        documents: expose_istiod::documents,
-    },
-    Manifest {
-        directory: EXPOSURE,
-        file: "expose-services.yaml",
-        role: Role::Resource,
-        documents: expose_services::documents,
-    },
-    Manifest {
-        directory: EXPOSURE,
-        file: "expose-zipkin.yaml",
-        role: Role::Resource,
-        documents: expose_zipkin::documents,
-    },
-    Manifest { directory: TELEMETRY, file: "telemetry.yaml", role: Role::Resource, documents: telemetry::documents },
-    Manifest { directory: TELEMETRY, file: "collector.yaml", role: Role::Resource, documents: collector::documents },
-    Manifest { directory: ZIPKIN, file: "zipkin.yaml", role: Role::Resource, documents: zipkin::documents },
-];
-
-const SCRIPTS: &[Script] =
-    &[Script { file: REMOTE_SECRETS, text: remote_secrets::text }, Script { file: ROUTES, text: routes::text }];
 
 const PAGES: &[Page] = &[
     Page { file: ".gitattributes", mode: Mode::Public, text: git_files::attributes },
-    Page { file: ".gitignore", mode: Mode::Public, text: git_files::ignored },
+    Page { file: GITIGNORE, mode: Mode::Public, text: git_files::ignored },
     Page { file: "README.md", mode: Mode::Public, text: readme::text },
     Page { file: "install.sh", mode: Mode::Executable, text: install_script::text },
     Page { file: "uninstall.sh", mode: Mode::Executable, text: uninstall_script::text },
     Page { file: "verify.sh", mode: Mode::Executable, text: verify_script::text },
 ];
 
-pub(crate) use self::cacerts::KEY;
-
-/// Where Istio lives, in every cluster.
-pub(crate) const ISTIO_SYSTEM: &str = "istio-system";
-
-/// Fewer are emitted before a thread has begun.
-const CLUSTERS_WORTH_A_THREAD: usize = 8;
-
 /// The directories of some clusters, and a lock that pins them beside what it pinned before.
 pub(crate) fn emit_part(mesh: &Mesh<'_>, mut trust: Trust, part: &Part<'_>) -> Tree {
+    let mut plan = Plan::of(mesh);
     let mut tree = Tree::default();
-    for cluster in mesh.clusters.iter().filter(|cluster| part.has(cluster.name)) {
-        emit_cluster(mesh, cluster, &mut tree);
+    for page in PAGES.iter().filter(|page| page.file == GITIGNORE) {
+        tree.add(page.file, page.mode, (page.text)(&plan));
     }
-    let mut tree = Tree::join([tree, emit_bundles(mesh, &mut trust)]);
-    let lock = lock::text_of_part(mesh, &trust, &tree, part);
-    tree.add(lock::FILE, Mode::Public, lock);
+    add_clusters(&mut plan, &mut tree, |cluster| part.has(cluster.name));
+    let mut tree = Tree::join([tree, bundles(mesh, &mut trust)]);
+    let lock = record::of_part(&plan, &trust, &tree, part);
+    tree.add(lock::FILE, Mode::Public, lock.to_string());
     tree
+}
+
+/// Whether a path has the shape of those that are emitted, for whatever mesh: nothing else is ever removed.
+///
+/// A file that is no longer emitted keeps its row here, so that the trees of earlier versions are known.
+pub fn is_emitted(path: &str) -> bool {
+    let is_cluster = |name: &str| Name::from_str(name).is_ok();
+    let is_manifest = |directory: &str, file: &str| {
+        let mut files = MANIFESTS.iter().filter(|manifest| manifest.directory == directory).peekable();
+        files.peek().is_some() && (file == kustomization::FILE || files.any(|manifest| manifest.file == file))
+    };
+    match path.split('/').collect::<Vec<&str>>()[..] {
+        [file] => file == lock::FILE || PAGES.iter().any(|page| page.file == file),
+        [cluster, file] => is_cluster(cluster) && SCRIPTS.iter().any(|script| script.file == file),
+        [cluster, CACERTS, file] => is_cluster(cluster) && cacerts::FILES.contains(&file),
+        [cluster, directory, file] => is_cluster(cluster) && is_manifest(directory, file),
+        _ => false,
+    }
+}
+
+/// Why a list of a tree's files cannot be used, where it names one that is never emitted: what is listed is read, shown, written
+/// over and removed.
+pub(crate) fn find_other<'p>(mut paths: impl Iterator<Item = &'p str>) -> Option<String> {
+    let other = paths.find(|path| !is_emitted(path))?;
+    Some(format!(
+        "lists `{}`, which is no file of meshgen's: restore it, or take that line out (if a newer meshgen wrote it, use that one)",
+        other.escape_debug()
+    ))
 }
 
 /// The whole tree.
-pub fn emit(mesh: &Mesh<'_>, mut trust: Trust) -> Tree {
-    let mut tree = Tree::join([outline(mesh), emit_bundles(mesh, &mut trust)]);
-    let lock = lock::text(mesh, &trust, &tree);
-    tree.add(lock::FILE, Mode::Public, lock);
+pub(crate) fn emit(mesh: &Mesh<'_>, mut trust: Trust) -> Tree {
+    let mut plan = Plan::of(mesh);
+    let mut tree = Tree::join([without_secrets(&mut plan), bundles(mesh, &mut trust)]);
+    let lock = record::of_tree(&plan, &trust, &tree);
+    tree.add(lock::FILE, Mode::Public, lock.to_string());
     tree
 }
 
-fn emit_bundles(mesh: &Mesh<'_>, trust: &mut Trust) -> Tree {
+/// All that needs no certificate: the tree without PEM files and without the lock that pins them. The plan gives its texts away: beside
+/// a tree of them they would be held twice.
+pub(crate) fn without_secrets(plan: &mut Plan<'_, '_>) -> Tree {
+    let least = if plan.contents.len() < CLUSTERS_WORTH_A_THREAD { PAGES.len() } else { 1 };
+    let pages = parallel::map(PAGES, least, |page| (page.text)(plan));
+    let mut tree = Tree::default();
+    for (page, text) in PAGES.iter().zip(pages) {
+        tree.add(page.file, page.mode, text);
+    }
+    add_clusters(plan, &mut tree, |_| true);
+    tree
+}
+
+/// Fewer clusters' pages and kustomizations are written before a thread has begun.
+const CLUSTERS_WORTH_A_THREAD: usize = 16;
+
+fn bundles(mesh: &Mesh<'_>, trust: &mut Trust) -> Tree {
     let mut tree = Tree::default();
     for (cluster, bundle) in mesh.clusters.iter().zip(&mut trust.bundles) {
         if let Some(bundle) = bundle {
@@ -165,67 +115,33 @@ fn emit_bundles(mesh: &Mesh<'_>, trust: &mut Trust) -> Tree {
     tree
 }
 
-/// What one thread emits at a time.
-enum Share<'m, 't> {
-    Clusters(&'m [Cluster<'t>]),
-    Page(&'static Page),
-}
-
-/// All that needs no certificate: the tree without PEM files and without the lock that pins them.
-pub fn outline(mesh: &Mesh<'_>) -> Tree {
-    // The pages of a large mesh take longest, so they come first.
-    let pages = PAGES.iter().map(Share::Page);
-    let shares: Vec<Share<'_, '_>> =
-        pages.chain(mesh.clusters.chunks(CLUSTERS_WORTH_A_THREAD).map(Share::Clusters)).collect();
-    let least = if mesh.clusters.len() <= CLUSTERS_WORTH_A_THREAD { shares.len() } else { 1 };
-    Tree::join(parallel::map(&shares, least, |share| {
-        let mut tree = Tree::default();
-        match share {
-            Share::Page(page) => tree.add(page.file, page.mode, (page.text)(mesh)),
-            Share::Clusters(clusters) => {
-                for cluster in *clusters {
-                    emit_cluster(mesh, cluster, &mut tree);
-                }
-            }
-        }
-        tree
-    }))
-}
-
-/// One cluster's part of the tree, less its PEM files.
-fn emit_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, tree: &mut Tree) {
-    let mut directories: Vec<(&str, Vec<(&str, Role)>)> = Vec::new();
-    for manifest in MANIFESTS {
-        let documents = (manifest.documents)(mesh, cluster);
-        if documents.is_empty() {
+/// What the plan has of some clusters, less their PEM files.
+fn add_clusters(plan: &mut Plan<'_, '_>, tree: &mut Tree, is_wanted: impl Fn(&Cluster<'_>) -> bool) {
+    let mesh = plan.mesh;
+    let secret = cacerts::kustomization(mesh);
+    let contents = std::mem::take(&mut plan.contents);
+    let kustomizations =
+        parallel::map(&contents, CLUSTERS_WORTH_A_THREAD, |contents| kustomization::texts(mesh, contents));
+    for ((cluster, contents), kustomizations) in mesh.clusters.iter().zip(contents).zip(kustomizations) {
+        if !is_wanted(cluster) {
             continue;
         }
-        match directories.last_mut() {
-            Some((directory, files)) if *directory == manifest.directory => files.push((manifest.file, manifest.role)),
-            _ => directories.push((manifest.directory, vec![(manifest.file, manifest.role)])),
+        let mut add = |directory: &str, file: &str, mode, text| {
+            tree.add([cluster.name, directory, file].join("/"), mode, text);
+        };
+        for (directory, text) in kustomizations {
+            add(directory, kustomization::FILE, Mode::Public, text);
         }
-        let path = format!("{}/{}/{}", cluster.name, manifest.directory, manifest.file);
-        tree.add(path, Mode::Public, yaml::print_all(&documents));
-    }
-    if cluster.intermediate.is_some() {
-        cacerts::emit(mesh, cluster, tree);
-    }
-    for (directory, files) in directories {
-        kustomization::emit(mesh, cluster, directory, &files, tree);
-    }
-    for script in SCRIPTS {
-        if let Some(text) = (script.text)(mesh, cluster) {
-            tree.add(format!("{}/{}", cluster.name, script.file), Mode::Executable, text);
+        if cluster.intermediate.is_some() {
+            add(CACERTS, kustomization::FILE, Mode::Public, secret.clone());
+        }
+        for (directory, manifests) in contents.directories {
+            for manifest in manifests {
+                add(directory, manifest.file, Mode::Public, manifest.text);
+            }
+        }
+        for (script, text) in contents.scripts {
+            tree.add([cluster.name, "/", script].concat(), Mode::Executable, text);
         }
     }
-}
-
-/// The metadata of an object in `istio-system`.
-fn metadata(mesh: &Mesh<'_>, name: &str) -> Value {
-    json!({ "name": name, "namespace": ISTIO_SYSTEM, "labels": labels(mesh) })
-}
-
-/// The labels of every object that we state or that our scripts make.
-fn labels(mesh: &Mesh<'_>) -> Value {
-    json!({ "app.kubernetes.io/managed-by": "meshgen", "app.kubernetes.io/part-of": mesh.id })
 }

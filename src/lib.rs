@@ -1,13 +1,17 @@
 //! meshgen compiles one topology file into everything that makes several Kubernetes clusters one Istio mesh.
 
 use crate::check::Checked;
-use crate::diagnostic::{Diagnostic, FieldPath, Place, Severity};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::lock::Lock;
 use crate::mesh::Mesh;
+use crate::part::Part;
 use crate::pki::Authority;
+use crate::plan::Plan;
 use crate::source::Source;
 use crate::topology::{CertificateAuthority, Date};
 use crate::tree::Tree;
 
+mod artifact;
 pub mod check;
 pub mod cli;
 pub mod diagnostic;
@@ -15,13 +19,15 @@ pub mod diff;
 pub mod disk;
 pub mod emit;
 pub mod fix;
+pub mod layout;
 pub mod load;
 pub mod lock;
 pub mod mesh;
 pub mod modeline;
-mod nearest;
 mod parallel;
+pub mod part;
 pub mod pki;
+pub mod plan;
 pub mod release;
 pub mod report;
 pub mod rule;
@@ -31,8 +37,10 @@ pub mod source;
 pub mod starter;
 pub mod syntax;
 mod template;
+mod terminal;
 pub mod topology;
 pub mod tree;
+mod words;
 pub mod written;
 pub mod yaml;
 
@@ -85,38 +93,6 @@ pub fn compile_checked(
     part.refuse_unknown(&mesh)?;
     let trust = authority.answer_for(&mesh, |cluster| part.has(cluster.name))?;
     Ok(emit::emit_part(&mesh, trust, part))
-}
-
-/// Some clusters of a mesh, and the lock that pins what stands of the others.
-#[derive(Debug)]
-pub struct Part<'p> {
-    /// The names of the clusters.
-    pub clusters: &'p [String],
-    /// The text of the lock that stands, empty where there is none.
-    pub lock: &'p str,
-}
-
-impl Part<'_> {
-    /// Whether a cluster belongs to it.
-    pub(crate) fn has(&self, cluster: &str) -> bool {
-        self.clusters.iter().any(|name| name == cluster)
-    }
-
-    fn refuse_unknown(&self, mesh: &Mesh<'_>) -> Result<(), Vec<Diagnostic>> {
-        let known: Vec<&str> = mesh.clusters.iter().map(|cluster| cluster.name).collect();
-        let unknown = self.clusters.iter().filter(|name| !known.contains(&name.as_str()));
-        let findings: Vec<Diagnostic> = unknown
-            .map(|name| {
-                let message = format!("the topology has no cluster `{name}`");
-                let finding = check::UNKNOWN_CLUSTER.at(Place::Key(FieldPath::root().child("clusters")), message);
-                match diagnostic::nearest(name, known.iter().copied()) {
-                    Some(meant) => finding.help(format!("did you mean `--cluster {meant}`?")),
-                    None => finding.help(format!("name one of its clusters: {}", check::names(known.iter().copied()))),
-                }
-            })
-            .collect();
-        if findings.is_empty() { Ok(()) } else { Err(findings) }
-    }
 }
 
 /// Everything that is wrong or doubtful with a topology.
@@ -197,8 +173,10 @@ pub fn certificates(source: &Source) -> Result<Vec<pki::inventory::Entry>, Vec<D
 /// A topology's tree without its certificates, and what they are to be.
 #[derive(Debug)]
 pub struct Outline {
-    /// Every file but the PEM files and the lock that pins them.
+    /// Every file but the PEM files and the lock.
     pub tree: Tree,
+    /// What the lock would record, less certificates and files.
+    pub record: Lock,
     /// The root, then each cluster's certificate.
     pub certificates: Vec<pki::inventory::Entry>,
 }
@@ -219,7 +197,9 @@ pub fn outline(source: &Source, external: Option<&pki::External>) -> Result<Outl
             pki::inventory::answered(&mesh, &trust)
         }
     };
-    Ok(Outline { tree: emit::outline(&mesh), certificates })
+    let mut plan = Plan::of(&mesh);
+    let record = emit::record::of_plan(&plan);
+    Ok(Outline { tree: emit::without_secrets(&mut plan), record, certificates })
 }
 
 /// Whether there is a mistake among the findings that stops a build.

@@ -1,150 +1,333 @@
-//! `meshgen.lock`: what a build wrote, so that the next one knows its own files.
+//! `meshgen.lock`: the record of a tree. What a reader has to know of the mesh, the order of its installation, every certificate,
+//! every file. Parsed and printed here, and nothing else.
+//!
+//! Each fact is a line of its own that names its cluster, and each cluster's lines stand under a heading: two branches that change
+//! neighbouring clusters change no neighbouring lines, and Git's union merge keeps the lines of both.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt;
+use std::str::FromStr;
 
-use sha2::{Digest, Sha256};
+use sha2::Digest as _;
 
-use crate::Part;
-use crate::emit::{CACERTS, KEY};
-use crate::mesh::{Cluster, Mesh};
-use crate::parallel;
-use crate::pki::Trust;
-use crate::pki::verify::Facts;
-use crate::tree::{File, Tree};
+use crate::topology::{Date, IstioVersion};
 
 /// The lock's path in a tree.
 pub const FILE: &str = "meshgen.lock";
 
-/// The first line of every lock that this meshgen reads and writes.
-const FORMAT: &str = "meshgen-lock-1";
+/// What the first line of a lock begins with; the number of its format follows.
+const FORMAT: &str = "meshgen-lock-";
 
-/// The lock of a tree.
-///
-/// Each directory's lines stand under a heading: two branches that change neighbouring clusters change no neighbouring lines.
-pub(crate) fn text(mesh: &Mesh<'_>, trust: &Trust, tree: &Tree) -> String {
-    let certificates = mesh.clusters.iter().filter_map(|cluster| certificate(cluster, trust)).collect();
-    print(&trust.roots, &certificates, &digests(mesh, trust, tree))
+/// The record of a tree.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lock {
+    /// Whether the lock is of format 1, which records certificates and files alone.
+    pub is_format_1: bool,
+    /// The version of Istio, and what installs it.
+    pub istio: Option<Istio>,
+    /// The roots that proxies trust. After a merge that nobody built, those of both branches.
+    pub roots: Vec<Certificate>,
+    /// The steps of the installation in order, such as `east/30-istio`.
+    pub steps: Vec<String>,
+    /// The clusters by name.
+    pub clusters: BTreeMap<String, Cluster>,
+    /// The files by path. After a merge that nobody built, a path may have a digest of each branch.
+    pub files: Vec<(String, Digest)>,
 }
 
-/// The lock of a tree that holds some clusters only: what the standing lock says of all else stays.
-pub(crate) fn text_of_part(mesh: &Mesh<'_>, trust: &Trust, tree: &Tree, part: &Part<'_>) -> String {
-    let is_other = |directory: &str| !part.has(directory);
-    let mut certificates: BTreeMap<String, String> = part
-        .lock
-        .lines()
-        .filter_map(|line| Some((line.strip_prefix("certificate of ")?.split(' ').next()?, line)))
-        .filter(|(cluster, _)| is_other(cluster))
-        .map(|(cluster, line)| (cluster.to_owned(), format!("{line}\n")))
-        .collect();
-    certificates.extend(mesh.clusters.iter().filter_map(|cluster| certificate(cluster, trust)));
-    let standing =
-        lines(part.lock).into_iter().filter(|(path, _)| is_other(path.split('/').next().unwrap_or_default()));
-    let mut all: Digests<'_> = standing.map(|(path, digest)| (path.into(), digest.into())).collect();
-    all.extend(digests(mesh, trust, tree));
-    print(&trust.roots, &certificates, &all)
+/// What is installed in every cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Istio {
+    /// The version.
+    pub version: IstioVersion,
+    /// The program that installs it.
+    pub installer: String,
 }
 
-/// Digests by path.
-type Digests<'d> = BTreeMap<Cow<'d, str>, Cow<'d, str>>;
-
-/// The digests of a tree's files, and of keys that are not at hand, which stay pinned.
-fn digests<'d>(mesh: &Mesh<'_>, trust: &'d Trust, tree: &'d Tree) -> Digests<'d> {
-    const FILES_WORTH_A_THREAD: usize = 256;
-    let files: Vec<(&str, &File)> = tree.iter().collect();
-    let files =
-        parallel::map(&files, FILES_WORTH_A_THREAD, |(path, file)| ((*path).into(), digest(&file.bytes).into()));
-    let keys = mesh.clusters.iter().filter_map(|cluster| {
-        let digest = trust.bundles[cluster.position].as_ref()?.key_digest.as_deref()?;
-        Some((format!("{}/{CACERTS}/{KEY}", cluster.name).into(), digest.into()))
-    });
-    files.into_iter().chain(keys).collect()
+/// What a tree records of a cluster. What is `None` is not recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cluster {
+    /// The name of its network.
+    pub network: Option<String>,
+    /// The cluster whose istiod serves it; its own name for a primary.
+    pub primary: Option<String>,
+    /// The URL of its API server.
+    pub api_server: Option<String>,
+    /// The kubeconfig context that the scripts use.
+    pub context: Option<String>,
+    /// Its east-west gateway.
+    pub gateway: Option<Gateway>,
+    /// The certificate that its istiod signs with, and the generation of its key.
+    pub certificate: Option<(u32, Certificate)>,
+    /// The authorities between that certificate and the root.
+    pub issuers: Vec<Certificate>,
 }
 
-fn print(roots: &[Facts], certificates: &BTreeMap<String, String>, digests: &Digests<'_>) -> String {
-    let mut text = format!("{FORMAT}\nmeshgen {}\n", env!("CARGO_PKG_VERSION"));
-    for Facts { serial, fingerprint, not_before, not_after, .. } in roots {
-        writeln!(text, "root sha256:{fingerprint} serial {serial} valid {not_before} to {not_after}")
-            .expect("a String takes everything");
+/// Whether a cluster has an east-west gateway, and what others dial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gateway {
+    /// It has none.
+    Absent,
+    /// It has one whose address nobody knows yet.
+    Unaddressed,
+    /// It has one at an address.
+    At(String),
+}
+
+/// What is public of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// SHA-256 of its DER in hexadecimal.
+    pub fingerprint: String,
+    /// The serial number in hexadecimal.
+    pub serial: String,
+    /// The first day.
+    pub not_before: Date,
+    /// The last day.
+    pub not_after: Date,
+}
+
+/// SHA-256 of a file.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of some bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(sha2::Sha256::digest(bytes).into())
     }
-    let mut heading = None;
-    for (path, digest) in digests {
-        let directory = path.split_once('/').map_or("", |(directory, _)| directory);
-        if heading != Some(directory) {
-            heading = Some(directory);
-            let title = if directory.is_empty() { "the mesh" } else { directory };
-            writeln!(text, "\n# {title}").expect("a String takes everything");
-            text.push_str(certificates.get(directory).map_or("", String::as_str));
+}
+
+impl Lock {
+    /// The digest of a file.
+    pub fn digest(&self, path: &str) -> Option<Digest> {
+        self.files.iter().find(|(known, _)| known == path).map(|(_, digest)| *digest)
+    }
+
+    /// The paths of the files.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|(path, _)| path.as_str())
+    }
+
+    /// Whether nothing was built.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    fn read_line(&mut self, line: &str) -> Option<()> {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        if let Ok(digest) = word.parse() {
+            self.files.push((rest.to_owned(), digest));
+            return Some(());
         }
-        writeln!(text, "{digest} {path}").expect("a String takes everything");
-    }
-    text
-}
-
-/// What is public of a cluster's certificate, as a line that a review shows when it changes.
-fn certificate(cluster: &Cluster<'_>, trust: &Trust) -> Option<(String, String)> {
-    let request = cluster.intermediate.as_ref()?;
-    let Facts { serial, fingerprint, not_before, not_after, .. } = &trust.bundles[cluster.position].as_ref()?.facts;
-    let generation = request.generation;
-    let line = format!(
-        "certificate of {} generation {generation} valid {not_before} to {not_after} serial {serial} sha256:{fingerprint}\n",
-        cluster.name
-    );
-    Some((cluster.name.to_owned(), line))
-}
-
-/// The paths that a lock lists, with their digests.
-///
-/// # Errors
-/// Why the text is no lock that can be used, and what to do.
-pub fn read(text: &str) -> Result<Vec<(&str, &str)>, &'static str> {
-    let is_marker = |line: &str| ["<<<<<<< ", "=======", ">>>>>>> "].iter().any(|marker| line.starts_with(marker));
-    if text.lines().any(is_marker) {
-        return Err("holds a conflict that Git left open: take either side of it, then build again");
-    }
-    match text.lines().next() {
-        Some(FORMAT) => Ok(lines(text)),
-        Some(line) if line.starts_with("meshgen-lock-") => {
-            Err("was written by a newer meshgen, whose output this one does not know: use that one")
+        match word {
+            "" | "#" | "meshgen" => {}
+            "istio" => {
+                let (version, installer) = rest.split_once(" by ")?;
+                self.istio = Some(Istio { version: version.parse().ok()?, installer: installer.to_owned() });
+            }
+            "step" => self.steps.push(rest.to_owned()),
+            "root" => self.roots.push(rest.parse().ok()?),
+            _ => self.read_fact(word, rest.strip_prefix("of ")?)?,
         }
-        _ => Err("is no lock of meshgen: restore it from Git, or remove it if the tree is not meshgen's"),
+        Some(())
+    }
+
+    /// A fact of a cluster: `network of east lan`.
+    fn read_fact(&mut self, word: &str, rest: &str) -> Option<()> {
+        let (name, value) = rest.split_once(' ').unwrap_or((rest, ""));
+        let cluster = self.clusters.entry(name.to_owned()).or_default();
+        let text = || Some(value.to_owned());
+        match word {
+            "network" => cluster.network = text(),
+            "primary" => cluster.primary = text(),
+            "server" => cluster.api_server = text(),
+            "context" => cluster.context = Some(serde_json::from_str(value).ok()?),
+            "gateway" if value == "none" => cluster.gateway = Some(Gateway::Absent),
+            "gateway" if value.is_empty() => cluster.gateway = Some(Gateway::Unaddressed),
+            "gateway" => cluster.gateway = Some(Gateway::At(value.strip_prefix("at ")?.to_owned())),
+            "issuer" => cluster.issuers.push(value.parse().ok()?),
+            "certificate" => {
+                let words: Vec<&str> = value.split(' ').collect();
+                let ["generation", generation, "valid", first, "to", last, "serial", serial, fingerprint] = words[..]
+                else {
+                    return None;
+                };
+                let certificate = Certificate {
+                    fingerprint: fingerprint.strip_prefix("sha256:")?.to_owned(),
+                    serial: serial.to_owned(),
+                    not_before: first.parse().ok()?,
+                    not_after: last.parse().ok()?,
+                };
+                cluster.certificate = Some((generation.parse().ok()?, certificate));
+            }
+            _ => return None,
+        }
+        Some(())
     }
 }
 
-/// The digest lines of a text, with other lines left out; a line that does not end is none.
-pub(crate) fn lines(text: &str) -> Vec<(&str, &str)> {
-    let is_digest = |word: &str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+/// Why a text is no lock that can be used, and what to do, as the rest of a sentence.
+impl FromStr for Lock {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_marker = |line: &str| ["<<<<<<< ", "=======", ">>>>>>> "].iter().any(|marker| line.starts_with(marker));
+        if text.lines().any(is_marker) {
+            return Err("holds a conflict that Git left open: take either side of it, then build again".to_owned());
+        }
+        let mut lines = text.lines();
+        let format = lines.next().and_then(|line| line.strip_prefix(FORMAT));
+        let mut lock = match format {
+            Some("1") => Self { is_format_1: true, ..Self::default() },
+            Some("2") => Self::default(),
+            Some(_) => {
+                return Err(
+                    "was written by a newer meshgen, whose output this one does not know: use that one".to_owned()
+                );
+            }
+            None => {
+                return Err(
+                    "is no lock of meshgen: restore it from Git, or remove it if the tree is not meshgen's".to_owned()
+                );
+            }
+        };
+        for (number, line) in lines.enumerate() {
+            // Two branches of different formats may have been merged.
+            if !line.starts_with(FORMAT) && lock.read_line(line).is_none() {
+                return Err(format!("has a line {} that cannot be read: restore it from Git", number + 2));
+            }
+        }
+        if lock.roots.is_empty() && !lock.files.is_empty() {
+            return Err("names no root: restore it from Git".to_owned());
+        }
+        Ok(lock)
+    }
+}
+
+impl fmt::Display for Lock {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "{FORMAT}2\nmeshgen {}", env!("CARGO_PKG_VERSION"))?;
+        if let Some(Istio { version, installer }) = &self.istio {
+            writeln!(out, "istio {version} by {installer}")?;
+        }
+        for root in &self.roots {
+            writeln!(out, "root {root}")?;
+        }
+        if !self.steps.is_empty() {
+            writeln!(out, "\n# the order")?;
+            for step in &self.steps {
+                writeln!(out, "step {step}")?;
+            }
+        }
+        let mut heading = None;
+        for (path, digest) in &self.files {
+            let directory = path.split_once('/').map_or("", |(directory, _)| directory);
+            if heading != Some(directory) {
+                heading = Some(directory);
+                writeln!(out, "\n# {}", if directory.is_empty() { "the mesh" } else { directory })?;
+                if let Some(cluster) = self.clusters.get(directory) {
+                    cluster.print(directory, out)?;
+                }
+            }
+            writeln!(out, "{digest} {path}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Cluster {
+    fn print(&self, name: &str, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (word, value) in [("network", &self.network), ("primary", &self.primary), ("server", &self.api_server)] {
+            if let Some(value) = value {
+                writeln!(out, "{word} of {name} {value}")?;
+            }
+        }
+        if let Some(context) = &self.context {
+            // A context may hold anything, line breaks too.
+            writeln!(out, "context of {name} {}", serde_json::Value::from(context.as_str()))?;
+        }
+        match &self.gateway {
+            None => {}
+            Some(Gateway::Absent) => writeln!(out, "gateway of {name} none")?,
+            Some(Gateway::Unaddressed) => writeln!(out, "gateway of {name}")?,
+            Some(Gateway::At(address)) => writeln!(out, "gateway of {name} at {address}")?,
+        }
+        for issuer in &self.issuers {
+            writeln!(out, "issuer of {name} {issuer}")?;
+        }
+        if let Some((generation, Certificate { fingerprint, serial, not_before, not_after })) = &self.certificate {
+            writeln!(
+                out,
+                "certificate of {name} generation {generation} valid {not_before} to {not_after} serial {serial} \
+                 sha256:{fingerprint}"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Certificate {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let words: Vec<&str> = text.split(' ').collect();
+        let [fingerprint, "serial", serial, "valid", first, "to", last] = words[..] else { return Err(()) };
+        Ok(Self {
+            fingerprint: fingerprint.strip_prefix("sha256:").ok_or(())?.to_owned(),
+            serial: serial.to_owned(),
+            not_before: first.parse().map_err(|_| ())?,
+            not_after: last.parse().map_err(|_| ())?,
+        })
+    }
+}
+
+impl fmt::Display for Certificate {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fingerprint, serial, not_before, not_after } = self;
+        write!(out, "sha256:{fingerprint} serial {serial} valid {not_before} to {not_after}")
+    }
+}
+
+impl FromStr for Digest {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let nibble = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let bytes = text.as_bytes();
+        if bytes.len() != 64 {
+            return Err(());
+        }
+        let mut digest = [0; 32];
+        for (byte, pair) in digest.iter_mut().zip(bytes.chunks(2)) {
+            *byte = nibble(pair[0]).ok_or(())? << 4 | nibble(pair[1]).ok_or(())?;
+        }
+        Ok(Self(digest))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 64];
+        for (pair, byte) in text.chunks_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+        out.write_str(std::str::from_utf8(&text).expect("hexadecimal digits are ASCII"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
+
+/// The lines of a journal: the digests that a build was about to give to its files. A line that does not end was cut short.
+pub(crate) fn journal(text: &str) -> impl Iterator<Item = (&str, Digest)> {
     let whole = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
-    whole
-        .filter_map(|line| line.strip_suffix('\r').unwrap_or(line).split_once(' '))
-        .filter(|(digest, _)| is_digest(digest))
-        .map(|(digest, path)| (path, digest))
-        .collect()
-}
-
-/// The fingerprints of the roots that a lock names: one, but for an external authority's
-/// that has several, and for a merge that nobody has finished.
-pub fn roots(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter_map(|line| line.strip_prefix("root sha256:")?.split(' ').next())
-}
-
-/// The generations of all clusters' keys, as a lock tells them.
-pub fn generations(text: &str) -> BTreeMap<&str, u32> {
-    let lines = text.lines().filter_map(|line| line.strip_prefix("certificate of ")?.split_once(" generation "));
-    lines.filter_map(|(cluster, rest)| Some((cluster, rest.split(' ').next()?.parse().ok()?))).collect()
-}
-
-/// The generation of a cluster's key, as a lock tells it.
-pub fn generation(text: &str, cluster: &str) -> Option<u32> {
-    let prefix = format!("certificate of {cluster} generation ");
-    let line = text.lines().find_map(|line| line.strip_prefix(&prefix))?;
-    line.split(' ').next()?.parse().ok()
-}
-
-/// SHA-256 in hexadecimal.
-pub fn digest(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = |byte: u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]].map(char::from);
-    Sha256::digest(bytes).iter().flat_map(|byte| digits(*byte)).collect()
+    whole.filter_map(|line| {
+        let (digest, path) = line.split_once(' ')?;
+        Some((path, digest.parse().ok()?))
+    })
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::lock::Digest;
+
 use self::verify::{Facts, Files, Proven};
 
 pub use self::external::{External, FILES as EXTERNAL_FILES};
@@ -44,7 +46,7 @@ pub struct Bundle {
     /// `ca-key.pem`: the intermediate's key, PKCS#8 (RFC 5958); none in a clone, since keys are not in Git.
     pub key: Option<Zeroizing<String>>,
     /// SHA-256 of a key that is not at hand, as the lock pins it.
-    pub key_digest: Option<String>,
+    pub key_digest: Option<Digest>,
     /// `cert-chain.pem`: the intermediate, then the root.
     pub chain: String,
     /// The intermediate's facts.

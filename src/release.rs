@@ -34,8 +34,6 @@ pub struct Release {
     pub control_plane_address: ControlPlaneAddress,
     /// The words of istioctl that create a remote secret; a command of its own from 1.12 on.
     pub create_remote_secret: &'static str,
-    /// The words of istioctl that uninstall; a command of its own from 1.15 on.
-    pub uninstall: &'static str,
     /// Whether istioctl says which clusters a control plane reads; from 1.12 on.
     pub lists_remote_clusters: bool,
     /// Whether istiod finds the addresses behind a gateway's host name; from 1.13 on (istio/istio#29359).
@@ -47,7 +45,7 @@ pub struct Release {
     /// (`1.11.2:operator/pkg/validate/validate.go`), later ones read it with defaults and pass over the rest
     /// (`1.30.3:operator/pkg/apis/validation/validation.go`).
     pub refuses_unknown_mesh_config: bool,
-    /// Whether a primary's istiod reads the trust domain of another cluster from ConfigMap `istio` in that cluster, and takes
+    /// Whether a primary's istiod reads the trust domain of another cluster from the object `istio` of kind `ConfigMap` in that cluster, and takes
     /// `cluster.local` where there is none; from 1.29 on
     /// (`1.29.0:pilot/pkg/serviceregistry/kube/controller/multicluster.go`).
     pub reads_remote_mesh_config: bool,
@@ -155,7 +153,6 @@ const TODAY: Release = Release {
     profiles: &["default", "demo", "minimal", "openshift", "preview", "stable"],
     control_plane_address: ControlPlaneAddress::Any,
     create_remote_secret: "create-remote-secret",
-    uninstall: "uninstall",
     lists_remote_clusters: true,
     resolves_gateway_names: true,
     reloads_authority: true,
@@ -188,7 +185,6 @@ pub const RELEASES: &[Release] = &[
         profiles: &["default", "demo", "minimal", "openshift", "preview"],
         control_plane_address: ControlPlaneAddress::Ip,
         create_remote_secret: "x create-remote-secret",
-        uninstall: "x uninstall",
         lists_remote_clusters: false,
         resolves_gateway_names: false,
         reloads_authority: false,

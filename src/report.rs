@@ -110,8 +110,3 @@ fn word(severity: Severity) -> &'static str {
 fn count<'f>(findings: impl IntoIterator<Item = &'f Diagnostic>, severity: Severity) -> usize {
     findings.into_iter().filter(|finding| finding.severity == severity).count()
 }
-
-/// So many things, in words.
-fn plural(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
-}

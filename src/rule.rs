@@ -30,6 +30,9 @@ pub enum Stage {
     Beside,
 }
 
+/// Findings after which nobody reads on.
+const ENOUGH: usize = 500;
+
 impl Rule {
     /// A rule of [`Stage::Check`] that stops a build.
     pub(crate) const fn error(name: &'static str, page: &'static str) -> Self {
@@ -55,6 +58,25 @@ impl Rule {
             help: Vec::new(),
             patch: None,
         }
+    }
+
+    /// Stops at a place before which so much is wrong that to look on would take long and help nobody.
+    ///
+    /// # Errors
+    /// A finding of this rule: that the looking ends there.
+    pub(crate) fn stop_at<P: Into<Place>>(
+        &self,
+        findings: &[Diagnostic],
+        place: impl FnOnce() -> P,
+    ) -> Result<(), Diagnostic> {
+        if findings.len() < ENOUGH {
+            return Ok(());
+        }
+        let message = format!("after {} mistakes the rest of the file was not looked at", findings.len());
+        Err(self
+            .at(place(), message)
+            .label("looked no further")
+            .help("mend the others first: what is wrong so often has one cause"))
     }
 
     /// What it means, in one paragraph.

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::release::{ControlPlaneAddress, Release};
 use crate::template;
 use crate::topology::{Date, IstioVersion, MeshId};
+use crate::words::plural;
 use crate::yaml;
 
 /// What somebody who starts a mesh knows already.
@@ -97,12 +98,11 @@ impl Starter<'_> {
     }
 
     fn summary(&self) -> String {
-        let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
         format!(
             "A mesh of {} with {} on {}",
-            count(self.clusters, "cluster"),
-            count(self.primaries, "control plane"),
-            count(self.networks, "network")
+            plural(self.clusters, "cluster"),
+            plural(self.primaries, "control plane"),
+            plural(self.networks, "network")
         )
     }
 }

@@ -32,7 +32,8 @@ use input::{Corpus, MAXIMUM_BYTES};
 use tree::Tree;
 
 mod answer;
-#[path = "../../tests/generator/mod.rs"]
+#[path = "../../tests/integration/generator/mod.rs"]
+#[expect(dead_code, reason = "only the tests ask for what was meant")]
 mod generator;
 mod growth;
 mod input;

@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # Removes mesh mesh1 from its clusters. Run it again at any time: what is gone is passed over.
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-readonly namespace=istio-system
-readonly ours=app.kubernetes.io/managed-by=meshgen,app.kubernetes.io/part-of=mesh1
+readonly namespace=istio-system mesh=mesh1
+readonly ours=app.kubernetes.io/managed-by=meshgen,app.kubernetes.io/part-of=$mesh
+# What istioctl made of the tree's IstioOperators: it gives their names to everything that it applies.
+readonly owner=install.operator.istio.io/owning-resource
+readonly owned="$owner in (istio,eastwest-gateway),$owner-namespace=$namespace"
 
 usage() {
   cat <<'USAGE'
@@ -27,31 +31,72 @@ done
 finish() {
   local code=$?
   if [[ $code -ne 0 && -n $current ]]; then
-    printf '\nerror: cluster %s was not cleaned; mend the cause and run this again\n' "$current" >&2
+    printf '\nerror: cluster %s was not cleaned; fix the cause and run this again\n' "$current" >&2
   fi
 }
 trap finish EXIT
 
-# remove CLUSTER CONTEXT DIRECTORY...
+fail() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+declare -A is_there=()
+
+# ask CLUSTER CONTEXT: whether the namespace is there, and of this mesh.
+ask() {
+  local found
+  current=$1
+  found=$(kubectl --context="$2" get namespace "$namespace" --ignore-not-found \
+    -o jsonpath='{.metadata.labels.app\.kubernetes\.io/managed-by} {.metadata.labels.app\.kubernetes\.io/part-of}')
+  case $found in
+    '') ;;
+    "meshgen $mesh") is_there[$1]=yes ;;
+    *) fail "the namespace $namespace is not of mesh $mesh: its labels name \"${found#* }\"; does the context $2 lead to $1?" ;;
+  esac
+  current=''
+}
+
+# remove CLUSTER CONTEXT REVISION DIRECTORY...
 remove() {
   local context=$2 directory kept
   current=$1
   printf '\n%s\n' "$1"
-  for directory in "${@:3}"; do
-    remove_objects "$1" "$context" "$directory"
-  done
-  kubectl --context="$context" -n "$namespace" delete secrets --ignore-not-found -l "$ours"
-  istioctl x uninstall --context="$context" --purge -y
+  if [[ -z ${is_there[$1]:-} ]]; then
+    printf 'there is no namespace %s\n' "$namespace"
+  else
+    for directory in "${@:4}"; do
+      remove_objects "$1" "$context" "$directory"
+    done
+    kubectl --context="$context" -n "$namespace" delete secrets --ignore-not-found -l "$ours"
+    remove_owned "$context" --namespaced=false
+    remove_owned "$context" --namespaced=true
+    # The webhooks that istioctl makes for a revision's tags have no owner.
+    kubectl --context="$context" delete mutatingwebhookconfigurations,validatingwebhookconfigurations \
+      --ignore-not-found -l "istio.io/rev=$3"
+  fi
   if [[ -n $crds ]]; then
     remove_crds "$context"
   fi
-  kept=$(others "$context")
-  if [[ -n $kept ]]; then
-    printf 'the namespace %s stays, since these are not ours:\n%s' "$namespace" "$kept"
-  else
-    kubectl --context="$context" delete namespace "$namespace" --ignore-not-found
+  if [[ -n ${is_there[$1]:-} ]]; then
+    kept=$(others "$context" "$3")
+    if [[ -n $kept ]]; then
+      printf 'the namespace %s stays, since these are not ours:\n%s\n' "$namespace" "$kept"
+    else
+      kubectl --context="$context" delete namespace "$namespace" --ignore-not-found
+    fi
   fi
   current=''
+}
+
+# remove_owned CONTEXT SCOPE: objects of every kind, but no CustomResourceDefinition: each takes all objects of its kind with it.
+remove_owned() {
+  local found kind kinds=''
+  found=$(kubectl --context="$1" api-resources "$2" --verbs=list,delete -o name)
+  while IFS= read -r kind; do
+    [[ $kind == customresourcedefinitions.* ]] || kinds+=,$kind
+  done <<<"$found"
+  kubectl --context="$1" -n "$namespace" delete "${kinds#,}" --ignore-not-found -l "$owned"
 }
 
 # remove_objects CLUSTER CONTEXT DIRECTORY
@@ -75,16 +120,29 @@ remove_crds() {
   done <<<"$found"
 }
 
-# What somebody else keeps in the namespace, one line each.
+# others CONTEXT REVISION: what somebody else keeps in the namespace, one line each. Of what belongs to another object, that one is
+# listed; what is being deleted is gone soon.
 others() {
-  local found name
-  found=$(kubectl --context="$1" -n "$namespace" get --ignore-not-found -o name \
-    deployments,statefulsets,daemonsets,services,secrets,configmaps,jobs,cronjobs,persistentvolumeclaims)
-  while IFS= read -r name; do
-    case $name in
-      # What Kubernetes and istiod leave in every namespace that they worked in.
-      '' | configmap/kube-root-ca.crt | configmap/istio* | secret/*-token-* | secret/*-token | secret/istio-ca-secret) ;;
-      *) printf '  %s\n' "$name" ;;
+  local kinds found kind name type
+  kinds=$(kubectl --context="$1" api-resources --namespaced=true --verbs=list -o name)
+  found=$(kubectl --context="$1" -n "$namespace" get "${kinds//$'\n'/,}" --ignore-not-found \
+    -o go-template='{{range .items}}{{if not (or .metadata.deletionTimestamp .metadata.ownerReferences)}}{{.kind}} {{.metadata.name}} {{.type}}{{"\n"}}{{end}}{{end}}')
+  while read -r kind name type; do
+    case "$kind/$name" in
+      # Kubernetes makes these in every namespace, or derives them from other objects.
+      / | ConfigMap/kube-root-ca.crt | ServiceAccount/default | Event/* | Endpoints/* | PodMetrics/*) ;;
+      # istiod makes these where it works, and nobody removes them.
+      ConfigMap/istio-ca-root-cert | ConfigMap/istio-ca-crl | Secret/istio-ca-secret) ;;
+      # istiods elect their leaders by these.
+      ConfigMap/istio-leader | ConfigMap/istio-status-leader | ConfigMap/istio-analyze-leader) ;;
+      ConfigMap/istio-gateway-leader | ConfigMap/istio-gateway-status-leader | ConfigMap/istio-node-untaint) ;;
+      ConfigMap/istio-ip-autoallocate | ConfigMap/istio-namespace-controller-election) ;;
+      ConfigMap/istio-serviceexport-controller-election | ConfigMap/istio-clustertrustbundle-controller-election) ;;
+      Lease/istio-status-leader | Lease/istio-gateway-status-leader-"$2") ;;
+      Lease/istio-gateway-deployment-"$2" | Lease/istio-gateway-inferencepool-"$2") ;;
+      *)
+        [[ $type == kubernetes.io/service-account-token ]] || printf '  %s %s\n' "$kind" "$name"
+        ;;
     esac
   done <<<"$found"
 }
@@ -102,6 +160,10 @@ if [[ -z $yes ]]; then
   exit 2
 fi
 
-remove 'cluster3' 'cluster3'
-remove 'cluster1' 'cluster1' 60-zipkin 50-exposure
-remove 'cluster2' 'cluster2' 50-exposure
+ask 'cluster3' 'cluster3'
+ask 'cluster1' 'cluster1'
+ask 'cluster2' 'cluster2'
+
+remove 'cluster3' 'cluster3' 'default'
+remove 'cluster1' 'cluster1' 'default' 60-zipkin 50-exposure
+remove 'cluster2' 'cluster2' 'default' 50-exposure

@@ -2,6 +2,7 @@
 # Installs mesh mesh1 with Istio 1.11.2, in order, from a workstation with a kubeconfig context for each cluster.
 # Run it again at any time: steps that are done change nothing.
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 readonly istio_version=1.11.2 namespace=istio-system timeout=10m
@@ -40,7 +41,7 @@ done
 finish() {
   local code=$?
   if [[ $code -ne 0 && -n $current ]]; then
-    printf '\nerror: step %s failed in cluster %s; mend the cause and go on with:\n  ./install.sh --from %q\n' \
+    printf '\nerror: step %s failed in cluster %s; fix the cause and go on with:\n  ./install.sh --from %q\n' \
       "$current" "${current%%/*}" "$current" >&2
   fi
 }
@@ -96,8 +97,10 @@ declare -A is_new=()
 
 # note_new CLUSTER CONTEXT SERVICE: where istiod was not known before, nothing runs with an older mesh config.
 note_new() {
+  local found
   [[ -z $dry_run ]] || return 0
-  if [[ -z $(kubectl --context="$2" -n "$namespace" get service "$3" --ignore-not-found -o name) ]]; then
+  found=$(kubectl --context="$2" -n "$namespace" get service "$3" --ignore-not-found -o name)
+  if [[ -z $found ]]; then
     is_new[$1]=yes
   fi
 }
@@ -140,13 +143,14 @@ mesh_config() {
 # restart CLUSTER CONTEXT CONFIGMAP CONTEXT-OF-CONFIGMAP
 # Restarts what still runs with an older mesh config: gateways and workloads, never istiod.
 restart() {
-  local hash last
+  local config hash last
   if [[ -n $dry_run ]]; then
     printf '   # only where the mesh config has changed under running pods:\n'
     restart_all "$2"
     return
   fi
-  hash=$(mesh_config "$3" "$4" | sha256sum)
+  config=$(mesh_config "$3" "$4")
+  hash=$(printf '%s\n' "$config" | sha256sum)
   hash=${hash%% *}
   last=$(kubectl --context="$2" get namespace "$namespace" -o jsonpath="{.metadata.annotations.$restarted}")
   if [[ $hash == "$last" ]]; then

@@ -3,10 +3,12 @@ use clap::Args;
 
 use crate::diagnostic::Diagnostic;
 use crate::disk::DiskError;
+use crate::lock::{self, Lock};
+use crate::part::Part;
 use crate::pki::{Authority, Seed, Standing};
 use crate::source::Source;
 use crate::tree::Tree;
-use crate::{ExternalFiles, Part, compile_checked, disk, lock, parallel};
+use crate::{ExternalFiles, compile_checked, disk, parallel};
 
 use super::seed::{self, SeedOption};
 use super::{NOT_DONE, Outcome, Refusal, ca, external, output, read_source, say, say_findings};
@@ -62,9 +64,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// The lock in a directory, and the certificates that stand there.
-fn read_standing(output: &Utf8Path) -> Result<(String, Standing), DiskError> {
+fn read_standing(output: &Utf8Path) -> Result<(Lock, Standing), DiskError> {
     let lock = disk::read_lock(output)?.unwrap_or_default();
-    let standing = disk::read_standing(output, &lock)?;
+    let standing = disk::read_standing(output, lock.clone())?;
     Ok((lock, standing))
 }
 
@@ -99,12 +101,13 @@ fn seed(arguments: &Arguments) -> Result<Option<Seed>, Refusal> {
 }
 
 /// A mesh has one root: another one than stands in the output is never written by accident.
-fn refuse_other_root(arguments: &Arguments, standing: &str, tree: &Tree) -> Result<(), Refusal> {
+fn refuse_other_root(arguments: &Arguments, standing: &Lock, tree: &Tree) -> Result<(), Refusal> {
     let path = arguments.output.join(lock::FILE);
     let made = tree.get(lock::FILE).expect("every tree has a lock");
-    let made = String::from_utf8_lossy(&made.bytes);
-    let made: Vec<&str> = lock::roots(&made).collect();
-    let other = lock::roots(standing).find(|root| !made.contains(root));
+    let made: Lock = String::from_utf8_lossy(&made.bytes).parse().expect("what was printed can be read");
+    let roots = |lock: &Lock| lock.roots.iter().map(|root| root.fingerprint.clone()).collect::<Vec<String>>();
+    let made = roots(&made);
+    let other = roots(standing).into_iter().find(|root| !made.contains(root));
     let made = made.join(", sha256:");
     match other {
         Some(other) if !arguments.replace_root => Err(Refusal(format!(

@@ -1,4 +1,4 @@
-use std::io::{self, IsTerminal};
+use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
@@ -130,7 +130,7 @@ fn examine(topology: &Utf8Path, source: Source, today: Date) -> File {
 
 fn written(files: &[File], arguments: &Arguments) -> String {
     match arguments.format {
-        Format::Text => report::texts(files, style(io::stdout().is_terminal()), !arguments.fix),
+        Format::Text => report::texts(files, style(&io::stdout()), !arguments.fix),
         Format::Json => report::json(files),
         Format::Sarif => report::sarif(files),
         Format::Github => report::github(files),
@@ -140,7 +140,7 @@ fn written(files: &[File], arguments: &Arguments) -> String {
 
 /// What remains, beside a standard output that is for something else.
 fn say_text(files: &[File]) {
-    let report = report::texts(files, style(io::stderr().is_terminal()), false);
+    let report = report::texts(files, style(&io::stderr()), false);
     if !report.is_empty() {
         say(report.trim_end());
     }

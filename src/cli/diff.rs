@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -5,12 +6,13 @@ use clap::{Args, ValueEnum};
 
 use crate::diff::report::{self, Style};
 use crate::diff::{Diff, Side};
+use crate::lock::{self, Lock};
 use crate::pki::External;
 use crate::source::Source;
-use crate::{disk, lock};
+use crate::{disk, emit};
 
 use super::git::{Found, Git};
-use super::{DONE, FOUND, Outcome, Refusal, external, is_colour_wanted, print, read_source, say_findings};
+use super::{DONE, FOUND, Outcome, Refusal, columns, external, is_colour_wanted, print, read_source, say_findings};
 
 /// The options of `diff`.
 #[derive(Debug, Args)]
@@ -62,11 +64,10 @@ fn written(diff: &Diff, format: Format, is_full: bool) -> String {
 
 /// How standard output shows a difference.
 pub(super) fn style(is_full: bool) -> Style {
-    let is_terminal = io::stdout().is_terminal();
-    let columns = || std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let size = || rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
-    let width = if is_terminal { columns().or_else(size).filter(|columns| *columns > 0) } else { None };
-    Style { is_coloured: is_colour_wanted(is_terminal), is_full, width }
+    let stdout = io::stdout();
+    // What goes to a file is not wrapped, so that it is the same on any machine.
+    let width = stdout.is_terminal().then(|| columns(&stdout)).flatten();
+    Style { is_coloured: is_colour_wanted(&stdout), is_full, width }
 }
 
 /// Where a side is found.
@@ -128,8 +129,11 @@ impl Place {
                     Found::Tree(files) => {
                         let lock = files.iter().find(|(path, _)| path == lock::FILE).map(|(_, text)| text.clone());
                         let lock = lock.ok_or_else(|| no_tree(name))?;
-                        lock::read(&lock).map_err(|why| Refusal(format!("{name}/{}: {why}", lock::FILE)))?;
-                        Ok(Some(Side::standing(name, &lock, only_listed(&lock, files))))
+                        let refused = |why| Refusal(format!("{name}/{}: {why}", lock::FILE));
+                        let lock: Lock = lock.parse().map_err(refused)?;
+                        emit::find_other(lock.paths()).map_or(Ok(()), |why| Err(refused(why)))?;
+                        let files: Vec<(String, String)> = only_listed(&lock, files).collect();
+                        Ok(Some(Side::standing(name, lock, files)))
                     }
                     Found::File(bytes) => {
                         let source = Source::new(name.as_str(), bytes);
@@ -158,7 +162,7 @@ fn requested(name: &str, source: &Source, external: Option<&External>) -> Option
 fn standing(path: &Utf8Path) -> Result<Side, Refusal> {
     let lock = disk::read_lock(path)?.ok_or_else(|| no_tree(path.as_str()))?;
     let files = disk::read_listed(path, &lock)?;
-    Ok(Side::standing(path.as_str(), &lock, files))
+    Ok(Side::standing(path.as_str(), lock, files))
 }
 
 fn no_tree(name: &str) -> Refusal {
@@ -166,8 +170,7 @@ fn no_tree(name: &str) -> Refusal {
 }
 
 /// Files of others in a tree are no difference.
-fn only_listed(lock: &str, files: Vec<(String, String)>) -> impl Iterator<Item = (String, String)> {
-    let listed: std::collections::BTreeSet<String> =
-        lock::lines(lock).into_iter().map(|(path, _)| path.to_owned()).collect();
-    files.into_iter().filter(move |(path, _)| listed.contains(path))
+fn only_listed(lock: &Lock, files: Vec<(String, String)>) -> impl Iterator<Item = (String, String)> {
+    let listed: BTreeSet<&str> = lock.paths().collect();
+    files.into_iter().filter(move |(path, _)| listed.contains(path.as_str()))
 }

@@ -1,11 +1,11 @@
-use std::io::{self, IsTerminal};
+use std::io;
 
 use clap::Args;
-use textwrap::{Options, WordSplitter};
 
 use crate::check::every_rule;
 use crate::diagnostic::{Severity, nearest};
 use crate::rule::Rule;
+use crate::terminal::{BOLD, styled, wrap};
 
 use super::{Outcome, Refusal, columns, is_colour_wanted, print};
 
@@ -21,9 +21,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     const COLUMNS: usize = 80;
     /// Wider lines of prose are hard to follow.
     const WIDEST: usize = 100;
-    let is_terminal = io::stdout().is_terminal();
-    let is_coloured = is_colour_wanted(is_terminal);
-    let columns = columns(is_terminal);
+    let stdout = io::stdout();
+    let is_coloured = is_colour_wanted(&stdout);
+    let columns = columns(&stdout);
     let Some(name) = arguments.rule.as_deref() else {
         // For `grep`, one rule a line.
         return print(&list(every_rule().collect(), columns.unwrap_or(usize::MAX), is_coloured));
@@ -48,12 +48,12 @@ fn list(mut rules: Vec<Rule>, width: usize, is_coloured: bool) -> String {
         if !out.is_empty() {
             out.push('\n');
         }
-        out.push_str(&bold(heading, is_coloured));
+        out.push_str(&styled(heading, BOLD, is_coloured));
         out.push_str("\n\n");
         for rule in rules.iter().filter(|rule| rule.severity == severity) {
             let first = format!("  {:longest$}  ", rule.name);
             let later = " ".repeat(first.len());
-            out.push_str(&wrap(rule.first_sentence(), width, &first, &later));
+            out.push_str(&paragraph(rule.first_sentence(), width, &first, &later));
         }
     }
     out
@@ -71,29 +71,20 @@ fn page(markdown: &str, width: usize, is_coloured: bool) -> String {
             out.push_str(line);
             out.push('\n');
         } else if line.starts_with('#') {
-            out.push_str(&bold(line, is_coloured));
+            out.push_str(&styled(line, BOLD, is_coloured));
             out.push('\n');
         } else if let Some(item) = line.strip_prefix("- ") {
-            out.push_str(&wrap(item, width, "- ", "  "));
+            out.push_str(&paragraph(item, width, "- ", "  "));
         } else {
-            out.push_str(&wrap(line, width, "", ""));
+            out.push_str(&paragraph(line, width, "", ""));
         }
     }
     out
 }
 
-/// One paragraph in lines; words, and so names and paths, stay whole.
-fn wrap(text: &str, width: usize, first: &str, later: &str) -> String {
-    let options = Options::new(width)
-        .initial_indent(first)
-        .subsequent_indent(later)
-        .break_words(false)
-        .word_splitter(WordSplitter::NoHyphenation);
-    textwrap::fill(text, options) + "\n"
-}
-
-fn bold(text: &str, is_coloured: bool) -> String {
-    if is_coloured { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
+/// One paragraph, and a line feed behind each of its lines.
+fn paragraph(text: &str, width: usize, first_indent: &str, later_indent: &str) -> String {
+    wrap(text, width, first_indent, later_indent).into_iter().map(|line| line + "\n").collect()
 }
 
 #[cfg(test)]

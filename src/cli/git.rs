@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use camino::Utf8Path;
 
-use crate::diff::is_private;
+use crate::layout::is_private;
 
 use super::Refusal;
 

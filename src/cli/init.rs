@@ -6,6 +6,7 @@ use crate::release::{NEWEST, release, supported};
 use crate::schema;
 use crate::starter::{MAXIMUM_CLUSTERS, Starter};
 use crate::topology::{IstioVersion, MeshId};
+use crate::words::plural;
 
 use super::seed::SEED;
 use super::{DONE, Outcome, Refusal, Today, say};
@@ -79,9 +80,9 @@ fn refuse_numbers(clusters: usize, networks: usize, primaries: usize) -> Result<
             "init writes at most {MAXIMUM_CLUSTERS} clusters, since no more addresses are reserved for examples; a topology may hold more"
         )
     } else if networks > clusters {
-        format!("{networks} networks are more than {clusters} clusters can be on")
+        format!("{networks} networks are more than {} can be on", plural(clusters, "cluster"))
     } else if primaries > clusters {
-        format!("{primaries} control planes are more than {clusters} clusters can have")
+        format!("{primaries} control planes are more than {} can have", plural(clusters, "cluster"))
     } else {
         return Ok(());
     };

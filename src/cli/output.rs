@@ -6,6 +6,7 @@ use crate::diff::{self, Side};
 use crate::disk::{self, Claim, Plan, State, Writer};
 use crate::lock;
 use crate::tree::{Mode, Tree};
+use crate::words::plural;
 
 use super::{DONE, FOUND, NOT_DONE, Outcome, Refusal, print, say};
 
@@ -18,7 +19,7 @@ pub(super) struct Options {
     /// Write nothing; exit with 1 where DIR is not what the topology gives
     #[arg(long, conflicts_with_all = ["overwrite", "new_ca"])]
     check: bool,
-    /// Write over files that somebody edited since the last build
+    /// Write over files that somebody edited since the last build; edited files that are no longer emitted stay
     #[arg(long)]
     overwrite: bool,
 }
@@ -36,11 +37,18 @@ pub(super) fn put(directory: &Utf8Path, tree: &Tree, options: &Options) -> Outco
     }
     let written = Writer::default().write(&claim, directory, tree, &plan)?;
     say(&format!(
-        "{directory}: {} files written, {} unchanged, {} removed",
-        written.changed, written.unchanged, written.removed
+        "{directory}: {} written, {} unchanged, {} removed",
+        plural(written.changed, "file"),
+        written.unchanged,
+        written.removed
     ));
-    if plan.others > 0 {
-        say(&format!("note: {} files in its directories are not meshgen's, and were left alone", plan.others));
+    for path in &plan.edited_stale {
+        say(&format!("note: {directory}/{path} was edited and is no longer emitted: it stays, and is yours to remove"));
+    }
+    match plan.others {
+        0 => {}
+        1 => say("note: 1 file in its directories is not meshgen's, and was left alone"),
+        others => say(&format!("note: {others} files in its directories are not meshgen's, and were left alone")),
     }
     Ok(DONE)
 }
@@ -48,9 +56,11 @@ pub(super) fn put(directory: &Utf8Path, tree: &Tree, options: &Options) -> Outco
 /// What the difference between a directory and a tree means, where the directory holds a tree.
 fn meaning(directory: &Utf8Path, tree: &Tree) -> Result<String, Refusal> {
     let Some(lock) = disk::read_lock(directory)? else { return Ok(String::new()) };
-    let before = Side::standing(directory.as_str(), &lock, disk::read_listed(directory, &lock)?);
+    let files = disk::read_listed(directory, &lock)?;
+    let before = Side::standing(directory.as_str(), lock, files);
     let made = tree.get(lock::FILE).expect("every tree has a lock");
-    let after = Side::standing("the topology", &String::from_utf8_lossy(&made.bytes), tree.clone().into_texts());
+    let made = String::from_utf8_lossy(&made.bytes).parse().expect("what was printed can be read");
+    let after = Side::standing("the topology", made, tree.clone().into_texts());
     let difference = diff::compare(&before, &after);
     if difference.is_empty() {
         return Ok(String::new());
@@ -62,20 +72,29 @@ fn meaning(directory: &Utf8Path, tree: &Tree) -> Result<String, Refusal> {
 /// Names what a build would destroy.
 fn is_in_the_way(directory: &Utf8Path, plan: &Plan, may_overwrite: bool) -> bool {
     let foreign: Vec<&str> = plan.in_state(State::Foreign).collect();
-    let edited = if may_overwrite { Vec::new() } else { plan.edited() };
     for path in &foreign {
         say(&format!("error: {directory}/{path} is not meshgen's, and the tree needs its place: move it away"));
     }
+    if may_overwrite {
+        return !foreign.is_empty();
+    }
+    let edited = plan.edited();
     for path in &edited {
         say(&format!("error: {directory}/{path} was edited since meshgen wrote it"));
+    }
+    for path in &plan.edited_stale {
+        say(&format!("error: {directory}/{path} was edited since meshgen wrote it, and is no longer emitted"));
     }
     if !edited.is_empty() {
         say("help: say what you want in the topology, or lose these edits with `--overwrite`");
     }
-    if !may_overwrite && plan.in_state(State::LineEnds).next().is_some() {
+    if !plan.edited_stale.is_empty() {
+        say("help: remove what is no longer emitted, or make it a file of your own with `--overwrite`");
+    }
+    if plan.in_state(State::LineEnds).next().is_some() {
         say("help: line ends were converted: commit the tree's `.gitattributes`, and check the files out again");
     }
-    !foreign.is_empty() || !edited.is_empty()
+    !foreign.is_empty() || !edited.is_empty() || !plan.edited_stale.is_empty()
 }
 
 /// Lists how a directory differs, and says what that means. A private key that is not there is no difference: Git never has it.
@@ -94,8 +113,11 @@ fn compare(directory: &Utf8Path, tree: &Tree, plan: &Plan) -> Outcome {
         };
         text.extend([word, "  ", path, "\n"]);
     }
-    for path in plan.stale.iter().chain(&plan.edited_stale) {
+    for path in &plan.stale {
         text.extend(["no longer emitted  ", path, "\n"]);
+    }
+    for path in &plan.edited_stale {
+        text.extend(["edited, and no longer emitted  ", path, "\n"]);
     }
     print(&text)?;
     if !text.is_empty() && tree.get(README).is_some() {

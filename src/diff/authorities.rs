@@ -2,8 +2,10 @@ use std::collections::BTreeSet;
 
 use crate::pki::inventory::{Entry, Role};
 
+use super::facts::Known;
+use super::side::bundle_paths;
 use super::text::{self, TextChange};
-use super::{AuthorityChange, CertificateChange, Membership, Side};
+use super::{AuthorityChange, CertificateChange, Side};
 
 /// What differs in the authorities of all bundles, those that differ alike in several clusters together.
 pub(super) fn compare(before: &Side, after: &Side, names: &BTreeSet<&str>) -> Vec<AuthorityChange> {
@@ -56,8 +58,8 @@ pub(super) fn compare_signers(before: &Side, after: &Side, name: &str) -> Option
 }
 
 /// Files of a bundle that differ although each certificate in them is the same.
-pub(super) fn compare_texts(before: &Side, after: &Side, name: &str) -> Vec<TextChange> {
-    if membership(before, after, name) != Membership::Stays || is_same_bundle(before, after, name) {
+pub(super) fn compare_texts(before: &Known<'_>, after: &Known<'_>, name: &str) -> Vec<TextChange> {
+    if !before.has(name) || !after.has(name) || is_same_bundle(before, after, name) {
         return Vec::new();
     }
     let fingerprints = |side: &Side| -> BTreeSet<Option<String>> {
@@ -66,7 +68,7 @@ pub(super) fn compare_texts(before: &Side, after: &Side, name: &str) -> Vec<Text
     if fingerprints(before) != fingerprints(after) {
         return Vec::new();
     }
-    let files = before.bundle_paths(name).into_iter().zip(before.bundle_files(name)).zip(after.bundle_files(name));
+    let files = bundle_paths(name).into_iter().zip(before.bundle_files(name)).zip(after.bundle_files(name));
     files
         // A topology's side has no certificates to read.
         .filter_map(|((path, one), other)| Some((path, one?, other?)))
@@ -102,14 +104,6 @@ fn compare_role(before: &Side, after: &Side, name: &str, role: Role) -> Vec<Cert
     }
     let gone = old.into_iter().map(|old| change(Some(old), None));
     gone.chain(new.into_iter().map(|new| change(None, Some(new)))).collect()
-}
-
-fn membership(before: &Side, after: &Side, name: &str) -> Membership {
-    match (before.has(name), after.has(name)) {
-        (true, true) => Membership::Stays,
-        (false, _) => Membership::Joins,
-        (true, false) => Membership::Leaves,
-    }
 }
 
 /// Whether both sides hold the same bytes.

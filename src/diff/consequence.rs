@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::lock::Gateway;
 use crate::release::{Release, RemoteShape};
+use crate::words::bare_names;
 
+use super::facts::{Known, Member};
 use super::fields::{self, ISTIO, ISTIO_OPERATOR};
 use super::leaving;
-use super::side::Member;
-use super::{AuthorityChange, ClusterChange, Membership, ObjectChange, Side, What};
+use super::{AuthorityChange, ClusterChange, Membership, ObjectChange, What};
 use crate::pki::inventory::Role;
 
 /// What a change means for a cluster, the worst first.
@@ -71,8 +73,8 @@ pub struct Consequence {
 
 /// Two sides and what is known of the mesh as a whole.
 pub(super) struct Situation<'s> {
-    pub(super) before: &'s Side,
-    pub(super) after: &'s Side,
+    pub(super) before: &'s Known<'s>,
+    pub(super) after: &'s Known<'s>,
     pub(super) authorities: &'s [AuthorityChange],
 }
 
@@ -146,11 +148,11 @@ impl Situation<'_> {
     }
 
     /// The name that a cluster with the same API server has on the other side only.
-    fn renamed(name: &str, side: &Side, other: &Side) -> Option<String> {
+    fn renamed(name: &str, side: &Known<'_>, other: &Known<'_>) -> Option<String> {
         let member = side.member(name).filter(|member| !member.api_server.is_empty())?;
-        let mut candidates = other.facts().clusters.iter();
+        let mut candidates = other.members.iter();
         let found = candidates.find(|(known, other)| !side.has(known) && other.api_server == member.api_server)?;
-        Some(found.0.clone())
+        Some((*found.0).to_owned())
     }
 
     /// What a running cluster cannot become.
@@ -162,7 +164,7 @@ impl Situation<'_> {
             );
         }
         self.authorities(cluster, found);
-        let (Some(old), Some(new)) = (self.before.facts().version, self.after.facts().version) else { return };
+        let (Some(old), Some(new)) = (self.before.version, self.after.version) else { return };
         if old != new {
             self.version(cluster, found);
         }
@@ -219,7 +221,7 @@ impl Situation<'_> {
     fn version(&self, cluster: &ClusterChange, found: &mut Found) {
         let (Some(old), Some(new)) = (self.before.release(), self.after.release()) else { return };
         let versions = || {
-            let (old, new) = (self.before.facts().version, self.after.facts().version);
+            let (old, new) = (self.before.version, self.after.version);
             (
                 old.map(|version| version.to_string()).unwrap_or_default(),
                 new.map(|version| version.to_string()).unwrap_or_default(),
@@ -260,35 +262,38 @@ impl Situation<'_> {
 
     fn gateway_address(&self, cluster: &ClusterChange, found: &mut Found) {
         let name = &cluster.name;
-        let gateway = |side: &Side| side.member(name).and_then(|member| member.gateway.clone());
-        let shown =
-            |address: &str| if address.is_empty() { "an address not known yet".to_owned() } else { address.to_owned() };
-        match (gateway(self.before), gateway(self.after)) {
-            (Some(old), Some(new)) if old != new => {
-                let why = format!("from {} to {}: {}", shown(&old), shown(&new), self.dialled_by(name));
+        let gateway = |side: &Known<'_>| side.member(name).map_or(Gateway::Absent, |member| member.gateway.clone());
+        let shown = |gateway: &Gateway| match gateway {
+            Gateway::At(address) => address.clone(),
+            _ => "an address not known yet".to_owned(),
+        };
+        let (old, new) = (gateway(self.before), gateway(self.after));
+        match (&old, &new) {
+            (old, new) if old == new => {}
+            (Gateway::Absent, new) => {
+                found.add(Kind::Reapply, &format!("it gets an east-west gateway at {}", shown(new)));
+            }
+            (old, Gateway::Absent) => {
+                let why = format!("{} goes away: {}", shown(old), self.dialled_by(name));
                 found.add(Kind::GatewayAddress, &why);
             }
-            (Some(old), None) => {
-                let why = format!("{} goes away: {}", shown(&old), self.dialled_by(name));
+            (old, new) => {
+                let why = format!("from {} to {}: {}", shown(old), shown(new), self.dialled_by(name));
                 found.add(Kind::GatewayAddress, &why);
             }
-            (None, Some(new)) => {
-                found.add(Kind::Reapply, &format!("it gets an east-west gateway at {}", shown(&new)));
-            }
-            _ => {}
         }
     }
 
     /// Who dials a cluster's gateway.
     fn dialled_by(&self, name: &str) -> String {
-        let facts = self.before.facts();
-        let remotes = facts.clusters.iter().filter(|(other, member)| *other != name && member.primary == name);
-        let remotes = names(remotes.map(|(name, _)| name.as_str()));
+        let members = &self.before.members;
+        let remotes = members.iter().filter(|(other, member)| **other != name && member.primary == name);
+        let remotes = bare_names(remotes.map(|(name, _)| *name));
         let network = self.before.member(name).map(|member| member.network.as_str());
-        let strangers = facts.clusters.iter().filter(|(_, member)| Some(member.network.as_str()) != network);
-        let strangers = names(strangers.map(|(name, _)| name.as_str()));
+        let strangers = members.iter().filter(|(_, member)| Some(member.network.as_str()) != network);
+        let strangers = bare_names(strangers.map(|(name, _)| *name));
         let exposes_collector =
-            |side: &Side| side.files_of(name).keys().any(|path| path.ends_with("/expose-zipkin.yaml"));
+            |side: &Known<'_>| side.files_of(name).keys().any(|path| path.ends_with("/expose-zipkin.yaml"));
         let mut parts = Vec::new();
         if !remotes.is_empty() {
             parts.push(format!("{remotes} for the control plane"));
@@ -387,10 +392,7 @@ impl Situation<'_> {
                 // The patch beside it has the same name; its going is a change of fields elsewhere.
                 return found.add(Kind::RestartProxies, "its mesh config comes from another cluster now");
             }
-            ISTIO_OPERATOR => {
-                let uninstall = self.before.release().map_or("uninstall", |release| release.uninstall);
-                format!("istioctl {uninstall} --context={context} -f OLD/{} -y", object.file)
-            }
+            ISTIO_OPERATOR => leaving::owned(&context, name),
             kind => {
                 let namespace =
                     object.namespace.as_deref().map_or(String::new(), |namespace| format!(" -n {namespace}"));
@@ -413,16 +415,6 @@ fn with_verb(script: &str, verb: &str) -> String {
 
 fn described(object: &ObjectChange) -> String {
     format!("{} {}", object.kind, object.name.as_deref().unwrap_or(&object.file))
-}
-
-/// A few names, and how many more there are.
-pub(super) fn names<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    const SHOWN: usize = 4;
-    let names: Vec<&str> = names.collect();
-    match names.len() {
-        0..=SHOWN => names.join(", "),
-        count => format!("{} and {} more", names[..SHOWN - 1].join(", "), count - (SHOWN - 1)),
-    }
 }
 
 /// Consequences without repetition.

@@ -127,7 +127,7 @@ pub(super) fn compare<'f>(
 }
 
 /// The documents of a manifest, if all of them read as mappings.
-fn documents(text: &str) -> Option<Vec<Value>> {
+pub(super) fn documents(text: &str) -> Option<Vec<Value>> {
     let documents = text.split("---\n").filter(|text| !text.trim().is_empty());
     documents
         .map(|text| {

@@ -3,8 +3,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Side;
-use super::side::{Facts, Member};
+use crate::lock::Gateway;
+
+use super::facts::{Known, Member};
 
 /// How pods of one cluster reach those of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -47,8 +48,8 @@ pub struct CredentialChange {
 }
 
 /// The pairs whose way changes, those with the same callers and the same change together.
-pub(super) fn paths(before: &Side, after: &Side) -> Vec<PathChange> {
-    let (old, new) = (Ways::of(before.facts()), Ways::of(after.facts()));
+pub(super) fn paths(before: &Known<'_>, after: &Known<'_>) -> Vec<PathChange> {
+    let (old, new) = (Ways::of(before), Ways::of(after));
     if old.is_same(&new) {
         return Vec::new();
     }
@@ -79,9 +80,9 @@ struct Ways<'f> {
 }
 
 impl<'f> Ways<'f> {
-    fn of(facts: &'f Facts) -> Self {
-        let networks = facts.clusters.iter().map(|(name, member)| (name.as_str(), member.network.as_str()));
-        let gateways = facts.clusters.values().filter(|member| member.gateway.is_some());
+    fn of(known: &'f Known<'_>) -> Self {
+        let networks = known.members.iter().map(|(name, member)| (*name, member.network.as_str()));
+        let gateways = known.members.values().filter(|member| member.gateway != Gateway::Absent);
         Self { networks: networks.collect(), with_gateway: gateways.map(|member| member.network.as_str()).collect() }
     }
 
@@ -99,24 +100,24 @@ impl<'f> Ways<'f> {
 }
 
 /// The control planes whose credentials change.
-pub(super) fn credentials(before: &Side, after: &Side) -> Vec<CredentialChange> {
-    let (old, new) = (&before.facts().clusters, &after.facts().clusters);
+pub(super) fn credentials(before: &Known<'_>, after: &Known<'_>) -> Vec<CredentialChange> {
+    let (old, new) = (&before.members, &after.members);
     if old == new {
         return Vec::new();
     }
-    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let names: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
     let is_primary =
-        |members: &BTreeMap<String, Member>, name: &str| members.get(name).is_some_and(|member| member.primary == name);
+        |members: &BTreeMap<&str, Member>, name: &str| members.get(name).is_some_and(|member| member.primary == name);
     let changes = names.iter().map(|primary| {
         let (was, is) = (is_primary(old, primary), is_primary(new, primary));
         let others = || names.iter().filter(|name| *name != primary);
         let had = |name: &str| was && old.contains_key(name);
         let has = |name: &str| is && new.contains_key(name);
         let those = |is_meant: &dyn Fn(&str) -> bool| {
-            others().filter(|name| is_meant(name)).map(|name| (*name).clone()).collect()
+            others().filter(|name| is_meant(name)).map(|name| (*name).to_owned()).collect()
         };
         CredentialChange {
-            primary: (*primary).clone(),
+            primary: (*primary).to_owned(),
             added: those(&|name| !had(name) && has(name)),
             revoked: those(&|name| had(name) && !has(name)),
             renewed: those(&|name| had(name) && has(name) && old[name].api_server != new[name].api_server),

@@ -1,12 +1,13 @@
 //! A difference as people and programs read it.
 
-use super::consequence::{Consequence, Kind, names};
+use super::consequence::{Consequence, Kind};
 use super::reach::Path;
 use super::{
     AuthorityChange, CertificateChange, ClusterChange, Diff, FieldChange, Hunk, Membership, ObjectChange, TextChange,
     What, one_line,
 };
 use crate::pki::inventory::{Entry, Role};
+use crate::words::{bare_names, plural};
 use crate::yaml;
 
 mod markdown;
@@ -184,7 +185,6 @@ fn summary(diff: &Diff) -> String {
     if summary.clusters == 0 && diff.authorities.is_empty() {
         return "no cluster changes; files of the mesh as a whole do".to_owned();
     }
-    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let mut text = format!(
         "{}, {} changed, {} added, {} removed",
         plural(summary.clusters, "cluster"),
@@ -201,7 +201,7 @@ fn summary(diff: &Diff) -> String {
     }
     kinds.sort();
     for (kind, clusters) in kinds {
-        text.extend(["; ", kind.words(), " in ", &names(clusters.into_iter())]);
+        text.extend(["; ", kind.words(), " in ", &bare_names(clusters)]);
     }
     text
 }
@@ -235,6 +235,14 @@ fn certificates(diff: &Diff) -> Vec<(String, String)> {
     authorities.chain(others).collect()
 }
 
+/// What is not known of one side, in a sentence.
+fn unrecorded(diff: &Diff) -> Option<String> {
+    let what = diff.unrecorded.join(", ");
+    (!what.is_empty()).then(|| {
+        format!("One side was built by an older meshgen and does not record {what}: a change of these is not told.")
+    })
+}
+
 /// An authority in words. What takes the place of another everywhere needs no list of clusters.
 fn authority(change: &AuthorityChange) -> String {
     let is_replaced = change.certificate.before.is_some() && change.certificate.after.is_some();
@@ -243,7 +251,7 @@ fn authority(change: &AuthorityChange) -> String {
         (Role::Root, false) => "a root",
         _ => "an issuer",
     };
-    format!("{what} in {}", names(change.clusters.iter().map(String::as_str)))
+    format!("{what} in {}", bare_names(change.clusters.iter().map(String::as_str)))
 }
 
 fn way(path: Path) -> &'static str {
@@ -256,7 +264,7 @@ fn way(path: Path) -> &'static str {
 
 /// The changed ways between clusters, a line each.
 fn ways(diff: &Diff) -> Vec<String> {
-    let list = |clusters: &[String]| names(clusters.iter().map(String::as_str));
+    let list = |clusters: &[String]| bare_names(clusters.iter().map(String::as_str));
     let lines = diff.paths.iter();
     lines
         .map(|path| format!("{} to {}: {} → {}", list(&path.from), list(&path.to), way(path.before), way(path.after)))
@@ -276,9 +284,10 @@ fn credentials(diff: &Diff) -> Vec<String> {
     let line = |(primaries, lists): (Vec<&str>, [&[String]; 3])| {
         let verbs = if primaries.len() == 1 { ["gets", "loses", "renews"] } else { ["get", "lose", "renew"] };
         let parts = verbs.iter().zip(lists).filter(|(_, clusters)| !clusters.is_empty());
-        let parts: Vec<String> =
-            parts.map(|(verb, clusters)| format!("{verb} {}", names(clusters.iter().map(String::as_str)))).collect();
-        format!("{} {}", names(primaries.into_iter()), parts.join(", "))
+        let parts: Vec<String> = parts
+            .map(|(verb, clusters)| format!("{verb} {}", bare_names(clusters.iter().map(String::as_str))))
+            .collect();
+        format!("{} {}", bare_names(primaries), parts.join(", "))
     };
     changes.into_iter().map(line).collect()
 }

@@ -3,16 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
-use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 
 use camino::Utf8Path;
 
-use crate::lock;
+use crate::lock::{self, Digest, Lock};
 use crate::parallel;
 use crate::tree::{File, Mode, Tree};
 
-use super::{DiskError, JOURNAL, TEMPORARY, at, stays_inside};
+use super::{DiskError, JOURNAL, TEMPORARY, at, is_absent, parse_lock, refusal, refuse_others};
 
 /// How a directory differs from a tree, and whose the difference is.
 #[derive(Debug, Default)]
@@ -21,7 +20,7 @@ pub struct Plan {
     pub states: BTreeMap<String, State>,
     /// Files of an earlier build that are no longer emitted.
     pub stale: Vec<String>,
-    /// Files of an earlier build that are no longer emitted, and that somebody edited.
+    /// The same, but somebody edited them: they stay, and are their editor's.
     pub edited_stale: Vec<String>,
     /// What a build that was killed left behind.
     pub left_over: Vec<String>,
@@ -49,7 +48,7 @@ pub enum State {
 }
 
 /// The digests that builds gave to each path.
-type Known<'t> = BTreeMap<&'t str, Vec<&'t str>>;
+type Known<'t> = BTreeMap<&'t str, Vec<Digest>>;
 
 impl Plan {
     /// Compares a directory with a tree.
@@ -58,13 +57,17 @@ impl Plan {
     /// What cannot be read, and what stands in the way.
     pub fn make(directory: &Utf8Path, tree: &Tree) -> Result<Self, DiskError> {
         let (lock, journal) = (directory.join(lock::FILE), directory.join(JOURNAL));
-        let (old, journal_text) = (text(&lock)?, text(&journal)?.unwrap_or_default());
+        let old = bytes(&lock)?.map(|bytes| parse_lock(&lock, bytes)).transpose()?.unwrap_or_default();
+        let journal_text = String::from_utf8(bytes(&journal)?.unwrap_or_default())
+            .map_err(|_| refusal(&journal, "is no text: restore it, or remove it"))?;
         let mut known = Known::new();
-        if let Some(old) = &old {
-            learn(&mut known, lock::read(old).map_err(|why| refusal(&lock, why))?, &lock)?;
+        for (path, digest) in old.files.iter().map(|(path, digest)| (path.as_str(), *digest)) {
+            known.entry(path).or_default().push(digest);
         }
-        // A line that the kill cut short is no line.
-        learn(&mut known, lock::lines(&journal_text), &journal)?;
+        refuse_others(&journal, lock::journal(&journal_text).map(|(path, _)| path))?;
+        for (path, digest) in lock::journal(&journal_text) {
+            known.entry(path).or_default().push(digest);
+        }
         let paths: BTreeSet<&str> = tree.iter().map(|(path, _)| path).chain(known.keys().copied()).collect();
         let mut plan = Self::default();
         plan.list(directory, &paths)?;
@@ -76,7 +79,7 @@ impl Plan {
 
     /// Finds files of earlier builds that are no longer emitted.
     fn find_stale(&mut self, directory: &Utf8Path, tree: &Tree, known: &Known<'_>) -> Result<(), DiskError> {
-        let gone: Vec<(&str, &Vec<&str>)> = known
+        let gone: Vec<(&str, &Vec<Digest>)> = known
             .iter()
             .filter(|(path, _)| **path != lock::FILE && tree.get(path).is_none())
             .map(|(path, digests)| (*path, digests))
@@ -85,13 +88,13 @@ impl Plan {
             return Ok(());
         }
         // What the new lock goes on pinning, such as the clusters that are not built this time, is not stale.
-        let new = tree.get(lock::FILE).map(|file| String::from_utf8_lossy(&file.bytes)).unwrap_or_default();
-        let pinned: BTreeSet<&str> = lock::lines(&new).into_iter().map(|(path, _)| path).collect();
+        let new = lock_of(tree);
+        let pinned: BTreeSet<&str> = new.paths().collect();
         let mut bytes = Vec::new();
         for (path, digests) in gone.into_iter().filter(|(path, _)| !pinned.contains(path)) {
             match read_regular(&directory.join(path), &mut bytes)? {
                 None => {}
-                Some(_) if digests.contains(&lock::digest(&bytes).as_str()) => self.stale.push(path.to_owned()),
+                Some(_) if digests.contains(&Digest::of(&bytes)) => self.stale.push(path.to_owned()),
                 Some(_) => self.edited_stale.push(path.to_owned()),
             }
         }
@@ -103,10 +106,9 @@ impl Plan {
         self.states.iter().filter(move |(_, other)| **other == state).map(|(path, _)| path.as_str())
     }
 
-    /// Whether somebody's work would be lost.
+    /// The files of the tree in which somebody's work would be lost.
     pub fn edited(&self) -> Vec<&str> {
-        let edited = self.in_state(State::Edited).chain(self.in_state(State::LineEnds));
-        edited.chain(self.edited_stale.iter().map(String::as_str)).collect()
+        self.in_state(State::Edited).chain(self.in_state(State::LineEnds)).collect()
     }
 
     /// Whether there is nothing to do.
@@ -151,11 +153,11 @@ fn state(
     directory: &Utf8Path,
     path: &str,
     file: &File,
-    known: Option<&Vec<&str>>,
+    known: Option<&Vec<Digest>>,
     bytes: &mut Vec<u8>,
 ) -> Result<State, DiskError> {
     let Some(bits) = read_regular(&directory.join(path), bytes)? else { return Ok(State::Missing) };
-    let is_known = |bytes: &[u8]| known.is_some_and(|digests| digests.contains(&lock::digest(bytes).as_str()));
+    let is_known = |bytes: &[u8]| known.is_some_and(|digests| digests.contains(&Digest::of(bytes)));
     if *bytes == file.bytes {
         return Ok(if agrees(bits, file.mode) { State::Unchanged } else { State::Ours });
     }
@@ -223,9 +225,11 @@ fn list(root: &Utf8Path, directory: &str, ours: &BTreeSet<&str>) -> Result<Liste
         if !entry.file_type().map_err(at(entry.path()))?.is_file() {
             continue;
         }
-        let name = entry.file_name();
-        let path = if directory.is_empty() { name.to_owned() } else { [directory, "/", name].concat() };
-        if name.starts_with(TEMPORARY) {
+        let path_of = |name: &str| if directory.is_empty() { name.to_owned() } else { [directory, "/", name].concat() };
+        let path = path_of(entry.file_name());
+        // Others may call their files so too: a temporary has the name of a file that is known.
+        let becomes = entry.file_name().strip_prefix(TEMPORARY).map(path_of);
+        if path == JOURNAL || becomes.is_some_and(|path| path == JOURNAL || ours.contains(path.as_str())) {
             listed.left_over.push(path);
         } else if !ours.contains(path.as_str()) {
             listed.others += 1;
@@ -274,28 +278,13 @@ fn read_regular(path: &Utf8Path, bytes: &mut Vec<u8>) -> Result<Option<u32>, Dis
 
 const NO_FILE: &str = "is no file, and the tree needs one there: move it away";
 
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-fn text(path: &Utf8Path) -> Result<Option<String>, DiskError> {
+fn bytes(path: &Utf8Path) -> Result<Option<Vec<u8>>, DiskError> {
     let mut bytes = Vec::new();
-    if read_regular(path, &mut bytes)?.is_none() {
-        return Ok(None);
-    }
-    String::from_utf8(bytes).map(Some).map_err(|_| refusal(path, "is no text: restore it, or remove it"))
+    Ok(read_regular(path, &mut bytes)?.map(|_| bytes))
 }
 
-fn learn<'t>(known: &mut Known<'t>, entries: Vec<(&'t str, &'t str)>, from: &Utf8Path) -> Result<(), DiskError> {
-    for (path, digest) in entries {
-        if !stays_inside(path) {
-            return Err(refusal(from, "lists a path outside of its directory: restore it, or remove it"));
-        }
-        known.entry(path).or_default().push(digest);
-    }
-    Ok(())
-}
-
-fn refusal(path: &Utf8Path, why: &str) -> DiskError {
-    at(path)(io::Error::new(io::ErrorKind::InvalidData, why.to_owned()))
+/// The lock that a tree holds.
+pub(super) fn lock_of(tree: &Tree) -> Lock {
+    let text = tree.get(lock::FILE).map(|file| String::from_utf8_lossy(&file.bytes));
+    text.map(|text| text.parse().expect("what was printed can be read")).unwrap_or_default()
 }

@@ -1,19 +1,22 @@
-//! Carries out a plan: temporaries, one barrier, renames, removals, and the lock last.
+//! Carries out a plan: `.gitignore` first, temporaries, one barrier, renames, removals, and the lock last.
 #![allow(clippy::disallowed_methods, reason = "this is the disk")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs::{self, File};
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::FlockOperation;
 
-use crate::lock;
+use crate::layout::GITIGNORE;
+use crate::lock::{self, Digest};
 use crate::tree::{Mode, Tree};
 
-use super::{DiskError, JOURNAL, Plan, State, Written, at, temporary, write_file};
+use super::plan::lock_of;
+use super::{DiskError, JOURNAL, Plan, State, Written, at, is_absent, temporary, write_file};
 
 /// The right to write into a directory, which no other build has meanwhile. It ends with the process and leaves no file.
 #[derive(Debug)]
@@ -27,6 +30,9 @@ impl Claim {
     /// # Errors
     /// What the operating system says, or that another build is at work.
     pub fn take(directory: &Utf8Path) -> Result<Self, DiskError> {
+        if is_in_git(directory) {
+            return Err(at(directory)(io::Error::other("is inside Git's own directory: name another one")));
+        }
         fs::create_dir_all(directory).map_err(at(directory))?;
         let file = File::open(directory).map_err(at(directory))?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -37,6 +43,15 @@ impl Claim {
             Err(error) => Err(at(directory)(error.into())),
         }
     }
+}
+
+/// Whether a directory is a repository's `.git` or inside of one, by its name or by where it leads.
+fn is_in_git(directory: &Utf8Path) -> bool {
+    let is_git = |path: &Path| path.components().any(|part| part.as_os_str() == ".git");
+    // What is not there yet is made below what is.
+    let standing = |path: PathBuf| path.ancestors().find_map(|path| path.canonicalize().ok());
+    is_git(directory.as_std_path())
+        || std::path::absolute(directory).ok().and_then(standing).is_some_and(|path| is_git(&path))
 }
 
 /// How a build waits until its temporaries are on the disk.
@@ -78,37 +93,37 @@ impl Writer {
     /// # Errors
     /// The file and what the operating system says. Nothing is lost: the next build goes on from there.
     pub fn write(&self, claim: &Claim, directory: &Utf8Path, tree: &Tree, plan: &Plan) -> Result<Written, DiskError> {
-        let changed: Vec<&str> = plan
+        let mut changed: Vec<&str> = plan
             .states
             .iter()
             .filter(|(_, state)| **state != State::Unchanged)
             .map(|(path, _)| path.as_str())
             .collect();
-        let stale: Vec<&String> = plan.stale.iter().chain(&plan.edited_stale).collect();
         let unchanged = plan.states.len() - changed.len();
-        let written = Written { changed: changed.len(), unchanged, removed: stale.len() };
+        let written = Written { changed: changed.len(), unchanged, removed: plan.stale.len() };
         let journal = directory.join(JOURNAL);
         for path in plan.left_over.iter().filter(|path| *path != JOURNAL) {
             self.remove(&directory.join(path))?;
         }
-        if !changed.is_empty() || !stale.is_empty() {
-            let temporaries = self.prepare(directory, tree, &changed, plan);
+        if !changed.is_empty() || !plan.stale.is_empty() {
+            let temporaries = self.prepare(claim, directory, tree, &changed, plan);
             if temporaries.is_err() && self.last.is_none() {
-                discard(directory, &changed, plan);
+                discard(directory, tree, &changed, plan);
             }
             temporaries?;
+            changed.retain(|path| *path != GITIGNORE);
             let temporaries = changed.iter().map(|path| temporary(&directory.join(path)));
             self.wait(claim, directory, temporaries.chain([journal.clone()]))?;
             for path in changed.iter().filter(|path| **path != lock::FILE) {
                 let target = directory.join(path);
                 self.rename(&temporary(&target), &target)?;
             }
-            for path in &stale {
+            for path in &plan.stale {
                 self.remove(&directory.join(path))?;
             }
             // The lock speaks of the others: they have their names before it has its own.
             if self.barrier == Barrier::Files {
-                let renamed = changed.iter().copied().chain(stale.iter().map(|path| path.as_str()));
+                let renamed = changed.iter().copied().chain(plan.stale.iter().map(String::as_str));
                 self.sync_directories(directory, renamed.map(|path| directory.join(path)))?;
             }
             if changed.contains(&lock::FILE) {
@@ -116,7 +131,7 @@ impl Writer {
                 self.rename(&temporary(&target), &target)?;
             }
             claim.directory.sync_all().map_err(at(directory))?;
-            for path in &stale {
+            for path in &plan.stale {
                 remove_empty_parents(&directory.join(path), directory);
             }
         }
@@ -168,24 +183,34 @@ impl Writer {
 
     /// Writes the journal that names what the temporaries become, then the temporaries: whatever is left of them, the next
     /// build knows where to look.
-    fn prepare(&self, directory: &Utf8Path, tree: &Tree, changed: &[&str], plan: &Plan) -> Result<(), DiskError> {
+    fn prepare(
+        &self,
+        claim: &Claim,
+        directory: &Utf8Path,
+        tree: &Tree,
+        changed: &[&str],
+        plan: &Plan,
+    ) -> Result<(), DiskError> {
         let mut journal = plan.journal.clone();
         if !journal.is_empty() && !journal.ends_with('\n') {
             journal.push('\n');
         }
         // The new lock has the digests of all files but itself.
-        let new = tree.get(lock::FILE).map(|file| String::from_utf8_lossy(&file.bytes)).unwrap_or_default();
-        let known: BTreeMap<&str, &str> = lock::lines(&new).into_iter().collect();
+        let new = lock_of(tree);
+        let known: BTreeMap<&str, Digest> = new.files.iter().map(|(path, digest)| (path.as_str(), *digest)).collect();
         for path in changed {
             let file = tree.get(path).expect("a plan's files are the tree's");
-            let digest = known.get(path).map_or_else(|| lock::digest(&file.bytes), |digest| (*digest).to_owned());
+            let digest = known.get(path).copied().unwrap_or_else(|| Digest::of(&file.bytes));
             writeln!(journal, "{digest} {path}").expect("a String takes everything");
         }
         let journal_path = directory.join(JOURNAL);
         self.create(&temporary(&journal_path), journal.as_bytes(), Mode::Public)?;
         self.rename(&temporary(&journal_path), &journal_path)?;
+        if changed.contains(&GITIGNORE) {
+            self.ignore(claim, directory, tree)?;
+        }
         let mut made: BTreeSet<Utf8PathBuf> = BTreeSet::new();
-        for path in changed {
+        for path in changed.iter().filter(|path| **path != GITIGNORE) {
             let file = tree.get(path).expect("a plan's files are the tree's");
             let target = directory.join(path);
             let parent = target.parent().expect("a file has a directory");
@@ -197,6 +222,18 @@ impl Writer {
             self.create(&temporary(&target), &file.bytes, file.mode)?;
         }
         Ok(())
+    }
+
+    /// Puts `.gitignore` in its place before there is any temporary: at no moment is there a key that `git add` would take.
+    fn ignore(&self, claim: &Claim, directory: &Utf8Path, tree: &Tree) -> Result<(), DiskError> {
+        let file = tree.get(GITIGNORE).expect("a plan's files are the tree's");
+        let target = directory.join(GITIGNORE);
+        let temporary = temporary(&target);
+        self.create(&temporary, &file.bytes, file.mode)?;
+        // The journal speaks of it: it is on the disk before the file has its name.
+        self.wait(claim, directory, [temporary.clone(), directory.join(JOURNAL)].into_iter())?;
+        self.rename(&temporary, &target)?;
+        claim.directory.sync_all().map_err(at(directory))
     }
 
     fn create(&self, path: &Utf8Path, bytes: &[u8], mode: Mode) -> Result<(), DiskError> {
@@ -231,15 +268,19 @@ impl Writer {
 }
 
 /// Takes back temporaries where not all could be written.
-fn discard(directory: &Utf8Path, paths: &[&str], plan: &Plan) {
-    if plan.journal.is_empty() {
-        let _ = fs::remove_file(directory.join(JOURNAL));
-    }
-    for path in paths.iter().copied().chain([JOURNAL]) {
+fn discard(directory: &Utf8Path, tree: &Tree, changed: &[&str], plan: &Plan) {
+    // What has its name already, the lock does not know yet.
+    let ignored = fs::read(directory.join(GITIGNORE)).ok();
+    let is_in_place = || tree.get(GITIGNORE).map(|file| &file.bytes) == ignored.as_ref();
+    let mut is_done = !changed.contains(&GITIGNORE) || !is_in_place();
+    for path in changed.iter().copied().chain([JOURNAL]) {
         let target = directory.join(path);
-        // What cannot be removed is known by its name: the next build removes it.
-        let _ = fs::remove_file(temporary(&target));
+        is_done &= fs::remove_file(temporary(&target)).map_or_else(|error| is_absent(&error), |()| true);
         remove_empty_parents(&target, directory);
+    }
+    // What cannot be taken back is known by the journal: the next build goes on from there.
+    if is_done && plan.journal.is_empty() {
+        let _ = fs::remove_file(directory.join(JOURNAL));
     }
 }
 

@@ -1,22 +1,20 @@
 use serde_json::json;
 
+use crate::artifact::labels;
+use crate::layout::{CERTIFICATE, CHAIN, ISTIO_SYSTEM, KEY, ROOT_CERTIFICATE, bundle_path};
 use crate::mesh::{Cluster, Mesh};
 use crate::pki::Bundle;
 use crate::tree::{Mode, Tree};
 use crate::yaml;
 
-use super::{CACERTS, ISTIO_SYSTEM, kustomization, labels};
+use super::kustomization;
 
-/// The file of a private key.
-pub(crate) const KEY: &str = "ca-key.pem";
-
-const ROOT_CERTIFICATE: &str = "root-cert.pem";
-const CERTIFICATE: &str = "ca-cert.pem";
-const CHAIN: &str = "cert-chain.pem";
+/// All files of the directory.
+pub(super) const FILES: [&str; 5] = [kustomization::FILE, ROOT_CERTIFICATE, CERTIFICATE, KEY, CHAIN];
 
 /// The Secret `cacerts` under istiod's four key names, made by kustomize from the PEM files beside it.
-pub(super) fn emit(mesh: &Mesh<'_>, cluster: &Cluster<'_>, tree: &mut Tree) {
-    let kustomization = json!({
+pub(super) fn kustomization(mesh: &Mesh<'_>) -> String {
+    yaml::print(&json!({
         "apiVersion": kustomization::API_VERSION,
         "kind": "Kustomization",
         "namespace": ISTIO_SYSTEM,
@@ -25,14 +23,12 @@ pub(super) fn emit(mesh: &Mesh<'_>, cluster: &Cluster<'_>, tree: &mut Tree) {
             "files": [ROOT_CERTIFICATE, CERTIFICATE, KEY, CHAIN],
             "options": { "disableNameSuffixHash": true, "labels": labels(mesh) },
         }],
-    });
-    let path = format!("{}/{CACERTS}/{}", cluster.name, kustomization::FILE);
-    tree.add(path, Mode::Public, yaml::print(&kustomization));
+    }))
 }
 
 /// The PEM files of a bundle, which gives its texts away: a tree of them beside the bundles would be held twice.
 pub(super) fn emit_files(cluster: &Cluster<'_>, bundle: &mut Bundle, tree: &mut Tree) {
-    let path = |file: &str| format!("{}/{CACERTS}/{file}", cluster.name);
+    let path = |file: &str| bundle_path(cluster.name, file);
     tree.add(path(ROOT_CERTIFICATE), Mode::Public, std::mem::take(&mut bundle.root_certificate));
     tree.add(path(CERTIFICATE), Mode::Public, std::mem::take(&mut bundle.certificate));
     tree.add(path(CHAIN), Mode::Public, std::mem::take(&mut bundle.chain));

@@ -1,15 +1,17 @@
-use crate::mesh::Mesh;
+use crate::layout::{CACERTS, KEY};
+use crate::plan::Plan;
 
 /// Keeps private keys out of Git.
-pub(super) fn ignored(_: &Mesh<'_>) -> String {
-    "# Private keys: whoever has the mesh's seed builds them again.\n*/20-cacerts/ca-key.pem\n\n\
+pub(super) fn ignored(_: &Plan<'_, '_>) -> String {
+    format!(
+        "# Private keys: whoever has the mesh's seed builds them again.\n*/{CACERTS}/{KEY}\n\n\
      # Credentials on their way from one terminal to another.\nremote-secret-*.yaml\n\n\
      # What a build that was killed leaves behind; the next one removes it.\n.meshgen-*\n"
-        .to_owned()
+    )
 }
 
 /// Keeps bytes as they are, and reviews short.
-pub(super) fn attributes(_: &Mesh<'_>) -> String {
+pub(super) fn attributes(_: &Plan<'_, '_>) -> String {
     "# The bytes are pinned in meshgen.lock: no conversion of line ends.\n\
      * -text\n\
      # Of two branches the lock keeps the lines of both, and the next build makes it whole: it knows its files by either.\n\

@@ -1,9 +1,8 @@
 use serde::Serialize;
 
 use crate::mesh::Mesh;
+use crate::plan::{Plan, Unit, What};
 use crate::template;
-
-use super::steps::{self, Action, Step};
 
 #[derive(Serialize)]
 struct Values<'m> {
@@ -38,10 +37,14 @@ struct Call<'m> {
 }
 
 /// `install.sh`: the whole mesh in order.
-pub(super) fn text(mesh: &Mesh<'_>) -> String {
-    let stages: Vec<Stage<'_>> = steps::stages(mesh)
-        .into_iter()
-        .map(|stage| Stage { title: stage.title, steps: stage.steps.iter().map(|step| call(mesh, step)).collect() })
+pub(super) fn text(plan: &Plan<'_, '_>) -> String {
+    let mesh = plan.mesh;
+    let stages: Vec<Stage<'_>> = plan
+        .installation()
+        .map(|stage| Stage {
+            title: stage.name.title(),
+            steps: stage.units.iter().map(|unit| call(mesh, unit)).collect(),
+        })
         .collect();
     let clusters = mesh.clusters.iter().map(|cluster| Context { name: cluster.name, context: cluster.context });
     template::render(
@@ -51,29 +54,30 @@ pub(super) fn text(mesh: &Mesh<'_>) -> String {
             version: mesh.version.to_string(),
             total: stages.iter().map(|stage| stage.steps.len()).sum(),
             clusters: clusters.collect(),
-            routed: steps::routed(mesh),
+            routed: plan.routed(),
             workload_namespaces: &mesh.workload_namespaces,
             stages,
         },
     )
 }
 
-fn call<'m>(mesh: &'m Mesh<'_>, step: &Step<'m, '_>) -> Call<'m> {
-    let service = step.cluster.istiod_service();
-    let function = match step.action {
-        Action::Apply(directory) => format!("apply {directory}"),
-        Action::ApplySecret(directory) => format!("apply_secret {directory}"),
-        Action::ApplyCollector(directory) => format!("apply_collector {directory}"),
-        Action::InstallIstio => format!("install_istio {service}"),
-        Action::InstallRemote => format!("install_remote {service}"),
-        Action::InstallGateway => "install_gateway".to_owned(),
-        Action::RemoteSecrets => "remote_secrets".to_owned(),
-        Action::Restart => {
+fn call<'m>(mesh: &'m Mesh<'_>, unit: &Unit<'m, '_>) -> Call<'m> {
+    let service = unit.cluster.istiod_service();
+    let function = match unit.what {
+        What::Objects(directory) => format!("apply {directory}"),
+        What::Secret(directory) => format!("apply_secret {directory}"),
+        What::Collector(directory) => format!("apply_collector {directory}"),
+        What::Istio(_) => format!("install_istio {service}"),
+        What::ThinRemote(_) => format!("install_remote {service}"),
+        What::Gateway(_) => "install_gateway".to_owned(),
+        What::Script(_) => "remote_secrets".to_owned(),
+        What::NodeScript(script) => unreachable!("{script} is run on nodes"),
+        What::Restart => {
             // Proxies of a cluster without an istiod start with their primary's mesh config.
-            let config = if step.cluster.runs_istiod { step.cluster } else { mesh.primary_of(step.cluster) };
+            let config = if unit.cluster.runs_istiod { unit.cluster } else { mesh.primary_of(unit.cluster) };
             let config_map = config.revision.map_or_else(|| "istio".to_owned(), |revision| format!("istio-{revision}"));
             format!("restart {config_map} {}", template::quote(config.context))
         }
     };
-    Call { name: step.name(), context: step.cluster.context, function }
+    Call { name: unit.to_string(), context: unit.cluster.context, function }
 }

@@ -1,9 +1,9 @@
 use serde::Serialize;
 
+use crate::layout::{REMOTE_SECRETS, TELEMETRY, ZIPKIN};
 use crate::mesh::{Cluster, Mesh};
+use crate::plan::{self, Plan, Unit, What};
 use crate::template;
-
-use super::steps::{self, Action, Step};
 
 mod picture;
 
@@ -77,11 +77,9 @@ struct Missing<'m> {
 }
 
 /// The tree's README: what this mesh is, who can apply which directory, every step in order.
-pub(super) fn text(mesh: &Mesh<'_>) -> String {
+pub(super) fn text(plan: &Plan<'_, '_>) -> String {
+    let mesh = plan.mesh;
     let is_summary = mesh.clusters.len() > CLUSTERS_TOLD;
-    let stages = steps::stages(mesh);
-    let has =
-        |action: &dyn Fn(Action) -> bool| stages.iter().flat_map(|stage| &stage.steps).any(|step| action(step.action));
     let collector = mesh.collector.as_ref().map(|collector| Collector {
         cluster: mesh.clusters[collector.cluster].name,
         context: mesh.clusters[collector.cluster].context,
@@ -100,13 +98,13 @@ pub(super) fn text(mesh: &Mesh<'_>) -> String {
         picture: if is_summary { picture::summary(mesh) } else { picture::clusters(mesh) },
         is_summary,
         has_operator: mesh.release.has_in_cluster_operator,
-        has_telemetry: mesh.clusters.iter().any(|cluster| cluster.provider.is_some()),
+        has_telemetry: plan.has(TELEMETRY),
         has_thin_remotes: mesh.clusters.iter().any(|cluster| !cluster.runs_istiod),
         revision: mesh.clusters.iter().find_map(|cluster| cluster.revision).unwrap_or_default(),
-        has_collector: has(&|action| matches!(action, Action::ApplyCollector(_))),
-        has_secrets: has(&|action| action == Action::RemoteSecrets),
-        routed: steps::routed(mesh),
-        stages: stages.iter().map(|stage| told(mesh, stage, is_summary)).collect(),
+        has_collector: plan.has(ZIPKIN),
+        has_secrets: plan.has(REMOTE_SECRETS),
+        routed: plan.routed(),
+        stages: plan.installation().map(|stage| told(mesh, stage, is_summary)).collect(),
         collector,
         missing: missing.map(|cluster| Missing { name: cluster.name, context: cluster.context }).collect(),
     };
@@ -132,40 +130,40 @@ fn row<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Row<'m> {
 }
 
 /// A stage as people carry it out who have one terminal per cluster: commands without a context.
-fn told<'m>(mesh: &'m Mesh<'_>, stage: &steps::Stage<'m, '_>, is_folded: bool) -> Stage<'m> {
+fn told<'m>(mesh: &'m Mesh<'_>, stage: &plan::Stage<'m, '_>, is_folded: bool) -> Stage<'m> {
     if is_folded {
-        let mut actions: Vec<Action> = Vec::new();
-        for step in &stage.steps {
-            if !actions.contains(&step.action) {
-                actions.push(step.action);
+        let mut actions: Vec<What> = Vec::new();
+        for unit in &stage.units {
+            if !actions.contains(&unit.what) {
+                actions.push(unit.what);
             }
         }
         let every =
-            stage.steps.iter().map(|step| step.cluster.position).collect::<std::collections::BTreeSet<usize>>().len();
+            stage.units.iter().map(|unit| unit.cluster.position).collect::<std::collections::BTreeSet<usize>>().len();
         let clusters = if every == mesh.clusters.len() {
             "every cluster".to_owned()
         } else {
             format!("each of these {every} clusters, as far as it has the directory")
         };
         let lines = actions.into_iter().flat_map(|action| commands(mesh, "$cluster", action)).collect();
-        return Stage { title: stage.title, is_folded, clusters, lines, note: "", blocks: Vec::new() };
+        return Stage { title: stage.name.title(), is_folded, clusters, lines, note: "", blocks: Vec::new() };
     }
-    if stage.steps.iter().any(|step| step.action == Action::RemoteSecrets) {
+    if stage.units.iter().any(|unit| unit.what == What::Script(REMOTE_SECRETS)) {
         return carried_secrets(mesh, stage);
     }
     let mut blocks: Vec<Block<'_>> = Vec::new();
-    for Step { cluster, action } in &stage.steps {
-        let mut lines = commands(mesh, cluster.name, *action);
+    for Unit { cluster, what } in &stage.units {
+        let mut lines = commands(mesh, cluster.name, *what);
         match blocks.last_mut() {
             Some(block) if block.cluster == cluster.name => block.lines.append(&mut lines),
             _ => blocks.push(Block { cluster: cluster.name, lines }),
         }
     }
-    Stage { title: stage.title, is_folded, clusters: String::new(), lines: Vec::new(), note: "", blocks }
+    Stage { title: stage.name.title(), is_folded, clusters: String::new(), lines: Vec::new(), note: "", blocks }
 }
 
 /// Remote secrets where no terminal has a context for each cluster: made in one, carried to the others.
-fn carried_secrets<'m>(mesh: &'m Mesh<'_>, stage: &steps::Stage<'m, '_>) -> Stage<'m> {
+fn carried_secrets<'m>(mesh: &'m Mesh<'_>, stage: &plan::Stage<'m, '_>) -> Stage<'m> {
     let needs = |primary: &Cluster<'_>, other: &Cluster<'_>| primary.is_primary() && primary.position != other.position;
     let file = |cluster: &Cluster<'_>| format!("remote-secret-{}.yaml", cluster.name);
     let made = mesh.clusters.iter().filter(|cluster| mesh.clusters.iter().any(|primary| needs(primary, cluster)));
@@ -176,14 +174,14 @@ fn carried_secrets<'m>(mesh: &'m Mesh<'_>, stage: &steps::Stage<'m, '_>) -> Stag
             format!("(umask 077; istioctl {command} --name={} --server={server} >{})", cluster.name, file(cluster));
         Block { cluster: cluster.name, lines: vec![line] }
     });
-    let applied = stage.steps.iter().map(|step| {
-        let others = mesh.clusters.iter().filter(|other| needs(step.cluster, other));
+    let applied = stage.units.iter().map(|unit| {
+        let others = mesh.clusters.iter().filter(|other| needs(unit.cluster, other));
         let lines =
             others.map(|other| format!("kubectl apply --server-side --field-manager=meshgen -f {}", file(other)));
-        Block { cluster: step.cluster.name, lines: lines.collect() }
+        Block { cluster: unit.cluster.name, lines: lines.collect() }
     });
     Stage {
-        title: stage.title,
+        title: stage.name.title(),
         is_folded: false,
         clusters: String::new(),
         lines: Vec::new(),
@@ -193,27 +191,28 @@ fn carried_secrets<'m>(mesh: &'m Mesh<'_>, stage: &steps::Stage<'m, '_>) -> Stag
     }
 }
 
-fn commands(mesh: &Mesh<'_>, cluster: &str, action: Action) -> Vec<String> {
-    match action {
-        Action::Apply(directory) => vec![format!("kubectl apply -k {cluster}/{directory}")],
-        Action::ApplySecret(directory) => {
+fn commands(mesh: &Mesh<'_>, cluster: &str, what: What) -> Vec<String> {
+    match what {
+        What::Objects(directory) => vec![format!("kubectl apply -k {cluster}/{directory}")],
+        What::Secret(directory) => {
             vec![format!("kubectl apply --server-side --field-manager=meshgen -k {cluster}/{directory}")]
         }
-        Action::ApplyCollector(directory) => vec![
+        What::Collector(directory) => vec![
             format!("kubectl apply -k {cluster}/{directory}"),
             "kubectl -n istio-system rollout status deployment/zipkin".to_owned(),
         ],
-        Action::InstallIstio => {
+        What::Istio(_) => {
             let files =
                 ["istio.yaml", "mesh-config.yaml"].map(|file| format!(" -f {cluster}/30-istio/{file}")).concat();
             vec![format!("istioctl install -y{files}")]
         }
-        Action::InstallRemote => vec![format!("istioctl install -y -f {cluster}/30-istio/istio.yaml")],
-        Action::InstallGateway => {
+        What::ThinRemote(_) => vec![format!("istioctl install -y -f {cluster}/30-istio/istio.yaml")],
+        What::Gateway(_) => {
             vec![format!("istioctl install -y -f {cluster}/40-eastwest-gateway/eastwest-gateway.yaml")]
         }
-        Action::RemoteSecrets => vec![format!("{cluster}/remote-secrets.sh   # needs a context for each cluster")],
-        Action::Restart => {
+        What::Script(_) => vec![format!("{cluster}/remote-secrets.sh   # needs a context for each cluster")],
+        What::NodeScript(script) => vec![format!("{cluster}/{script} add")],
+        What::Restart => {
             let gateways = "kubectl -n istio-system rollout restart deployments \
                             -l 'istio in (ingressgateway,egressgateway,eastwestgateway)'";
             let workloads = mesh

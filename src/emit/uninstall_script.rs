@@ -1,14 +1,13 @@
 use serde::Serialize;
 
-use crate::mesh::{Cluster, Mesh};
+use crate::artifact::Role;
+use crate::layout::NAMESPACE;
+use crate::plan::{Contents, Manifest, Plan};
 use crate::template;
-
-use super::{MANIFESTS, NAMESPACE, Role, steps};
 
 #[derive(Serialize)]
 struct Values<'m> {
     mesh: &'m str,
-    uninstall: &'m str,
     clusters: Vec<Installed<'m>>,
     routed: Vec<&'m str>,
 }
@@ -18,41 +17,28 @@ struct Values<'m> {
 struct Installed<'m> {
     name: &'m str,
     context: &'m str,
+    revision: &'m str,
     directories: Vec<&'static str>,
 }
 
 /// `uninstall.sh`: the mesh's clusters without the mesh, remotes before their primaries.
-pub(super) fn text(mesh: &Mesh<'_>) -> String {
+pub(super) fn text(plan: &Plan<'_, '_>) -> String {
+    let mesh = plan.mesh;
     let clusters = mesh.remotes().chain(mesh.primaries());
     let clusters = clusters.map(|cluster| Installed {
         name: cluster.name,
         context: cluster.context,
-        directories: directories(mesh, cluster),
+        // istioctl's word for no revision.
+        revision: cluster.revision.unwrap_or("default"),
+        directories: directories(&plan.contents[cluster.position]),
     });
-    template::render(
-        "uninstall.sh",
-        Values {
-            mesh: mesh.id,
-            uninstall: mesh.release.uninstall,
-            clusters: clusters.collect(),
-            routed: steps::routed(mesh),
-        },
-    )
+    template::render("uninstall.sh", Values { mesh: mesh.id, clusters: clusters.collect(), routed: plan.routed() })
 }
 
 /// The directories of plain objects, last applied first; the namespace goes last, by itself.
-fn directories(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<&'static str> {
-    let is_plain = |directory: &str| {
-        let mut roles =
-            MANIFESTS.iter().filter(|manifest| manifest.directory == directory).map(|manifest| manifest.role);
-        directory != NAMESPACE && roles.all(|role| role == Role::Resource)
-    };
-    let mut directories: Vec<&str> = MANIFESTS
-        .iter()
-        .filter(|manifest| is_plain(manifest.directory) && !(manifest.documents)(mesh, cluster).is_empty())
-        .map(|manifest| manifest.directory)
-        .collect();
-    directories.dedup();
-    directories.reverse();
-    directories
+fn directories(contents: &Contents) -> Vec<&'static str> {
+    let is_plain = |manifests: &[Manifest]| manifests.iter().all(|manifest| manifest.role == Role::Resource);
+    let directories = contents.directories.iter().rev();
+    let directories = directories.filter(|(directory, manifests)| *directory != NAMESPACE && is_plain(manifests));
+    directories.map(|(directory, _)| *directory).collect()
 }

@@ -1,6 +1,7 @@
 use serde::Serialize;
 
 use crate::mesh::{Cluster, Mesh};
+use crate::plan::Plan;
 use crate::template;
 
 #[derive(Serialize)]
@@ -37,7 +38,8 @@ struct Provided<'m> {
 }
 
 /// `verify.sh`: is the mesh up?
-pub(super) fn text(mesh: &Mesh<'_>) -> String {
+pub(super) fn text(plan: &Plan<'_, '_>) -> String {
+    let mesh = plan.mesh;
     let clusters = mesh.clusters.iter().map(|cluster| checked(mesh, cluster)).collect();
     template::render(
         "verify.sh",

@@ -5,16 +5,18 @@ use camino::Utf8PathBuf;
 use zeroize::Zeroizing;
 
 use crate::diagnostic::{Diagnostic, Place};
+use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE};
 use crate::mesh::{Cluster, Mesh};
 use crate::rule::{EXPIRING_CERTIFICATE, EXTERNAL_CERTIFICATE};
 use crate::topology::Date;
 
 use super::Bundle;
+use super::inventory::DAYS_TO_RENEW;
 use super::trust::Trust;
 use super::verify::{self, Facts, Fault, Files, Proven};
 
 /// The files of a cluster's directory, the private key last: it may stay where it was made.
-pub const FILES: [&str; 4] = ["root-cert.pem", "ca-cert.pem", "cert-chain.pem", "ca-key.pem"];
+pub const FILES: [&str; 4] = [ROOT_CERTIFICATE, CERTIFICATE, CHAIN, KEY];
 
 /// The files that a company's own authority made, by `<cluster>/<file>`.
 pub struct External {
@@ -66,20 +68,19 @@ impl External {
 
     /// What has expired or soon will, on a day.
     pub fn expiring(&self, trust: &Trust, mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
-        const DAYS_TO_RENEW: i64 = 90;
         let is_ending = |facts: &Facts| (facts.not_after.0 - today.0).whole_days() <= DAYS_TO_RENEW;
         let bundles =
             mesh.clusters.iter().zip(&trust.bundles).filter_map(|(cluster, bundle)| Some((cluster, bundle.as_ref()?)));
         let mut known = BTreeSet::new();
         let mut findings = Vec::new();
         for (cluster, bundle) in bundles {
-            let roots = trust.roots.iter().map(|root| ("root-cert.pem", root));
-            let issuers = bundle.issuers.iter().map(|issuer| ("cert-chain.pem", issuer));
+            let roots = trust.roots.iter().map(|root| (ROOT_CERTIFICATE, root));
+            let issuers = bundle.issuers.iter().map(|issuer| (CHAIN, issuer));
             let ending =
-                roots.chain(issuers).chain([("ca-cert.pem", &bundle.facts)]).filter(|(_, facts)| is_ending(facts));
+                roots.chain(issuers).chain([(CERTIFICATE, &bundle.facts)]).filter(|(_, facts)| is_ending(facts));
             // What several clusters share is told once.
             for (file, facts) in ending.filter(|(_, facts)| known.insert(&facts.fingerprint)) {
-                let message = if file == "ca-cert.pem" {
+                let message = if file == CERTIFICATE {
                     format!("the certificate of `{}` ends on {}", cluster.name, facts.not_after)
                 } else {
                     format!("the authority `{}` ends on {}", facts.subject, facts.not_after)
@@ -96,9 +97,9 @@ impl External {
             let text = self.files.get(&format!("{cluster}/{name}")).map(|text| text.as_str());
             text.ok_or_else(|| Fault { file: name, reason: "is not there".to_owned() })
         };
-        match (file("root-cert.pem"), file("ca-cert.pem"), file("cert-chain.pem")) {
+        match (file(ROOT_CERTIFICATE), file(CERTIFICATE), file(CHAIN)) {
             (Ok(root_certificate), Ok(certificate), Ok(chain)) => {
-                Ok(Files { root_certificate, certificate, chain, key: file("ca-key.pem").ok() })
+                Ok(Files { root_certificate, certificate, chain, key: file(KEY).ok() })
             }
             (root, certificate, chain) => Err([root, certificate, chain].into_iter().filter_map(Result::err).collect()),
         }

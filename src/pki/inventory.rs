@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
-use crate::lock;
+use crate::layout::bundle_path;
 use crate::mesh::{Intermediate, Mesh, Root};
 use crate::rule::{EXPIRING_CERTIFICATE, OLD_ISSUED_ON, Rule, SHORT_INTERMEDIATE};
 use crate::topology::Date;
@@ -15,7 +15,7 @@ use super::verify::{self, Facts};
 use super::{Standing, Trust};
 
 /// A certificate is renewed this many days before its end at the latest.
-const DAYS_TO_RENEW: i64 = 90;
+pub(super) const DAYS_TO_RENEW: i64 = 90;
 /// An intermediate that lasts for less is hardly worth its roll-out.
 const DAYS_WORTH_ISSUING: i64 = 365;
 
@@ -143,7 +143,7 @@ pub fn unproven(cluster: &str, generation: Option<u32>, files: [Option<&str>; 3]
 ///
 /// # Errors
 /// What is wrong with it, a sentence for each fault.
-pub fn standing(lock: &str, standing: &Standing) -> Result<Vec<Entry>, Vec<String>> {
+pub fn standing(standing: &Standing) -> Result<Vec<Entry>, Vec<String>> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut faults = Vec::new();
     for cluster in standing.clusters() {
@@ -163,12 +163,13 @@ pub fn standing(lock: &str, standing: &Standing) -> Result<Vec<Entry>, Vec<Strin
                         entries.push(entry);
                     }
                 }
-                let generation = lock::generation(lock, cluster);
+                let certificate = standing.lock().clusters.get(cluster).and_then(|record| record.certificate.as_ref());
+                let generation = certificate.map(|(generation, _)| *generation);
                 entries.push(Entry::of(Role::Signer, Some(cluster), generation, proven.certificate));
             }
             Err(found) => {
                 faults.extend(
-                    found.into_iter().map(|fault| format!("{cluster}/20-cacerts/{} {}", fault.file, fault.reason)),
+                    found.into_iter().map(|fault| format!("{} {}", bundle_path(cluster, fault.file), fault.reason)),
                 );
             }
         }

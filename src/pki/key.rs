@@ -1,9 +1,9 @@
 use hkdf::Hkdf;
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
+use p256::pkcs8::{EncodePrivateKey, LineEnding};
 use rcgen::{PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm};
 use sha2::{Digest, Sha256};
-use x509_cert::der::pem::{self, LineEnding};
 use zeroize::Zeroizing;
 
 use crate::mesh::{Intermediate, Root};
@@ -17,17 +17,9 @@ pub(super) struct KeyPath(Vec<u8>);
 /// A P-256 key that derives from the seed, and signs the same message the same way every time (RFC 6979).
 pub(super) struct DerivedKey {
     signing: SigningKey,
-    secret: Zeroizing<[u8; 32]>,
     /// SEC1, uncompressed.
     public: Vec<u8>,
 }
-
-/// A PKCS#8 key of P-256 (RFC 5958, RFC 5915) up to its scalar, and from there up to its public point.
-const PKCS8_HEAD: [u8; 36] = [
-    0x30, 0x81, 0x87, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08,
-    0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x6d, 0x30, 0x6b, 0x02, 0x01, 0x01, 0x04, 0x20,
-];
-const PKCS8_POINT: [u8; 5] = [0xa1, 0x44, 0x03, 0x42, 0x00];
 
 impl KeyPath {
     /// The key of a mesh's root.
@@ -66,15 +58,15 @@ impl DerivedKey {
     /// The first output of HKDF-SHA256 (RFC 5869) that is a scalar of P-256.
     pub(super) fn derive(seed: &Seed, path: &KeyPath) -> Self {
         let hkdf = Hkdf::<Sha256>::new(Some(b"meshgen pki v1"), seed.bytes());
-        let secret = (0u8..=u8::MAX).find_map(|counter| {
+        let signing = (0u8..=u8::MAX).find_map(|counter| {
             let mut scalar = Zeroizing::new([0; 32]);
             let info = [path.0.as_slice(), &[counter]].concat();
             hkdf.expand(&info, scalar.as_mut()).expect("32 octets are one block");
-            SigningKey::from_slice(scalar.as_ref()).ok().map(|signing| (signing, scalar))
+            SigningKey::from_slice(scalar.as_ref()).ok()
         });
-        let (signing, secret) = secret.expect("one of 2^32 outputs is no scalar, so 256 in a row never happen");
+        let signing = signing.expect("one of 2^32 outputs is no scalar, so 256 in a row never happen");
         let public = signing.verifying_key().to_sec1_point(false).as_bytes().to_vec();
-        Self { signing, secret, public }
+        Self { signing, public }
     }
 
     /// The key, able to sign.
@@ -84,11 +76,7 @@ impl DerivedKey {
 
     /// The key as PKCS#8 (RFC 5958), in PEM.
     pub(super) fn pem(&self) -> Zeroizing<String> {
-        let mut der = Zeroizing::new(Vec::with_capacity(PKCS8_HEAD.len() + 32 + PKCS8_POINT.len() + self.public.len()));
-        for part in [&PKCS8_HEAD[..], &self.secret[..], &PKCS8_POINT, &self.public] {
-            der.extend_from_slice(part);
-        }
-        Zeroizing::new(pem::encode_string("PRIVATE KEY", LineEnding::LF, &der).expect("a key is short"))
+        self.signing.to_pkcs8_pem(LineEnding::LF).expect("a key is short")
     }
 
     /// The first 20 octets of SHA-256 over the public key as X.509 states it (`SubjectPublicKeyInfo`).
@@ -117,19 +105,21 @@ impl rcgen::SigningKey for DerivedKey {
 #[cfg(test)]
 mod tests {
     use p256::SecretKey;
-    use p256::pkcs8::EncodePrivateKey;
 
     use super::*;
 
     #[test]
-    fn writes_a_key_as_pkcs8_does() {
+    fn a_key_is_the_same_text_in_every_version() {
         let day = |day| Date(time::Date::from_calendar_date(2026, time::Month::November, day).unwrap());
-        for generation in ["1", "2", "3"] {
-            let path = KeyPath::new("mesh1", "intermediate", &["east", generation], day(1), day(2));
-            let key = DerivedKey::derive(&Seed::new([7; 32]), &path);
-            let secret = SecretKey::from_slice(&key.secret[..]).unwrap();
-            assert_eq!(*key.pem(), *secret.to_pkcs8_pem(LineEnding::LF).unwrap());
-        }
+        let path = KeyPath::new("mesh1", "intermediate", &["east", "1"], day(1), day(2));
+        assert_eq!(
+            *DerivedKey::derive(&Seed::new([7; 32]), &path).pem(),
+            "-----BEGIN PRIVATE KEY-----\n\
+             MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg82FRptezRZvG04Gl\n\
+             5StEJHkL3Et3lNS+NFX4jm+qlwGhRANCAATS8ThmD+JP5kWrRFFrZfZF3DipNG7B\n\
+             tdPsADSTDq6ECA8gH42KgbsOKtWyYa/PvJf5W3Br2LYSig6Z2UF9s1aa\n\
+             -----END PRIVATE KEY-----\n"
+        );
     }
 
     #[test]

@@ -138,7 +138,7 @@ fn standing_answer(standing: &Standing, root: &TrustAnchor, request: &Intermedia
     }
     let mut bundle = Bundle::taken(files, files.key.map(|key| key.to_owned().into()), proven);
     if bundle.key.is_none() {
-        bundle.key_digest = standing.key_digest(request.cluster).map(str::to_owned);
+        bundle.key_digest = standing.key_digest(request.cluster);
     }
     Ok(bundle)
 }
@@ -156,7 +156,7 @@ fn is_answer(facts: &Facts, request: &Intermediate<'_>) -> bool {
 
 fn is_root(facts: &Facts, mesh: &Mesh<'_>, standing: &Standing) -> bool {
     facts.serial == hex(&KeyPath::root(&mesh.root).serial_number())
-        && standing.root() == Some(facts.fingerprint.as_str())
+        && standing.lock().roots.first().is_some_and(|root| root.fingerprint == facts.fingerprint)
 }
 
 fn other_root(standing: &Standing) -> Diagnostic {

@@ -6,6 +6,7 @@ use std::fmt;
 
 use p256::ecdsa::SigningKey;
 
+use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE as ROOT};
 use crate::topology::Date;
 
 use super::x509::{Parsed, blocks, is_strict, public_half};
@@ -60,11 +61,6 @@ pub struct Proven {
     /// The facts of the authorities between it and its root.
     pub issuers: Vec<Facts>,
 }
-
-const ROOT: &str = "root-cert.pem";
-const CERTIFICATE: &str = "ca-cert.pem";
-const CHAIN: &str = "cert-chain.pem";
-const KEY: &str = "ca-key.pem";
 
 /// What is wrong with a file of meshgen's own that holds more than meshgen writes.
 const NOT_ALONE: &str = "holds more than the certificate that meshgen writes";

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::check::every_rule;
 use crate::diagnostic::Certainty;
 use crate::rule::Rule;
+use crate::words::hex;
 use crate::written::Written;
 
 use super::{File, Located, Spot, locate, word};
@@ -168,10 +169,7 @@ impl Artifact<'_> {
             digest.update(part.as_bytes());
             digest.update([0]);
         }
-        let mut print = String::new();
-        for byte in &digest.finalize()[..16] {
-            write!(print, "{byte:02x}").expect("a String takes everything");
-        }
+        let print = hex(&digest.finalize()[..16]);
         let count = seen.entry(print.clone()).and_modify(|count| *count += 1).or_insert(1);
         format!("{print}:{count}")
     }

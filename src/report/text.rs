@@ -8,9 +8,10 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, S
 
 use crate::diagnostic::{Certainty, Diagnostic, Place, Severity};
 use crate::source::Source;
+use crate::words::{plural, printable};
 use crate::written::Written;
 
-use super::{File, Located, count, locate, plural};
+use super::{File, Located, count, locate};
 
 /// How findings are drawn.
 #[derive(Debug, Clone, Copy)]
@@ -209,12 +210,7 @@ fn summary<'f>(findings: impl Iterator<Item = &'f Diagnostic> + Clone) -> String
     }
 }
 
-/// Text from a topology, without what a terminal would obey.
-fn printable(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
-}
-
-/// The same for several lines.
+/// Several lines without what a terminal would obey.
 fn printable_lines(text: &str) -> String {
     text.split('\n').map(|line| printable(line.trim_end_matches('\r'))).collect::<Vec<String>>().join("\n")
 }

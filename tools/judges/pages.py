@@ -55,7 +55,7 @@ def paths(code):
 def links(root):
     """Every link in the repository's own pages leads somewhere, and every picture is drawn."""
     count = 0
-    pages = [root / "README.md", root / "ARCHITECTURE.md", *sorted((root / "docs").glob("*.md"))]
+    pages = [*sorted(root.glob("*.md")), *sorted((root / "docs").glob("*.md"))]
     for page, _, found in read([(page, None) for page in pages], "--pictures"):
         count += len(follow(page, found, None))
         for refusal in found["pictures"]:

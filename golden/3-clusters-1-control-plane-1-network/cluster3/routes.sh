@@ -3,6 +3,7 @@
 # Run it as root on every node of cluster3:  routes.sh add | remove | check
 # Routes of others are never changed: ours carry the protocol number 77. They last until the node restarts.
 set -euo pipefail
+shopt -s inherit_errexit
 
 readonly protocol=77
 missing=0 foreign=0
@@ -23,10 +24,11 @@ esac
 
 # route DESTINATION NEXT-HOP
 route() {
-  local family=-4 own present
+  local family=-4 own next present
   [[ $1 == *:* ]] && family=-6
-  own=$(ip "$family" -o address show to "$1")$(ip "$family" -o address show to "$2")
-  if [[ -n $own ]]; then
+  own=$(ip "$family" -o address show to "$1")
+  next=$(ip "$family" -o address show to "$2")
+  if [[ -n $own$next ]]; then
     printf '%s is of this node\n' "$1"
     return
   fi

@@ -2,6 +2,7 @@
 # Gives the control plane of cluster3 the credentials of every other cluster of mesh mesh1.
 # Run it again at any time: what is there is renewed, what has left the mesh is removed. No credential is printed or stored.
 set -euo pipefail
+shopt -s inherit_errexit
 
 readonly context='cluster3' namespace=istio-system
 readonly labels=(app.kubernetes.io/managed-by=meshgen app.kubernetes.io/part-of=mesh1)
@@ -21,8 +22,8 @@ secret() {
     fail "$cluster gives no credential; does its context answer?"
   [[ $manifest =~ name:\ \"?istio-remote-secret-$cluster\"?($'\n') ]] || fail "istioctl made no remote secret of $cluster"
   [[ $manifest =~ token:\ +\"?[A-Za-z0-9._-]+ ]] || fail "the credential of $cluster is empty"
-  kubectl label --local -f - -o yaml --overwrite "${labels[@]}" <<<"$manifest" |
-    kubectl --context="$context" apply --server-side --field-manager=meshgen --force-conflicts -f - ||
+  manifest=$(kubectl label --local -f - -o yaml --overwrite "${labels[@]}" <<<"$manifest")
+  kubectl --context="$context" apply --server-side --field-manager=meshgen --force-conflicts -f - <<<"$manifest" ||
     fail "cluster3 does not take the remote secret of $cluster"
   members[$cluster]=yes
 }

@@ -61,11 +61,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 
 fn standing(arguments: &Arguments) -> Result<Vec<Entry>, Refusal> {
     let lock = disk::read_lock(&arguments.place)?.unwrap_or_default();
-    let standing = disk::read_standing(&arguments.place, &lock)?;
+    let standing = disk::read_standing(&arguments.place, lock)?;
     if standing.is_empty() {
         return Err(Refusal(format!("{} holds no {}: nothing was built there", arguments.place, lock::FILE)));
     }
-    inventory::standing(&lock, &standing).map_err(|faults| Refusal(faults.join("\nerror: ")))
+    inventory::standing(&standing).map_err(|faults| Refusal(faults.join("\nerror: ")))
 }
 
 fn name(entry: &Entry) -> &str {

@@ -1,7 +1,9 @@
 use std::fmt::Write;
 
-use super::{Diff, Kind, Line, Tone, certificates, counted, credentials, groups, kinds, meanings, summary, ways};
-use crate::diff::consequence::names;
+use super::{
+    Diff, Kind, Line, Tone, certificates, counted, credentials, groups, kinds, meanings, summary, unrecorded, ways,
+};
+use crate::words::bare_names;
 
 /// The most characters of a report: GitHub takes 65,536 in a comment.
 pub const LIMIT: usize = 60_000;
@@ -11,6 +13,9 @@ pub fn markdown(diff: &Diff) -> String {
     let mut page = Page { out: String::new(), left_out: 0 };
     let heading = format!("### meshgen: {}\n\n", escaped(&summary(diff)));
     page.out.push_str(&heading);
+    if let Some(sentence) = unrecorded(diff) {
+        page.add(&format!("{}\n\n", escaped(&sentence)));
+    }
     page.table(diff);
     page.list("Ways between clusters", &ways(diff));
     page.list("Credentials", &credentials(diff));
@@ -20,7 +25,7 @@ pub fn markdown(diff: &Diff) -> String {
     page.commands(diff);
     page.block("To apply, in order", "text", &diff.steps.iter().map(String::as_str).collect::<Vec<&str>>());
     for group in groups(diff) {
-        page.folded(&names(group.clusters.iter().copied()), &group.lines);
+        page.folded(&bare_names(group.clusters.iter().copied()), &group.lines);
     }
     let pages: Vec<Line> = diff
         .pages
@@ -65,7 +70,7 @@ impl Page {
                 format!("{point}{kind}{}", escaped(&consequence.why))
             });
             let whys: Vec<String> = whys.collect();
-            let clusters = names(clusters.iter().copied());
+            let clusters = bare_names(clusters.iter().copied());
             writeln!(table, "| {clusters} | **{}** | {} |", words.join("; "), whys.join("<br>"))
                 .expect("a String takes everything");
         }

@@ -1,9 +1,9 @@
-use std::fmt::Write;
-
 use super::{
-    Diff, Kind, Line, Tone, certificates, counted, credentials, groups, hunk_lines, kinds, meanings, summary, ways,
+    Diff, Kind, Line, Tone, certificates, counted, credentials, groups, hunk_lines, kinds, meanings, summary,
+    unrecorded, ways,
 };
-use crate::diff::consequence::names;
+use crate::terminal::{BOLD, GREEN, PLAIN, RED, YELLOW, styled, wrap};
+use crate::words::{bare_names, plural, printable};
 
 /// How a difference is written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,18 +16,16 @@ pub struct Style {
     pub width: Option<usize>,
 }
 
-const RESET: &str = "\x1b[0m";
-const BOLD: &str = "\x1b[1m";
-const RED: &str = "\x1b[31m";
-const GREEN: &str = "\x1b[32m";
-const YELLOW: &str = "\x1b[33m";
-
 /// A difference for a terminal: details first, then what they mean, and all in one line at the end.
 pub fn text(diff: &Diff, style: Style) -> String {
     let mut page = Page { out: String::new(), style };
     for group in groups(diff) {
-        page.heading(&names(group.clusters.iter().copied()));
+        page.heading(&bare_names(group.clusters.iter().copied()));
         page.lines(&group.lines);
+    }
+    if let Some(sentence) = unrecorded(diff) {
+        page.prose(PLAIN, 0, &sentence);
+        page.out.push('\n');
     }
     page.pages(diff);
     page.section("Certificates", certificates(diff).into_iter().map(|(whose, facts)| format!("{whose}: {facts}")));
@@ -45,33 +43,19 @@ struct Page {
 }
 
 impl Page {
-    fn line(&mut self, colour: &str, text: &str) {
+    fn line(&mut self, style: anstyle::Style, text: &str) {
         // A file of somebody else's may hold what a terminal would obey.
-        let text: String =
-            text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect();
-        let is_coloured = self.style.is_coloured && !colour.is_empty();
-        let written =
-            if is_coloured { writeln!(self.out, "{colour}{text}{RESET}") } else { writeln!(self.out, "{text}") };
-        written.expect("a String takes everything");
+        self.out.push_str(&styled(&printable(text), style, self.style.is_coloured));
+        self.out.push('\n');
     }
 
     /// A sentence, broken between words where the terminal ends; what goes on is indented further.
-    fn prose(&mut self, colour: &str, indent: usize, text: &str) {
+    fn prose(&mut self, style: anstyle::Style, indent: usize, text: &str) {
         let width = self.style.width.unwrap_or(usize::MAX);
-        let mut line = " ".repeat(indent);
-        let mut is_first = true;
-        for word in text.split(' ') {
-            if !is_first && line.chars().count() + 1 + word.chars().count() > width {
-                self.line(colour, &line);
-                line = " ".repeat(indent + 2);
-                is_first = true;
-            }
-            if !std::mem::take(&mut is_first) {
-                line.push(' ');
-            }
-            line.push_str(word);
+        let first = " ".repeat(indent);
+        for line in wrap(&printable(text), width, &first, &format!("{first}  ")) {
+            self.line(style, &line);
         }
-        self.line(colour, &line);
     }
 
     fn heading(&mut self, text: &str) {
@@ -81,7 +65,7 @@ impl Page {
     fn lines(&mut self, lines: &[Line]) {
         for line in lines {
             let (sign, colour) = match line.tone {
-                Tone::Plain => (' ', ""),
+                Tone::Plain => (' ', PLAIN),
                 Tone::Added => ('+', GREEN),
                 Tone::Removed => ('-', RED),
                 Tone::Changed => ('~', YELLOW),
@@ -116,26 +100,26 @@ impl Page {
         self.heading("What it means");
         let mut consequences = meanings.iter().flat_map(|(_, consequences)| *consequences);
         if consequences.any(|consequence| !consequence.commands.is_empty()) {
-            self.prose("", 2, "OLD is the tree before the change, NEW the one after.");
+            self.prose(PLAIN, 2, "OLD is the tree before the change, NEW the one after.");
         }
         for (clusters, consequences) in meanings {
             let kinds = kinds(consequences);
-            let colour = if kinds.first() <= Some(&Kind::Leaves) { RED } else { "" };
+            let colour = if kinds.first() <= Some(&Kind::Leaves) { RED } else { PLAIN };
             let words: Vec<&str> = kinds.iter().map(|kind| kind.words()).collect();
-            self.prose(colour, 2, &format!("{}: {}", names(clusters.into_iter()), words.join("; ")));
+            self.prose(colour, 2, &format!("{}: {}", bare_names(clusters), words.join("; ")));
             for consequence in consequences {
                 // Where there is but one kind of consequence, the line above has named it.
                 let kind = if kinds.len() > 1 { format!("{}: ", consequence.kind.words()) } else { String::new() };
-                self.prose("", 4, &format!("{kind}{}", consequence.why));
+                self.prose(PLAIN, 4, &format!("{kind}{}", consequence.why));
                 for command in &consequence.commands {
-                    self.line("", &format!("      {command}"));
+                    self.line(PLAIN, &format!("      {command}"));
                 }
             }
         }
         let unchanged = diff.clusters.len() - diff.changed().count();
         if unchanged > 0 {
-            let plural = if unchanged == 1 { "cluster" } else { "clusters" };
-            self.prose("", 2, &format!("{unchanged} other {plural}: {}", Kind::Nothing.words()));
+            let others = plural(unchanged, "other cluster");
+            self.prose(PLAIN, 2, &format!("{others}: {}", Kind::Nothing.words()));
         }
         self.out.push('\n');
     }
@@ -147,7 +131,7 @@ impl Page {
         }
         self.heading(title);
         for line in lines {
-            self.prose("", 2, &line);
+            self.prose(PLAIN, 2, &line);
         }
         self.out.push('\n');
     }

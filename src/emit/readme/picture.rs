@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::mesh::{Cluster, Mesh, Network};
+use crate::words::plural;
 
 /// Clusters inside their networks, who controls whom, gateways, and where traces go.
 pub(super) fn clusters(mesh: &Mesh<'_>) -> String {
@@ -41,12 +42,12 @@ pub(super) fn summary(mesh: &Mesh<'_>) -> String {
         .map(|(place, network)| (network.name, place.min(named.len())))
         .collect();
     for (place, network) in named.iter().enumerate() {
-        let clusters = counted(network.clusters.len(), "cluster");
+        let clusters = plural(network.clusters.len(), "cluster");
         line(&mut picture, format_args!("  n{place}[\"{}<br>{clusters}\"]", network.name));
     }
     if !others.is_empty() {
         let clusters = others.iter().map(|network| network.clusters.len()).sum();
-        let (others, clusters) = (counted(others.len(), "more network"), counted(clusters, "cluster"));
+        let (others, clusters) = (plural(others.len(), "more network"), plural(clusters, "cluster"));
         line(&mut picture, format_args!("  n{}[\"{others}<br>{clusters}\"]", named.len()));
     }
     let mut served: BTreeMap<(usize, usize), usize> = BTreeMap::new();
@@ -87,10 +88,6 @@ fn title(cluster: &Cluster<'_>) -> String {
 /// Names may be words that Mermaid reserves, such as `end`; numbers never are.
 fn id(cluster: &Cluster<'_>) -> String {
     format!("c{}", cluster.position)
-}
-
-fn counted(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 fn line(picture: &mut String, line: std::fmt::Arguments<'_>) {

@@ -1,0 +1,156 @@
+//! The tables of artifacts: what a cluster may need, and how it gets there. Each row is a function of the mesh.
+
+use serde_json::{Value, json};
+
+use crate::layout::{
+    CACERTS, EASTWEST_GATEWAY, EXPOSURE, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS, ROUTES, TELEMETRY, ZIPKIN,
+};
+use crate::mesh::{Cluster, Mesh};
+
+mod collector;
+pub(crate) mod eastwest_gateway;
+mod expose_istiod;
+mod expose_services;
+mod expose_zipkin;
+mod istio;
+mod mesh_config;
+mod namespace;
+mod remote_secrets;
+mod routes;
+mod telemetry;
+mod zipkin;
+
+/// A numbered directory, which never changes its meaning.
+pub(crate) struct Directory {
+    pub(crate) name: &'static str,
+    /// How it is applied.
+    pub(crate) means: Means,
+    /// When it is applied.
+    pub(crate) when: When,
+}
+
+/// How a cluster takes what a directory holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Means {
+    /// As objects, which anybody may apply.
+    Objects,
+    /// As objects, and the collector has to answer before the installation goes on.
+    Collector,
+    /// As a Secret made of private keys, which are not in Git.
+    Secret,
+    /// istioctl installs what the IstioOperators ask for.
+    Istio,
+    /// The same, in a command of its own: together with Istio's it would lose istiod.
+    Gateway,
+}
+
+/// When a cluster takes something, from the first to the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum When {
+    /// On its nodes, by hand.
+    Routes,
+    /// Before everything else.
+    Prepared,
+    /// With its control plane, or the way to it.
+    ControlPlane,
+    /// With its east-west gateway.
+    Gateway,
+    /// Once its control plane may read the other clusters.
+    Credentials,
+    /// Once all clusters are connected.
+    Collector,
+}
+
+/// The directories of a cluster, in the order of their numbers.
+pub(crate) const DIRECTORIES: &[Directory] = &[
+    Directory { name: NAMESPACE, means: Means::Objects, when: When::Prepared },
+    Directory { name: CACERTS, means: Means::Secret, when: When::Prepared },
+    Directory { name: ISTIO, means: Means::Istio, when: When::ControlPlane },
+    Directory { name: EASTWEST_GATEWAY, means: Means::Gateway, when: When::Gateway },
+    Directory { name: EXPOSURE, means: Means::Objects, when: When::Gateway },
+    Directory { name: TELEMETRY, means: Means::Objects, when: When::Gateway },
+    Directory { name: ZIPKIN, means: Means::Collector, when: When::Collector },
+];
+
+/// A file of objects that a cluster may need.
+pub(crate) struct Manifest {
+    pub(crate) directory: &'static str,
+    pub(crate) file: &'static str,
+    pub(crate) role: Role,
+    /// The file's documents; none where the cluster does not need it.
+    pub(crate) documents: fn(&Mesh<'_>, &Cluster<'_>) -> Vec<Value>,
+}
+
+/// What a file is to the kustomization of its directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Objects of their own.
+    Resource,
+    /// An IstioOperator: a resource where the in-cluster operator exists.
+    Operator,
+    /// A patch of the IstioOperator beside it.
+    OperatorPatch,
+}
+
+/// A file of a cluster that is no manifest.
+pub(crate) struct Script {
+    pub(crate) file: &'static str,
+    pub(crate) when: When,
+    /// The text; `None` where the cluster does not need it.
+    pub(crate) text: fn(&Mesh<'_>, &Cluster<'_>) -> Option<String>,
+}
+
+/// Every manifest, by directory.
+pub(crate) const MANIFESTS: &[Manifest] = &[
+    Manifest { directory: NAMESPACE, file: "namespace.yaml", role: Role::Resource, documents: namespace::documents },
+    Manifest { directory: ISTIO, file: "istio.yaml", role: Role::Operator, documents: istio::documents },
+    Manifest {
+        directory: ISTIO,
+        file: "mesh-config.yaml",
+        role: Role::OperatorPatch,
+        documents: mesh_config::documents,
+    },
+    Manifest {
+        directory: EASTWEST_GATEWAY,
+        file: "eastwest-gateway.yaml",
+        role: Role::Operator,
+        documents: eastwest_gateway::documents,
+    },
+    Manifest {
+        directory: EXPOSURE,
+        file: "expose-istiod.yaml",
+        role: Role::Resource,
+        documents: expose_istiod::documents,
+    },
+    Manifest {
+        directory: EXPOSURE,
+        file: "expose-services.yaml",
+        role: Role::Resource,
+        documents: expose_services::documents,
+    },
+    Manifest {
+        directory: EXPOSURE,
+        file: "expose-zipkin.yaml",
+        role: Role::Resource,
+        documents: expose_zipkin::documents,
+    },
+    Manifest { directory: TELEMETRY, file: "telemetry.yaml", role: Role::Resource, documents: telemetry::documents },
+    Manifest { directory: TELEMETRY, file: "collector.yaml", role: Role::Resource, documents: collector::documents },
+    Manifest { directory: ZIPKIN, file: "zipkin.yaml", role: Role::Resource, documents: zipkin::documents },
+];
+
+/// Every script of a cluster.
+pub(crate) const SCRIPTS: &[Script] = &[
+    Script { file: REMOTE_SECRETS, when: When::Credentials, text: remote_secrets::text },
+    Script { file: ROUTES, when: When::Routes, text: routes::text },
+];
+
+/// The metadata of an object in `istio-system`.
+fn metadata(mesh: &Mesh<'_>, name: &str) -> Value {
+    json!({ "name": name, "namespace": ISTIO_SYSTEM, "labels": labels(mesh) })
+}
+
+/// The labels of every object that we state or that our scripts make.
+pub(crate) fn labels(mesh: &Mesh<'_>) -> Value {
+    json!({ "app.kubernetes.io/managed-by": "meshgen", "app.kubernetes.io/part-of": mesh.id })
+}

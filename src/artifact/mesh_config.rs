@@ -1,0 +1,19 @@
+use serde_json::{Value, json};
+
+use crate::layout::ISTIO_SYSTEM;
+use crate::mesh::{Cluster, Mesh};
+
+/// The mesh-config patch: a partial IstioOperator of the same name with nothing but `spec.meshConfig`.
+///
+/// A cluster without an istiod has none: its proxies get their primary's.
+pub(super) fn documents(_: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
+    if !cluster.runs_istiod {
+        return Vec::new();
+    }
+    vec![json!({
+        "apiVersion": "install.istio.io/v1alpha1",
+        "kind": "IstioOperator",
+        "metadata": { "name": "istio", "namespace": ISTIO_SYSTEM },
+        "spec": { "meshConfig": cluster.mesh_config },
+    })]
+}

@@ -1,0 +1,106 @@
+//! What both sides know of their meshes. What one side does not record is taken to be as on the other, and told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
+
+use crate::layout::ISTIO;
+use crate::lock::{Cluster, Gateway};
+use crate::release::{Release, release};
+use crate::topology::IstioVersion;
+
+use super::Side;
+use super::objects::documents;
+
+/// A side, and what is known of its mesh.
+pub(super) struct Known<'s> {
+    side: &'s Side,
+    pub(super) version: Option<IstioVersion>,
+    pub(super) members: BTreeMap<&'s str, Member>,
+}
+
+/// What is known of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Member {
+    pub(super) network: String,
+    /// The cluster whose istiod serves it; its own name for a primary.
+    pub(super) primary: String,
+    pub(super) api_server: String,
+    pub(super) gateway: Gateway,
+    pub(super) context: String,
+}
+
+impl<'s> Known<'s> {
+    /// What is known of both sides, and in words what only one of them records.
+    pub(super) fn of(before: &'s Side, after: &'s Side) -> (Self, Self, Vec<String>) {
+        let mut unrecorded = BTreeSet::new();
+        let known = (Self::beside(before, after, &mut unrecorded), Self::beside(after, before, &mut unrecorded));
+        (known.0, known.1, unrecorded.into_iter().map(str::to_owned).collect())
+    }
+
+    fn beside(side: &'s Side, other: &Side, unrecorded: &mut BTreeSet<&'static str>) -> Self {
+        let is_recorded = side.record.istio.is_some();
+        let istio = side.record.istio.as_ref().or(other.record.istio.as_ref());
+        if !is_recorded && istio.is_some() {
+            unrecorded.insert("the version of Istio");
+        }
+        let none = Cluster::default();
+        let members = side.record.clusters.iter().map(|(name, own)| {
+            let other = other.record.clusters.get(name).unwrap_or(&none);
+            let mut fact = |own: &Option<String>, other: &Option<String>, what, default: &str| match (own, other) {
+                (Some(own), _) => own.clone(),
+                (None, Some(other)) => {
+                    unrecorded.insert(what);
+                    other.clone()
+                }
+                (None, None) => default.to_owned(),
+            };
+            let network = fact(&own.network, &other.network, "networks", "");
+            let primary = fact(&own.primary, &other.primary, "control planes", name);
+            let api_server = fact(&own.api_server, &other.api_server, "API servers", "");
+            let context = fact(&own.context, &other.context, "kubeconfig contexts", name);
+            let gateway = match (&own.gateway, &other.gateway) {
+                (Some(Gateway::Unaddressed), Some(Gateway::At(address))) if side.record.is_format_1 => {
+                    unrecorded.insert("gateway addresses");
+                    Gateway::At(address.clone())
+                }
+                (Some(own), _) => own.clone(),
+                (None, other) => other.clone().unwrap_or(Gateway::Absent),
+            };
+            (name.as_str(), Member { network, primary, api_server, gateway, context })
+        });
+        let members = members.collect();
+        Self { side, version: istio.map(|istio| istio.version), members }
+    }
+
+    /// The clusters of the mesh.
+    pub(super) fn clusters(&self) -> impl Iterator<Item = &'s str> {
+        self.members.keys().copied()
+    }
+
+    pub(super) fn has(&self, cluster: &str) -> bool {
+        self.members.contains_key(cluster)
+    }
+
+    pub(super) fn member(&self, cluster: &str) -> Option<&Member> {
+        self.members.get(cluster)
+    }
+
+    /// The revision of a cluster's control plane, as its IstioOperator states it.
+    pub(super) fn revision(&self, cluster: &str) -> Option<String> {
+        let path = [cluster, "/", ISTIO, "/istio.yaml"].concat();
+        let objects = documents(self.files_of(cluster).get(path.as_str())?)?;
+        objects.first()?.pointer("/spec/revision")?.as_str().map(str::to_owned)
+    }
+
+    pub(super) fn release(&self) -> Option<&'static Release> {
+        self.version.and_then(release)
+    }
+}
+
+impl Deref for Known<'_> {
+    type Target = Side;
+
+    fn deref(&self) -> &Side {
+        self.side
+    }
+}

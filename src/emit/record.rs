@@ -1,0 +1,96 @@
+use crate::layout::{KEY, bundle_path, cluster_of};
+use crate::lock::{self, Digest, Gateway, Istio, Lock};
+use crate::mesh::{Cluster, Mesh};
+use crate::parallel;
+use crate::part::Part;
+use crate::pki::Trust;
+use crate::pki::verify::Facts;
+use crate::plan::Plan;
+use crate::tree::{File, Tree};
+
+/// The record of a mesh, without the certificates and files that need a secret.
+pub(crate) fn of_plan(plan: &Plan<'_, '_>) -> Lock {
+    let mesh = plan.mesh;
+    let clusters = mesh.clusters.iter().map(|cluster| (cluster.name.to_owned(), of_cluster(mesh, cluster)));
+    Lock {
+        istio: Some(Istio { version: mesh.version, installer: "istioctl".to_owned() }),
+        steps: plan.units().map(ToString::to_string).collect(),
+        clusters: clusters.collect(),
+        ..Lock::default()
+    }
+}
+
+/// The record of a whole tree.
+pub(super) fn of_tree(plan: &Plan<'_, '_>, trust: &Trust, tree: &Tree) -> Lock {
+    let mut lock = Lock { files: digests(plan.mesh, trust, tree), ..with_certificates(plan, trust) };
+    lock.files.sort();
+    lock
+}
+
+/// The record of a tree that holds some clusters only: what the standing lock says of all else stays.
+pub(super) fn of_part(plan: &Plan<'_, '_>, trust: &Trust, tree: &Tree, part: &Part<'_>) -> Lock {
+    let mut lock = with_certificates(plan, trust);
+    let is_other = |path: &str| !part.has(cluster_of(path).unwrap_or_default());
+    let standing = part.lock;
+    lock.clusters.retain(|cluster, _| part.has(cluster));
+    let others = standing.clusters.iter().filter(|(cluster, _)| !part.has(cluster));
+    lock.clusters.extend(others.map(|(name, cluster)| (name.clone(), cluster.clone())));
+    lock.steps.retain(|step| !is_other(step) || standing.steps.contains(step));
+    let left = standing.steps.iter().filter(|step| is_other(step) && !lock.steps.contains(step));
+    let left: Vec<String> = left.cloned().collect();
+    lock.steps.extend(left);
+    let is_kept = |path: &str| is_other(path) && tree.get(path).is_none();
+    lock.files = standing.files.iter().filter(|(path, _)| is_kept(path)).cloned().collect();
+    lock.files.extend(digests(plan.mesh, trust, tree));
+    lock.files.sort();
+    lock
+}
+
+fn of_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> lock::Cluster {
+    lock::Cluster {
+        network: Some(cluster.network.to_owned()),
+        primary: Some(mesh.primary_of(cluster).name.to_owned()),
+        api_server: Some(cluster.api_server.to_owned()),
+        context: Some(cluster.context.to_owned()),
+        gateway: Some(match &cluster.gateway {
+            None => Gateway::Absent,
+            Some(gateway) => gateway.address.clone().map_or(Gateway::Unaddressed, Gateway::At),
+        }),
+        certificate: None,
+        issuers: Vec::new(),
+    }
+}
+
+fn with_certificates(plan: &Plan<'_, '_>, trust: &Trust) -> Lock {
+    let mesh = plan.mesh;
+    let mut lock = Lock { roots: trust.roots.iter().map(certificate).collect(), ..of_plan(plan) };
+    for cluster in &mesh.clusters {
+        let (Some(request), Some(bundle)) = (&cluster.intermediate, &trust.bundles[cluster.position]) else { continue };
+        let record = lock.clusters.get_mut(cluster.name).expect("each cluster was just recorded");
+        record.certificate = Some((request.generation, certificate(&bundle.facts)));
+        record.issuers = bundle.issuers.iter().map(certificate).collect();
+    }
+    lock
+}
+
+fn certificate(facts: &Facts) -> lock::Certificate {
+    lock::Certificate {
+        fingerprint: facts.fingerprint.clone(),
+        serial: facts.serial.clone(),
+        not_before: facts.not_before,
+        not_after: facts.not_after,
+    }
+}
+
+/// The digests of a tree's files, and of keys that are not at hand, which stay pinned.
+fn digests(mesh: &Mesh<'_>, trust: &Trust, tree: &Tree) -> Vec<(String, Digest)> {
+    const FILES_WORTH_A_THREAD: usize = 256;
+    let files: Vec<(&str, &File)> = tree.iter().collect();
+    let files =
+        parallel::map(&files, FILES_WORTH_A_THREAD, |(path, file)| ((*path).to_owned(), Digest::of(&file.bytes)));
+    let keys = mesh.clusters.iter().filter_map(|cluster| {
+        let digest = trust.bundles[cluster.position].as_ref()?.key_digest?;
+        Some((bundle_path(cluster.name, KEY), digest))
+    });
+    files.into_iter().chain(keys).collect()
+}

@@ -1,0 +1,56 @@
+//! The names of a tree's directories and files, and of what stands in the clusters, in one place.
+
+/// The namespace of Istio, in every cluster.
+pub const ISTIO_SYSTEM: &str = "istio-system";
+
+/// The namespace itself.
+pub const NAMESPACE: &str = "10-namespace";
+/// The Secret `cacerts`.
+pub const CACERTS: &str = "20-cacerts";
+/// Istio itself.
+pub const ISTIO: &str = "30-istio";
+/// The east-west gateway.
+pub const EASTWEST_GATEWAY: &str = "40-eastwest-gateway";
+/// What gateways let through.
+pub const EXPOSURE: &str = "50-exposure";
+/// How much is traced, and where it goes.
+pub const TELEMETRY: &str = "55-telemetry";
+/// The trace collector.
+pub const ZIPKIN: &str = "60-zipkin";
+
+/// What keeps private keys out of Git.
+pub const GITIGNORE: &str = ".gitignore";
+/// The script that gives a control plane the credentials of the other clusters.
+pub const REMOTE_SECRETS: &str = "remote-secrets.sh";
+/// The script of the routes of a cluster's nodes.
+pub const ROUTES: &str = "routes.sh";
+
+/// istiod's four names of the files of a bundle (`1.30.3:pilot/pkg/bootstrap/istio_ca.go`).
+pub const ROOT_CERTIFICATE: &str = "root-cert.pem";
+/// The certificate that istiod signs with.
+pub const CERTIFICATE: &str = "ca-cert.pem";
+/// Its private key.
+pub const KEY: &str = "ca-key.pem";
+/// The certificate and its issuers.
+pub const CHAIN: &str = "cert-chain.pem";
+
+/// The path of a file of a cluster's bundle.
+pub fn bundle_path(cluster: &str, file: &str) -> String {
+    [cluster, "/", CACERTS, "/", file].concat()
+}
+
+/// The cluster whose directory holds a path.
+pub fn cluster_of(path: &str) -> Option<&str> {
+    path.split_once('/').map(|(cluster, _)| cluster)
+}
+
+/// Whether a file is of a bundle.
+pub fn is_pem(path: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or_default();
+    [ROOT_CERTIFICATE, CERTIFICATE, KEY, CHAIN].contains(&file)
+}
+
+/// Whether a file may hold a private key.
+pub fn is_private(path: &str) -> bool {
+    path.strip_suffix(KEY).is_some_and(|directory| directory.ends_with('/'))
+}

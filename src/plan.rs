@@ -1,0 +1,296 @@
+//! What is applied where, after what, and by whom: between the mesh and the tree. Scripts, pages, the lock and `diff` are ways of
+//! writing it, and none of them knows an order of its own.
+
+use std::fmt;
+
+use crate::artifact::{DIRECTORIES, Directory, MANIFESTS, Means, Role, SCRIPTS, Script, When};
+use crate::mesh::{Cluster, Mesh};
+use crate::parallel;
+use crate::release::RemoteShape;
+use crate::yaml;
+
+/// What realises a mesh, in order.
+#[derive(Debug)]
+pub struct Plan<'m, 't> {
+    /// The mesh.
+    pub mesh: &'m Mesh<'t>,
+    /// What each cluster gets, by its position in the mesh.
+    pub contents: Vec<Contents>,
+    /// Units that belong together: a later stage begins when all of an earlier one is done.
+    pub stages: Vec<Stage<'m, 't>>,
+}
+
+/// The files of a cluster, each object computed once.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// The numbered directories of manifests, in their order.
+    pub directories: Vec<(&'static str, Vec<Manifest>)>,
+    /// The scripts with their texts.
+    pub scripts: Vec<(&'static str, String)>,
+}
+
+/// A file of objects, printed.
+#[derive(Debug)]
+pub struct Manifest {
+    pub(crate) file: &'static str,
+    pub(crate) role: Role,
+    pub(crate) text: String,
+}
+
+/// Units of the same level: none of them waits for another stage but those before.
+#[derive(Debug)]
+pub struct Stage<'m, 't> {
+    pub(crate) name: StageName,
+    /// The units in order. Those of one cluster stand together, each after the one before it.
+    pub units: Vec<Unit<'m, 't>>,
+}
+
+/// The stages by what they bring about, each after those that its variant names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum StageName {
+    /// On the nodes, by hand.
+    Routes,
+    Prepared,
+    Primaries,
+    /// Thin remotes first learn of their primary.
+    Webhooks,
+    Credentials,
+    /// Remotes with an istiod of their own.
+    Remotes,
+    /// Gateways of thin remotes.
+    Gateways,
+    Collector,
+    Restart,
+}
+
+/// One thing that is done in one cluster.
+#[derive(Debug, Clone)]
+pub struct Unit<'m, 't> {
+    /// The cluster.
+    pub cluster: &'m Cluster<'t>,
+    /// What is done.
+    pub what: What,
+}
+
+/// What a unit does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// The objects of a directory are applied.
+    Objects(&'static str),
+    /// The same for a Secret that holds a private key.
+    Secret(&'static str),
+    /// The same for the trace collector, and a wait until it answers.
+    Collector(&'static str),
+    /// istioctl installs the control plane.
+    Istio(&'static str),
+    /// istioctl installs the way to another cluster's control plane.
+    ThinRemote(&'static str),
+    /// istioctl installs the east-west gateway.
+    Gateway(&'static str),
+    /// A script of the cluster runs on a workstation.
+    Script(&'static str),
+    /// A script of the cluster runs on each of its nodes.
+    NodeScript(&'static str),
+    /// What runs with an older mesh config starts anew.
+    Restart,
+}
+
+/// Who can do what a unit does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Who {
+    /// Whoever may apply objects, such as kubectl, Argo CD and Flux.
+    Applier,
+    /// A person who has the private keys.
+    KeyHolder,
+    /// istioctl.
+    Istioctl,
+    /// A person with a context for each cluster.
+    Operator,
+    /// root, on each node.
+    Root,
+}
+
+impl What {
+    /// The directory or script that it is about.
+    pub fn artifact(self) -> &'static str {
+        match self {
+            Self::Objects(directory)
+            | Self::Secret(directory)
+            | Self::Collector(directory)
+            | Self::Istio(directory)
+            | Self::ThinRemote(directory)
+            | Self::Gateway(directory) => directory,
+            Self::Script(script) | Self::NodeScript(script) => script,
+            Self::Restart => "restart",
+        }
+    }
+
+    /// Who can do it.
+    pub fn who(self) -> Who {
+        match self {
+            Self::Objects(_) | Self::Collector(_) => Who::Applier,
+            Self::Secret(_) => Who::KeyHolder,
+            Self::Istio(_) | Self::ThinRemote(_) | Self::Gateway(_) => Who::Istioctl,
+            Self::Script(_) | Self::Restart => Who::Operator,
+            Self::NodeScript(_) => Who::Root,
+        }
+    }
+
+    fn of(directory: &Directory, cluster: &Cluster<'_>) -> Self {
+        let name = directory.name;
+        match directory.means {
+            Means::Objects => Self::Objects(name),
+            Means::Collector => Self::Collector(name),
+            Means::Secret => Self::Secret(name),
+            Means::Istio if cluster.runs_istiod => Self::Istio(name),
+            Means::Istio => Self::ThinRemote(name),
+            Means::Gateway => Self::Gateway(name),
+        }
+    }
+}
+
+/// The unit's name, for people, for `install.sh --from` and for the lock: `east/30-istio`.
+impl fmt::Display for Unit<'_, '_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}/{}", self.cluster.name, self.what.artifact())
+    }
+}
+
+impl StageName {
+    /// What the stage brings about, as a heading.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Routes => "Node routes",
+            Self::Prepared => "Namespaces and certificate authorities",
+            Self::Primaries => "Primaries: Istio, east-west gateway, exposure",
+            Self::Webhooks => "Remotes: webhook and the way to their primary",
+            Self::Credentials => "Remote secrets",
+            Self::Remotes => "Remotes: Istio, east-west gateway, exposure",
+            Self::Gateways => "Remotes: east-west gateway",
+            Self::Collector => "Trace collector",
+            Self::Restart => "Restart of what runs with an older mesh config",
+        }
+    }
+
+    /// The stages that have to be done before, where they have anything to do.
+    ///
+    /// With local istiods the remote secrets come before the remotes, whose gateways never get ready without
+    /// (`1.11.2:pkg/test/framework/components/istio/operator.go`). With thin remotes the annotated namespace and the webhook come
+    /// first: the primary reads the annotation once, when it gets the secret
+    /// (`1.30.3:pilot/pkg/serviceregistry/kube/controller/multicluster.go`); then the remotes' gateways, which it injects.
+    fn after(self) -> &'static [Self] {
+        match self {
+            Self::Routes => &[],
+            Self::Prepared => &[Self::Routes],
+            Self::Primaries => &[Self::Prepared],
+            Self::Webhooks => &[Self::Primaries],
+            Self::Credentials => &[Self::Primaries, Self::Webhooks],
+            Self::Remotes | Self::Gateways => &[Self::Credentials],
+            Self::Collector => &[Self::Credentials, Self::Remotes, Self::Gateways],
+            Self::Restart => &[Self::Collector],
+        }
+    }
+
+    /// How many stages at most have to be done before.
+    fn level(self) -> usize {
+        self.after().iter().map(|before| before.level() + 1).max().unwrap_or(0)
+    }
+
+    /// The stage in which a cluster takes something.
+    fn of(when: When, mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Self {
+        let is_thin = mesh.release.remotes == RemoteShape::Thin;
+        match when {
+            When::Routes => Self::Routes,
+            When::Prepared => Self::Prepared,
+            When::Credentials => Self::Credentials,
+            When::Collector => Self::Collector,
+            When::ControlPlane | When::Gateway if cluster.is_primary() => Self::Primaries,
+            When::ControlPlane if is_thin => Self::Webhooks,
+            When::Gateway if is_thin => Self::Gateways,
+            When::ControlPlane | When::Gateway => Self::Remotes,
+        }
+    }
+}
+
+/// Fewer clusters are planned before a thread has begun.
+const CLUSTERS_WORTH_A_THREAD: usize = 8;
+
+impl<'m, 't> Plan<'m, 't> {
+    /// Plans a whole mesh.
+    pub fn of(mesh: &'m Mesh<'t>) -> Self {
+        let contents = parallel::map(&mesh.clusters, CLUSTERS_WORTH_A_THREAD, |cluster| Contents::of(mesh, cluster));
+        let mut stages: Vec<Stage<'m, 't>> = Vec::new();
+        for (cluster, contents) in mesh.clusters.iter().zip(&contents) {
+            for (name, what) in contents.units(mesh, cluster) {
+                let unit = Unit { cluster, what };
+                match stages.iter_mut().find(|stage| stage.name == name) {
+                    Some(stage) => stage.units.push(unit),
+                    None => stages.push(Stage { name, units: vec![unit] }),
+                }
+            }
+        }
+        stages.sort_by_key(|stage| stage.name.level());
+        Self { mesh, contents, stages }
+    }
+
+    /// Every unit, in order.
+    pub fn units(&self) -> impl Iterator<Item = &Unit<'m, 't>> {
+        self.stages.iter().flat_map(|stage| &stage.units)
+    }
+
+    /// The stages that are carried out from a workstation.
+    pub fn installation(&self) -> impl Iterator<Item = &Stage<'m, 't>> {
+        self.stages.iter().filter(|stage| stage.name != StageName::Routes)
+    }
+
+    /// The clusters on whose nodes a script has to run.
+    pub fn routed(&self) -> Vec<&'m str> {
+        let routes = self.units().filter(|unit| unit.what.who() == Who::Root);
+        routes.map(|unit| unit.cluster.name).collect()
+    }
+
+    /// Whether any cluster has a directory or a script.
+    pub fn has(&self, artifact: &str) -> bool {
+        self.units().any(|unit| unit.what.artifact() == artifact)
+    }
+}
+
+impl Contents {
+    /// What one cluster gets.
+    pub fn of(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Self {
+        let mut contents = Self::default();
+        for manifest in MANIFESTS {
+            let documents = (manifest.documents)(mesh, cluster);
+            if documents.is_empty() {
+                continue;
+            }
+            let printed = Manifest { file: manifest.file, role: manifest.role, text: yaml::print_all(&documents) };
+            match contents.directories.last_mut() {
+                Some((directory, manifests)) if *directory == manifest.directory => manifests.push(printed),
+                _ => contents.directories.push((manifest.directory, vec![printed])),
+            }
+        }
+        let scripts = SCRIPTS.iter().filter_map(|script| Some((script.file, (script.text)(mesh, cluster)?)));
+        contents.scripts = scripts.collect();
+        contents
+    }
+
+    /// What is done with it, and in which stage.
+    fn units(&self, mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<(StageName, What)> {
+        let is_there = |directory: &&Directory| match directory.means {
+            Means::Secret => cluster.intermediate.is_some(),
+            _ => self.directories.iter().any(|(name, _)| *name == directory.name),
+        };
+        let directories = DIRECTORIES.iter().filter(is_there);
+        let mut units: Vec<(StageName, What)> = directories
+            .map(|directory| (StageName::of(directory.when, mesh, cluster), What::of(directory, cluster)))
+            .collect();
+        let is_there = |script: &&Script| self.scripts.iter().any(|(name, _)| *name == script.file);
+        for script in SCRIPTS.iter().filter(is_there) {
+            let what = if script.when == When::Routes { What::NodeScript } else { What::Script };
+            units.push((StageName::of(script.when, mesh, cluster), what(script.file)));
+        }
+        units.push((StageName::Restart, What::Restart));
+        units
+    }
+}

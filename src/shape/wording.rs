@@ -1,0 +1,60 @@
+//! How mistakes of shape are worded.
+
+use serde_json::Value;
+
+use crate::diagnostic::FieldPath;
+use crate::syntax::Kind;
+use crate::words::without_controls;
+
+use super::expected::choices;
+
+pub(super) fn example(schema: &Value) -> Option<String> {
+    let value =
+        schema["examples"].get(0).cloned().or_else(|| choices(schema).first().map(|choice| Value::from(*choice)))?;
+    Some(shown(&value))
+}
+
+/// A value as it is shown between backticks.
+pub(super) fn shown(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = without_controls(&text, ' ');
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+pub(super) fn describe_type(kind: &str) -> &'static str {
+    match kind {
+        "string" => "text",
+        "boolean" => "true or false",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "array" => "a list",
+        _ => "a mapping",
+    }
+}
+
+pub(super) fn first_sentence(schema: &Value) -> String {
+    let description = schema["description"].as_str().unwrap_or("it is required");
+    let sentence = description.split(". ").next().unwrap_or(description).replace('\n', " ");
+    let mut letters = sentence.trim_end_matches('.').chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
+
+pub(super) fn describe(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Scalar(Value::Null, _) => "empty",
+        Kind::Scalar(..) => "one value",
+        Kind::Sequence(_) => "a list",
+        Kind::Mapping(_) => "a mapping",
+    }
+}
+
+pub(super) fn of(path: &FieldPath) -> String {
+    if path.segments().is_empty() { "of a topology".to_owned() } else { format!("of `{path}`") }
+}
+
+pub(super) fn inside(path: &FieldPath) -> String {
+    if path.segments().is_empty() { "in the topology".to_owned() } else { format!("in `{path}`") }
+}

@@ -1,0 +1,86 @@
+//! Small pieces of text that several modules write in the same way.
+
+/// So many things: `1 file`, `2 files`.
+pub(crate) fn plural(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The words as a sentence lists them: `a`, `a or b`, `a, b or c`.
+pub(crate) fn joined(words: &[String], conjunction: &str) -> String {
+    match words {
+        [] => String::new(),
+        [word] => word.clone(),
+        [words @ .., last] => format!("{} {conjunction} {last}", words.join(", ")),
+    }
+}
+
+/// How many names are written where there are too many for all.
+const FEW: usize = 3;
+
+/// A few names in backticks, and how many more there are.
+pub(crate) fn names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    if names.len() > FEW { first_few(&names) } else { joined(&names, "and") }
+}
+
+/// A few names without quotes, and how many more there are; `1 more` would be no shorter than the fourth name.
+pub(crate) fn bare_names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    if names.len() > FEW + 1 { first_few(&names) } else { names.join(", ") }
+}
+
+fn first_few<S: AsRef<str>>(names: &[S]) -> String {
+    let shown: Vec<&str> = names[..FEW].iter().map(AsRef::as_ref).collect();
+    format!("{} and {} more", shown.join(", "), names.len() - FEW)
+}
+
+/// Text without what a terminal would obey: somebody else may have written it.
+pub(crate) fn printable(text: &str) -> String {
+    without_controls(text, char::REPLACEMENT_CHARACTER)
+}
+
+/// Text with a character of ours in the place of each control character.
+pub(crate) fn without_controls(text: &str, instead: char) -> String {
+    text.chars().map(|character| if character.is_control() { instead } else { character }).collect()
+}
+
+/// Bytes in lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    push_hex(&mut text, bytes);
+    text
+}
+
+/// The same at the end of a text, which does not move if it has room: secret bytes leave no copy behind.
+pub(crate) fn push_hex(text: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        text.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).expect("four bits")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_names_the_first_three_are_written() {
+        let all = ["a", "b", "c", "d", "e"];
+        let quoted: Vec<String> = (0..=5).map(|count| names(all[..count].iter().copied())).collect();
+        assert_eq!(
+            quoted,
+            ["", "`a`", "`a` and `b`", "`a`, `b` and `c`", "`a`, `b`, `c` and 1 more", "`a`, `b`, `c` and 2 more"]
+        );
+        let bare: Vec<String> = (0..=5).map(|count| bare_names(all[..count].iter().copied())).collect();
+        assert_eq!(bare, ["", "a", "a, b", "a, b, c", "a, b, c, d", "a, b, c and 2 more"]);
+    }
+
+    #[test]
+    fn one_thing_is_singular() {
+        assert_eq!([0, 1, 2].map(|count| plural(count, "file")), ["0 files", "1 file", "2 files"]);
+    }
+
+    #[test]
+    fn bytes_have_two_digits_each() {
+        assert_eq!(hex(&[0x00, 0x0a, 0xff]), "000aff");
+    }
+}

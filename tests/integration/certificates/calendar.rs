@@ -1,0 +1,107 @@
+//! What is said of certificates on a day.
+
+use super::workshop::{Workshop, topology};
+
+const TWO: [(&str, &str); 2] = [("east", ""), ("west", "issuedOn: 2028-03-01")];
+
+fn built() -> Workshop {
+    let workshop = Workshop::with_seed(&topology("issuedOn: 2026-11-01", &TWO));
+    assert_eq!(workshop.build(&[]).code, Some(0));
+    workshop
+}
+
+#[test]
+fn a_topology_and_its_tree_show_the_same_certificates() {
+    let workshop = built();
+    let shown = |place: &str| {
+        let said = workshop.meshgen(&["ca", "show", place, "--format", "json", "--now", "2026-12-01"]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        serde_json::from_str::<serde_json::Value>(&said.stdout).unwrap()
+    };
+    let (asked, mut stands) = (shown("mesh.yaml"), shown("out"));
+    assert_eq!(stands["certificates"].as_array().unwrap().len(), 3);
+    for certificate in stands["certificates"].as_array_mut().unwrap() {
+        // A request has no bytes yet.
+        for digest in ["fingerprint", "key"] {
+            assert_eq!(certificate[digest].as_str().unwrap().len(), 64);
+            certificate[digest] = serde_json::Value::Null;
+        }
+    }
+    assert_eq!(asked, stands);
+    assert_eq!(asked["certificates"][1]["daysLeft"], 700);
+    let table = workshop.meshgen(&["ca", "show", "out", "--now", "2026-12-01"]).stdout;
+    assert!(table.contains("west                  1  2028-03-01  2030-03-01       1186\n"), "{table}");
+}
+
+#[test]
+fn what_expires_within_some_days_is_named() {
+    let workshop = built();
+    let code = |now: &str, days: &str| workshop.meshgen(&["ca", "show", "out", "--now", now, "--within", days]);
+    assert_eq!(code("2028-07-01", "90").code, Some(0));
+    let said = code("2028-08-15", "90");
+    assert_eq!(said.code, Some(1));
+    assert!(said.stderr.contains("within 90 days of 2028-08-15: east"), "{said:?}");
+    assert!(!said.stderr.contains("west"), "{said:?}");
+}
+
+#[test]
+fn a_tree_with_a_changed_certificate_is_not_shown() {
+    let workshop = built();
+    workshop.write("out/west/20-cacerts/ca-cert.pem", workshop.read("out/east/20-cacerts/ca-cert.pem"));
+    let said = workshop.meshgen(&["ca", "show", "out"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.stderr.contains("west/20-cacerts/ca-cert.pem is not what meshgen.lock pins"), "{said:?}");
+    assert_eq!(workshop.meshgen(&["ca", "show", "."]).code, Some(2));
+}
+
+#[test]
+fn check_warns_by_day_and_build_never_does() {
+    let workshop = built();
+    let check = |now: &str| workshop.meshgen(&["check", "mesh.yaml", "--now", now]);
+    assert_eq!(check("2026-12-01").stdout, "");
+    let soon = check("2028-09-01");
+    assert_eq!(soon.code, Some(0));
+    assert!(
+        soon.stdout
+            .contains("warning[expiring-certificate]: the certificate of `east` expires on 2028-10-31, in 60 days"),
+        "{soon:?}"
+    );
+    assert!(!soon.stdout.contains("`west`"), "{soon:?}");
+    let late = check("2029-01-01");
+    assert!(late.stdout.contains("the certificate of `east` expired on 2028-10-31"), "{late:?}");
+    let root = check("2036-09-01");
+    assert!(root.stdout.contains("the root certificate expires on 2036-10-29, in 58 days"), "{root:?}");
+    assert!(root.stdout.contains("1 warning\n"), "{root:?}");
+    assert_eq!(workshop.meshgen(&["check", "mesh.yaml", "--now", "2029-01-01", "--strict"]).code, Some(1));
+    assert!(!workshop.build(&["--check"]).stderr.contains("expir"));
+}
+
+#[test]
+fn a_cluster_that_joins_late_on_an_old_day_is_told() {
+    let workshop = Workshop::with_seed(&topology(
+        "issuedOn: 2026-11-01",
+        &[("east", "issuedOn: 2028-03-01"), ("west", "issuedOn: 2028-03-01"), ("late", "")],
+    ));
+    let check = |now: &str| workshop.meshgen(&["check", "mesh.yaml", "--now", now]).stdout;
+    let said = check("2028-04-01");
+    assert!(said.contains("warning[old-issued-on]: the certificate of `late` has 213 days left"), "{said}");
+    assert!(said.contains("1 warning\n") && said.contains("write `certificates: {issuedOn: …}` for it"), "{said}");
+    assert_eq!(check("2027-06-01"), "");
+    // Where all are of one day, none is late.
+    let workshop = Workshop::with_seed(&topology("issuedOn: 2026-11-01", &[("east", ""), ("west", "")]));
+    assert_eq!(workshop.meshgen(&["check", "mesh.yaml", "--now", "2028-04-01"]).stdout, "");
+}
+
+#[test]
+fn an_intermediate_that_its_root_cuts_short_is_told() {
+    let workshop = Workshop::with_seed(&topology(
+        "issuedOn: 2026-11-01, rootValidityDays: 900",
+        &[("east", ""), ("west", "issuedOn: 2028-11-01")],
+    ));
+    let said = workshop.meshgen(&["check", "mesh.yaml", "--now", "2027-01-01"]);
+    assert!(
+        said.stdout.contains("warning[short-intermediate]: the certificate of `west` is issued with 169 days left"),
+        "{said:?}"
+    );
+    assert!(!said.stdout.contains("`east`"), "{said:?}");
+}

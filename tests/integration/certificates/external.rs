@@ -1,0 +1,488 @@
+//! Certificates of a company's own authority, made by openssl: whole ones are taken, broken ones are named.
+
+use std::fs;
+
+use super::workshop::{Workshop, files, topology};
+
+const EXTERNAL: &str = "authority: external, directory: pki";
+const CLUSTERS: [(&str, &str); 2] = [("east", ""), ("west", "")];
+const ROOT: &str =
+    "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n";
+const INTERMEDIATE: &str = "basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign,digitalSignature\n\
+    subjectAltName=DNS:istiod.istio-system.svc\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n";
+const P256: &[&str] = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+
+/// A company's authority in a workshop: `name.key` and `name.pem` for whatever it makes.
+struct Company(Workshop);
+
+impl Company {
+    /// With a root, and an intermediate for each of two clusters.
+    fn new() -> Self {
+        let company = Self(Workshop::new(&topology(EXTERNAL, &CLUSTERS)));
+        company.make("root", P256, ROOT, None, 3650);
+        for cluster in ["east", "west"] {
+            company.make(cluster, P256, INTERMEDIATE, Some("root"), 730);
+            company.deliver(cluster, cluster, "root");
+        }
+        company
+    }
+
+    /// A key and a certificate, signed by itself or by another.
+    fn make(&self, name: &str, key: &[&str], extensions: &str, signer: Option<&str>, days: i32) {
+        let file = |suffix: &str| format!("{name}.{suffix}");
+        let (key_file, request, certificate) = (file("key"), file("csr"), file("pem"));
+        self.0.run("openssl", &[&["genpkey"], key, &["-out", &key_file]].concat());
+        self.sign(name, &request, &key_file, &certificate, extensions, signer, days);
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "openssl has that many")]
+    fn sign(
+        &self,
+        name: &str,
+        request: &str,
+        key: &str,
+        certificate: &str,
+        extensions: &str,
+        signer: Option<&str>,
+        days: i32,
+    ) {
+        let subject = format!("/O=Istio/CN=Company {}", name.trim_end_matches(char::is_numeric));
+        self.0.run("openssl", &["req", "-new", "-key", key, "-subj", &subject, "-out", request]);
+        self.0.write("extensions", extensions);
+        let days = days.to_string();
+        let mut arguments =
+            vec!["x509", "-req", "-in", request, "-days", &days, "-extfile", "extensions", "-out", certificate];
+        let (authority, authority_key) =
+            (format!("{}.pem", signer.unwrap_or("")), format!("{}.key", signer.unwrap_or(name)));
+        match signer {
+            Some(_) => arguments.extend(["-CA", &authority, "-CAkey", &authority_key, "-CAcreateserial"]),
+            None => arguments.extend(["-signkey", &authority_key]),
+        }
+        self.0.run("openssl", &arguments);
+    }
+
+    /// Puts a cluster's four files where the topology says.
+    fn deliver(&self, cluster: &str, name: &str, root: &str) {
+        let (certificate, root) = (self.0.read(&format!("{name}.pem")), self.0.read(&format!("{root}.pem")));
+        self.put(cluster, "root-cert.pem", &root);
+        self.put(cluster, "ca-cert.pem", &certificate);
+        self.put(cluster, "cert-chain.pem", &format!("{certificate}{root}"));
+        self.put(cluster, "ca-key.pem", &self.0.read(&format!("{name}.key")));
+    }
+
+    fn put(&self, cluster: &str, file: &str, text: &str) {
+        self.0.write(&format!("pki/{cluster}/{file}"), text);
+    }
+
+    fn get(&self, cluster: &str, file: &str) -> String {
+        self.0.read(&format!("pki/{cluster}/{file}"))
+    }
+
+    fn remove(&self, cluster: &str, file: &str) {
+        fs::remove_file(self.0.path(&format!("pki/{cluster}/{file}"))).unwrap();
+    }
+
+    /// Makes another intermediate of west and delivers it.
+    fn replace_west(&self, key: &[&str], extensions: &str, days: i32) {
+        self.make("west1", key, extensions, Some("root"), days);
+        self.deliver("west", "west1", "root");
+    }
+}
+
+type Break = fn(&Company);
+
+/// How a bundle is broken, and what is said of it.
+const BROKEN: &[(Break, &str)] = &[
+    (|c| c.remove("west", "root-cert.pem"), "root-cert.pem of `west` is not there"),
+    (|c| c.remove("west", "ca-cert.pem"), "ca-cert.pem of `west` is not there"),
+    (|c| c.remove("west", "cert-chain.pem"), "cert-chain.pem of `west` is not there"),
+    (|c| c.put("west", "ca-cert.pem", ""), "ca-cert.pem of `west` holds no PEM block"),
+    (|c| c.put("west", "cert-chain.pem", "certificate\n"), "cert-chain.pem of `west` holds no PEM block"),
+    (
+        |c| c.put("west", "root-cert.pem", &c.get("west", "root-cert.pem").replace("-----END", "----END")),
+        "root-cert.pem of `west` holds no PEM block",
+    ),
+    (
+        |c| c.put("west", "ca-cert.pem", &c.get("west", "ca-key.pem")),
+        "ca-cert.pem of `west` holds a block `PRIVATE KEY` where only certificates belong",
+    ),
+    (
+        |c| c.put("west", "ca-cert.pem", &c.get("west", "ca-cert.pem").replacen("\nMII", "\nM!!", 1)),
+        "ca-cert.pem of `west` holds a block that is no PEM",
+    ),
+    (
+        |c| c.put("west", "ca-cert.pem", &c.get("west", "ca-cert.pem").replacen("\nMII", "\nMAA", 1)),
+        "ca-cert.pem of `west` holds no X.509 certificate",
+    ),
+    (
+        |c| {
+            c.make("other", P256, ROOT, None, 3650);
+            c.make("west2", P256, INTERMEDIATE, Some("other"), 730);
+            c.deliver("west", "west2", "other");
+        },
+        "root-cert.pem of `west` is another root than that of `east`",
+    ),
+    (
+        |c| c.put("west", "root-cert.pem", &c.get("west", "ca-cert.pem")),
+        "root-cert.pem of `west` is not signed by itself",
+    ),
+    (
+        |c| {
+            c.put(
+                "west",
+                "cert-chain.pem",
+                &format!("{}{}", c.get("west", "root-cert.pem"), c.get("west", "ca-cert.pem")),
+            );
+        },
+        "cert-chain.pem of `west` does not begin with the certificate of ca-cert.pem",
+    ),
+    (
+        |c| c.put("west", "cert-chain.pem", &c.get("west", "root-cert.pem")),
+        "cert-chain.pem of `west` does not begin with the certificate of ca-cert.pem",
+    ),
+    (
+        |c| {
+            c.put(
+                "west",
+                "cert-chain.pem",
+                &format!(
+                    "{}{}{}",
+                    c.get("west", "ca-cert.pem"),
+                    c.get("east", "ca-cert.pem"),
+                    c.get("west", "root-cert.pem")
+                ),
+            );
+        },
+        "followed by `CN=Company east,O=Istio`, which did not issue it",
+    ),
+    (
+        |c| c.put("west", "ca-key.pem", &c.get("east", "ca-key.pem")),
+        "ca-key.pem of `west` is not the key of ca-cert.pem",
+    ),
+    (
+        |c| {
+            c.0.run("openssl", &["ecparam", "-name", "prime256v1", "-genkey", "-out", "parameters.key"]);
+            c.put("west", "ca-key.pem", &c.0.read("parameters.key"));
+        },
+        "ca-key.pem of `west` begins with `EC PARAMETERS`",
+    ),
+    (
+        |c| {
+            c.0.run(
+                "openssl",
+                &["pkcs8", "-topk8", "-in", "west.key", "-passout", "pass:secret", "-out", "encrypted.key"],
+            );
+            c.put("west", "ca-key.pem", &c.0.read("encrypted.key"));
+        },
+        "ca-key.pem of `west` holds an encrypted key",
+    ),
+    (
+        |c| {
+            c.0.run("openssl", &["genpkey", "-algorithm", "ed25519", "-out", "ed.key"]);
+            c.put("west", "ca-key.pem", &c.0.read("ed.key"));
+        },
+        "ca-key.pem of `west` holds a key that istiod does not take",
+    ),
+    (|c| c.put("west", "ca-key.pem", "key"), "ca-key.pem of `west` holds no PEM block"),
+    (
+        |c| c.put("west", "ca-key.pem", &c.get("west", "ca-cert.pem")),
+        "ca-key.pem of `west` begins with `CERTIFICATE`, which is no private key",
+    ),
+    (
+        |c| c.replace_west(P256, &INTERMEDIATE.replace("CA:TRUE,pathlen:0", "CA:FALSE"), 730),
+        "ca-cert.pem of `west` is no certificate authority",
+    ),
+    (
+        |c| c.replace_west(P256, &INTERMEDIATE.replace("keyCertSign,", ""), 730),
+        "ca-cert.pem of `west` may not sign certificates",
+    ),
+    (
+        |c| c.replace_west(P256, &format!("{INTERMEDIATE}extendedKeyUsage=clientAuth\n"), 730),
+        "ca-cert.pem of `west` has extended key usages without serverAuth",
+    ),
+    (
+        |c| c.replace_west(P256, INTERMEDIATE, 4000),
+        "ca-cert.pem of `west` has `CN=Company west,O=Istio` valid on days on which its issuer",
+    ),
+    (
+        |c| c.replace_west(&["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"], INTERMEDIATE, 730),
+        "ca-cert.pem of `west` has an RSA key of 1024 bits",
+    ),
+    (
+        |c| c.replace_west(&["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"], INTERMEDIATE, 730),
+        "ca-cert.pem of `west` has a key on a curve that istiod does not take",
+    ),
+    (
+        |c| c.replace_west(&["-algorithm", "ed25519"], INTERMEDIATE, 730),
+        "ca-cert.pem of `west` has a key that istiod does not take",
+    ),
+    (|c| c.deliver("west", "east", "root"), "ca-cert.pem of `west` has the serial number of the certificate of `east`"),
+    (
+        |c| {
+            // The same key under another certificate.
+            c.sign("west", "again.csr", "east.key", "again.pem", INTERMEDIATE, Some("root"), 730);
+            c.0.write("again.key", c.0.read("east.key"));
+            c.deliver("west", "again", "root");
+        },
+        "ca-cert.pem of `west` has the key of `east`",
+    ),
+    (
+        |c| {
+            c.0.run("openssl", &["x509", "-in", "west.pem", "-outform", "DER", "-out", "west.der"]);
+            let mut der = fs::read(c.0.path("west.der")).unwrap();
+            *der.last_mut().unwrap() ^= 1;
+            c.0.write("west.der", der);
+            c.0.run("openssl", &["x509", "-inform", "DER", "-in", "west.der", "-out", "west3.pem"]);
+            c.0.write("west3.key", c.0.read("west.key"));
+            c.deliver("west", "west3", "root");
+        },
+        "ca-cert.pem of `west` has a signature of `CN=Company west,O=Istio` that is not by `CN=Company root,O=Istio`",
+    ),
+    (
+        |c| {
+            c.make("root2", P256, ROOT, None, 3650);
+            c.make("west4", P256, INTERMEDIATE, Some("root2"), 730);
+            c.deliver("west", "west4", "root");
+        },
+        "followed by `CN=Company root,O=Istio`, which did not issue it",
+    ),
+    (
+        |c| {
+            c.make("middle", P256, INTERMEDIATE, Some("root"), 1000);
+            c.make("west5", P256, INTERMEDIATE, Some("middle"), 730);
+            c.deliver("west", "west5", "root");
+            let chain = ["west5.pem", "middle.pem", "root.pem"].map(|file| c.0.read(file)).concat();
+            c.put("west", "cert-chain.pem", &chain);
+        },
+        "cert-chain.pem of `west` is longer than the path length of `CN=Company middle,O=Istio` allows",
+    ),
+    (
+        |c| {
+            c.make(
+                "mute",
+                P256,
+                "subjectKeyIdentifier=hash\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,cRLSign\n",
+                None,
+                3650,
+            );
+            c.make("west7", P256, INTERMEDIATE, Some("mute"), 730);
+            c.deliver("west", "west7", "mute");
+        },
+        "root-cert.pem of `west` may not sign certificates",
+    ),
+    (
+        |c| {
+            c.make(
+                "server",
+                P256,
+                "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\nbasicConstraints=critical,CA:FALSE\n",
+                Some("root"),
+                1000,
+            );
+            c.make("west8", P256, INTERMEDIATE, Some("server"), 730);
+            c.deliver("west", "west8", "root");
+            let chain = ["west8.pem", "server.pem", "root.pem"].map(|file| c.0.read(file)).concat();
+            c.put("west", "cert-chain.pem", &chain);
+        },
+        "cert-chain.pem of `west` has `CN=Company server,O=Istio` as an issuer, which is no certificate authority",
+    ),
+    (|c| c.replace_west(P256, INTERMEDIATE, -1), "has `CN=Company west,O=Istio` ending before it begins"),
+    (
+        |c| {
+            c.make("weak", P256, "subjectKeyIdentifier=hash\nbasicConstraints=CA:FALSE\n", None, 3650);
+            c.make("west6", P256, INTERMEDIATE, Some("weak"), 730);
+            c.deliver("west", "west6", "weak");
+        },
+        "root-cert.pem of `west` is no certificate authority",
+    ),
+    // A root that one cluster alone trusts.
+    (
+        |c| {
+            c.make("other", P256, ROOT, None, 3650);
+            c.put("west", "root-cert.pem", &format!("{}{}", c.get("west", "root-cert.pem"), c.0.read("other.pem")));
+        },
+        "root-cert.pem of `west` is another root than that of `east`",
+    ),
+    // Every certificate in root-cert.pem is trusted, so every one has to be a root.
+    (
+        |c| {
+            c.put(
+                "west",
+                "root-cert.pem",
+                &format!("{}{}", c.get("west", "root-cert.pem"), c.get("west", "ca-cert.pem")),
+            );
+        },
+        "root-cert.pem of `west` is not signed by itself",
+    ),
+    (
+        |c| {
+            c.put(
+                "west",
+                "ca-cert.pem",
+                &format!("{}{}", c.get("west", "ca-cert.pem"), c.get("west", "root-cert.pem")),
+            );
+        },
+        "ca-cert.pem of `west` holds several certificates",
+    ),
+];
+
+#[test]
+fn every_broken_bundle_has_its_own_finding() {
+    for (position, (break_it, finding)) in BROKEN.iter().enumerate() {
+        let company = Company::new();
+        break_it(&company);
+        let said = company.0.build(&[]);
+        assert_eq!(said.code, Some(2), "{position}: {said:?}");
+        assert!(
+            said.stderr.contains(&format!("error[external-certificate]: {finding}")) || said.stderr.contains(finding),
+            "{position} {finding}: {said:?}"
+        );
+        assert!(said.stderr.contains("pki/west/"), "{position}: {said:?}");
+        assert!(!company.0.exists("out"), "{position}");
+        let checked = company.0.meshgen(&["check", "mesh.yaml"]);
+        assert_eq!(checked.code, Some(1), "{position}: {checked:?}");
+        assert!(checked.stdout.contains(finding), "{position}: {checked:?}");
+    }
+}
+
+#[test]
+fn a_whole_hierarchy_is_passed_on_as_it_is() {
+    let company = Company::new();
+    let said = company.0.build(&[]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    for file in ["root-cert.pem", "ca-cert.pem", "cert-chain.pem", "ca-key.pem"] {
+        assert_eq!(company.0.read(&format!("out/west/20-cacerts/{file}")), company.get("west", file));
+    }
+    let tree = files(&company.0.path("out"));
+    assert_eq!(tree["west/20-cacerts/ca-key.pem"].1, 0o600);
+    assert_eq!(company.0.build(&["--check"]).code, Some(0));
+    let shown = company.0.meshgen(&["ca", "show", "out"]);
+    assert!(shown.stdout.contains("subject CN=Company west,O=Istio"), "{shown:?}");
+}
+
+#[test]
+fn a_key_may_stay_where_it_was_made() {
+    let company = Company::new();
+    company.remove("west", "ca-key.pem");
+    assert_eq!(company.0.build(&[]).code, Some(0));
+    assert!(!company.0.exists("out/west/20-cacerts/ca-key.pem"));
+    assert!(company.0.read("out/west/20-cacerts/kustomization.yaml").contains("ca-key.pem"));
+}
+
+/// The steps of Istio's tools/certs/Makefile.selfsigned.mk: RSA-4096, SHA-256, root and one intermediate for a cluster.
+#[test]
+fn a_hierarchy_by_the_steps_of_istio_passes() {
+    let company = Company(Workshop::new(&topology(EXTERNAL, &CLUSTERS[..1])));
+    let root = "basicConstraints = critical, CA:true\nkeyUsage = critical, digitalSignature, nonRepudiation, keyEncipherment, keyCertSign\n\
+                subjectKeyIdentifier = hash\n";
+    let intermediate = "basicConstraints = critical, CA:true, pathlen:0\n\
+         keyUsage = critical, digitalSignature, nonRepudiation, keyEncipherment, keyCertSign\nsubjectKeyIdentifier = hash\n\
+         subjectAltName = DNS:istiod.istio-system.svc\n";
+    let run = |arguments: &[&str]| company.0.run("openssl", arguments);
+    run(&["genrsa", "-out", "root-key.pem", "4096"]);
+    company.0.write(
+        "root.conf",
+        format!("[req]\nprompt = no\ndistinguished_name = name\n[name]\nO = Istio\nCN = Root CA\n[v3]\n{root}"),
+    );
+    run(&["req", "-sha256", "-new", "-key", "root-key.pem", "-config", "root.conf", "-out", "root-cert.csr"]);
+    run(&[
+        "x509",
+        "-sha256",
+        "-req",
+        "-days",
+        "3650",
+        "-signkey",
+        "root-key.pem",
+        "-extensions",
+        "v3",
+        "-extfile",
+        "root.conf",
+        "-in",
+        "root-cert.csr",
+        "-out",
+        "root-cert.pem",
+    ]);
+    run(&["genrsa", "-out", "ca-key.pem", "4096"]);
+    company.0.write("east.conf", format!("[req]\nprompt = no\ndistinguished_name = name\n[name]\nO = Istio\nCN = Intermediate CA\nL = east\n[v3]\n{intermediate}"));
+    run(&["req", "-sha256", "-new", "-config", "east.conf", "-key", "ca-key.pem", "-out", "cluster-ca.csr"]);
+    run(&[
+        "x509",
+        "-sha256",
+        "-req",
+        "-days",
+        "730",
+        "-CA",
+        "root-cert.pem",
+        "-CAkey",
+        "root-key.pem",
+        "-CAcreateserial",
+        "-extensions",
+        "v3",
+        "-extfile",
+        "east.conf",
+        "-in",
+        "cluster-ca.csr",
+        "-out",
+        "ca-cert.pem",
+    ]);
+    let (certificate, root) = (company.0.read("ca-cert.pem"), company.0.read("root-cert.pem"));
+    for (file, text) in [
+        ("root-cert.pem", root.clone()),
+        ("ca-cert.pem", certificate.clone()),
+        ("cert-chain.pem", format!("{certificate}{root}")),
+        ("ca-key.pem", company.0.read("ca-key.pem")),
+    ] {
+        company.put("east", file, &text);
+    }
+    let said = company.0.build(&[]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(company.0.read("out/east/20-cacerts/ca-cert.pem"), certificate);
+}
+
+#[test]
+fn what_expires_is_told_by_day() {
+    let company = Company::new();
+    let checked = company.0.meshgen(&["check", "mesh.yaml", "--now", "2199-01-01"]);
+    assert_eq!(checked.code, Some(0));
+    // The root, which both share, and the certificate of each.
+    assert_eq!(checked.stdout.matches("warning[expiring-certificate]").count(), 3, "{checked:?}");
+}
+
+#[test]
+fn a_root_that_all_clusters_trust_beside_the_first_is_a_fact_that_everybody_tells() {
+    let company = Company::new();
+    company.0.run("git", &["init", "-q"]);
+    assert_eq!(company.0.build(&[]).code, Some(0));
+    company.0.run("cp", &["-r", "out", "before"]);
+    company.make("next", P256, ROOT, None, 30);
+    for cluster in ["east", "west"] {
+        company.put(
+            cluster,
+            "root-cert.pem",
+            &format!("{}{}", company.get(cluster, "root-cert.pem"), company.0.read("next.pem")),
+        );
+    }
+    let checked = company.0.meshgen(&["check", "mesh.yaml"]);
+    assert!(checked.stdout.contains("the authority `CN=Company next,O=Istio` ends on"), "{checked:?}");
+    let said = company.0.build(&[]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(company.0.read("out/meshgen.lock").matches("\nroot sha256:").count(), 2);
+    assert!(company.0.meshgen(&["ca", "show", "out"]).stdout.contains("subject CN=Company next,O=Istio"));
+    for sides in [["before", "out"], ["before", "mesh.yaml"]] {
+        let said = company.0.meshgen(&[&["diff"], &sides[..]].concat());
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.stdout.contains("a root in east, west: new: valid"), "{said:?}");
+    }
+}
+
+#[test]
+fn the_directory_may_not_leave_the_repository() {
+    let company = Company::new();
+    company.0.write("mesh/inner.yaml", topology("authority: external, directory: ../pki", &CLUSTERS));
+    let outside = company.0.meshgen(&["build", "mesh/inner.yaml", "-o", "out"]);
+    assert_eq!(outside.code, Some(2));
+    assert!(outside.stderr.contains("keep the files beside the topology"), "{outside:?}");
+    company.0.run("git", &["init", "-q"]);
+    let inside = company.0.meshgen(&["build", "mesh/inner.yaml", "-o", "out"]);
+    assert_eq!(inside.code, Some(0), "{inside:?}");
+}

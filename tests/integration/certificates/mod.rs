@@ -1,0 +1,7 @@
+//! The mesh's certificates: whose seed is taken, what is issued from it, and who accepts it.
+
+mod calendar;
+mod custody;
+mod external;
+mod renewal;
+mod workshop;

@@ -1,0 +1,103 @@
+//! What several tests need.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+use meshgen::pki::{Authority, Seed};
+use meshgen::source::Source;
+use meshgen::tree::Tree;
+
+pub(crate) mod mutation;
+pub(crate) mod trees;
+
+/// The checkout.
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The topologies of the repository, by name.
+pub(crate) fn topologies() -> Vec<PathBuf> {
+    let mut paths = entries(&repository().join("topologies"));
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    paths
+}
+
+/// What stands in a directory, by name.
+pub(crate) fn entries(directory: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(directory).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+/// A topology's file, under the name that a user in the checkout would give it.
+pub(crate) fn read(path: &Path) -> Source {
+    let name = path.strip_prefix(repository()).unwrap_or(path).to_str().unwrap();
+    Source::new(name, fs::read(path).unwrap())
+}
+
+/// The public demonstration seed.
+pub(crate) fn seed() -> Seed {
+    Seed::parse(&fs::read_to_string(repository().join("topologies/ca.seed")).unwrap()).unwrap()
+}
+
+/// The tree of a topology that is right.
+pub(crate) fn compile(source: &Source) -> Tree {
+    compile_with(source, seed())
+}
+
+/// The same with another seed.
+pub(crate) fn compile_with(source: &Source, seed: Seed) -> Tree {
+    match meshgen::compile(source, Authority::Seed(seed)) {
+        Ok(compiled) => compiled.tree,
+        Err(findings) => panic!("{}", report(source, &findings)),
+    }
+}
+
+/// Findings as a terminal of 100 columns without colours shows them.
+pub(crate) fn report(source: &Source, findings: &[meshgen::diagnostic::Diagnostic]) -> String {
+    meshgen::report::text(source, findings, meshgen::report::Style { is_coloured: false, width: 100 })
+}
+
+/// Snapshots stand in a directory under names of their own, beside what they are about.
+pub(crate) fn snapshots(directory: &Path) -> insta::Settings {
+    let mut settings = insta::Settings::new();
+    settings.set_snapshot_path(directory);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings
+}
+
+/// Whether a file that others read as it is, and so is no snapshot, is to become what the code gives now.
+pub(crate) fn is_accepting() -> bool {
+    std::env::var("GOLDEN").is_ok_and(|value| value == "accept")
+}
+
+/// Compares a file of the repository with what it should hold, or rewrites it.
+pub(crate) fn expect_file(path: &Path, wanted: &str) {
+    if is_accepting() {
+        fs::write(path, wanted).unwrap();
+    }
+    let found = fs::read_to_string(path).unwrap_or_default();
+    let difference = similar::TextDiff::from_lines(&found, wanted).unified_diff().to_string();
+    assert!(found == wanted, "`make golden` accepts this for {}:\n{difference}", path.display());
+}
+
+/// Whether the test that asks is alone in its process. If not, it has been run in one of its own, and is done.
+///
+/// What another test starts holds every open file until it has become another program, and so the claim of a directory:
+/// `CLOEXEC` is too late, and a claim that was dropped would still be held.
+pub(crate) fn is_alone() -> bool {
+    const ALONE: &str = "MESHGEN_TEST_IS_ALONE";
+    let thread = thread::current();
+    // Where tests are to run one after another, the main thread runs them, and nothing else runs meanwhile.
+    let name = thread.name().filter(|name| *name != "main");
+    let (Some(name), None) = (name, std::env::var_os(ALONE)) else { return true };
+    let mut itself = Command::new(std::env::current_exe().unwrap());
+    let output = itself.args(["--exact", name]).env(ALONE, "yes").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    false
+}

@@ -1,0 +1,263 @@
+//! The sides of `meshgen diff`: files, trees, standard input, and commits of a real Git repository.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common::{self, trees};
+
+struct Place {
+    directory: TempDir,
+}
+
+impl Place {
+    /// A Git repository whose first commit, `v1`, holds a topology of so many clusters, the public seed and the tree.
+    fn committed(clusters: usize) -> Self {
+        let place = Self::plain(clusters);
+        place.git(&["init", "-q", "-b", "main"]);
+        place.git(&["config", "user.name", "nobody"]);
+        place.git(&["config", "user.email", "nobody@example.org"]);
+        place.git(&["config", "commit.gpgsign", "false"]);
+        place.commit("v1");
+        place
+    }
+
+    fn plain(clusters: usize) -> Self {
+        let place = Self { directory: tempfile::tempdir().unwrap() };
+        place.write("topology.yaml", &trees::topology(clusters, "1.30.3"));
+        fs::copy(common::repository().join("topologies/ca.seed"), place.path().join("ca.seed")).unwrap();
+        assert_eq!(code(&place.meshgen(&["build", "topology.yaml", "-o", "out"])), 0);
+        place
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        fs::write(self.path().join(file), text).unwrap();
+    }
+
+    fn edit(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.path().join("topology.yaml")).unwrap();
+        assert!(text.contains(from));
+        self.write("topology.yaml", &text.replacen(from, to, 1));
+    }
+
+    fn commit(&self, tag: &str) {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "-m", tag]);
+        self.git(&["tag", tag]);
+    }
+
+    fn git(&self, arguments: &[&str]) -> Output {
+        let output = Command::new("git").arg("-C").arg(self.path()).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        output
+    }
+
+    fn meshgen(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
+        command.current_dir(self.path()).args(arguments).env_remove("MESHGEN_CA_SEED_FILE").env_remove("GIT_DIR");
+        command
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn says(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn every_mix_of_sides_is_the_same() {
+    let place = Place::committed(2);
+    let sides =
+        ["topology.yaml", "out", "out/", "git:v1:topology.yaml", "git:main:out", "git:HEAD:./out", "git:v1:out/"];
+    for before in sides {
+        for after in sides {
+            let output = place.meshgen(&["diff", before, after]);
+            assert_eq!(code(&output), 0, "{before} {after}: {}{}", out(&output), says(&output));
+            assert_eq!(out(&output), "");
+        }
+    }
+}
+
+#[test]
+fn the_change_of_a_line_shows_between_all_of_them() {
+    let place = Place::committed(3);
+    place.edit("name: c1, network", "name: c1, certificates: {issuedOn: 2027-03-01, generation: 2}, network");
+    assert_eq!(code(&place.meshgen(&["build", "topology.yaml", "-o", "new"])), 0);
+    for (before, after) in [
+        ("git:v1:topology.yaml", "topology.yaml"),
+        ("out", "new"),
+        ("git:v1:out", "topology.yaml"),
+        ("out", "topology.yaml"),
+    ] {
+        let output = place.meshgen(&["diff", before, after]);
+        assert_eq!(code(&output), 1, "{before} {after}: {}", says(&output));
+        assert!(out(&output).contains("c1: certificates renewed\n"), "{before} {after}: {}", out(&output));
+        assert!(!out(&output).contains("c2:"), "{before} {after}: {}", out(&output));
+    }
+    let since = out(&place.meshgen(&["diff", "--since", "v1", "topology.yaml"]));
+    assert_eq!(since, out(&place.meshgen(&["diff", "git:v1:topology.yaml", "topology.yaml"])));
+    let json: Value =
+        serde_json::from_slice(&place.meshgen(&["diff", "--format", "json", "out", "new"]).stdout).unwrap();
+    assert_eq!(json["clusters"][1]["certificate"]["after"]["generation"], 2);
+    assert_eq!(json["clusters"][1]["certificate"]["isKeyReissued"], true);
+    let markdown = place.meshgen(&["diff", "--format", "markdown", "out", "new"]);
+    assert_eq!(code(&markdown), 1);
+    assert!(out(&markdown).starts_with("### meshgen: 1 cluster"));
+    assert!(!out(&place.meshgen(&["diff", "out", "new"])).contains("@@"), "pages are counted");
+    assert!(out(&place.meshgen(&["diff", "--full", "out", "new"])).contains("@@"));
+}
+
+#[test]
+fn every_format_says_that_there_is_no_difference() {
+    let place = Place::plain(1);
+    for (format, wanted) in [("text", ""), ("markdown", "### meshgen: no difference\n")] {
+        let output = place.meshgen(&["diff", "--format", format, "out", "topology.yaml"]);
+        assert_eq!((code(&output), out(&output).as_str()), (0, wanted));
+    }
+    let output = place.meshgen(&["diff", "--format", "json", "out", "topology.yaml"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((code(&output), &report["summary"]["clusters"]), (0, &Value::from(0)));
+}
+
+#[test]
+fn a_clone_without_seed_and_keys_can_be_compared() {
+    let place = Place::committed(2);
+    let clone = tempfile::tempdir().unwrap();
+    place.git(&["clone", "-q", ".", clone.path().join("clone").to_str().unwrap()]);
+    let clone = clone.path().join("clone");
+    fs::remove_file(clone.join("ca.seed")).unwrap();
+    assert!(!clone.join("out/c0/20-cacerts/ca-key.pem").exists());
+    let output = place.command(&["diff", "topology.yaml", "out"]).current_dir(&clone).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", says(&output));
+    let keys = place.meshgen(&["diff", "out", clone.join("out").to_str().unwrap()]);
+    assert_eq!(code(&keys), 0, "a key that Git never had is no difference: {}", out(&keys));
+}
+
+#[test]
+fn standard_input_is_a_topology() {
+    let place = Place::plain(2);
+    let mut child = place.command(&["diff", "out", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(trees::topology(2, "1.30.3").as_bytes()).unwrap();
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+    assert_eq!(code(&place.meshgen(&["diff", "-", "-"])), 2);
+}
+
+#[test]
+fn what_cannot_be_compared_is_said() {
+    let place = Place::committed(1);
+    place.write("broken.yaml", "kind: Topology\n");
+    fs::create_dir(place.path().join("empty")).unwrap();
+    for (arguments, wanted) in [
+        (&["diff", "topology.yaml", "missing.yaml"][..], "missing.yaml"),
+        (&["diff", "topology.yaml", "broken.yaml"], "missing-field"),
+        (&["diff", "empty", "out"], "empty is no tree of meshgen: it holds no meshgen.lock"),
+        (&["diff", "git:v1:empty", "out"], "there is no such file or directory in this commit"),
+        (&["diff", "git:v9:out", "out"], "git:v9: there is no such commit here"),
+        (&["diff", "git:--help:out", "out"], "there is no such commit here"),
+        (&["diff", "git:v1", "out"], "is not of the form git:REF:PATH"),
+        (&["diff", "git::out", "out"], "is not of the form git:REF:PATH"),
+        (&["diff", "git:v1:.", "out"], "is no tree of meshgen"),
+        (&["diff", "--since", "v1", "broken.yaml"], "there is no such file or directory in this commit"),
+        (&["diff", "--since", "v1", "missing.yaml"], "missing.yaml: there is no such file or directory"),
+        (&["diff", "--since", "v1"], "`--since` wants the topology"),
+        (&["diff", "topology.yaml"], "two sides are needed"),
+        (&["diff"], "required"),
+    ] {
+        let output = place.meshgen(arguments);
+        assert_eq!(code(&output), 2, "{arguments:?}");
+        assert!(says(&output).contains(wanted), "{arguments:?}: {}", says(&output));
+        assert_eq!(out(&output), "", "{arguments:?}");
+    }
+    let plain = Place::plain(1);
+    let output = plain.command(&["diff", "git:v1:out", "out"]).env("GIT_CEILING_DIRECTORIES", "/").output().unwrap();
+    assert_eq!(code(&output), 2);
+    assert!(says(&output).contains("not inside a Git repository"), "{}", says(&output));
+    let output = plain.command(&["diff", "git:v1:out", "out"]).env("PATH", "/nowhere").output().unwrap();
+    assert!(says(&output).contains("git cannot be run"), "{}", says(&output));
+}
+
+#[test]
+fn links_and_files_of_others_are_no_part_of_a_tree() {
+    let place = Place::committed(1);
+    place.write("secret", "this must not be read");
+    fs::write(place.path().join("out/c0/notes.txt"), "mine").unwrap();
+    assert_eq!(code(&place.meshgen(&["diff", "topology.yaml", "out"])), 0);
+    let manifest = place.path().join("out/c0/10-namespace/namespace.yaml");
+    fs::remove_file(&manifest).unwrap();
+    std::os::unix::fs::symlink("../../../secret", &manifest).unwrap();
+    place.commit("v2");
+    let output = place.meshgen(&["diff", "git:v1:out", "git:v2:out"]);
+    assert_eq!(code(&output), 1);
+    assert!(!out(&output).contains("must not be read"));
+}
+
+#[test]
+fn a_hand_made_edit_shows_in_build_check() {
+    let place = Place::plain(2);
+    let manifest = place.path().join("out/c1/30-istio/istio.yaml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace("meshID: mesh1", "meshID: other")).unwrap();
+    let output = place.meshgen(&["build", "topology.yaml", "-o", "out", "--check"]);
+    assert_eq!(code(&output), 1);
+    assert!(out(&output).starts_with("edited  c1/30-istio/istio.yaml\n"), "{}", out(&output));
+    assert!(out(&output).contains("spec.values.global.meshID: other → mesh1"), "{}", out(&output));
+}
+
+#[test]
+fn branches_that_change_one_cluster_each_merge_without_a_conflict() {
+    for (one, other) in [
+        (
+            ("name: c1, network", "name: c1, certificates: {issuedOn: 2027-03-01}, network"),
+            ("name: c2, network", "name: c2, certificates: {issuedOn: 2027-03-01}, network"),
+        ),
+        (
+            ("name: c1, network", "name: c1, istio: {values: {global: {logAsJson: true}}}, network"),
+            ("name: c2, network", "name: c2, istio: {values: {global: {logAsJson: true}}}, network"),
+        ),
+    ] {
+        let place = Place::committed(5);
+        for (branch, (from, to)) in [("one", one), ("other", other)] {
+            place.git(&["checkout", "-q", "-b", branch, "v1"]);
+            // Private keys are in no branch: this one's author has none of the other's.
+            place.git(&["clean", "-fdxq", "out"]);
+            // The topology's own lines are the author's to merge; here they stand apart.
+            place.edit(from, to);
+            let spread = fs::read_to_string(place.path().join("topology.yaml")).unwrap();
+            place.write(&format!("{branch}.yaml"), &spread);
+            assert_eq!(code(&place.meshgen(&["build", "topology.yaml", "-o", "out"])), 0);
+            place.git(&["checkout", "-q", "v1", "--", "topology.yaml"]);
+            place.commit(branch);
+        }
+        place.git(&["-c", "merge.conflictStyle=merge", "merge", "-q", "--no-edit", "one"]);
+        place.edit(one.0, one.1);
+        place.edit(other.0, other.1);
+        place.git(&["clean", "-fdxq", "out"]);
+        let output = place.meshgen(&["build", "topology.yaml", "-o", "out"]);
+        assert_eq!(code(&output), 0, "{}", says(&output));
+        let changed = String::from_utf8(place.git(&["status", "--porcelain", "out"]).stdout).unwrap();
+        assert!(
+            changed.lines().all(|line| line.ends_with("out/meshgen.lock")),
+            "the merge was the build but for its lock: {changed}"
+        );
+        assert_eq!(code(&place.meshgen(&["build", "topology.yaml", "-o", "out", "--check"])), 0);
+    }
+}

@@ -1,0 +1,468 @@
+//! Random topologies that obey every rule, and what was meant by them.
+#![allow(clippy::struct_excessive_bools, reason = "choices are yes or no")]
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+pub(crate) mod free_form;
+
+/// A topology's value, and its text as a person could have written it.
+#[derive(Debug, Clone)]
+pub(crate) struct Generated {
+    pub(crate) value: Value,
+    pub(crate) text: String,
+}
+
+/// The choices that make up a mesh; whatever they are, the topology is valid.
+#[derive(Debug, Clone)]
+struct Choices {
+    version: usize,
+    profile: usize,
+    id: usize,
+    trust_domain: Option<usize>,
+    revision: Option<usize>,
+    own_revisions: bool,
+    kubernetes: Option<usize>,
+    allowed: Vec<usize>,
+    intermediates: Intermediates,
+    egress: Option<bool>,
+    tracing: Option<TracingChoices>,
+    is_static: Vec<bool>,
+    root_days: u32,
+    mesh_config: Vec<usize>,
+    values: Vec<usize>,
+    workloads: usize,
+    clusters: Vec<ClusterChoices>,
+}
+
+/// What is said about all intermediates.
+#[derive(Debug, Clone)]
+struct Intermediates {
+    issued_later: Option<u32>,
+    days: Option<u32>,
+    generation: Option<u32>,
+}
+
+#[derive(Debug, Clone)]
+struct TracingChoices {
+    cluster: usize,
+    through_mesh: bool,
+    node_port: Option<u16>,
+    gateway_port: Option<u16>,
+    sampling: Option<u32>,
+    install: bool,
+    own_override: bool,
+}
+
+#[derive(Debug, Clone)]
+struct ClusterChoices {
+    network: usize,
+    remote_of: Option<usize>,
+    gateway: Option<bool>,
+    address: usize,
+    service_type: usize,
+    annotated: bool,
+    nodes: usize,
+    has_services: bool,
+    is_ipv6: bool,
+    context: Option<usize>,
+    issued_later: Option<u32>,
+    generation: Option<u32>,
+    values: Vec<usize>,
+    mesh_config: Vec<usize>,
+    kubernetes: Option<usize>,
+    allowed: Vec<usize>,
+    external_ips: usize,
+    is_node_port_selected: bool,
+}
+
+/// Names that readers of YAML 1.1 take for something else, and some that look like paths or numbers.
+const NAMES: [&str; 12] = ["no", "y", "on", "1e3", "null", "true", "east", "0x1f", "off", "c-8", "012", "n"];
+const NETWORKS: [&str; 5] = ["n", "yes", "1-2", "wan", "0"];
+const VERSIONS: [&str; 4] = ["1.11.2", "1.28.0", "1.29.6", "1.30.3"];
+const PROFILES: [Option<&str>; 4] = [None, Some("default"), Some("demo"), Some("minimal")];
+/// The oldest and the newest Kubernetes 1 of each of `VERSIONS`.
+const KUBERNETES: [(usize, usize); 4] = [(18, 22), (30, 34), (31, 35), (32, 36)];
+/// Revisions; the last is as long as one can be.
+const REVISIONS: [&str; 4] = ["stable", "1-30", "r-no", "a-revision-of-the-longest-kind-that-leaves-room-for-more"];
+/// Rules whose findings can be allowed, some of which this mesh may give.
+const ALLOWED: [&str; 5] =
+    ["shared-gateway", "plaintext-collector", "documentation-address", "end-of-life", "single-node-service-route"];
+const CONTEXTS: [&str; 5] = ["admin@", "it's ", "a b$HOME`x`", "\"q\" \\ ", "arn:aws:eks:eu:1:cluster/"];
+
+pub(crate) fn topologies() -> impl Strategy<Value = Generated> {
+    choices().prop_map(|choices| generate(&choices))
+}
+
+fn choices() -> impl Strategy<Value = Choices> {
+    let whole = (
+        0..VERSIONS.len(),
+        0..PROFILES.len(),
+        0..4usize,
+        prop::option::of(0..3usize),
+        (prop::option::weighted(0.3, 0..REVISIONS.len()), prop::bool::weighted(0.1)),
+        prop::option::of(any::<bool>()),
+        prop::option::of(tracing()),
+        vec(any::<bool>(), NETWORKS.len()),
+        1..4000u32,
+    );
+    let forms = (vec(any::<usize>(), 0..4), vec(any::<usize>(), 0..4));
+    let rest = (prop::option::of(any::<usize>()), vec(0..ALLOWED.len(), 0..2), intermediates(), 0..3usize);
+    (whole, forms, rest, vec(cluster(), 1..=8)).prop_map(|(whole, (mesh_config, values), rest, clusters)| {
+        let (version, profile, id, trust_domain, (revision, own_revisions), egress, tracing, is_static, root_days) =
+            whole;
+        let (kubernetes, allowed, intermediates, workloads) = rest;
+        Choices {
+            version,
+            profile,
+            id,
+            trust_domain,
+            revision,
+            own_revisions,
+            kubernetes,
+            allowed,
+            intermediates,
+            egress,
+            tracing,
+            is_static,
+            root_days,
+            mesh_config,
+            values,
+            workloads,
+            clusters,
+        }
+    })
+}
+
+fn intermediates() -> impl Strategy<Value = Intermediates> {
+    (
+        prop::option::weighted(0.2, 0..1000u32),
+        prop::option::weighted(0.2, 1..1000u32),
+        prop::option::weighted(0.2, 1..5u32),
+    )
+        .prop_map(|(issued_later, days, generation)| Intermediates { issued_later, days, generation })
+}
+
+fn tracing() -> impl Strategy<Value = TracingChoices> {
+    (
+        any::<usize>(),
+        any::<bool>(),
+        prop::option::of(30000..32768u16),
+        prop::option::of(16000..65000u16),
+        prop::option::of(0..=100u32),
+        any::<bool>(),
+        any::<bool>(),
+    )
+        .prop_map(|(cluster, through_mesh, node_port, gateway_port, sampling, install, own_override)| {
+            TracingChoices { cluster, through_mesh, node_port, gateway_port, sampling, install, own_override }
+        })
+}
+
+fn cluster() -> impl Strategy<Value = ClusterChoices> {
+    let first =
+        (0..NETWORKS.len(), prop::option::of(any::<usize>()), prop::option::of(any::<bool>()), 0..4usize, 0..3usize);
+    let second =
+        (any::<bool>(), 0..4usize, any::<bool>(), prop::bool::weighted(0.2), prop::option::of(0..CONTEXTS.len()));
+    let third = (prop::option::of(0..1000u32), prop::option::of(1..5u32), free_form(), free_form());
+    let fourth = (
+        prop::option::weighted(0.2, any::<usize>()),
+        vec(0..ALLOWED.len(), 0..2),
+        1..4usize,
+        prop::bool::weighted(0.1),
+    );
+    (first, second, third, fourth).prop_map(|(first, second, third, fourth)| ClusterChoices {
+        network: first.0,
+        remote_of: first.1,
+        gateway: first.2,
+        address: first.3,
+        service_type: first.4,
+        annotated: second.0,
+        nodes: second.1,
+        has_services: second.2,
+        is_ipv6: second.3,
+        context: second.4,
+        issued_later: third.0,
+        generation: third.1,
+        values: third.2,
+        mesh_config: third.3,
+        kubernetes: fourth.0,
+        allowed: fourth.1,
+        external_ips: fourth.2,
+        is_node_port_selected: fourth.3,
+    })
+}
+
+/// Positions in a list of fields; most often none.
+fn free_form() -> impl Strategy<Value = Vec<usize>> {
+    prop_oneof![3 => Just(Vec::new()), 1 => vec(any::<usize>(), 1..3)]
+}
+
+fn generate(choices: &Choices) -> Generated {
+    let value = topology(choices);
+    Generated { text: meshgen::yaml::print(&value), value }
+}
+
+fn topology(choices: &Choices) -> Value {
+    let shape = Shape::of(choices);
+    let mut mesh = Map::from_iter([("id".to_owned(), json!(["mesh1", "no", "1e9", "a-b"][choices.id]))]);
+    insert(
+        &mut mesh,
+        "trustDomain",
+        choices.trust_domain.map(|domain| json!(["cluster.local", "example.org", "on"][domain])),
+    );
+    let mut istio = Map::from_iter([("version".to_owned(), json!(VERSIONS[choices.version]))]);
+    insert(&mut istio, "profile", PROFILES[choices.profile].map(|profile| json!(profile)));
+    let revision = choices.revision.filter(|_| !choices.own_revisions);
+    insert(&mut istio, "revision", revision.map(|revision| json!(REVISIONS[revision])));
+    insert(&mut istio, "egressGateway", choices.egress.map(|egress| json!(egress)));
+    insert(&mut istio, "meshConfig", free_form::fields(&free_form::MESH_CONFIG, &choices.mesh_config));
+    insert(&mut istio, "values", free_form::fields(&free_form::VALUES, &choices.values));
+    insert(&mut mesh, "allow", allow(&choices.allowed));
+    let mut topology = Map::new();
+    topology.insert("apiVersion".to_owned(), json!("meshgen/v1"));
+    topology.insert("kind".to_owned(), json!("Topology"));
+    topology.insert("mesh".to_owned(), mesh.into());
+    topology.insert("istio".to_owned(), istio.into());
+    insert(&mut topology, "kubernetes", choices.kubernetes.map(|choice| kubernetes(choices, choice)));
+    topology.insert("certificates".to_owned(), certificates(choices));
+    insert(
+        &mut topology,
+        "tracing",
+        choices.tracing.as_ref().map(|tracing| json!({ "zipkin": zipkin(&shape, tracing) })),
+    );
+    let workloads: Vec<&str> = ["istio", "no"].into_iter().take(choices.workloads).collect();
+    insert(&mut topology, "workloads", (!workloads.is_empty()).then(|| json!({ "namespaces": workloads })));
+    topology.insert("networks".to_owned(), networks(choices, &shape));
+    let clusters = (0..choices.clusters.len()).map(|position| cluster_value(choices, &shape, position));
+    topology.insert("clusters".to_owned(), clusters.collect());
+    Value::Object(topology)
+}
+
+fn certificates(choices: &Choices) -> Value {
+    let mut certificates = Map::from_iter([
+        ("issuedOn".to_owned(), json!("2026-11-01")),
+        ("rootValidityDays".to_owned(), json!(choices.root_days)),
+    ]);
+    let all = &choices.intermediates;
+    let later = all.issued_later.filter(|days| *days < choices.root_days);
+    insert(&mut certificates, "intermediatesIssuedOn", later.map(|days| json!(day_after(days))));
+    // The last of the clusters' intermediates has to end within the root's days.
+    let own = choices.clusters.iter().filter_map(|cluster| cluster.issued_later);
+    let latest = own.chain(later).filter(|days| *days < choices.root_days).max().unwrap_or_default();
+    let days = all.days.filter(|days| latest + days <= choices.root_days);
+    insert(&mut certificates, "intermediateValidityDays", days.map(|days| json!(days)));
+    insert(&mut certificates, "generation", all.generation.map(|generation| json!(generation)));
+    certificates.into()
+}
+
+/// A Kubernetes that the Istio of the mesh runs on, with or without its patch.
+fn kubernetes(choices: &Choices, choice: usize) -> Value {
+    let (oldest, newest) = KUBERNETES[choices.version];
+    let minor = oldest + choice / 2 % (newest - oldest + 1);
+    let patch = if choice.is_multiple_of(2) { String::new() } else { format!(".{}", choice % 13) };
+    json!({ "version": format!("1.{minor}{patch}") })
+}
+
+fn allow(rules: &[usize]) -> Option<Value> {
+    let entries = rules.iter().map(|rule| json!({ "rule": ALLOWED[*rule], "reason": "it is meant so: \"yes\"" }));
+    (!rules.is_empty()).then(|| entries.collect())
+}
+
+/// What the rules need to know about all clusters together.
+struct Shape {
+    /// The position of each cluster's primary.
+    primaries: Vec<usize>,
+    collector: Option<usize>,
+    is_thin: bool,
+    /// Where traces come in through a port of the gateway.
+    reports_through_gateway: bool,
+    needs_gateway: Vec<bool>,
+    needs_address: Vec<bool>,
+    has_remotes: Vec<bool>,
+    is_old: bool,
+    takes_ipv6: bool,
+}
+
+impl Shape {
+    fn of(choices: &Choices) -> Self {
+        let count = choices.clusters.len();
+        let mut primaries: Vec<usize> = Vec::new();
+        for (position, cluster) in choices.clusters.iter().enumerate() {
+            let known: Vec<usize> = (0..position).filter(|other| primaries[*other] == *other).collect();
+            let primary =
+                cluster.remote_of.filter(|_| !known.is_empty()).map_or(position, |choice| known[choice % known.len()]);
+            primaries.push(primary);
+        }
+        let has_remotes: Vec<bool> = (0..count)
+            .map(|position| (0..count).any(|other| other != position && primaries[other] == position))
+            .collect();
+        let is_old = choices.version == 0;
+        let collector = choices.tracing.as_ref().map(|tracing| tracing.cluster % count);
+        let through_mesh = choices.tracing.as_ref().is_some_and(|tracing| tracing.through_mesh && !is_old);
+        let reports_through_gateway = collector.is_some() && !through_mesh;
+        let networks = |position: usize| choices.clusters[position].network;
+        let is_multi = (0..count).any(|position| networks(position) != networks(0));
+        let needs_gateway: Vec<bool> = (0..count)
+            .map(|position| {
+                let is_first_of_network = (0..position).all(|other| networks(other) != networks(position));
+                has_remotes[position]
+                    || is_multi && is_first_of_network
+                    || count > 1 && reports_through_gateway && collector == Some(position)
+            })
+            .collect();
+        let needs_address = (0..count)
+            .map(|position| has_remotes[position] || reports_through_gateway && collector == Some(position))
+            .collect();
+        let takes_ipv6 = choices.version == 0 || choices.version == 3;
+        Self {
+            primaries,
+            collector,
+            is_thin: !is_old,
+            reports_through_gateway,
+            needs_gateway,
+            needs_address,
+            has_remotes,
+            is_old,
+            takes_ipv6,
+        }
+    }
+}
+
+fn zipkin(shape: &Shape, tracing: &TracingChoices) -> Value {
+    let mut zipkin = Map::from_iter([("cluster".to_owned(), json!(NAMES[shape.collector.unwrap()]))]);
+    insert(&mut zipkin, "via", (!shape.reports_through_gateway).then(|| json!("mesh")));
+    let node_port = tracing.node_port.filter(|_| shape.reports_through_gateway);
+    insert(&mut zipkin, "nodePort", node_port.map(|port| json!(port)));
+    insert(&mut zipkin, "gatewayPort", tracing.gateway_port.map(|port| json!(port)));
+    insert(&mut zipkin, "samplingPercent", tracing.sampling.map(|sampling| json!(sampling)));
+    insert(&mut zipkin, "install", (!tracing.install).then(|| json!(false)));
+    zipkin.into()
+}
+
+fn networks(choices: &Choices, shape: &Shape) -> Value {
+    let _ = shape;
+    let is_used = |network: usize| choices.clusters.iter().any(|cluster| cluster.network == network);
+    let used = (0..NETWORKS.len()).filter(|network| is_used(*network));
+    used.map(|network| {
+        if routes_statically(choices, network) {
+            json!({ "name": NETWORKS[network], "podRouting": "static" })
+        } else {
+            json!({ "name": NETWORKS[network] })
+        }
+    })
+    .collect()
+}
+
+/// A network routes statically only where all of its clusters have nodes of one address family.
+fn routes_statically(choices: &Choices, network: usize) -> bool {
+    let mut members = choices.clusters.iter().filter(|cluster| cluster.network == network);
+    choices.is_static[network]
+        && members.clone().all(|cluster| cluster.nodes > 0 && !cluster.is_ipv6)
+        && members.next().is_some()
+}
+
+fn cluster_value(choices: &Choices, shape: &Shape, position: usize) -> Value {
+    let cluster = &choices.clusters[position];
+    let mut value = Map::new();
+    value.insert("name".to_owned(), json!(NAMES[position]));
+    value.insert("network".to_owned(), json!(NETWORKS[cluster.network]));
+    let primary = shape.primaries[position];
+    insert(&mut value, "controlPlane", (primary != position).then(|| json!(NAMES[primary])));
+    insert(&mut value, "context", cluster.context.map(|context| json!(format!("{}{position}", CONTEXTS[context]))));
+    value.insert("apiServer".to_owned(), json!(format!("https://192.0.2.{}:6443", position + 1)));
+    let services =
+        if cluster.is_ipv6 { format!("fd00:1:{position}::/112") } else { format!("10.{}.0.0/16", 100 + position) };
+    insert(&mut value, "serviceCIDR", cluster.has_services.then(|| json!(services)));
+    let nodes = (0..cluster.nodes).map(|index| node(choices, position, index));
+    insert(&mut value, "nodes", (cluster.nodes > 0).then(|| nodes.collect()));
+    insert(&mut value, "eastWestGateway", gateway(choices, shape, position));
+    let mut certificates = Map::new();
+    let later = cluster.issued_later.filter(|days| *days < choices.root_days);
+    insert(&mut certificates, "issuedOn", later.map(|days| json!(day_after(days))));
+    insert(&mut certificates, "generation", cluster.generation.map(|generation| json!(generation)));
+    insert(&mut value, "certificates", (!certificates.is_empty()).then(|| certificates.into()));
+    insert(&mut value, "kubernetes", cluster.kubernetes.map(|choice| kubernetes(choices, choice)));
+    insert(&mut value, "istio", own_istio(choices, shape, position));
+    insert(&mut value, "allow", allow(&cluster.allowed));
+    value.into()
+}
+
+/// Nodes of a network stand in one subnet, as next hops have to.
+fn node(choices: &Choices, position: usize, index: usize) -> Value {
+    let cluster = &choices.clusters[position];
+    let network = cluster.network;
+    if cluster.is_ipv6 {
+        let address = format!("fd00:2:{network}::{position}:{}", index + 1);
+        json!({ "address": address, "podCIDR": format!("fd00:3:{position}:{index}::/64") })
+    } else {
+        let address = format!("172.16.{network}.{}", position * 8 + index + 1);
+        json!({ "address": address, "podCIDR": format!("10.{position}.{index}.0/24") })
+    }
+}
+
+fn gateway(choices: &Choices, shape: &Shape, position: usize) -> Option<Value> {
+    let cluster = &choices.clusters[position];
+    if !shape.needs_gateway[position] && cluster.gateway.is_none() {
+        return None;
+    }
+    let mut gateway = Map::new();
+    let address = match cluster.address {
+        0 if !shape.needs_address[position] => return Some(json!({})),
+        1 if !(shape.has_remotes[position] && shape.is_old) => Some(format!("gateway-{position}.example.com")),
+        2 if !shape.has_remotes[position] || shape.takes_ipv6 => Some(format!("fd00:4::{}", position + 1)),
+        _ => None,
+    };
+    if address.is_none() || cluster.gateway == Some(true) {
+        let external =
+            (0..cluster.external_ips).map(|index| json!(format!("198.51.100.{}", index * 10 + position + 1)));
+        gateway.insert("externalIPs".to_owned(), external.collect());
+        let kind = ["LoadBalancer", "NodePort", "ClusterIP"][cluster.service_type];
+        insert(&mut gateway, "serviceType", (cluster.service_type > 0).then(|| json!(kind)));
+    } else if cluster.is_node_port_selected {
+        gateway.insert("serviceType".to_owned(), json!("NodePort"));
+    }
+    let mut annotations = Map::new();
+    insert(&mut annotations, "example.com/kind", cluster.annotated.then(|| json!("no")));
+    // istiod then hands out the addresses of these nodes: the gateway needs no other.
+    let selector = r#"{"kubernetes.io/os": "linux"}"#;
+    insert(&mut annotations, "traffic.istio.io/nodeSelector", cluster.is_node_port_selected.then(|| json!(selector)));
+    insert(&mut gateway, "address", address.map(|address| json!(address)));
+    insert(&mut gateway, "serviceAnnotations", (!annotations.is_empty()).then(|| annotations.into()));
+    Some(gateway.into())
+}
+
+fn own_istio(choices: &Choices, shape: &Shape, position: usize) -> Option<Value> {
+    let cluster = &choices.clusters[position];
+    let mut istio = Map::new();
+    let revision = choices.revision.filter(|_| choices.own_revisions);
+    insert(&mut istio, "revision", revision.map(|revision| json!(REVISIONS[revision])));
+    insert(&mut istio, "values", free_form::fields(&free_form::VALUES, &cluster.values));
+    let takes_config = shape.primaries[position] == position || !shape.is_thin;
+    let mut config = free_form::fields(&free_form::MESH_CONFIG, &cluster.mesh_config).filter(|_| takes_config);
+    let overrides = choices.tracing.as_ref().is_some_and(|tracing| tracing.own_override)
+        && shape.collector == Some(position)
+        && takes_config
+        && (shape.is_old || !shape.has_remotes[position]);
+    if overrides {
+        free_form::set(
+            config.get_or_insert_with(|| json!({})),
+            "defaultConfig.tracing.zipkin.address",
+            json!("zipkin.istio-system:9411"),
+        );
+    }
+    insert(&mut istio, "meshConfig", config);
+    (!istio.is_empty()).then(|| istio.into())
+}
+
+fn day_after(days: u32) -> String {
+    let first = time::Date::from_calendar_date(2026, time::Month::November, 1).unwrap();
+    let day = first + time::Duration::days(i64::from(days));
+    format!("{:04}-{:02}-{:02}", day.year(), u8::from(day.month()), day.day())
+}
+
+fn insert(map: &mut Map<String, Value>, key: &str, value: Option<Value>) {
+    if let Some(value) = value {
+        map.insert(key.to_owned(), value);
+    }
+}

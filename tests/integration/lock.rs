@@ -1,0 +1,91 @@
+//! The record of a tree: read, printed, and read again by what was there before.
+use std::fs;
+use std::path::Path;
+
+use meshgen::diff::{self, Diff, Kind, Membership, Side};
+use meshgen::lock::{Gateway, Lock};
+
+use crate::common;
+
+/// A tree's public files and its lock, as they stand in a directory.
+fn side(directory: &Path) -> Side {
+    let lock: Lock = fs::read_to_string(directory.join("meshgen.lock")).unwrap().parse().unwrap();
+    let read = |path: &String| Some((path.clone(), fs::read_to_string(directory.join(path)).ok()?));
+    let files: Vec<(String, String)> = lock.files.iter().filter_map(|(path, _)| read(path)).collect();
+    Side::standing(directory.to_str().unwrap(), lock, files)
+}
+
+/// Trees that an earlier meshgen built, whose locks are of format 1, beside those that this one builds of the same topologies.
+fn old_and_new() -> Vec<(Side, Side)> {
+    let old = common::entries(&common::repository().join("tests/lock/format-1"));
+    let new = |old: &Path| side(&common::repository().join("golden").join(old.file_name().unwrap()));
+    old.iter().map(|old| (side(old), new(old))).collect()
+}
+
+/// What a lock of format 1 does not record is unknown, and no change.
+#[test]
+fn a_tree_of_an_older_meshgen_differs_in_what_its_objects_say_alone() {
+    for (old, new) in old_and_new() {
+        for diff in [diff::compare(&old, &new), diff::compare(&new, &old)] {
+            let at = format!("{} {}", diff.before, diff.after);
+            assert!(diff.authorities.is_empty() && diff.paths.is_empty() && diff.credentials.is_empty(), "{at}");
+            for cluster in &diff.clusters {
+                assert_eq!(cluster.membership, Membership::Stays, "{at}");
+                assert!(cluster.certificate.is_none() && cluster.objects.is_empty(), "{at}");
+                // The scripts have moved on since; nothing else has.
+                assert!(cluster.worst() >= Kind::Routes, "{at}: {:?}", cluster.consequences);
+            }
+            assert!(diff.unrecorded.contains(&"API servers".to_owned()), "{at}");
+            assert!(diff.unrecorded.contains(&"the version of Istio".to_owned()), "{at}");
+        }
+        let same: Diff = diff::compare(&old, &old);
+        assert!(same.is_empty() && same.unrecorded.is_empty());
+        assert!(!diff::report::text(&diff::compare(&old, &new), diff::report::Style::default()).contains("joins"));
+    }
+}
+
+/// What is printed is read back as it was, and prints the same.
+#[test]
+fn a_lock_is_read_as_it_was_written() {
+    for directory in common::entries(&common::repository().join("golden")) {
+        let text = fs::read_to_string(directory.join("meshgen.lock")).unwrap();
+        let lock: Lock = text.parse().unwrap();
+        assert_eq!(lock.to_string(), text);
+        assert!(!lock.steps.is_empty() && lock.istio.is_some());
+        for cluster in lock.clusters.values() {
+            assert!(cluster.network.is_some() && cluster.primary.is_some() && cluster.gateway.is_some());
+        }
+    }
+    let odd = "meshgen-lock-2\nmeshgen 0.1.0\nistio 1.30.3 by istioctl\n\
+               root sha256:00 serial 01 valid 2026-11-01 to 2036-10-29\n\n# the order\nstep east/30-istio\n\n# east\n\
+               network of east lan\nprimary of east east\nserver of east https://10.0.0.1:6443\n\
+               context of east \"admin@east's\\n$(rm)\"\ngateway of east at none\n\
+               0000000000000000000000000000000000000000000000000000000000000000 east/10-namespace/namespace.yaml\n";
+    let lock: Lock = odd.parse().unwrap();
+    assert_eq!(lock.to_string(), odd);
+    assert_eq!(lock.clusters["east"].context.as_deref(), Some("admin@east's\n$(rm)"));
+    assert_eq!(lock.clusters["east"].gateway, Some(Gateway::At("none".to_owned())));
+}
+
+/// A reader of this meshgen, given what it cannot read.
+#[test]
+fn what_cannot_be_read_is_refused_with_a_way_out() {
+    let root = "root sha256:00 serial 01 valid 2026-11-01 to 2036-10-29";
+    let file = format!("{} README.md", "0".repeat(64));
+    for (text, wanted) in [
+        ("meshgen-lock-3\n".to_owned(), "was written by a newer meshgen"),
+        (String::new(), "is no lock of meshgen"),
+        (format!("meshgen-lock-2\n{root}\n<<<<<<< ours\n{file}\n"), "holds a conflict that Git left open"),
+        (format!("meshgen-lock-2\n{root}\n{file}\ncolour of east blue\n"), "has a line 4 that cannot be read"),
+        (format!("meshgen-lock-2\n{root}\n{}\n", &file[1..]), "has a line 3 that cannot be read"),
+        (format!("meshgen-lock-2\n{file}\n"), "names no root"),
+        (format!("meshgen-lock-1\nmeshgen 0.1.0\n{file}\n"), "names no root"),
+    ] {
+        let why = text.parse::<Lock>().unwrap_err();
+        assert!(why.starts_with(wanted), "{text}: {why}");
+        assert!(
+            why.contains("restore it") || why.contains("use that one") || why.contains("take either side"),
+            "{why}"
+        );
+    }
+}

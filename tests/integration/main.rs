@@ -1,0 +1,34 @@
+//! Every test of the program and of the repository, in one binary: a change is linked once.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests run programs, read and write files, and fail where that fails"
+)]
+
+mod certificates;
+mod check;
+mod ci_examples;
+mod cli;
+mod common;
+mod diff;
+mod diff_places;
+mod explain;
+mod fix;
+mod fuzz;
+mod generator;
+mod golden;
+mod init;
+mod large;
+mod lock;
+mod mutations;
+mod pages;
+mod properties;
+mod reports;
+mod scenarios;
+mod schema;
+mod scripts;
+mod tidy;
+mod versions;
+mod writer;
+mod writer_faults;
+mod writer_git;

@@ -1,0 +1,437 @@
+//! For each rule of severity error, a way to break it and nothing else.
+
+use serde_json::{Value, json};
+
+use super::Mutation;
+use super::topology::Case;
+
+pub(crate) const ERRORS: &[Mutation] = &[
+    Mutation("duplicate-name", |case| {
+        // A name that others use would be missing elsewhere.
+        let is_unnamed = |case: &Case, position| !case.has_remotes(position) && !case.is_collector(position);
+        if case.rng.bool() {
+            let network = case.networks()[0].clone();
+            return Some(case.push("networks", network) + ".name");
+        }
+        let renamed = case.any_cluster(is_unnamed)?;
+        let other = case.any_cluster(|_, position| position != renamed)?;
+        let name = json!(case.name(other));
+        case.set(format!("clusters[{renamed}].name"), name);
+        Some(format!("clusters[{}].name", renamed.max(other)))
+    }),
+    Mutation("unknown-network", |case| {
+        let cluster = case.any_cluster(|_, _| true)?;
+        Some(case.set(format!("clusters[{cluster}].network"), json!("nowhere")))
+    }),
+    Mutation("unknown-cluster", |case| {
+        if case.has_tracing() && case.rng.bool() {
+            return Some(case.set("tracing.zipkin.cluster", json!("nobody")));
+        }
+        let cluster = case.any_cluster(|_, _| true)?;
+        Some(case.set(format!("clusters[{cluster}].controlPlane"), json!("nobody")))
+    }),
+    Mutation("chained-control-plane", |case| {
+        let remote = case.any_cluster(|case, position| !case.is_primary(position))?;
+        let name = json!(case.name(remote));
+        let other = case.any_cluster(|case, position| position != remote && !case.has_remotes(position))?;
+        Some(case.set(format!("clusters[{other}].controlPlane"), name))
+    }),
+    Mutation("unsupported-istio", |case| {
+        let version = case.one_of(&["1.12.0", "1.10.4", "2.30.1", "1.999999999.0", "0.0.0"])?;
+        Some(case.set("istio.version", json!(version)))
+    }),
+    Mutation("unknown-profile", |case| {
+        let profile = case.one_of(&["remote", "empty", "defualt", "Demo", ""])?;
+        Some(case.set("istio.profile", json!(profile)))
+    }),
+    Mutation("owned-field", |case| {
+        let (form, value) = case.one_of(&[
+            ("values.global.meshID", json!("another")),
+            ("values.global.istioNamespace", json!("istio")),
+            ("values.global.multiCluster.clusterName", json!("another")),
+            ("values.global.network", json!("another")),
+            ("values.global.remotePilotAddress", json!("10.9.9.9")),
+            ("values.meshConfig", json!({})),
+            ("values.revision", json!("another")),
+            ("values.global.multiCluster", json!("one value")),
+            ("meshConfig.rootNamespace", json!("another")),
+            ("meshConfig.trustDomain", json!("another.domain")),
+            ("meshConfig.defaultConfig.discoveryAddress", json!("10.9.9.9:15012")),
+            ("meshConfig.defaultConfig.meshId", json!("another")),
+        ])?;
+        let takes = |case: &Case, position| form.starts_with("values") || case.is_primary(position) || case.is_old();
+        match case.any_cluster(takes).filter(|_| case.rng.bool()) {
+            Some(cluster) => Some(case.set(format!("clusters[{cluster}].istio.{form}"), value)),
+            None => Some(case.set(format!("istio.{form}"), value)),
+        }
+    }),
+    Mutation("unknown-istio-field", |case| {
+        let mut forms = vec!["values.globl", "values.global.imagePulPolicy", "values.pilot.resources.request"];
+        if case.is_old() {
+            forms.extend(["meshConfig.accessLogFil", "meshConfig.defaultConfig.tracing.zipkn"]);
+        }
+        let form = case.one_of(&forms)?;
+        match case.any_cluster(|_, _| true).filter(|_| case.rng.bool()) {
+            Some(cluster) => Some(case.set(format!("clusters[{cluster}].istio.{form}"), json!("x"))),
+            None => Some(case.set(format!("istio.{form}"), json!("x"))),
+        }
+    }),
+    Mutation("control-plane-without-gateway", |case| {
+        let cluster = case.any_cluster(Case::has_remotes)?;
+        case.remove(&format!("clusters[{cluster}].eastWestGateway"))?;
+        Some(format!("clusters[{cluster}].name"))
+    }),
+    Mutation("network-without-gateway", |case| {
+        let networks: Vec<usize> = (0..case.networks().len())
+            .filter(|network| {
+                let members = case.members(case.networks()[*network]["name"].as_str().unwrap());
+                case.has_many_networks() && !members.into_iter().any(|member| case.is_dialled(member))
+            })
+            .collect();
+        let network = case.one_of(&networks)?;
+        let name = case.networks()[network]["name"].as_str().unwrap().to_owned();
+        for member in case.members(&name) {
+            case.remove(&format!("clusters[{member}].eastWestGateway"));
+        }
+        Some(format!("networks[{network}].name"))
+    }),
+    Mutation("undiscoverable-gateway", |case| {
+        let cluster =
+            case.any_cluster(|case, position| case.has_many_networks() && case.gateway(position).is_some())?;
+        let path = format!("clusters[{cluster}].eastWestGateway");
+        // Who dials it still knows how.
+        if case.gateway(cluster)?["address"].is_null() && case.external_ips(cluster) > 0 {
+            let address = case.gateway(cluster)?["externalIPs"][0].clone();
+            case.set(format!("{path}.address"), address);
+        }
+        case.remove(&format!("{path}.externalIPs"));
+        case.remove(&format!("{path}.serviceAnnotations"));
+        let kind = case.one_of(&["NodePort", "ClusterIP"])?;
+        Some(case.set(format!("{path}.serviceType"), json!(kind)))
+    }),
+    Mutation("collector-without-gateway", |case| {
+        if case.is_through_mesh() || case.clusters().len() < 2 {
+            return None;
+        }
+        let collector = case.any_cluster(Case::is_collector).filter(|collector| !case.has_remotes(*collector))?;
+        case.remove(&format!("clusters[{collector}].eastWestGateway"))?;
+        Some("tracing.zipkin.cluster".to_owned())
+    }),
+    Mutation("gateway-without-address", |case| {
+        let waits = |case: &Case, position| {
+            let is_alone = case.clusters().len() == 1 && case.overrides_collector(position);
+            case.is_dialled(position) && case.gateway(position).is_some() && !is_alone
+        };
+        let cluster = case.any_cluster(waits)?;
+        let path = format!("clusters[{cluster}].eastWestGateway");
+        if case.rng.bool() {
+            case.set(path, json!({}));
+            return Some(format!("clusters[{cluster}].name"));
+        }
+        Some(case.set(path, json!({ "serviceAnnotations": { "a": "b" } })))
+    }),
+    Mutation("host-name-address", |case| {
+        let cluster = case.any_cluster(|case, position| case.is_old() && case.has_remotes(position))?;
+        Some(case.set(format!("clusters[{cluster}].eastWestGateway.address"), json!("gateway.corp.internal")))
+    }),
+    Mutation("ipv6-control-plane", |case| {
+        let takes_ipv4 = case.is_at(&["1.28.", "1.29."]);
+        let cluster = case.any_cluster(|case, position| takes_ipv4 && case.has_remotes(position))?;
+        case.set(format!("clusters[{cluster}].eastWestGateway.address"), json!("fd00:9::1"));
+        Some(format!("clusters[{cluster}].eastWestGateway"))
+    }),
+    Mutation("revision-mismatch", |case| {
+        let remote = case.any_cluster(|case, position| !case.is_primary(position))?;
+        Some(case.set(format!("clusters[{remote}].istio.revision"), json!("another")))
+    }),
+    Mutation("remote-mesh-config", |case| {
+        let remote = case.any_cluster(|case, position| !case.is_old() && !case.is_primary(position))?;
+        case.set(format!("clusters[{remote}].istio.meshConfig.accessLogFile"), json!("/dev/stdout"));
+        Some(format!("clusters[{remote}].istio.meshConfig"))
+    }),
+    Mutation("collector-via-mesh", |case| {
+        if !case.is_old() || !case.has_tracing() {
+            return None;
+        }
+        Some(case.set("tracing.zipkin.via", json!("mesh")))
+    }),
+    Mutation("unusable-collector-address", |case| {
+        if case.is_old() || !case.has_tracing() {
+            return None;
+        }
+        let cluster = case.any_cluster(Case::is_primary)?;
+        let address =
+            case.one_of(&[json!("zipkin"), json!("10.0.0.1"), json!(":9411"), json!("fd00::1:9411"), json!(9411)])?;
+        Some(case.set(format!("clusters[{cluster}].istio.meshConfig.defaultConfig.tracing.zipkin.address"), address))
+    }),
+    Mutation("static-routing-without-nodes", |case| {
+        let cluster = case.any_cluster(Case::is_routed)?;
+        case.remove(&format!("clusters[{cluster}].nodes"))?;
+        Some(format!("clusters[{cluster}].name"))
+    }),
+    Mutation("missing-issued-on", |case| {
+        case.remove("certificates.issuedOn")?;
+        Some("certificates".to_owned())
+    }),
+    Mutation("external-authority", |case| match case.rng.u8(..4) {
+        0 => Some(case.set("certificates.directory", json!("authority"))),
+        1 => {
+            case.set("certificates", json!({ "authority": "external" }));
+            without_own_certificates(case);
+            Some("certificates.authority".to_owned())
+        }
+        2 => {
+            case.set("certificates", json!({ "authority": "external", "directory": "/etc/authority" }));
+            without_own_certificates(case);
+            Some("certificates.directory".to_owned())
+        }
+        _ => {
+            case.set(
+                "certificates",
+                json!({ "authority": "external", "directory": "authority", "issuedOn": "2026-11-01" }),
+            );
+            without_own_certificates(case);
+            Some("certificates.issuedOn".to_owned())
+        }
+    }),
+    Mutation("intermediate-outside-root", |case| match case.rng.u8(..3) {
+        0 => Some(case.set("certificates.intermediatesIssuedOn", json!("2026-10-31"))),
+        1 => {
+            let cluster = case.any_cluster(|_, _| true)?;
+            Some(case.set(format!("clusters[{cluster}].certificates.issuedOn"), json!("2199-12-31")))
+        }
+        _ => Some(case.set("certificates.intermediateValidityDays", json!(36500))),
+    }),
+    Mutation("duplicate-context", |case| {
+        let later = case.any_cluster(|_, position| position > 0)?;
+        let earlier = case.rng.usize(..later);
+        let cluster = &case.clusters()[earlier];
+        let context = cluster.get("context").unwrap_or(&cluster["name"]).clone();
+        Some(case.set(format!("clusters[{later}].context"), context))
+    }),
+    Mutation("duplicate-address", |case| {
+        let later = case.any_cluster(|case, position| case.external_ips(position) > 0)?;
+        let earlier = case.any_cluster(|case, position| position < later && case.external_ips(position) > 0)?;
+        let address = case.gateway(earlier)?["externalIPs"][0].clone();
+        Some(case.push(&format!("clusters[{later}].eastWestGateway.externalIPs"), address))
+    }),
+    Mutation("unusable-address", |case| {
+        let address = case.one_of(&["127.0.0.1", "0.0.0.0", "224.0.0.1", "169.254.1.1"])?;
+        if case.rng.bool() {
+            let cluster = case.any_cluster(|_, _| true)?;
+            let servers =
+                [format!("https://{address}:6443"), "https://[::1]:6443".to_owned(), "https://localhost".to_owned()];
+            let server = case.one_of(&servers)?;
+            return Some(case.set(format!("clusters[{cluster}].apiServer"), json!(server)));
+        }
+        if case.rng.bool() {
+            let cluster =
+                case.any_cluster(|case, position| !case.nodes(position).is_empty() && !case.is_ipv6(position))?;
+            return Some(case.set(format!("clusters[{cluster}].nodes[0].address"), json!(address)));
+        }
+        let cluster = case.any_cluster(|case, position| case.gateway(position).is_some())?;
+        Some(case.push(&format!("clusters[{cluster}].eastWestGateway.externalIPs"), json!(address)))
+    }),
+    Mutation("address-inside-range", |case| {
+        let owner = case.any_cluster(|case, position| !case.nodes(position).is_empty() && !case.is_ipv6(position))?;
+        let inside = case.nodes(owner)[0]["podCIDR"].as_str()?.replace(".0/24", ".7");
+        if case.is_primary(owner) && case.rng.bool() {
+            let cluster = case.any_cluster(|_, _| true)?;
+            return Some(case.set(format!("clusters[{cluster}].apiServer"), json!(format!("https://{inside}:6443"))));
+        }
+        let cluster = case.any_cluster(|case, position| case.gateway(position).is_some())?;
+        Some(case.push(&format!("clusters[{cluster}].eastWestGateway.externalIPs"), json!(inside)))
+    }),
+    Mutation("unusable-api-server", |case| {
+        let cluster = case.any_cluster(|_, position| position > 0)?;
+        let earlier = case.rng.usize(..cluster);
+        let other = case.clusters()[earlier]["apiServer"].as_str()?.to_owned();
+        let server = case.one_of(
+            &[
+                "http://10.8.8.8:6443",
+                "https://10.8.8.8:6443/k8s/clusters/c-1",
+                "https://admin:secret@10.8.8.8:6443",
+                "ftp://10.8.8.8",
+                &other,
+            ]
+            .map(str::to_owned),
+        )?;
+        Some(case.set(format!("clusters[{cluster}].apiServer"), json!(server)))
+    }),
+    Mutation("reserved-port", |case| {
+        if !case.has_tracing() || case.is_through_mesh() {
+            return None;
+        }
+        let port = case.one_of(&[15012, 15017, 15021, 15443, 15000])?;
+        Some(case.set("tracing.zipkin.gatewayPort", json!(port)))
+    }),
+    Mutation("unusable-node-port", |case| {
+        if !case.has_tracing() {
+            return None;
+        }
+        let port = if case.is_through_mesh() { 30000 } else { case.one_of(&[80, 29999, 32768, 65535])? };
+        Some(case.set("tracing.zipkin.nodePort", json!(port)))
+    }),
+    Mutation("duplicate-node", |case| {
+        let cluster = case.any_cluster(|case, position| !case.nodes(position).is_empty())?;
+        let address = case.nodes(cluster)[0]["address"].clone();
+        let path = format!("clusters[{cluster}].nodes");
+        Some(case.push(&path, json!({ "address": address, "podCIDR": "10.200.0.0/24" })) + ".address")
+    }),
+    Mutation("overlapping-ranges", |case| {
+        let cluster = case.any_cluster(|case, position| !case.nodes(position).is_empty())?;
+        let pods = case.nodes(cluster)[0]["podCIDR"].clone();
+        let network = case.network(cluster).to_owned();
+        let other = case.one_of(&case.members(&network))?;
+        Some(case.set(format!("clusters[{other}].serviceCIDR"), pods))
+    }),
+    Mutation("kubernetes-version", |case| {
+        let version = case.one_of(&["1.17", "1.24.3", "1.37", "2.32", "0.1"])?;
+        match case.any_cluster(|_, _| true).filter(|_| case.rng.bool()) {
+            Some(cluster) => Some(case.set(format!("clusters[{cluster}].kubernetes.version"), json!(version))),
+            None => Some(case.set("kubernetes.version", json!(version))),
+        }
+    }),
+    Mutation("unusable-allow", |case| {
+        let rule = case.one_of(&["shared-gatewey", "owned-field", "unused-allow", "seed-needed", ""])?;
+        let entry = json!({ "rule": rule, "reason": "it is meant" });
+        match case.any_cluster(|_, _| true).filter(|_| case.rng.bool()) {
+            Some(cluster) => Some(case.push(&format!("clusters[{cluster}].allow"), entry) + ".rule"),
+            None => Some(case.push("mesh.allow", entry) + ".rule"),
+        }
+    }),
+    Mutation("syntax", |case| {
+        let text = meshgen::yaml::print(&case.value);
+        let line = case.one_of(&[
+            "\tnetwork: n\n",
+            "mesh\n",
+            "a: [\n",
+            "%TAG\n",
+            "<<: {}\n",
+            "? [a]\n",
+            "b: !t c\n",
+            "--- {}\n",
+            "c: *d\n",
+        ])?;
+        case.text = Some(text + line);
+        Some(String::new())
+    }),
+    Mutation("duplicate-key", |case| {
+        let text = meshgen::yaml::print(&case.value);
+        let lines: Vec<&str> = text.lines().collect();
+        // A scalar behind a key may stand twice where it stands: below it nothing is nested.
+        let is_field = |line: &str| {
+            line.split_once(": ").is_some_and(|(key, value)| {
+                let is_word = key.trim_start_matches([' ', '-']).bytes().all(|byte| byte.is_ascii_alphabetic());
+                is_word && !value.starts_with(['|', '>', '-'])
+            })
+        };
+        let fields: Vec<usize> = (0..lines.len()).filter(|line| is_field(lines[*line])).collect();
+        let field = case.one_of(&fields)?;
+        let again = lines[field].replacen("- ", "  ", 1);
+        let (before, after) = lines.split_at(field + 1);
+        case.text = Some([before, &[again.as_str()], after].concat().join("\n"));
+        Some(String::new())
+    }),
+    Mutation("unknown-field", |case| {
+        let mut places = vec!["mesh".to_owned(), "istio".to_owned(), "certificates".to_owned()];
+        places.extend((0..case.clusters().len()).map(|position| format!("clusters[{position}]")));
+        places.extend((0..case.networks().len()).map(|position| format!("networks[{position}]")));
+        let place = case.one_of(&places)?;
+        let key = case.one_of(&["colour", "Name", "podCidr", "~"])?;
+        Some(case.set(format!("{place}.{key}"), json!({ "any": ["thing"] })))
+    }),
+    Mutation("missing-field", |case| {
+        let mut places: Vec<(String, &str)> =
+            ["apiVersion", "kind", "mesh", "istio", "certificates", "networks", "clusters"]
+                .map(|key| (String::new(), key))
+                .to_vec();
+        places.extend([("mesh".to_owned(), "id"), ("istio".to_owned(), "version")]);
+        for position in 0..case.clusters().len() {
+            places.extend(["name", "network", "apiServer"].map(|key| (format!("clusters[{position}]"), key)));
+            places.extend(
+                (0..case.nodes(position).len()).map(|node| (format!("clusters[{position}].nodes[{node}]"), "podCIDR")),
+            );
+        }
+        places.extend((0..case.networks().len()).map(|position| (format!("networks[{position}]"), "name")));
+        let (place, key) = case.one_of(&places)?;
+        case.remove(&if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") })?;
+        Some(place)
+    }),
+    Mutation("wrong-type", |case| {
+        let cluster = case.any_cluster(|_, _| true)?;
+        let (field, values) = case.one_of(&fields(cluster))?;
+        let value = match &values {
+            // A number or a truth may lack its quotes only, or be none of the field's texts even with them.
+            Value::String(_) => case.one_of(&[json!([]), json!({}), json!(["one"])])?,
+            Value::Number(_) => case.one_of(&[json!("one"), json!(true), json!([1])])?,
+            Value::Bool(_) => case.one_of(&[json!("true"), json!(1), json!({})])?,
+            Value::Array(_) => case.one_of(&[json!("one"), json!({ "name": "one" })])?,
+            _ => case.one_of(&[json!("one"), json!([1]), json!(false)])?,
+        };
+        Some(case.set(field, value))
+    }),
+    Mutation("invalid-value", |case| {
+        let cluster = case.any_cluster(|_, _| true)?;
+        let (field, value) = case.one_of(&[
+            ("apiVersion".to_owned(), json!("meshgen/v2")),
+            ("mesh.id".to_owned(), json!("Mesh")),
+            ("mesh.trustDomain".to_owned(), json!("a b")),
+            ("istio.version".to_owned(), json!("1.30")),
+            ("istio.revision".to_owned(), json!("r".repeat(57))),
+            ("kubernetes.version".to_owned(), json!("one")),
+            ("certificates.issuedOn".to_owned(), json!("2026-02-30")),
+            ("certificates.rootValidityDays".to_owned(), json!(0)),
+            ("networks".to_owned(), json!([])),
+            ("clusters".to_owned(), json!([])),
+            (format!("clusters[{cluster}].name"), json!("A")),
+            (format!("clusters[{cluster}].network"), json!("a.b")),
+            (format!("clusters[{cluster}].controlPlane"), json!("")),
+            (format!("clusters[{cluster}].context"), json!("")),
+            (format!("clusters[{cluster}].apiServer"), json!("10.0.0.1")),
+            (format!("clusters[{cluster}].serviceCIDR"), json!("10.0.0.1/8")),
+            (format!("clusters[{cluster}].certificates.generation"), json!(0)),
+        ])?;
+        Some(case.set(field, value))
+    }),
+];
+
+fn without_own_certificates(case: &mut Case) {
+    for position in 0..case.clusters().len() {
+        case.remove(&format!("clusters[{position}].certificates"));
+    }
+}
+
+/// Fields that may stand in any topology, and a value of the type of each.
+fn fields(cluster: usize) -> Vec<(String, Value)> {
+    let of_cluster = [
+        ("name", json!("")),
+        ("network", json!("")),
+        ("controlPlane", json!("")),
+        ("context", json!("")),
+        ("apiServer", json!("")),
+        ("serviceCIDR", json!("")),
+        ("nodes", json!([])),
+        ("eastWestGateway", json!({})),
+        ("certificates", json!({})),
+        ("kubernetes", json!({})),
+        ("istio", json!({})),
+        ("allow", json!([])),
+    ];
+    let of_mesh = [
+        ("mesh", json!({})),
+        ("mesh.id", json!("")),
+        ("istio.version", json!("")),
+        ("istio.egressGateway", json!(true)),
+        ("istio.meshConfig", json!({})),
+        ("istio.values", json!({})),
+        ("certificates.issuedOn", json!("")),
+        ("certificates.rootValidityDays", json!(1)),
+        ("tracing", json!({})),
+        ("workloads", json!({})),
+        ("networks", json!([])),
+        ("clusters", json!([])),
+    ];
+    let of_cluster = of_cluster.map(|(field, value)| (format!("clusters[{cluster}].{field}"), value));
+    of_cluster.into_iter().chain(of_mesh.map(|(field, value)| (field.to_owned(), value))).collect()
+}

@@ -1,0 +1,254 @@
+//! What holds for every topology.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use meshgen::source::Source;
+use meshgen::tree::Tree;
+use proptest::prelude::*;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{common, generator};
+
+use generator::Generated;
+
+fn compiled(generated: &Generated) -> Tree {
+    common::compile(&Source::new("random.yaml", generated.text.as_bytes()))
+}
+
+fn text<'t>(tree: &'t Tree, path: &str) -> Option<&'t str> {
+    tree.get(path).map(|file| std::str::from_utf8(&file.bytes).unwrap())
+}
+
+/// The documents of a YAML text, by an independent reader.
+fn documents(text: &str) -> Vec<Value> {
+    serde_yaml::Deserializer::from_str(text).map(|document| Value::deserialize(document).unwrap()).collect()
+}
+
+/// The first document of a file.
+fn document(tree: &Tree, path: &str) -> Option<Value> {
+    text(tree, path).map(|text| documents(text).remove(0))
+}
+
+fn clusters(generated: &Generated) -> &Vec<Value> {
+    generated.value["clusters"].as_array().unwrap()
+}
+
+fn name(value: &Value) -> &str {
+    value["name"].as_str().unwrap()
+}
+
+fn primary_of(cluster: &Value) -> &str {
+    cluster["controlPlane"].as_str().unwrap_or_else(|| name(cluster))
+}
+
+fn address(cluster: &Value) -> Option<&str> {
+    let gateway = cluster.get("eastWestGateway")?;
+    gateway["address"].as_str().or(gateway["externalIPs"][0].as_str())
+}
+
+/// Words that a reader of YAML 1.1 takes for something else than text (yaml.org/type), as plain scalars.
+fn is_misread(scalar: &str) -> bool {
+    let lower = scalar.to_ascii_lowercase();
+    ["y", "n", "yes", "no", "on", "off", "~"].contains(&lower.as_str())
+        || lower.starts_with("0x") && lower[2..].bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'_')
+        || lower.contains('_') && lower.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')
+        || lower.contains(':') && lower.bytes().all(|byte| byte.is_ascii_digit() || byte == b':' || byte == b'.')
+}
+
+fn check_yaml(path: &str, text: &str) {
+    for value in documents(text) {
+        assert!(value.is_object(), "{path} holds a document that is no object");
+    }
+    for line in text.lines() {
+        let scalar = line.rsplit_once(": ").map_or_else(|| line.trim_start_matches([' ', '-']), |(_, scalar)| scalar);
+        assert!(!is_misread(scalar), "{path}: YAML 1.1 misreads {line}");
+    }
+}
+
+fn check_kustomizations(tree: &Tree) {
+    let mut directories: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (path, _) in tree.iter() {
+        if let Some((directory, file)) = path.rsplit_once('/').filter(|(directory, _)| directory.contains('/')) {
+            directories.entry(directory).or_default().insert(file);
+        }
+    }
+    for (directory, mut files) in directories {
+        if !files.remove("kustomization.yaml") {
+            let is_for_istioctl = directory.ends_with("30-istio") || directory.ends_with("40-eastwest-gateway");
+            assert!(is_for_istioctl, "{directory} is no kustomization");
+            continue;
+        }
+        let kustomization = document(tree, &format!("{directory}/kustomization.yaml")).unwrap();
+        let list = |key: &str| kustomization[key].as_array().cloned().unwrap_or_default();
+        let resources = list("resources");
+        let patches: Vec<Value> = list("patches").iter().map(|patch| patch["path"].clone()).collect();
+        let secrets: Vec<Value> =
+            list("secretGenerator").iter().flat_map(|secret| secret["files"].as_array().cloned().unwrap()).collect();
+        let listed: Vec<&str> =
+            resources.iter().chain(&patches).chain(&secrets).map(|file| file.as_str().unwrap()).collect();
+        assert_eq!(listed.iter().copied().collect::<BTreeSet<&str>>(), files, "{directory}");
+        assert_eq!(listed.len(), files.len(), "{directory} lists a file twice");
+    }
+}
+
+fn check_identity(generated: &Generated, tree: &Tree) {
+    let networks: BTreeSet<&str> =
+        clusters(generated).iter().map(|cluster| cluster["network"].as_str().unwrap()).collect();
+    for cluster in clusters(generated) {
+        let at = name(cluster);
+        let operator = document(tree, &format!("{at}/30-istio/istio.yaml")).unwrap();
+        let global = &operator["spec"]["values"]["global"];
+        assert_eq!(global["meshID"], generated.value["mesh"]["id"]);
+        assert_eq!(global["multiCluster"]["clusterName"], cluster["name"]);
+        assert_eq!(global["network"], cluster["network"]);
+        let namespace = document(tree, &format!("{at}/10-namespace/namespace.yaml")).unwrap();
+        let label = namespace["metadata"]["labels"].get("topology.istio.io/network");
+        assert_eq!(label, (networks.len() > 1).then_some(&cluster["network"]));
+        let primary = clusters(generated).iter().find(|other| name(other) == primary_of(cluster)).unwrap();
+        let pilot = global.get("remotePilotAddress").and_then(Value::as_str);
+        assert_eq!(pilot, if primary_of(cluster) == at { None } else { address(primary) });
+        let is_thin = primary_of(cluster) != at && generated.value["istio"]["version"] != "1.11.2";
+        assert_eq!(tree.get(&format!("{at}/20-cacerts/ca-cert.pem")).is_none(), is_thin);
+        assert_eq!(tree.get(&format!("{at}/30-istio/mesh-config.yaml")).is_none(), is_thin);
+        assert_eq!(operator["spec"]["profile"] == "remote", is_thin);
+        let annotation = &namespace["metadata"]["annotations"]["topology.istio.io/controlPlaneClusters"];
+        assert_eq!(annotation.as_str(), is_thin.then(|| primary_of(cluster)));
+    }
+}
+
+/// Whatever an object names is emitted in the same cluster.
+fn check_references(generated: &Generated, tree: &Tree) {
+    for cluster in clusters(generated) {
+        let directory = format!("{}/50-exposure/", name(cluster));
+        let objects: Vec<Value> = tree
+            .iter()
+            .filter(|(path, _)| path.starts_with(&directory) && !path.ends_with("kustomization.yaml"))
+            .flat_map(|(_, file)| documents(std::str::from_utf8(&file.bytes).unwrap()))
+            .collect();
+        let gateways: Vec<&Value> = objects.iter().filter(|object| object["kind"] == "Gateway").collect();
+        for service in objects.iter().filter(|object| object["kind"] == "VirtualService") {
+            for gateway in service["spec"]["gateways"].as_array().unwrap() {
+                assert!(gateways.iter().any(|other| other["metadata"]["name"] == *gateway), "{gateway} is nowhere");
+            }
+        }
+        // Every port that a Gateway opens is one of the Service of a gateway that takes its configuration from here.
+        let served: Vec<Value> = clusters(generated)
+            .iter()
+            .filter(|other| name(other) == name(cluster) || primary_of(other) == name(cluster))
+            .filter_map(|other| document(tree, &format!("{}/40-eastwest-gateway/eastwest-gateway.yaml", name(other))))
+            .flat_map(|operator| {
+                operator["spec"]["components"]["ingressGateways"][0]["k8s"]["service"]["ports"]
+                    .as_array()
+                    .cloned()
+                    .unwrap()
+            })
+            .map(|port| port["port"].clone())
+            .collect();
+        for server in gateways.iter().flat_map(|gateway| gateway["spec"]["servers"].as_array().unwrap()) {
+            assert!(served.contains(&server["port"]["number"]), "no gateway listens on {}", server["port"]);
+        }
+    }
+}
+
+fn check_tracing(generated: &Generated, tree: &Tree) {
+    let tracing = &generated.value["tracing"]["zipkin"];
+    for cluster in clusters(generated) {
+        let Some(patch) = document(tree, &format!("{}/30-istio/mesh-config.yaml", name(cluster))) else { continue };
+        let config = &patch["spec"]["meshConfig"];
+        let bootstrap = config["defaultConfig"]["tracing"]["zipkin"]["address"].as_str().map(str::to_owned);
+        let provider = config["extensionProviders"][0]["zipkin"].clone();
+        if tracing.is_null() {
+            assert!(bootstrap.is_none() && provider.is_null());
+            continue;
+        }
+        let is_old = generated.value["istio"]["version"] == "1.11.2";
+        assert_eq!((bootstrap.is_some(), provider.is_null()), (is_old, is_old));
+        let collector = clusters(generated).iter().find(|other| other["name"] == tracing["cluster"]).unwrap();
+        let own = cluster["istio"]["meshConfig"]["defaultConfig"]["tracing"]["zipkin"]["address"].as_str();
+        let port = tracing["gatewayPort"].as_u64().unwrap_or(15018);
+        let gateway = address(collector).filter(|_| tracing["via"] != "mesh");
+        let in_brackets = |host: &str| if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        if let Some(bootstrap) = bootstrap {
+            let wanted =
+                gateway.map_or("zipkin.istio-system:9411".to_owned(), |host| format!("{}:{port}", in_brackets(host)));
+            assert_eq!(bootstrap, own.map_or(wanted, str::to_owned));
+        } else if own.is_some() || gateway.is_none() {
+            assert_eq!(provider["service"], "istio-system/zipkin.istio-system.svc.cluster.local");
+            assert_eq!(provider["port"], 9411);
+        } else {
+            let entry = document(tree, &format!("{}/55-telemetry/collector.yaml", name(cluster))).unwrap();
+            let host = entry["spec"]["hosts"][0].as_str().unwrap();
+            assert_eq!(provider["service"], format!("istio-system/{host}"));
+            assert_eq!(provider["port"], port);
+            assert_eq!(entry["spec"]["ports"][0]["number"], port);
+            assert_eq!(entry["spec"]["endpoints"][0]["address"].as_str(), gateway);
+        }
+    }
+}
+
+fn check_certificates(tree: &Tree) {
+    let of = |file: &str| -> Vec<&[u8]> {
+        tree.iter().filter(|(path, _)| path.ends_with(file)).map(|(_, file)| file.bytes.as_slice()).collect()
+    };
+    assert!(of("root-cert.pem").windows(2).all(|pair| pair[0] == pair[1]));
+    for file in ["ca-cert.pem", "ca-key.pem"] {
+        assert_eq!(of(file).iter().collect::<BTreeSet<_>>().len(), of(file).len());
+    }
+}
+
+fn check_secrets(generated: &Generated, tree: &Tree) {
+    for cluster in clusters(generated) {
+        let script = text(tree, &format!("{}/remote-secrets.sh", name(cluster))).unwrap_or_default();
+        let read: Vec<&str> = script
+            .lines()
+            .filter_map(|line| line.strip_prefix("secret '")?.split_once('\'').map(|(name, _)| name))
+            .collect();
+        let is_primary = primary_of(cluster) == name(cluster);
+        let others = clusters(generated).iter().map(name).filter(|other| is_primary && *other != name(cluster));
+        assert_eq!(read, others.collect::<Vec<&str>>());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_topology_becomes_the_tree_that_was_meant(generated in generator::topologies()) {
+        let tree = compiled(&generated);
+        for (path, file) in tree.iter().filter(|(path, _)| path.contains(".yaml")) {
+            check_yaml(path, std::str::from_utf8(&file.bytes).unwrap());
+        }
+        check_kustomizations(&tree);
+        check_identity(&generated, &tree);
+        check_references(&generated, &tree);
+        check_tracing(&generated, &tree);
+        check_certificates(&tree);
+        check_secrets(&generated, &tree);
+        prop_assert_eq!(&compiled(&generated), &tree);
+    }
+
+    #[test]
+    fn any_bytes_are_answered_by_findings(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let source = Source::new("bytes", bytes);
+        common::report(&source, &meshgen::check(&source));
+    }
+
+    #[test]
+    fn a_mutated_topology_is_answered_by_findings(
+        generated in generator::topologies(),
+        mutations in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3u8), 1..6),
+    ) {
+        let mut bytes = generated.text.into_bytes();
+        for (place, byte, kind) in mutations {
+            let place = place.index(bytes.len());
+            match kind {
+                0 => bytes[place] = byte,
+                1 => bytes.insert(place, byte),
+                _ => { bytes.truncate(place.max(1)); }
+            }
+        }
+        let source = Source::new("mutated.yaml", bytes);
+        common::report(&source, &meshgen::check(&source));
+    }
+}
