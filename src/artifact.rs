@@ -23,6 +23,8 @@ mod zipkin;
 /// A numbered directory, which never changes its meaning.
 pub(crate) struct Directory {
     pub(crate) name: &'static str,
+    /// What is in it, for people. Neighbours with the same words are told together.
+    pub(crate) what: &'static str,
     /// How it is applied.
     pub(crate) means: Means,
     /// When it is applied.
@@ -38,7 +40,7 @@ pub(crate) enum Means {
     Collector,
     /// As a Secret made of private keys, which are not in Git.
     Secret,
-    /// istioctl installs what the IstioOperators ask for.
+    /// istioctl installs what its files ask for.
     Istio,
     /// The same, in a command of its own: together with Istio's it would lose istiod.
     Gateway,
@@ -63,13 +65,38 @@ pub(crate) enum When {
 
 /// The directories of a cluster, in the order of their numbers.
 pub(crate) const DIRECTORIES: &[Directory] = &[
-    Directory { name: NAMESPACE, means: Means::Objects, when: When::Prepared },
-    Directory { name: CACERTS, means: Means::Secret, when: When::Prepared },
-    Directory { name: ISTIO, means: Means::Istio, when: When::ControlPlane },
-    Directory { name: EASTWEST_GATEWAY, means: Means::Gateway, when: When::Gateway },
-    Directory { name: EXPOSURE, means: Means::Objects, when: When::Gateway },
-    Directory { name: TELEMETRY, means: Means::Objects, when: When::Gateway },
-    Directory { name: ZIPKIN, means: Means::Collector, when: When::Collector },
+    Directory {
+        name: NAMESPACE,
+        what: "the namespace `istio-system`, labelled",
+        means: Means::Objects,
+        when: When::Prepared,
+    },
+    Directory {
+        name: CACERTS,
+        what: "the Secret `cacerts` that istiod signs with",
+        means: Means::Secret,
+        when: When::Prepared,
+    },
+    Directory {
+        name: ISTIO,
+        what: "Istio and the gateway, as IstioOperators",
+        means: Means::Istio,
+        when: When::ControlPlane,
+    },
+    Directory {
+        name: EASTWEST_GATEWAY,
+        what: "Istio and the gateway, as IstioOperators",
+        means: Means::Gateway,
+        when: When::Gateway,
+    },
+    Directory { name: EXPOSURE, what: "what the gateways let through", means: Means::Objects, when: When::Gateway },
+    Directory {
+        name: TELEMETRY,
+        what: "how much is traced, and where it goes",
+        means: Means::Objects,
+        when: When::Gateway,
+    },
+    Directory { name: ZIPKIN, what: "the trace collector", means: Means::Collector, when: When::Collector },
 ];
 
 /// A file of objects that a cluster may need.
@@ -95,6 +122,8 @@ pub(crate) enum Role {
 /// A file of a cluster that is no manifest.
 pub(crate) struct Script {
     pub(crate) file: &'static str,
+    /// What it gives the cluster, for people.
+    pub(crate) what: &'static str,
     pub(crate) when: When,
     /// The text; `None` where the cluster does not need it.
     pub(crate) text: fn(&Mesh<'_>, &Cluster<'_>) -> Option<String>,
@@ -141,8 +170,13 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
 
 /// Every script of a cluster.
 pub(crate) const SCRIPTS: &[Script] = &[
-    Script { file: REMOTE_SECRETS, when: When::Credentials, text: remote_secrets::text },
-    Script { file: ROUTES, when: When::Routes, text: routes::text },
+    Script {
+        file: REMOTE_SECRETS,
+        what: "the other clusters' credentials",
+        when: When::Credentials,
+        text: remote_secrets::text,
+    },
+    Script { file: ROUTES, what: "node routes", when: When::Routes, text: routes::text },
 ];
 
 /// The metadata of an object in `istio-system`.

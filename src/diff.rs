@@ -16,7 +16,8 @@ use crate::schema;
 use self::consequence::Situation;
 use self::facts::Known;
 
-pub use self::consequence::{Consequence, Kind};
+pub use self::consequence::Consequence;
+pub use self::impact::Kind;
 pub use self::objects::{FieldChange, ObjectChange, What};
 pub use self::reach::{CredentialChange, Path, PathChange};
 pub use self::side::Side;
@@ -27,6 +28,7 @@ mod consequence;
 mod facts;
 mod fields;
 mod format_1;
+mod impact;
 mod leaving;
 mod objects;
 mod reach;

@@ -14,6 +14,7 @@ use crate::tree::Tree;
 mod artifact;
 pub mod check;
 pub mod cli;
+mod command;
 pub mod diagnostic;
 pub mod diff;
 pub mod disk;

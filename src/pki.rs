@@ -17,6 +17,8 @@ mod external;
 pub mod inventory;
 mod issue;
 mod key;
+mod pem;
+mod private_key;
 mod seed;
 mod standing;
 mod trust;

@@ -136,16 +136,22 @@ impl What {
         }
     }
 
-    fn of(directory: &Directory, cluster: &Cluster<'_>) -> Self {
+    /// What is done with a directory, in a cluster with or without an istiod.
+    pub(crate) fn of_directory(directory: &Directory, runs_istiod: bool) -> Self {
         let name = directory.name;
         match directory.means {
             Means::Objects => Self::Objects(name),
             Means::Collector => Self::Collector(name),
             Means::Secret => Self::Secret(name),
-            Means::Istio if cluster.runs_istiod => Self::Istio(name),
+            Means::Istio if runs_istiod => Self::Istio(name),
             Means::Istio => Self::ThinRemote(name),
             Means::Gateway => Self::Gateway(name),
         }
+    }
+
+    /// What is done with a script.
+    pub(crate) fn of_script(script: &Script) -> Self {
+        if script.when == When::Routes { Self::NodeScript(script.file) } else { Self::Script(script.file) }
     }
 }
 
@@ -283,12 +289,13 @@ impl Contents {
         };
         let directories = DIRECTORIES.iter().filter(is_there);
         let mut units: Vec<(StageName, What)> = directories
-            .map(|directory| (StageName::of(directory.when, mesh, cluster), What::of(directory, cluster)))
+            .map(|directory| {
+                (StageName::of(directory.when, mesh, cluster), What::of_directory(directory, cluster.runs_istiod))
+            })
             .collect();
         let is_there = |script: &&Script| self.scripts.iter().any(|(name, _)| *name == script.file);
         for script in SCRIPTS.iter().filter(is_there) {
-            let what = if script.when == When::Routes { What::NodeScript } else { What::Script };
-            units.push((StageName::of(script.when, mesh, cluster), what(script.file)));
+            units.push((StageName::of(script.when, mesh, cluster), What::of_script(script)));
         }
         units.push((StageName::Restart, What::Restart));
         units

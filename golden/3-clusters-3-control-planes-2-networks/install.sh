@@ -89,7 +89,7 @@ apply_secret() {
 }
 
 apply_collector() {
-  apply "$@"
+  run kubectl --context="$2" apply -k "$1/$3"
   run kubectl --context="$2" -n "$namespace" rollout status deployment/zipkin --timeout="$timeout"
 }
 
@@ -108,7 +108,7 @@ note_new() {
 install_istio() {
   note_new "$@"
   run istioctl install --context="$2" -y -f "$1/30-istio/istio.yaml" -f "$1/30-istio/mesh-config.yaml"
-  run kubectl --context="$2" -n "$namespace" rollout status "deployment/$3" --timeout="$timeout"
+  run kubectl --context="$2" -n "$namespace" rollout status deployment/"$3" --timeout="$timeout"
 }
 
 # A remote without an istiod.

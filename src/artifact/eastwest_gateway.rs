@@ -6,7 +6,7 @@ use crate::topology::ServiceType;
 use super::metadata;
 
 /// The name of the gateway's Deployment and Service.
-pub(super) const NAME: &str = "istio-eastwestgateway";
+pub(crate) const NAME: &str = "istio-eastwestgateway";
 
 /// The ports that Istio's own script opens, in its order: a list of ports replaces the chart's.
 const PORTS: [(&str, u16); 4] = [("status-port", 15021), ("tls", 15443), ("tls-istiod", 15012), ("tls-webhook", 15017)];

@@ -5,59 +5,18 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::command::{self, Command};
+use crate::layout::ISTIO_SYSTEM;
 use crate::lock::Gateway;
 use crate::release::{Release, RemoteShape};
 use crate::words::bare_names;
 
 use super::facts::{Known, Member};
 use super::fields::{self, ISTIO, ISTIO_OPERATOR};
+use super::impact::Kind;
 use super::leaving;
 use super::{AuthorityChange, ClusterChange, Membership, ObjectChange, What};
 use crate::pki::inventory::Role;
-
-/// What a change means for a cluster, the worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Kind {
-    /// A running cluster cannot become this.
-    NotInPlace,
-    /// The cluster leaves the mesh.
-    Leaves,
-    /// The cluster joins the mesh.
-    Joins,
-    /// Others dial its gateway at another address.
-    GatewayAddress,
-    /// Node routes change.
-    Routes,
-    /// Another certificate, under the same root.
-    Certificates,
-    /// istiod has to start anew.
-    RestartIstiod,
-    /// Sidecars and gateways have to start anew.
-    RestartProxies,
-    /// Applying it is all.
-    Reapply,
-    /// Nothing.
-    Nothing,
-}
-
-impl Kind {
-    /// The kind in words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::NotInPlace => "cannot be done in place",
-            Self::Leaves => "leaves the mesh",
-            Self::Joins => "joins the mesh",
-            Self::GatewayAddress => "gateway address changes",
-            Self::Routes => "routes change",
-            Self::Certificates => "certificates renewed",
-            Self::RestartIstiod => "restart istiod",
-            Self::RestartProxies => "restart proxies",
-            Self::Reapply => "re-apply",
-            Self::Nothing => "nothing to do",
-        }
-    }
-}
 
 /// One thing that a change means for a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -322,11 +281,10 @@ impl Situation<'_> {
             found.add(Kind::Certificates, "proxies get certificates under it once istiod was restarted");
             let context =
                 self.after.member(&cluster.name).map_or(cluster.name.as_str(), |member| member.context.as_str());
-            let context = crate::template::quote(context);
             let why = "this istiod reads the Secret `cacerts` when it starts, and only then";
-            let command =
-                format!("kubectl --context={context} -n istio-system rollout restart deployments -l app=istiod");
-            found.add_with(Kind::RestartIstiod, why, vec![command]);
+            let words = ["-n", ISTIO_SYSTEM, "rollout", "restart", "deployments", "-l", "app=istiod"];
+            let command = Command::kubectl(context).words(words);
+            found.add_with(Kind::RestartIstiod, why, vec![command.to_string()]);
         }
     }
 
@@ -385,22 +343,21 @@ impl Situation<'_> {
     /// What was stated is not gone from the cluster because it is not stated any more.
     fn removed(&self, cluster: &ClusterChange, object: &ObjectChange, found: &mut Found) {
         let context = self.before.member(&cluster.name).map_or(cluster.name.as_str(), |member| member.context.as_str());
-        let context = crate::template::quote(context);
         let name = object.name.as_deref().unwrap_or_default();
         let command = match object.kind.as_str() {
             ISTIO_OPERATOR if name == ISTIO => {
                 // The patch beside it has the same name; its going is a change of fields elsewhere.
                 return found.add(Kind::RestartProxies, "its mesh config comes from another cluster now");
             }
-            ISTIO_OPERATOR => leaving::owned(&context, name),
+            ISTIO_OPERATOR => command::delete_owned(context, name),
             kind => {
-                let namespace =
-                    object.namespace.as_deref().map_or(String::new(), |namespace| format!(" -n {namespace}"));
-                format!("kubectl --context={context}{namespace} delete {} {name}", kind.to_lowercase())
+                let namespace = object.namespace.as_deref().map(|namespace| ["-n", namespace]);
+                let kubectl = Command::kubectl(context).words(namespace.into_iter().flatten());
+                kubectl.words(["delete", &kind.to_lowercase(), name])
             }
         };
         let why = "`kubectl apply` deletes nothing: what is not stated any more stays until it is deleted (Argo CD and Flux prune it, where they may)";
-        found.add_with(Kind::Reapply, why, vec![command]);
+        found.add_with(Kind::Reapply, why, vec![command.to_string()]);
     }
 }
 

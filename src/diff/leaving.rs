@@ -1,7 +1,8 @@
 //! What removes a cluster from a running mesh: no later build knows of it any more.
 
-use crate::layout::{CACERTS, EASTWEST_GATEWAY, ISTIO, ISTIO_SYSTEM, NAMESPACE};
-use crate::template::quote;
+use crate::artifact::{DIRECTORIES, Directory, Means};
+use crate::command::{self, Command, OURS};
+use crate::layout::{ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS, ROUTES};
 
 use super::facts::{Known, Member};
 
@@ -14,75 +15,58 @@ pub(super) fn commands(
     member: &Member,
     neighbours: &[&str],
 ) -> Vec<String> {
+    let kubectl = |words: &[&str]| Command::kubectl(&member.context).words(words.iter().copied());
+    let in_namespace = |words: &[&str]| kubectl(&["-n", ISTIO_SYSTEM]).words(words.iter().copied());
     let mut commands = credentials(after);
     commands.extend(neighbours.iter().map(|neighbour| routes(after, name, neighbour)));
-    let context = quote(&member.context);
-    let directories = plain_directories(before, name).into_iter().rev();
-    commands.extend(
-        directories.map(|directory| {
-            format!("kubectl --context={context} delete --ignore-not-found -k OLD/{name}/{directory}")
-        }),
-    );
-    let revision = before.revision(name).unwrap_or_else(|| "default".to_owned());
+    let directories = plain_directories(before, name);
+    let delete = |directory| kubectl(&["delete", "--ignore-not-found", "-k", &format!("OLD/{name}/{directory}")]);
+    commands.extend(directories.into_iter().map(delete));
+    let revision = format!("istio.io/rev={}", before.revision(name).as_deref().unwrap_or("default"));
+    let webhooks = "mutatingwebhookconfigurations,validatingwebhookconfigurations";
     commands.extend([
-        format!("kubectl --context={context} -n {ISTIO_SYSTEM} delete secrets -l {OURS}"),
-        owned(&context, "istio,eastwest-gateway"),
-        format!(
-            "kubectl --context={context} delete mutatingwebhookconfigurations,validatingwebhookconfigurations -l istio.io/rev={revision}"
-        ),
-        format!(
-            "kubectl --context={context} -n {ISTIO_SYSTEM} get all,secrets,configmaps,persistentvolumeclaims   # is any of it somebody else's?"
-        ),
-        format!("# if not: kubectl --context={context} delete namespace {ISTIO_SYSTEM}"),
+        in_namespace(&["delete", "secrets", "-l", OURS]),
+        command::delete_owned(&member.context, "istio,eastwest-gateway"),
+        kubectl(&["delete", webhooks, "-l", &revision]),
+        in_namespace(&["get", "all,secrets,configmaps,persistentvolumeclaims"]).remark("is any of it somebody else's?"),
     ]);
-    commands
+    let last = kubectl(&["delete", "namespace", ISTIO_SYSTEM]);
+    commands.iter().map(ToString::to_string).chain([format!("# if not: {last}")]).collect()
 }
-
-/// Deletes what istioctl made of IstioOperators with these names, on which it leaves its mark
-/// (`1.30.3:operator/pkg/install/install.go`): all but CustomResourceDefinitions, which take everybody's objects with them.
-pub(super) fn owned(context: &str, names: &str) -> String {
-    const KINDS: &str = "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings,\
-                         deployments,daemonsets,horizontalpodautoscalers,poddisruptionbudgets,services,endpoints,endpointslices,\
-                         configmaps,secrets,serviceaccounts,roles,rolebindings,envoyfilters.networking.istio.io";
-    let owner = "install.operator.istio.io/owning-resource";
-    format!(
-        "kubectl --context={context} -n {ISTIO_SYSTEM} delete {KINDS} -l '{owner} in ({names}),{owner}-namespace={ISTIO_SYSTEM}'"
-    )
-}
-
-/// The label of what meshgen stated, and of what its scripts made.
-const OURS: &str = "app.kubernetes.io/managed-by=meshgen";
 
 /// Takes the cluster's credentials from every primary that stays.
-fn credentials(after: &Known<'_>) -> Vec<String> {
+fn credentials(after: &Known<'_>) -> Vec<Command> {
     let primaries = after.members.iter().filter(|(primary, member)| member.primary == **primary);
     let remove = |(primary, member): (&&str, &Member)| {
-        let script = format!("{primary}/remote-secrets.sh");
+        let script = format!("{primary}/{REMOTE_SECRETS}");
         if after.files_of(primary).contains_key(script.as_str()) {
-            return format!("NEW/{script}");
+            return Command::script(&format!("NEW/{script}"));
         }
         // The only cluster that is left needs no credentials, and has no script for them.
-        let context = quote(&member.context);
-        format!("kubectl --context={context} -n {ISTIO_SYSTEM} delete secrets -l istio/multiCluster=true,{OURS}")
+        let selector = format!("istio/multiCluster=true,{OURS}");
+        Command::kubectl(&member.context).words(["-n", ISTIO_SYSTEM, "delete", "secrets", "-l", &selector])
     };
     primaries.map(remove).collect()
 }
 
-fn routes(after: &Known<'_>, name: &str, neighbour: &str) -> String {
-    let script = format!("{neighbour}/routes.sh");
+fn routes(after: &Known<'_>, name: &str, neighbour: &str) -> Command {
+    let script = format!("{neighbour}/{ROUTES}");
     let is_needed = neighbour != name && after.files_of(neighbour).contains_key(script.as_str());
-    let then = if is_needed { format!(" && NEW/{script} add") } else { String::new() };
-    format!("OLD/{script} remove{then}   # as root, on each node of {neighbour}")
+    let remove = Command::script(&format!("OLD/{script}")).words(["remove"]);
+    let whole = if is_needed { remove.shell(&format!("&& NEW/{script} add")) } else { remove };
+    whole.remark(&format!("as root, on each node of {neighbour}"))
 }
 
-/// The directories of a cluster that hold plain objects, in the order of their application. What istioctl installed, the
-/// namespace and the Secrets go by themselves.
-fn plain_directories<'s>(before: &'s Known<'_>, name: &str) -> Vec<&'s str> {
-    const OTHERS: [&str; 4] = [NAMESPACE, CACERTS, ISTIO, EASTWEST_GATEWAY];
-    let directories = before.files_of(name).into_keys().filter_map(|path| path.split('/').nth(1));
-    let mut directories: Vec<&str> = directories
-        .filter(|directory| directory.starts_with(|first: char| first.is_ascii_digit()) && !OTHERS.contains(directory))
-        .collect();
-    directories.dedup();
-    directories
+/// The directories of a cluster that hold plain objects, last applied first. What istioctl installed, the namespace and the Secrets
+/// go by themselves.
+fn plain_directories(before: &Known<'_>, name: &str) -> Vec<&'static str> {
+    let files = before.files_of(name);
+    let is_there = |directory: &&Directory| {
+        let prefix = format!("{name}/{}/", directory.name);
+        files.range(prefix.as_str()..).next().is_some_and(|(path, _)| path.starts_with(&prefix))
+    };
+    let is_plain = |directory: &&Directory| {
+        directory.name != NAMESPACE && matches!(directory.means, Means::Objects | Means::Collector)
+    };
+    DIRECTORIES.iter().rev().filter(is_plain).filter(is_there).map(|directory| directory.name).collect()
 }

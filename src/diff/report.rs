@@ -1,6 +1,7 @@
 //! A difference as people and programs read it.
 
-use super::consequence::{Consequence, Kind};
+use super::consequence::Consequence;
+use super::impact::Kind;
 use super::reach::Path;
 use super::{
     AuthorityChange, CertificateChange, ClusterChange, Diff, FieldChange, Hunk, Membership, ObjectChange, TextChange,

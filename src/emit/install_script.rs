@@ -1,5 +1,7 @@
 use serde::Serialize;
 
+use crate::command;
+use crate::layout::{EASTWEST_GATEWAY, ISTIO};
 use crate::mesh::Mesh;
 use crate::plan::{Plan, Unit, What};
 use crate::template;
@@ -12,7 +14,19 @@ struct Values<'m> {
     clusters: Vec<Context<'m>>,
     routed: Vec<&'m str>,
     workload_namespaces: &'m [&'m str],
+    functions: Functions,
     stages: Vec<Stage<'m>>,
+}
+
+/// What the script's functions run, a line each.
+#[derive(Serialize)]
+struct Functions {
+    objects: Vec<String>,
+    secret: Vec<String>,
+    collector: Vec<String>,
+    istio: Vec<String>,
+    thin_remote: Vec<String>,
+    gateway: Vec<String>,
 }
 
 /// How a cluster is reached.
@@ -56,9 +70,26 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             clusters: clusters.collect(),
             routed: plan.routed(),
             workload_namespaces: &mesh.workload_namespaces,
+            functions: functions(),
             stages,
         },
     )
+}
+
+fn functions() -> Functions {
+    let lines = |what| {
+        let commands = command::commands(what, command::Place::Script);
+        commands.iter().map(ToString::to_string).collect()
+    };
+    // Their third parameter is the directory.
+    Functions {
+        objects: lines(What::Objects("$3")),
+        secret: lines(What::Secret("$3")),
+        collector: lines(What::Collector("$3")),
+        istio: lines(What::Istio(ISTIO)),
+        thin_remote: lines(What::ThinRemote(ISTIO)),
+        gateway: lines(What::Gateway(EASTWEST_GATEWAY)),
+    }
 }
 
 fn call<'m>(mesh: &'m Mesh<'_>, unit: &Unit<'m, '_>) -> Call<'m> {

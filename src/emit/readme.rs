@@ -1,8 +1,13 @@
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use crate::layout::{REMOTE_SECRETS, TELEMETRY, ZIPKIN};
+use crate::command::{self, Command};
+
+use crate::artifact::{DIRECTORIES, SCRIPTS};
+use crate::layout::REMOTE_SECRETS;
 use crate::mesh::{Cluster, Mesh};
-use crate::plan::{self, Plan, Unit, What};
+use crate::plan::{self, Plan, Unit, What, Who};
 use crate::template;
 
 mod picture;
@@ -21,11 +26,9 @@ struct Values<'m> {
     picture: String,
     is_summary: bool,
     has_operator: bool,
-    has_telemetry: bool,
+    responsibilities: Vec<Responsibility>,
     has_thin_remotes: bool,
     revision: &'m str,
-    has_collector: bool,
-    has_secrets: bool,
     routed: Vec<&'m str>,
     stages: Vec<Stage<'m>>,
     collector: Option<Collector<'m>>,
@@ -41,6 +44,14 @@ struct Row<'m> {
     api_server: &'m str,
     gateway: String,
     valid_until: String,
+}
+
+/// Directories or a script, and who can apply them.
+#[derive(Serialize)]
+struct Responsibility {
+    names: String,
+    what: &'static str,
+    who: &'static str,
 }
 
 /// A stage, told for each cluster or once for all.
@@ -98,17 +109,39 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         picture: if is_summary { picture::summary(mesh) } else { picture::clusters(mesh) },
         is_summary,
         has_operator: mesh.release.has_in_cluster_operator,
-        has_telemetry: plan.has(TELEMETRY),
+        responsibilities: responsibilities(plan),
         has_thin_remotes: mesh.clusters.iter().any(|cluster| !cluster.runs_istiod),
         revision: mesh.clusters.iter().find_map(|cluster| cluster.revision).unwrap_or_default(),
-        has_collector: plan.has(ZIPKIN),
-        has_secrets: plan.has(REMOTE_SECRETS),
         routed: plan.routed(),
         stages: plan.installation().map(|stage| told(mesh, stage, is_summary)).collect(),
         collector,
         missing: missing.map(|cluster| Missing { name: cluster.name, context: cluster.context }).collect(),
     };
     template::render("README.md", values)
+}
+
+/// Who can apply what there is.
+fn responsibilities(plan: &Plan<'_, '_>) -> Vec<Responsibility> {
+    let who = |what: What| match what.who() {
+        Who::Applier => "kubectl, Argo CD, Flux",
+        Who::KeyHolder => "a person who has the private keys: they are not in Git",
+        Who::Istioctl if plan.mesh.release.has_in_cluster_operator => {
+            "istioctl; or Argo CD and Flux where Istio's in-cluster operator runs"
+        }
+        Who::Istioctl => "istioctl",
+        Who::Operator => "a person with a context for each cluster",
+        Who::Root => "root, on each node",
+    };
+    let directories = DIRECTORIES.iter().map(|row| (row.name, row.what, who(What::of_directory(row, true))));
+    let scripts = SCRIPTS.iter().map(|row| (row.file, row.what, who(What::of_script(row))));
+    let mut rows: Vec<Responsibility> = Vec::new();
+    for (name, what, who) in directories.chain(scripts).filter(|(name, ..)| plan.has(name)) {
+        match rows.last_mut().filter(|row| row.what == what) {
+            Some(row) => row.names.extend([", `", name, "`"]),
+            None => rows.push(Responsibility { names: format!("`{name}`"), what, who }),
+        }
+    }
+    rows
 }
 
 fn row<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Row<'m> {
@@ -138,14 +171,16 @@ fn told<'m>(mesh: &'m Mesh<'_>, stage: &plan::Stage<'m, '_>, is_folded: bool) ->
                 actions.push(unit.what);
             }
         }
-        let every =
-            stage.units.iter().map(|unit| unit.cluster.position).collect::<std::collections::BTreeSet<usize>>().len();
+        let every = stage.units.iter().map(|unit| unit.cluster.position).collect::<BTreeSet<usize>>().len();
         let clusters = if every == mesh.clusters.len() {
             "every cluster".to_owned()
         } else {
             format!("each of these {every} clusters, as far as it has the directory")
         };
-        let lines = actions.into_iter().flat_map(|action| commands(mesh, "$cluster", action)).collect();
+        let istiods: BTreeSet<String> = stage.units.iter().map(|unit| unit.cluster.istiod_service()).collect();
+        let istiod = istiods.first().filter(|_| istiods.len() == 1);
+        let told = |what| commands(mesh, "$cluster", istiod.map(String::as_str), what);
+        let lines = actions.into_iter().flat_map(told).collect();
         return Stage { title: stage.name.title(), is_folded, clusters, lines, note: "", blocks: Vec::new() };
     }
     if stage.units.iter().any(|unit| unit.what == What::Script(REMOTE_SECRETS)) {
@@ -153,7 +188,7 @@ fn told<'m>(mesh: &'m Mesh<'_>, stage: &plan::Stage<'m, '_>, is_folded: bool) ->
     }
     let mut blocks: Vec<Block<'_>> = Vec::new();
     for Unit { cluster, what } in &stage.units {
-        let mut lines = commands(mesh, cluster.name, *what);
+        let mut lines = commands(mesh, cluster.name, Some(&cluster.istiod_service()), *what);
         match blocks.last_mut() {
             Some(block) if block.cluster == cluster.name => block.lines.append(&mut lines),
             _ => blocks.push(Block { cluster: cluster.name, lines }),
@@ -191,35 +226,13 @@ fn carried_secrets<'m>(mesh: &'m Mesh<'_>, stage: &plan::Stage<'m, '_>) -> Stage
     }
 }
 
-fn commands(mesh: &Mesh<'_>, cluster: &str, what: What) -> Vec<String> {
-    match what {
-        What::Objects(directory) => vec![format!("kubectl apply -k {cluster}/{directory}")],
-        What::Secret(directory) => {
-            vec![format!("kubectl apply --server-side --field-manager=meshgen -k {cluster}/{directory}")]
+fn commands(mesh: &Mesh<'_>, directory: &str, istiod: Option<&str>, what: What) -> Vec<String> {
+    let commands = match what {
+        What::Script(script) => {
+            vec![Command::script(&[directory, "/", script].concat()).remark("needs a context for each cluster")]
         }
-        What::Collector(directory) => vec![
-            format!("kubectl apply -k {cluster}/{directory}"),
-            "kubectl -n istio-system rollout status deployment/zipkin".to_owned(),
-        ],
-        What::Istio(_) => {
-            let files =
-                ["istio.yaml", "mesh-config.yaml"].map(|file| format!(" -f {cluster}/30-istio/{file}")).concat();
-            vec![format!("istioctl install -y{files}")]
-        }
-        What::ThinRemote(_) => vec![format!("istioctl install -y -f {cluster}/30-istio/istio.yaml")],
-        What::Gateway(_) => {
-            vec![format!("istioctl install -y -f {cluster}/40-eastwest-gateway/eastwest-gateway.yaml")]
-        }
-        What::Script(_) => vec![format!("{cluster}/remote-secrets.sh   # needs a context for each cluster")],
-        What::NodeScript(script) => vec![format!("{cluster}/{script} add")],
-        What::Restart => {
-            let gateways = "kubectl -n istio-system rollout restart deployments \
-                            -l 'istio in (ingressgateway,egressgateway,eastwestgateway)'";
-            let workloads = mesh
-                .workload_namespaces
-                .iter()
-                .map(|namespace| format!("kubectl -n {namespace} rollout restart deployments,statefulsets,daemonsets"));
-            [gateways.to_owned()].into_iter().chain(workloads).collect()
-        }
-    }
+        What::Restart => command::restarts(&mesh.workload_namespaces),
+        what => command::commands(what, command::Place::Terminal { directory, istiod }),
+    };
+    commands.iter().map(ToString::to_string).collect()
 }

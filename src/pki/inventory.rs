@@ -10,9 +10,9 @@ use crate::rule::{EXPIRING_CERTIFICATE, OLD_ISSUED_ON, Rule, SHORT_INTERMEDIATE}
 use crate::topology::Date;
 
 use super::key::KeyPath;
-use super::seed::hex;
 use super::verify::{self, Facts};
 use super::{Standing, Trust};
+use crate::words::hex;
 
 /// A certificate is renewed this many days before its end at the latest.
 pub(super) const DAYS_TO_RENEW: i64 = 90;

@@ -129,7 +129,7 @@ mod tests {
         let key = SigningKey::from(&SecretKey::from_slice(&bytes).unwrap());
         let signed = |message: &[u8]| {
             let signature: Signature = key.sign(message);
-            super::super::seed::hex(&signature.to_bytes())
+            crate::words::hex(&signature.to_bytes())
         };
         assert_eq!(
             signed(b"sample"),

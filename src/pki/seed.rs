@@ -3,7 +3,7 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-pub(super) use crate::words::hex;
+use crate::words::hex;
 use crate::words::push_hex;
 
 /// The word that a seed's line begins with.

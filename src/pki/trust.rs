@@ -9,9 +9,9 @@ use crate::rule::SEED_NEEDED;
 
 use super::issue::RootAuthority;
 use super::key::KeyPath;
-use super::seed::hex;
 use super::verify::{self, Facts, Fault, TrustAnchor};
 use super::{Authority, Bundle, Seed, Standing};
+use crate::words::hex;
 
 /// Fewer are answered before a thread has begun.
 const CLUSTERS_WORTH_A_THREAD: usize = 4;

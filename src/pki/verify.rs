@@ -9,7 +9,9 @@ use p256::ecdsa::SigningKey;
 use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE as ROOT};
 use crate::topology::Date;
 
-use super::x509::{Parsed, blocks, is_strict, public_half};
+use super::pem::{blocks, is_strict};
+use super::private_key::public_half;
+use super::x509::Parsed;
 
 /// The four files of a bundle, as somebody wrote them.
 #[derive(Debug, Clone, Copy)]

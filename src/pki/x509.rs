@@ -1,35 +1,29 @@
-//! Certificates and keys as others see them: read from bytes, by other code than makes them.
+//! Certificates as others see them: read from bytes, by other code than makes them.
 
 use std::borrow::Cow;
 
-use p256::NistP256;
 use p256::ecdsa::SigningKey;
 use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
-use p256::elliptic_curve::sec1::{FromSec1Point, ModulusSize, ToSec1Point};
-use p256::elliptic_curve::{AffinePoint, CurveArithmetic, FieldBytesSize, SecretKey};
-use p256::pkcs8::PrivateKeyInfoRef;
-use rsa::pkcs1::{DecodeRsaPrivateKey, DecodeRsaPublicKey, EncodeRsaPublicKey};
-use rsa::pkcs8::DecodePrivateKey;
+use rsa::PublicKey;
+use rsa::pkcs1::DecodeRsaPublicKey;
 use rsa::traits::PublicKeyParts;
-use rsa::{PrivateKey, PublicKey};
-use sec1::EcPrivateKey;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use x509_cert::Certificate;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::oid::AssociatedOid;
-use x509_cert::der::pem::LineEnding;
-use x509_cert::der::{Decode, Encode, Header, Reader, SliceReader, pem};
+use x509_cert::der::{Decode, Encode, Header, Reader, SliceReader};
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
 };
-use zeroize::Zeroizing;
 
-use super::seed::hex;
+use crate::words::hex;
+
+use super::pem::blocks;
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
-const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+pub(super) const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+pub(super) const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+pub(super) const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 // RFC 5758, section 3.2.
 const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
@@ -40,53 +34,8 @@ const RSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.
 const RSA_WITH_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13");
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 
-/// The first octet of a point whose both coordinates follow (SEC 1, section 2.3.3).
-const UNCOMPRESSED: u8 = 4;
-
 /// The least number of bits of an RSA key that is not to be broken.
 const MINIMUM_RSA_BITS: u32 = 2048;
-
-/// One block of a PEM file (RFC 7468).
-pub(super) struct Block<'t> {
-    pub(super) label: &'t str,
-    text: &'t str,
-}
-
-/// The blocks of a PEM file, in order; what stands between them is passed over, as istiod does.
-pub(super) fn blocks(text: &str) -> Vec<Block<'_>> {
-    let mut blocks = Vec::new();
-    let mut rest = text;
-    while let Some(begin) = rest.find("-----BEGIN ") {
-        let labelled = &rest[begin + 11..];
-        let Some(label) = labelled.find("-----").map(|end| &labelled[..end]) else { break };
-        let close = format!("-----END {label}-----");
-        let Some(end) = rest[begin..].find(&close).map(|end| begin + end + close.len()) else { break };
-        blocks.push(Block { label, text: &rest[begin..end] });
-        rest = &rest[end..];
-    }
-    blocks
-}
-
-/// Whether a text is nothing but PEM blocks as RFC 7468 writes them strictly: no byte before, between or after them, and each
-/// block what its content is encoded to.
-pub(super) fn is_strict(text: &str) -> bool {
-    let strict = |block: &Block<'_>| {
-        let bytes = block.bytes()?;
-        pem::encode_string(block.label, LineEnding::LF, &bytes).ok().map(Zeroizing::new)
-    };
-    let mut rest = text;
-    for block in blocks(text) {
-        let Some(after) = strict(&block).and_then(|strict| rest.strip_prefix(strict.as_str())) else { return false };
-        rest = after;
-    }
-    rest.is_empty()
-}
-
-impl Block<'_> {
-    fn bytes(&self) -> Option<Zeroizing<Vec<u8>>> {
-        pem::decode_vec(self.text.as_bytes()).ok().map(|(_, bytes)| Zeroizing::new(bytes))
-    }
-}
 
 /// A certificate and its bytes.
 #[derive(Debug, Clone)]
@@ -275,67 +224,4 @@ fn is_rsa_signature(key: PublicKey, digest: &[u8], signature: &rsa::pkcs1v15::Si
         48 => rsa::pkcs1v15::VerifyingKey::<Sha384>::new(key).verify_prehash(digest, signature).is_ok(),
         _ => rsa::pkcs1v15::VerifyingKey::<Sha512>::new(key).verify_prehash(digest, signature).is_ok(),
     }
-}
-
-/// The public half of a private key, as it would stand in a certificate.
-///
-/// # Errors
-/// Why istiod would not read the key (1.30.3:security/pkg/pki/util/crypto.go), as the rest of a sentence that begins with its
-/// file's name. It repeats nothing of the key.
-pub(super) fn public_half(text: &str) -> Result<Vec<u8>, String> {
-    let blocks = blocks(text);
-    let block = blocks.first().ok_or("holds no PEM block")?;
-    let bytes = || block.bytes().ok_or_else(|| "holds a block that is no PEM".to_owned());
-    match block.label {
-        "PRIVATE KEY" => {
-            let der = bytes()?;
-            let ec = || {
-                let key = PrivateKeyInfoRef::try_from(der.as_slice()).ok().filter(|key| key.algorithm.oid == EC)?;
-                let curve = key.algorithm.parameters_oid().ok()?;
-                ec_public_half(key.private_key.as_bytes(), Some(curve))
-            };
-            let rsa = || PrivateKey::from_pkcs8_der(&der).ok().and_then(|key| rsa_public_half(&key));
-            ec().or_else(rsa).ok_or_else(|| "holds a key that istiod does not take: use RSA, P-256 or P-384".to_owned())
-        }
-        "EC PRIVATE KEY" => ec_public_half(&bytes()?, None)
-            .ok_or_else(|| "holds an EC key that istiod does not take: use P-256 or P-384".to_owned()),
-        "RSA PRIVATE KEY" => PrivateKey::from_pkcs1_der(&bytes()?)
-            .ok()
-            .and_then(|key| rsa_public_half(&key))
-            .ok_or_else(|| "holds an RSA key that cannot be read; if it is encrypted, decrypt it".to_owned()),
-        "EC PARAMETERS" => {
-            Err("begins with `EC PARAMETERS`, which istiod takes for the key: remove that block (openssl's -noout)"
-                .to_owned())
-        }
-        "ENCRYPTED PRIVATE KEY" => {
-            Err("holds an encrypted key, which istiod cannot open: decrypt it (openssl pkey)".to_owned())
-        }
-        label => Err(format!("begins with `{label}`, which is no private key")),
-    }
-}
-
-/// The public half of an EC key (RFC 5915), whose curve may be named outside of it.
-fn ec_public_half(der: &[u8], curve: Option<ObjectIdentifier>) -> Option<Vec<u8>> {
-    match curve {
-        Some(P256) => public_half_on::<NistP256>(der),
-        Some(P384) => public_half_on::<p384::NistP384>(der),
-        Some(_) => None,
-        None => public_half_on::<NistP256>(der).or_else(|| public_half_on::<p384::NistP384>(der)),
-    }
-}
-
-fn public_half_on<C>(der: &[u8]) -> Option<Vec<u8>>
-where
-    C: CurveArithmetic + AssociatedOid,
-    AffinePoint<C>: FromSec1Point<C> + ToSec1Point<C>,
-    FieldBytesSize<C>: ModulusSize,
-{
-    // Where the file states the public half, reading it as a key has proven that it is the private one's.
-    let key = SecretKey::<C>::try_from(EcPrivateKey::try_from(der).ok()?).ok()?;
-    let stated = EcPrivateKey::try_from(der).ok()?.public_key.filter(|point| point.first() == Some(&UNCOMPRESSED));
-    Some(stated.map_or_else(|| key.public_key().to_sec1_point(false).as_bytes().to_vec(), <[u8]>::to_vec))
-}
-
-fn rsa_public_half(key: &PrivateKey) -> Option<Vec<u8>> {
-    key.to_public_key().to_pkcs1_der().ok().map(|der| der.as_bytes().to_vec())
 }

@@ -261,3 +261,80 @@ fn branches_that_change_one_cluster_each_merge_without_a_conflict() {
         assert_eq!(code(&place.meshgen(&["build", "topology.yaml", "-o", "out", "--check"])), 0);
     }
 }
+
+/// Three clusters on two networks, whose contexts hold what a shell would read.
+const QUOTED: &str = "
+apiVersion: meshgen/v1
+kind: Topology
+mesh: {id: mesh1}
+istio: {version: 1.30.3}
+certificates: {issuedOn: 2026-11-01}
+networks: [{name: lan}, {name: cloud}]
+clusters:
+  - {name: east, network: lan, apiServer: 'https://10.0.1.1:6443', eastWestGateway: {address: none}}
+  - {name: north, network: lan, controlPlane: east, apiServer: 'https://10.0.1.2:6443'}
+  - {name: west, network: cloud, context: \"admin@west's\", apiServer: 'https://10.0.2.1:6443', eastWestGateway: {address: 10.0.2.100}}
+";
+
+impl Place {
+    fn of(topology: &str) -> Self {
+        let place = Self { directory: tempfile::tempdir().unwrap() };
+        place.write("topology.yaml", topology);
+        fs::copy(common::repository().join("topologies/ca.seed"), place.path().join("ca.seed")).unwrap();
+        assert_eq!(code(&place.meshgen(&["build", "topology.yaml", "-o", "out"])), 0);
+        place
+    }
+
+    fn compared(&self, arguments: &[&str]) -> Value {
+        serde_json::from_slice(&self.meshgen(&[&["diff", "--format", "json"], arguments].concat()).stdout).unwrap()
+    }
+}
+
+#[test]
+fn a_context_is_quoted_once_in_the_commands_of_a_report() {
+    let place = Place::of(QUOTED);
+    let west = QUOTED.lines().find(|line| line.contains("name: west")).unwrap();
+    place.write("topology.yaml", &QUOTED.replace(&format!("{west}\n"), "").replace(", {name: cloud}", ""));
+    for report in [&["diff", "out", "topology.yaml"][..], &["diff", "out", "topology.yaml", "--format", "markdown"]] {
+        let told = out(&place.meshgen(report));
+        assert!(told.contains(r"kubectl --context='admin@west'\''s' -n istio-system delete secrets"), "{told}");
+        assert!(!told.contains(r"\'\'"), "{told}");
+    }
+}
+
+#[test]
+fn an_address_that_is_a_word_is_an_address() {
+    let place = Place::of(QUOTED);
+    place.write("topology.yaml", &QUOTED.replace("address: none", "address: 10.0.3.100"));
+    let told = out(&place.meshgen(&["diff", "out", "topology.yaml"]));
+    assert!(told.contains("from none to 10.0.3.100: dialled by north for the control plane"), "{told}");
+    assert!(!told.contains("gets an east-west gateway") && !told.contains("Ways between clusters"), "{told}");
+}
+
+#[test]
+fn pages_and_scripts_that_somebody_rewrote_change_no_word_of_what_differs() {
+    let place = Place::of(QUOTED);
+    place.write(
+        "topology.yaml",
+        &QUOTED.replace("10.0.2.100", "10.0.2.200").replace("address: none", "address: gw.example.org"),
+    );
+    let mut clean = place.compared(&["out", "topology.yaml"]);
+    let read = |file: &str| fs::read_to_string(place.path().join("out").join(file)).unwrap();
+    let rewritten = |file: &str| match file {
+        "README.md" => read(file)
+            .replace("lan", "office")
+            .replace("10.0.2.100", "none")
+            .replace("<td>", "<td >")
+            .replace("1.30.3", "1.29.0"),
+        _ => read(file).replace("step 'east", "step 'south").replace("admin@west", "root@north"),
+    };
+    for file in ["README.md", "install.sh", "uninstall.sh", "verify.sh"] {
+        place.write(&format!("out/{file}"), &rewritten(file));
+    }
+    let mut edited = place.compared(&["out", "topology.yaml"]);
+    // The pages themselves differ otherwise than before, which is told of them and of nothing else.
+    for report in [&mut clean, &mut edited] {
+        assert!(report.as_object_mut().unwrap().remove("pages").is_some());
+    }
+    assert_eq!(clean, edited);
+}

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use meshgen::lock::Lock;
 use meshgen::source::Source;
 use meshgen::tree::Tree;
 use proptest::prelude::*;
@@ -117,6 +118,87 @@ fn check_identity(generated: &Generated, tree: &Tree) {
     }
 }
 
+/// Whatever a step needs is made by a step before it: the steps are those that the lock records, in its order.
+fn check_order(generated: &Generated, tree: &Tree) {
+    let lock: Lock = text(tree, "meshgen.lock").unwrap().parse().unwrap();
+    let position =
+        |cluster: &str, artifact: &str| lock.steps.iter().position(|step| *step == format!("{cluster}/{artifact}"));
+    assert_eq!(lock.steps.iter().collect::<BTreeSet<_>>().len(), lock.steps.len(), "a step is listed twice");
+    for (number, step) in lock.steps.iter().enumerate() {
+        let (at, artifact) = step.split_once('/').unwrap();
+        let is_made_by = |cluster: &str, needed: &str| position(cluster, needed).is_some_and(|before| before < number);
+        let needs =
+            |cluster: &str, needed: &str| assert!(is_made_by(cluster, needed), "{step} needs {cluster}/{needed}");
+        let cluster = clusters(generated).iter().find(|cluster| name(cluster) == at).unwrap();
+        let primary = primary_of(cluster);
+        let prefix = format!("{step}/");
+        let files: Vec<&str> = tree.iter().map(|(path, _)| path).filter(|path| path.starts_with(&prefix)).collect();
+        let objects = files.iter().flat_map(|path| documents(text(tree, path).unwrap_or_default()));
+        for object in objects.filter(|object| object["kind"] != "Kustomization") {
+            if object["kind"] != "Namespace" && object["metadata"]["namespace"].is_string() {
+                needs(at, "10-namespace");
+            }
+            // Istio's kinds come with Istio, where its control plane reads them.
+            if object["apiVersion"]
+                .as_str()
+                .is_some_and(|version| version.contains(".istio.io/") && !version.starts_with("install."))
+            {
+                needs(at, "30-istio");
+            }
+            let ports = object["spec"]["servers"].as_array().cloned().unwrap_or_default();
+            if object["kind"] == "Gateway" && position(at, "40-eastwest-gateway").is_some() {
+                needs(at, "40-eastwest-gateway");
+                let gateway = document(tree, &format!("{at}/40-eastwest-gateway/eastwest-gateway.yaml")).unwrap();
+                let opened = gateway["spec"]["components"]["ingressGateways"][0]["k8s"]["service"]["ports"].clone();
+                for server in ports.iter().filter(|server| server["port"]["name"] != "tcp-zipkin") {
+                    let is_it = |port: &Value| port["port"] == server["port"]["number"];
+                    assert!(opened.as_array().unwrap().iter().any(is_it), "{step}: {server}");
+                }
+            }
+        }
+        match artifact {
+            "20-cacerts" => needs(at, "10-namespace"),
+            "30-istio" => {
+                if tree.get(&format!("{at}/20-cacerts/ca-cert.pem")).is_some() {
+                    needs(at, "20-cacerts");
+                }
+                // A remote finds the control plane that it is told of.
+                if primary != at {
+                    needs(primary, "30-istio");
+                    needs(primary, "50-exposure");
+                }
+            }
+            "40-eastwest-gateway" => {
+                needs(at, "30-istio");
+                // The control plane that injects it knows the cluster.
+                if primary != at {
+                    needs(primary, "remote-secrets.sh");
+                }
+            }
+            "remote-secrets.sh" => {
+                for other in clusters(generated).iter().filter(|other| name(other) != at) {
+                    needs(name(other), "10-namespace");
+                    // The account whose credentials it fetches is the other istiod's to bring, or comes with the way to one elsewhere.
+                    if tree.get(&format!("{}/20-cacerts/ca-cert.pem", name(other))).is_none() {
+                        needs(name(other), "30-istio");
+                    }
+                }
+                needs(at, "30-istio");
+            }
+            "60-zipkin" => needs(at, "30-istio"),
+            "restart" => {
+                let others = lock.steps.iter().filter(|other| other.starts_with(&format!("{at}/")) && *other != step);
+                others.for_each(|other| needs(at, other.split_once('/').unwrap().1));
+            }
+            _ => {}
+        }
+    }
+    let directories = tree.iter().filter_map(|(path, _)| path.rsplit_once('/')).map(|(directory, _)| directory);
+    for directory in directories.filter(|directory| directory.contains('/')) {
+        assert!(lock.steps.iter().any(|step| step == directory), "no step applies {directory}");
+    }
+}
+
 /// Whatever an object names is emitted in the same cluster.
 fn check_references(generated: &Generated, tree: &Tree) {
     for cluster in clusters(generated) {
@@ -221,6 +303,7 @@ proptest! {
         }
         check_kustomizations(&tree);
         check_identity(&generated, &tree);
+        check_order(&generated, &tree);
         check_references(&generated, &tree);
         check_tracing(&generated, &tree);
         check_certificates(&tree);

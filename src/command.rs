@@ -1,0 +1,209 @@
+//! Commands as people and scripts run them. Each word is quoted once, here.
+
+use std::fmt;
+
+use crate::artifact::eastwest_gateway;
+use crate::layout::{EASTWEST_GATEWAY, ISTIO, ISTIO_SYSTEM};
+use crate::plan::What;
+use crate::template::quote;
+
+/// The label of what meshgen stated, and of what its scripts made.
+pub(crate) const OURS: &str = "app.kubernetes.io/managed-by=meshgen";
+
+/// A command and its words, as a shell reads them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Command {
+    text: String,
+}
+
+impl Command {
+    /// A program.
+    pub(crate) fn new(program: &str) -> Self {
+        Self { text: word(program) }
+    }
+
+    /// A script of a tree by its path, which a shell may expand.
+    pub(crate) fn script(path: &str) -> Self {
+        Self { text: path.to_owned() }
+    }
+
+    /// kubectl, in a context.
+    pub(crate) fn kubectl(context: &str) -> Self {
+        Self::new("kubectl").option("--context", context)
+    }
+
+    /// Adds words, each quoted where a shell would read it as something else.
+    pub(crate) fn words<'w>(mut self, words: impl IntoIterator<Item = &'w str>) -> Self {
+        for text in words {
+            self.text.push(' ');
+            self.text.push_str(&word(text));
+        }
+        self
+    }
+
+    /// Adds `--name='value'`.
+    pub(crate) fn option(mut self, name: &str, value: &str) -> Self {
+        self.text.extend([" ", name, "=", &quote(value)]);
+        self
+    }
+
+    /// Adds what the shell is to expand.
+    pub(crate) fn shell(mut self, text: &str) -> Self {
+        self.text.extend([" ", text]);
+        self
+    }
+
+    /// Adds a remark for people.
+    pub(crate) fn remark(mut self, remark: &str) -> Self {
+        self.text.extend(["   # ", remark]);
+        self
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.text)
+    }
+}
+
+fn word(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_./:=,@%+-".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) { text.to_owned() } else { quote(text) }
+}
+
+/// Where the commands of a unit are typed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place<'p> {
+    /// In a terminal of its own for each cluster: the cluster's directory, and the name of its istiod where it is known.
+    Terminal { directory: &'p str, istiod: Option<&'p str> },
+    /// In a function of `install.sh`, whose parameters are cluster, context and the name of istiod.
+    Script,
+}
+
+impl Place<'_> {
+    fn command(self, program: &str, words: &[&str]) -> Command {
+        match self {
+            Self::Terminal { .. } => Command::new(program).words(words.iter().copied()),
+            // istioctl takes options behind its words only.
+            Self::Script if program == "istioctl" => {
+                let (verb, rest) = words.split_first().expect("istioctl has a verb");
+                Command::new(program).words([*verb]).shell("--context=\"$2\"").words(rest.iter().copied())
+            }
+            Self::Script => Command::new(program).shell("--context=\"$2\"").words(words.iter().copied()),
+        }
+    }
+
+    fn path(self, directory: &str, file: &str) -> String {
+        let path = if file.is_empty() { directory.to_owned() } else { [directory, "/", file].concat() };
+        match self {
+            Self::Terminal { directory, .. } => [directory, "/", &path].concat(),
+            Self::Script => ["\"$1/", &path, "\""].concat(),
+        }
+    }
+
+    fn apply(self, options: &[&str], directory: &str) -> Command {
+        self.command("kubectl", &[&["apply"], options].concat()).shell("-k").shell(&self.path(directory, ""))
+    }
+
+    fn install(self, directory: &str, files: &[&str]) -> Command {
+        let install = self.command("istioctl", &["install", "-y"]);
+        files.iter().fold(install, |command, file| command.shell("-f").shell(&self.path(directory, file)))
+    }
+
+    fn wait(self, deployment: &str) -> Command {
+        let deployment = ["deployment/", deployment].concat();
+        match self {
+            Self::Terminal { .. } => {
+                self.command("kubectl", &["-n", ISTIO_SYSTEM, "rollout", "status"]).shell(&deployment)
+            }
+            Self::Script => self
+                .command("kubectl", &[])
+                .shell("-n \"$namespace\" rollout status")
+                .shell(&deployment)
+                .shell("--timeout=\"$timeout\""),
+        }
+    }
+}
+
+/// What carries out a unit that a directory is about; nothing where a script does it.
+pub(crate) fn commands(what: What, place: Place<'_>) -> Vec<Command> {
+    let istiod = match place {
+        Place::Terminal { istiod, .. } => istiod,
+        Place::Script => Some("\"$3\""),
+    };
+    match what {
+        What::Objects(directory) => vec![place.apply(&[], directory)],
+        // Server-side: client-side apply would copy the private key into an annotation.
+        What::Secret(directory) => {
+            vec![place.apply(&["--server-side", "--field-manager=meshgen", "--force-conflicts"], directory)]
+        }
+        What::Collector(directory) => vec![place.apply(&[], directory), place.wait("zipkin")],
+        What::Istio(_) => {
+            let install = place.install(ISTIO, &["istio.yaml", "mesh-config.yaml"]);
+            [install].into_iter().chain(istiod.map(|istiod| place.wait(istiod))).collect()
+        }
+        What::ThinRemote(_) => vec![place.install(ISTIO, &["istio.yaml"])],
+        // In a command of its own: together with istio.yaml it would replace istiod.
+        What::Gateway(_) => {
+            vec![place.install(EASTWEST_GATEWAY, &["eastwest-gateway.yaml"]), place.wait(eastwest_gateway::NAME)]
+        }
+        What::Script(_) | What::NodeScript(_) | What::Restart => Vec::new(),
+    }
+}
+
+/// Restarts what may run with an older mesh config: gateways, and workloads in some namespaces; in this terminal's cluster.
+pub(crate) fn restarts(namespaces: &[&str]) -> Vec<Command> {
+    let restart = |namespace: &str, what: &[&str]| {
+        Command::new("kubectl").words(["-n", namespace, "rollout", "restart"]).words(what.iter().copied())
+    };
+    let gateways = ["deployments", "-l", "istio in (ingressgateway,egressgateway,eastwestgateway)"];
+    let workloads = namespaces.iter().map(|namespace| restart(namespace, &["deployments,statefulsets,daemonsets"]));
+    [restart(ISTIO_SYSTEM, &gateways)].into_iter().chain(workloads).collect()
+}
+
+/// Deletes what istioctl made of installations with these names, on which it leaves its mark
+/// (`1.30.3:operator/pkg/install/install.go`): all but definitions of resources, which take everybody's objects with them.
+pub(crate) fn delete_owned(context: &str, names: &str) -> Command {
+    const KINDS: &str = "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings,\
+                         deployments,daemonsets,horizontalpodautoscalers,poddisruptionbudgets,services,endpoints,endpointslices,\
+                         configmaps,secrets,serviceaccounts,roles,rolebindings,envoyfilters.networking.istio.io";
+    let owner = "install.operator.istio.io/owning-resource";
+    let selector = format!("{owner} in ({names}),{owner}-namespace={ISTIO_SYSTEM}");
+    Command::kubectl(context).words(["-n", ISTIO_SYSTEM, "delete", KINDS, "-l", &selector])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_is_quoted_once() {
+        let command =
+            Command::kubectl("admin@west's").words(["get", "secrets", "-l", "a in (b,c)"]).remark("all of it");
+        assert_eq!(
+            command.to_string(),
+            r"kubectl --context='admin@west'\''s' get secrets -l 'a in (b,c)'   # all of it"
+        );
+        assert_eq!(Command::script("NEW/east/routes.sh").words(["add", ""]).to_string(), "NEW/east/routes.sh add ''");
+    }
+
+    #[test]
+    fn a_page_and_the_script_say_the_same() {
+        let here = Place::Terminal { directory: "east", istiod: Some("istiod") };
+        let said = |place| commands(What::Istio(ISTIO), place).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            said(here),
+            [
+                "istioctl install -y -f east/30-istio/istio.yaml -f east/30-istio/mesh-config.yaml",
+                "kubectl -n istio-system rollout status deployment/istiod"
+            ]
+        );
+        assert_eq!(
+            said(Place::Script),
+            [
+                r#"istioctl install --context="$2" -y -f "$1/30-istio/istio.yaml" -f "$1/30-istio/mesh-config.yaml""#,
+                r#"kubectl --context="$2" -n "$namespace" rollout status deployment/"$3" --timeout="$timeout""#
+            ]
+        );
+    }
+}

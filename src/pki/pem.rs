@@ -1,0 +1,47 @@
+//! PEM (RFC 7468): blocks of base64 between two lines.
+
+use x509_cert::der::pem::{self, LineEnding};
+use zeroize::Zeroizing;
+
+/// One block of a PEM file (RFC 7468).
+pub(super) struct Block<'t> {
+    pub(super) label: &'t str,
+    pub(super) text: &'t str,
+}
+
+/// The blocks of a PEM file, in order; what stands between them is passed over, as istiod does.
+pub(super) fn blocks(text: &str) -> Vec<Block<'_>> {
+    let mut blocks = Vec::new();
+    let mut rest = text;
+    while let Some(begin) = rest.find("-----BEGIN ") {
+        let labelled = &rest[begin + 11..];
+        let Some(label) = labelled.find("-----").map(|end| &labelled[..end]) else { break };
+        let close = format!("-----END {label}-----");
+        let Some(end) = rest[begin..].find(&close).map(|end| begin + end + close.len()) else { break };
+        blocks.push(Block { label, text: &rest[begin..end] });
+        rest = &rest[end..];
+    }
+    blocks
+}
+
+/// Whether a text is nothing but PEM blocks as RFC 7468 writes them strictly: no byte before, between or after them, and each
+/// block what its content is encoded to.
+pub(super) fn is_strict(text: &str) -> bool {
+    let strict = |block: &Block<'_>| {
+        let bytes = block.bytes()?;
+        pem::encode_string(block.label, LineEnding::LF, &bytes).ok().map(Zeroizing::new)
+    };
+    let mut rest = text;
+    for block in blocks(text) {
+        let Some(after) = strict(&block).and_then(|strict| rest.strip_prefix(strict.as_str())) else { return false };
+        rest = after;
+    }
+    rest.is_empty()
+}
+
+impl Block<'_> {
+    /// What the block encodes.
+    pub(super) fn bytes(&self) -> Option<Zeroizing<Vec<u8>>> {
+        pem::decode_vec(self.text.as_bytes()).ok().map(|(_, bytes)| Zeroizing::new(bytes))
+    }
+}

@@ -1,0 +1,80 @@
+//! Private keys as istiod reads them, of which nothing but the public half is asked.
+
+use p256::NistP256;
+use p256::elliptic_curve::sec1::{FromSec1Point, ModulusSize, ToSec1Point};
+use p256::elliptic_curve::{AffinePoint, CurveArithmetic, FieldBytesSize, SecretKey};
+use p256::pkcs8::PrivateKeyInfoRef;
+use rsa::PrivateKey;
+use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPublicKey};
+use rsa::pkcs8::DecodePrivateKey;
+use sec1::EcPrivateKey;
+use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::oid::AssociatedOid;
+
+use super::pem::blocks;
+use super::x509::{EC, P256, P384};
+
+/// The first octet of a point whose both coordinates follow (SEC 1, section 2.3.3).
+const UNCOMPRESSED: u8 = 4;
+/// The public half of a private key, as it would stand in a certificate.
+///
+/// # Errors
+/// Why istiod would not read the key (1.30.3:security/pkg/pki/util/crypto.go), as the rest of a sentence that begins with its
+/// file's name. It repeats nothing of the key.
+pub(super) fn public_half(text: &str) -> Result<Vec<u8>, String> {
+    let blocks = blocks(text);
+    let block = blocks.first().ok_or("holds no PEM block")?;
+    let bytes = || block.bytes().ok_or_else(|| "holds a block that is no PEM".to_owned());
+    match block.label {
+        "PRIVATE KEY" => {
+            let der = bytes()?;
+            let ec = || {
+                let key = PrivateKeyInfoRef::try_from(der.as_slice()).ok().filter(|key| key.algorithm.oid == EC)?;
+                let curve = key.algorithm.parameters_oid().ok()?;
+                ec_public_half(key.private_key.as_bytes(), Some(curve))
+            };
+            let rsa = || PrivateKey::from_pkcs8_der(&der).ok().and_then(|key| rsa_public_half(&key));
+            ec().or_else(rsa).ok_or_else(|| "holds a key that istiod does not take: use RSA, P-256 or P-384".to_owned())
+        }
+        "EC PRIVATE KEY" => ec_public_half(&bytes()?, None)
+            .ok_or_else(|| "holds an EC key that istiod does not take: use P-256 or P-384".to_owned()),
+        "RSA PRIVATE KEY" => PrivateKey::from_pkcs1_der(&bytes()?)
+            .ok()
+            .and_then(|key| rsa_public_half(&key))
+            .ok_or_else(|| "holds an RSA key that cannot be read; if it is encrypted, decrypt it".to_owned()),
+        "EC PARAMETERS" => {
+            Err("begins with `EC PARAMETERS`, which istiod takes for the key: remove that block (openssl's -noout)"
+                .to_owned())
+        }
+        "ENCRYPTED PRIVATE KEY" => {
+            Err("holds an encrypted key, which istiod cannot open: decrypt it (openssl pkey)".to_owned())
+        }
+        label => Err(format!("begins with `{label}`, which is no private key")),
+    }
+}
+
+/// The public half of an EC key (RFC 5915), whose curve may be named outside of it.
+fn ec_public_half(der: &[u8], curve: Option<ObjectIdentifier>) -> Option<Vec<u8>> {
+    match curve {
+        Some(P256) => public_half_on::<NistP256>(der),
+        Some(P384) => public_half_on::<p384::NistP384>(der),
+        Some(_) => None,
+        None => public_half_on::<NistP256>(der).or_else(|| public_half_on::<p384::NistP384>(der)),
+    }
+}
+
+fn public_half_on<C>(der: &[u8]) -> Option<Vec<u8>>
+where
+    C: CurveArithmetic + AssociatedOid,
+    AffinePoint<C>: FromSec1Point<C> + ToSec1Point<C>,
+    FieldBytesSize<C>: ModulusSize,
+{
+    // Where the file states the public half, reading it as a key has proven that it is the private one's.
+    let key = SecretKey::<C>::try_from(EcPrivateKey::try_from(der).ok()?).ok()?;
+    let stated = EcPrivateKey::try_from(der).ok()?.public_key.filter(|point| point.first() == Some(&UNCOMPRESSED));
+    Some(stated.map_or_else(|| key.public_key().to_sec1_point(false).as_bytes().to_vec(), <[u8]>::to_vec))
+}
+
+fn rsa_public_half(key: &PrivateKey) -> Option<Vec<u8>> {
+    key.to_public_key().to_pkcs1_der().ok().map(|der| der.as_bytes().to_vec())
+}
