@@ -6,6 +6,7 @@ use crate::diagnostic::{Diagnostic, FieldPath, Place, Segment, Severity};
 use crate::load::Loaded;
 use crate::parallel;
 use crate::release::release;
+use crate::rule::{END_OF_LIFE, OTHER_RULES, Rule};
 use crate::topology::{Date, Topology};
 use crate::words::names;
 
@@ -14,6 +15,7 @@ mod allowed;
 mod chained_control_plane;
 mod collector_via_mesh;
 mod collector_without_gateway;
+mod context;
 mod control_plane_without_gateway;
 mod deprecated_external_ips;
 mod documentation_address;
@@ -21,7 +23,6 @@ mod duplicate_address;
 mod duplicate_context;
 mod duplicate_name;
 mod duplicate_node;
-mod elsewhere;
 mod external_authority;
 mod external_ip_without_node;
 mod full_sampling;
@@ -47,7 +48,6 @@ mod revision_mismatch;
 mod shared_gateway;
 mod single_node_service_route;
 mod static_routing_without_nodes;
-mod subject;
 mod undiscoverable_gateway;
 mod unknown_cluster;
 mod unknown_istio_field;
@@ -62,129 +62,97 @@ mod unusable_collector_address;
 mod unusable_node_port;
 mod unused_network;
 
-pub(crate) use allowed::forgive;
+pub(crate) use allowed::apply_allowances;
 use allowed::{allowances, allowed_kinds};
-pub(crate) use subject::{
-    Subject, collector_path, free_forms, gateways, overridden_collector, overridden_collector_path, primary_of,
-};
+use context::{Context, collector_override_path, collector_path, free_forms, gateways};
+pub(crate) use unknown_cluster::RULE as UNKNOWN_CLUSTER;
 
-/// One way for a topology to be wrong.
-pub struct Rule {
-    /// The rule's name, which reads well after "allow".
-    pub name: &'static str,
-    /// Whether what it finds stops a build.
-    pub severity: Severity,
-    /// What the rule means: its page, in Markdown.
-    pub explain: &'static str,
-    /// The lists whose names the rule needs, where it may speak of a topology with mistakes elsewhere; `None` where it needs a
-    /// topology without any.
-    pub needs: Option<&'static [&'static str]>,
-    check: Check,
+/// A rule, and how it is applied.
+struct Check {
+    rule: Rule,
+    needs: Needs,
+    run: fn(&Context<'_>, &mut Vec<Diagnostic>),
 }
 
-type Check = fn(&Subject<'_>, &mut Vec<Diagnostic>);
+/// What has to be right before a rule can speak of a topology.
+enum Needs {
+    /// All that was read.
+    WholeTopology,
+    /// The names in these lists; there may be mistakes elsewhere.
+    Names(&'static [List]),
+}
 
-impl Rule {
-    const fn error(
-        name: &'static str,
-        explain: &'static str,
-        needs: Option<&'static [&'static str]>,
-        check: Check,
-    ) -> Self {
-        Self { name, severity: Severity::Error, explain, needs, check }
-    }
+/// A list of the topology whose items have names.
+enum List {
+    Clusters,
+    Networks,
+}
 
-    const fn warning(
-        name: &'static str,
-        explain: &'static str,
-        needs: Option<&'static [&'static str]>,
-        check: Check,
-    ) -> Self {
-        Self { name, severity: Severity::Warning, explain, needs, check }
+impl List {
+    fn field(&self) -> &'static str {
+        match self {
+            Self::Clusters => "clusters",
+            Self::Networks => "networks",
+        }
     }
 }
 
-/// Every rule, names and references first.
-pub const RULES: &[Rule] = &[
-    duplicate_name::RULE,
-    unknown_network::RULE,
-    unknown_cluster::RULE,
-    chained_control_plane::RULE,
-    unsupported_istio::RULE,
-    unknown_profile::RULE,
-    owned_field::RULE,
-    unknown_istio_field::RULE,
-    control_plane_without_gateway::RULE,
-    network_without_gateway::RULE,
-    undiscoverable_gateway::RULE,
-    collector_without_gateway::RULE,
-    gateway_without_address::RULE,
-    host_name_address::RULE,
-    ipv6_control_plane::RULE,
-    revision_mismatch::RULE,
-    remote_mesh_config::RULE,
-    collector_via_mesh::RULE,
-    unusable_collector_address::RULE,
-    static_routing_without_nodes::RULE,
-    missing_issued_on::RULE,
-    external_authority::RULE,
-    intermediate_outside_root::RULE,
-    duplicate_context::RULE,
-    duplicate_address::RULE,
-    unusable_address::RULE,
-    address_inside_range::RULE,
-    unusable_api_server::RULE,
-    reserved_port::RULE,
-    unusable_node_port::RULE,
-    duplicate_node::RULE,
-    overlapping_ranges::RULE,
-    kubernetes_version::RULE,
-    host_name_control_plane::RULE,
-    host_name_gateway::RULE,
-    unused_network::RULE,
-    shared_gateway::RULE,
-    full_sampling::RULE,
-    plaintext_collector::RULE,
-    known_bug::RULE,
-    ignored_istio_field::RULE,
-    node_port_on_external_ip::RULE,
-    external_ip_without_node::RULE,
-    deprecated_external_ips::RULE,
-    off_link_next_hop::RULE,
-    single_node_service_route::RULE,
-    unserved_collector_address::RULE,
-    documentation_address::RULE,
-    unusable_allow::RULE,
+/// Every check, names and references first.
+const CHECKS: &[Check] = &[
+    duplicate_name::CHECK,
+    unknown_network::CHECK,
+    unknown_cluster::CHECK,
+    chained_control_plane::CHECK,
+    unsupported_istio::CHECK,
+    unknown_profile::CHECK,
+    owned_field::CHECK,
+    unknown_istio_field::CHECK,
+    control_plane_without_gateway::CHECK,
+    network_without_gateway::CHECK,
+    undiscoverable_gateway::CHECK,
+    collector_without_gateway::CHECK,
+    gateway_without_address::CHECK,
+    host_name_address::CHECK,
+    ipv6_control_plane::CHECK,
+    revision_mismatch::CHECK,
+    remote_mesh_config::CHECK,
+    collector_via_mesh::CHECK,
+    unusable_collector_address::CHECK,
+    static_routing_without_nodes::CHECK,
+    missing_issued_on::CHECK,
+    external_authority::CHECK,
+    intermediate_outside_root::CHECK,
+    duplicate_context::CHECK,
+    duplicate_address::CHECK,
+    unusable_address::CHECK,
+    address_inside_range::CHECK,
+    unusable_api_server::CHECK,
+    reserved_port::CHECK,
+    unusable_node_port::CHECK,
+    duplicate_node::CHECK,
+    overlapping_ranges::CHECK,
+    kubernetes_version::CHECK,
+    host_name_control_plane::CHECK,
+    host_name_gateway::CHECK,
+    unused_network::CHECK,
+    shared_gateway::CHECK,
+    full_sampling::CHECK,
+    plaintext_collector::CHECK,
+    known_bug::CHECK,
+    ignored_istio_field::CHECK,
+    node_port_on_external_ip::CHECK,
+    external_ip_without_node::CHECK,
+    deprecated_external_ips::CHECK,
+    off_link_next_hop::CHECK,
+    single_node_service_route::CHECK,
+    unserved_collector_address::CHECK,
+    documentation_address::CHECK,
+    unusable_allow::CHECK,
 ];
 
-/// A kind of finding, whoever makes it, as `explain` knows it.
-#[derive(Debug, Clone, Copy)]
-pub struct Explained {
-    /// The name, as reports show it.
-    pub name: &'static str,
-    /// Whether such a finding stops a build.
-    pub severity: Severity,
-    /// What it means, in Markdown: a heading, a summary in one paragraph, and what else there is to say.
-    pub page: &'static str,
-}
-
-impl Explained {
-    /// What it means, in one paragraph.
-    pub fn summary(&self) -> &'static str {
-        self.page.split("\n\n").nth(1).unwrap_or_default().trim_end()
-    }
-
-    /// What it means, in a sentence.
-    pub fn first_sentence(&self) -> &'static str {
-        let summary = self.summary();
-        summary.find(". ").map_or(summary, |end| &summary[..=end])
-    }
-}
-
-/// Every kind of finding: the rules', and those that are made elsewhere.
-pub fn every_rule() -> impl Iterator<Item = Explained> {
-    let rules = RULES.iter().map(|rule| Explained { name: rule.name, severity: rule.severity, page: rule.explain });
-    rules.chain(elsewhere::ELSEWHERE.iter().copied())
+/// Every rule: those that are applied here, and those that are applied elsewhere.
+pub fn every_rule() -> impl Iterator<Item = Rule> {
+    CHECKS.iter().map(|check| check.rule).chain(OTHER_RULES)
 }
 
 /// A topology that obeys every rule. Only [`check`] makes one.
@@ -206,19 +174,20 @@ const CLUSTERS_WORTH_A_THREAD: usize = 64;
 /// Applies every rule that can speak of the topology; what they find is pushed onto `findings`.
 /// `None` where there is an error among the findings.
 pub fn check(loaded: Loaded, findings: &mut Vec<Diagnostic>) -> Option<Checked> {
-    let subject = Subject::of(&loaded.topology);
+    let context = Context::of(&loaded.topology);
     let holes: BTreeSet<&[Segment]> = loaded.holes.iter().map(FieldPath::segments).collect();
     let has_holes = findings.iter().any(|finding| finding.severity == Severity::Error);
-    let may_speak = |rule: &&Rule| match rule.needs {
-        Some(lists) => !lists.iter().any(|list| is_name_unknown(&loaded, list)),
-        None => !has_holes,
+    let may_speak = |check: &&Check| match check.needs {
+        Needs::WholeTopology => !has_holes,
+        Needs::Names(lists) => !lists.iter().any(|list| is_name_unknown(&loaded, list.field())),
     };
-    let least = if loaded.topology.clusters.len() < CLUSTERS_WORTH_A_THREAD { RULES.len() } else { 1 };
+    let least = if loaded.topology.clusters.len() < CLUSTERS_WORTH_A_THREAD { CHECKS.len() } else { 1 };
     let speak = |severity: Severity, findings: &mut Vec<Diagnostic>| {
-        let rules: Vec<&Rule> = RULES.iter().filter(|rule| rule.severity == severity).filter(may_speak).collect();
-        let found = parallel::map(&rules, least, |rule| {
+        let checks = CHECKS.iter().filter(|check| check.rule.severity == severity);
+        let checks: Vec<&Check> = checks.filter(may_speak).collect();
+        let found = parallel::map(&checks, least, |check| {
             let mut found = Vec::new();
-            (rule.check)(&subject, &mut found);
+            (check.run)(&context, &mut found);
             let mut said = BTreeSet::new();
             found.retain(|finding| !touches(finding, &holes) && is_new(finding, &loaded.repeats, &mut said));
             found
@@ -230,7 +199,7 @@ pub fn check(loaded: Loaded, findings: &mut Vec<Diagnostic>) -> Option<Checked> 
     if !is_broken {
         // What is doubtful is worth reading once nothing is wrong.
         speak(Severity::Warning, findings);
-        let unused = forgive(&loaded.topology, findings);
+        let unused = apply_allowances(&loaded.topology, findings);
         findings.extend(unused);
     }
     (!is_broken).then_some(Checked { topology: loaded.topology })
@@ -244,7 +213,8 @@ pub(crate) fn end_of_life(topology: &Topology, today: Date) -> Option<Diagnostic
     let end = Date(time::Date::from_calendar_date(year, month, day).expect("the table holds days"));
     (end < today).then(|| {
         let place = FieldPath::root().child("istio").child("version");
-        Diagnostic::warning(elsewhere::END_OF_LIFE, place, format!("Istio {version} gets no security fixes any more"))
+        END_OF_LIFE
+            .at(place, format!("Istio {version} gets no security fixes any more"))
             .label(format!("supported until {end}"))
             .help("plan the upgrade, or allow this with the reason why it has to stay")
     })

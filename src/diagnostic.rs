@@ -11,7 +11,7 @@ pub use self::patch::{Certainty, Patch, Replacement};
 mod nearest;
 mod patch;
 
-/// One finding: one fault, whatever the number of places that it touches.
+/// One finding: one fault, whatever the number of places that it touches. [`crate::rule::Rule`] makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// The rule's name in kebab-case, as `explain` takes it.
@@ -75,21 +75,6 @@ pub enum Segment {
 }
 
 impl Diagnostic {
-    /// A fault that stops a build.
-    pub fn error(rule: &'static str, place: impl Into<Place>, message: impl Into<String>) -> Self {
-        Self::new(rule, Severity::Error, place.into(), message.into())
-    }
-
-    /// A fault that does not stop a build.
-    pub fn warning(rule: &'static str, place: impl Into<Place>, message: impl Into<String>) -> Self {
-        Self::new(rule, Severity::Warning, place.into(), message.into())
-    }
-
-    fn new(rule: &'static str, severity: Severity, place: Place, message: String) -> Self {
-        let labels = vec![Label { place, text: String::new() }];
-        Self { rule, severity, message, labels, help: Vec::new(), patch: None }
-    }
-
     /// Says what is to be seen at the first place.
     #[must_use]
     pub fn label(mut self, text: impl Into<String>) -> Self {
@@ -124,27 +109,6 @@ impl Diagnostic {
         self.patch = Some(Patch { place: place.into(), replacement, certainty });
         self
     }
-}
-
-/// Findings after which nobody reads on.
-const ENOUGH: usize = 500;
-
-/// Stops at a place before which so much is wrong that to look on would take long and help nobody; `rule` says so.
-///
-/// # Errors
-/// That the looking ends there.
-pub(crate) fn stop_at<P: Into<Place>>(
-    findings: &[Diagnostic],
-    rule: &'static str,
-    place: impl FnOnce() -> P,
-) -> Result<(), Diagnostic> {
-    if findings.len() < ENOUGH {
-        return Ok(());
-    }
-    let message = format!("after {} mistakes the rest of the file was not looked at", findings.len());
-    Err(Diagnostic::error(rule, place(), message)
-        .label("looked no further")
-        .help("mend the others first: what is wrong so often has one cause"))
 }
 
 impl FieldPath {

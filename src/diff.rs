@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::layout::{CACERTS, REMOTE_SECRETS, ROUTES};
 use crate::pki::inventory::{Entry, Role};
+use crate::schema;
 
 use self::consequence::Situation;
 use self::facts::Known;
@@ -65,6 +66,13 @@ pub struct Diff {
     pub steps: Vec<String>,
     /// What only one side records, because the other is of an older meshgen: whether it differs is not known.
     pub unrecorded: Vec<String>,
+}
+
+impl Diff {
+    /// The JSON Schema of the difference as JSON.
+    pub fn schema() -> Value {
+        schema::of_output::<Self>("diff.schema.json")
+    }
 }
 
 /// How much differs.

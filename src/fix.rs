@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Certainty, Diagnostic, FieldPath, Place, Severity};
+use crate::rule::SYNTAX;
 use crate::source::Source;
-use crate::syntax::SYNTAX;
 use crate::written::{Edit, Position, Written};
 
 /// Mending one fault may show the next, but seldom more often than there are levels in a topology.
@@ -70,7 +70,7 @@ struct Round {
 
 fn round(source: &Source, findings: &[Diagnostic], examine: &impl Fn(&Source) -> Vec<Diagnostic>) -> Round {
     let is_certain = |finding: &&Diagnostic| {
-        finding.patch.as_ref().is_some_and(|patch| patch.certainty == Certainty::Certain) && finding.rule != SYNTAX
+        finding.patch.as_ref().is_some_and(|patch| patch.certainty == Certainty::Certain) && finding.rule != SYNTAX.name
     };
     if !findings.iter().any(|finding| is_certain(&finding)) {
         return Round::default();
@@ -131,7 +131,7 @@ impl<E: Fn(&Source) -> Vec<Diagnostic>> Trial<'_, E> {
         let errors =
             |findings: &[Diagnostic]| findings.iter().filter(|finding| finding.severity == Severity::Error).count();
         let cured: BTreeSet<Fault<'_>> = cures.iter().map(|cure| fault(cure.finding)).collect();
-        let is_left = |finding: &Diagnostic| finding.rule == SYNTAX || cured.contains(&fault(finding));
+        let is_left = |finding: &Diagnostic| finding.rule == SYNTAX.name || cured.contains(&fault(finding));
         errors(&after) <= errors(self.findings) && !after.iter().any(is_left)
     }
 }

@@ -31,6 +31,7 @@ pub mod pki;
 pub mod plan;
 pub mod release;
 pub mod report;
+pub mod rule;
 pub mod schema;
 pub mod shape;
 pub mod source;
@@ -87,7 +88,7 @@ pub fn compile_checked(
     let mut mesh = Mesh::resolve(checked);
     let Some(part) = part else {
         let trust = authority.answer(&mesh)?;
-        mesh.adopt(&trust);
+        trust.set_dates(&mut mesh);
         return Ok(emit::emit(&mesh, trust));
     };
     part.refuse_unknown(&mesh)?;
@@ -117,7 +118,7 @@ pub fn doubtful_on(checked: &Checked, today: Date, beside: Vec<Diagnostic>) -> V
     let mut doubtful = beside;
     doubtful.extend(check::end_of_life(checked.topology(), today));
     doubtful.extend(pki::inventory::warnings(&Mesh::resolve(checked), today));
-    check::forgive(checked.topology(), &mut doubtful);
+    check::apply_allowances(checked.topology(), &mut doubtful);
     doubtful
 }
 
@@ -193,7 +194,7 @@ pub fn outline(source: &Source, external: Option<&pki::External>) -> Result<Outl
         None => pki::inventory::requested(&mesh),
         Some(external) => {
             let trust = external.answer(&mesh, |_| true)?;
-            mesh.adopt(&trust);
+            trust.set_dates(&mut mesh);
             pki::inventory::answered(&mesh, &trust)
         }
     };

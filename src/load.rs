@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, FieldPath, Place};
+use crate::rule::{INVALID_VALUE, SYNTAX};
 use crate::schema;
 use crate::shape::{self, Shape};
 use crate::source::Source;
-use crate::syntax::{Document, SYNTAX};
+use crate::syntax::Document;
 use crate::topology::Topology;
 
 /// More than the topology of ten thousand clusters.
@@ -44,24 +45,19 @@ fn decode(source: &Source) -> Result<&str, Diagnostic> {
     let bytes = source.bytes.strip_prefix(crate::source::BYTE_ORDER_MARK).unwrap_or(&source.bytes);
     if bytes.len() > MAXIMUM_BYTES {
         let message = format!("the file holds more than {} MiB", MAXIMUM_BYTES >> 20);
-        return Err(
-            Diagnostic::error(SYNTAX, Place::Whole, message).help("a topology is a text file of some kilobytes")
-        );
+        return Err(SYNTAX.at(Place::Whole, message).help("a topology is a text file of some kilobytes"));
     }
     match std::str::from_utf8(bytes) {
-        Ok(text) => {
-            match text.find('\0') {
-                Some(at) => Err(Diagnostic::error(SYNTAX, at..at + 1, "the file holds a NUL byte")
-                    .help("a topology is a text file")),
-                None => Ok(text),
-            }
-        }
+        Ok(text) => match text.find('\0') {
+            Some(at) => Err(SYNTAX.at(at..at + 1, "the file holds a NUL byte").help("a topology is a text file")),
+            None => Ok(text),
+        },
         Err(error) => {
             // Reports show the text with U+FFFD, three bytes in UTF-8, in the place of what is no UTF-8.
             let at = error.valid_up_to();
             let byte = bytes[at];
             let help = "save the file as UTF-8: most editors have a command for it";
-            Err(Diagnostic::error(SYNTAX, at..at + 3, format!("the byte 0x{byte:02x} is no UTF-8")).help(help))
+            Err(SYNTAX.at(at..at + 3, format!("the byte 0x{byte:02x} is no UTF-8")).help(help))
         }
     }
 }
@@ -70,7 +66,7 @@ fn decode(source: &Source) -> Result<&str, Diagnostic> {
 fn not_a_topology(error: &serde_json::Error, findings: &[Diagnostic]) -> Diagnostic {
     match findings.first() {
         Some(finding) => finding.clone(),
-        None => Diagnostic::error(shape::INVALID_VALUE, Place::Whole, format!("the topology cannot be read: {error}")),
+        None => INVALID_VALUE.at(Place::Whole, format!("the topology cannot be read: {error}")),
     }
 }
 

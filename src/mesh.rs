@@ -4,18 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::check::{Checked, primary_of};
-use crate::pki::Trust;
+use crate::check::Checked;
 use crate::release::{Release, RemoteShape, TracingMeans, release, switches};
 use crate::topology::{self, CertificateAuthority, FreeForm, IstioVersion, PodRouting, Topology};
 
 pub use self::certificates::{Intermediate, Root};
-pub(crate) use self::certificates::{first_day, root_validity};
 pub use self::cluster::{Cluster, Route};
 pub use self::gateway::Gateway;
-pub(crate) use self::gateway::address;
 pub use self::tracing::{Collector, External, Provider};
-pub(crate) use self::tracing::{ZIPKIN_HOST, ZIPKIN_PORT, is_service};
+pub(crate) use self::tracing::{ZIPKIN_HOST, ZIPKIN_PORT};
 
 mod certificates;
 mod cluster;
@@ -80,7 +77,7 @@ impl<'t> Mesh<'t> {
             .iter()
             .enumerate()
             .map(|(position, cluster)| {
-                let primary = primary_of(cluster).map_or(position, |primary| positions[primary]);
+                let primary = cluster.primary().map_or(position, |primary| positions[primary]);
                 Cluster::resolve(position, primary, topology, release, &root)
             })
             .collect();
@@ -115,18 +112,6 @@ impl<'t> Mesh<'t> {
             collector,
             root,
             has_external_authority: topology.certificates.authority == CertificateAuthority::External,
-        }
-    }
-
-    /// Takes the dates of certificates that somebody else made.
-    pub(crate) fn adopt(&mut self, trust: &Trust) {
-        if let Some(root) = trust.roots.first() {
-            (self.root.not_before, self.root.not_after) = (root.not_before, root.not_after);
-        }
-        for (cluster, bundle) in self.clusters.iter_mut().zip(&trust.bundles) {
-            if let (Some(request), Some(bundle)) = (&mut cluster.intermediate, bundle) {
-                (request.not_before, request.not_after) = (bundle.facts.not_before, bundle.facts.not_after);
-            }
         }
     }
 
@@ -180,22 +165,11 @@ impl<'t> Mesh<'t> {
 }
 
 fn networks(topology: &Topology) -> Vec<Network<'_>> {
-    let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (position, cluster) in topology.clusters.iter().enumerate() {
-        members.entry(cluster.network.as_str()).or_default().push(position);
-    }
-    let network = |network: &'_ topology::Network| {
-        members.remove(network.name.as_str()).map(|clusters| (clusters, network.pod_routing))
+    let network = |(position, clusters): (usize, Vec<usize>)| {
+        let written = &topology.networks[position];
+        Network { name: written.name.as_str(), pod_routing: written.pod_routing, clusters }
     };
-    let mut network = network;
-    topology
-        .networks
-        .iter()
-        .filter_map(|written| {
-            let (clusters, pod_routing) = network(written)?;
-            Some(Network { name: written.name.as_str(), pod_routing, clusters })
-        })
-        .collect()
+    topology.populated_networks().into_iter().map(network).collect()
 }
 
 /// The Helm values of a cluster: what follows from the topology, then the author's.

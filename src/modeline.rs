@@ -5,10 +5,8 @@ use std::ops::Range;
 use serde_json::Value;
 
 use crate::diagnostic::Diagnostic;
+use crate::rule::STALE_SCHEMA;
 use crate::schema;
-
-/// The rule that speaks of a schema that is another version's.
-pub const STALE_SCHEMA: &str = "stale-schema";
 
 const MARK: &str = "yaml-language-server:";
 const FIELD: &str = "$schema=";
@@ -34,11 +32,12 @@ pub fn stale(path: &str, place: Range<usize>, standing: Option<&[u8]>) -> Option
     let help = format!("write this meshgen's: `meshgen schema > {path}`, in the topology's directory");
     let Some(standing) = standing else {
         let message = "editors find no schema at the place that the topology names";
-        return Some(Diagnostic::warning(STALE_SCHEMA, place, message).label("nothing is there").help(help));
+        return Some(STALE_SCHEMA.at(place, message).label("nothing is there").help(help));
     };
     let is_current = serde_json::from_slice::<Value>(standing).is_ok_and(|standing| standing == *schema::schema());
     (!is_current).then(|| {
-        Diagnostic::warning(STALE_SCHEMA, place, "editors check the topology by another schema than this meshgen's")
+        STALE_SCHEMA
+            .at(place, "editors check the topology by another schema than this meshgen's")
             .label("the schema of another version")
             .help(help)
     })

@@ -1,5 +1,6 @@
 //! Some clusters of a mesh, which are built without the others.
 
+use crate::check::UNKNOWN_CLUSTER;
 use crate::diagnostic::{Diagnostic, FieldPath, Place};
 use crate::lock::Lock;
 use crate::mesh::Mesh;
@@ -26,8 +27,7 @@ impl Part<'_> {
         let findings: Vec<Diagnostic> = unknown
             .map(|name| {
                 let message = format!("the topology has no cluster `{name}`");
-                let finding =
-                    Diagnostic::error("unknown-cluster", Place::Key(FieldPath::root().child("clusters")), message);
+                let finding = UNKNOWN_CLUSTER.at(Place::Key(FieldPath::root().child("clusters")), message);
                 match crate::diagnostic::nearest(name, known.iter().copied()) {
                     Some(meant) => finding.help(format!("did you mean `--cluster {meant}`?")),
                     None => finding

@@ -8,11 +8,10 @@ use crate::lock::Digest;
 
 use self::verify::{Facts, Files, Proven};
 
-pub use self::external::{EXTERNAL_CERTIFICATE, External, FILES as EXTERNAL_FILES};
-pub use self::inventory::EXPIRING_CERTIFICATE;
+pub use self::external::{External, FILES as EXTERNAL_FILES};
 pub use self::seed::{Seed, SeedError};
 pub use self::standing::Standing;
-pub use self::trust::{SEED_NEEDED, Trust};
+pub use self::trust::Trust;
 
 mod external;
 pub mod inventory;

@@ -1,4 +1,5 @@
-//! The topology's JSON Schema: what editors know, and what the reader of topologies goes by.
+//! The topology's JSON Schema: what editors know, and what the reader of topologies goes by. The schemas of reports are made
+//! beside them.
 
 use std::sync::LazyLock;
 
@@ -7,8 +8,6 @@ use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
-use crate::diff::Diff;
-use crate::report::Report;
 use crate::topology::Topology;
 
 /// The JSON Schema of a topology, draft 2020-12.
@@ -25,14 +24,7 @@ fn topology() -> Value {
         say_what_is_wanted(schema);
     })
     .transform(&mut schema);
-    let mut schema = schema.to_value();
-    if let Some(kind) = schema.as_object_mut() {
-        kind.insert(
-            "$id".to_owned(),
-            Value::from(concat!("https://meshgen.dev/schemas/", env!("CARGO_PKG_VERSION"), "/topology.schema.json")),
-        );
-    }
-    schema
+    with_id(schema, "topology.schema.json")
 }
 
 /// An optional field is there or it is not; `field:` without a value is neither.
@@ -77,23 +69,18 @@ fn say_what_is_wanted(schema: &mut Schema) {
     }
 }
 
-/// The JSON Schema of what `diff --format json` writes, draft 2020-12.
-pub fn diff() -> Value {
-    written::<Diff>(concat!("https://meshgen.dev/schemas/", env!("CARGO_PKG_VERSION"), "/diff.schema.json"))
-}
-
-/// The JSON Schema of what `check --format json` writes, draft 2020-12.
-pub fn check() -> Value {
-    written::<Report>(concat!("https://meshgen.dev/schemas/", env!("CARGO_PKG_VERSION"), "/check.schema.json"))
-}
-
-/// The schema of what the program writes, under its name.
-fn written<T: JsonSchema>(id: &str) -> Value {
+/// The JSON Schema of what the program writes, draft 2020-12; `name` is its file's in `schemas/`.
+pub(crate) fn of_output<T: JsonSchema>(name: &str) -> Value {
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let mut schema = generator.into_root_schema_for::<T>();
     RecursiveTransform(|schema: &mut Schema| drop_rust_formats(schema)).transform(&mut schema);
+    with_id(schema, name)
+}
+
+fn with_id(schema: Schema, name: &str) -> Value {
     let mut schema = schema.to_value();
     if let Some(kind) = schema.as_object_mut() {
+        let id = format!("https://meshgen.dev/schemas/{}/{name}", env!("CARGO_PKG_VERSION"));
         kind.insert("$id".to_owned(), Value::from(id));
     }
     schema

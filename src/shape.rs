@@ -18,15 +18,6 @@ mod scalar;
 mod walk;
 mod wording;
 
-/// The rule that speaks of a field that the format does not have.
-pub const UNKNOWN_FIELD: &str = "unknown-field";
-/// The rule that speaks of a required field that is not there.
-pub const MISSING_FIELD: &str = "missing-field";
-/// The rule that speaks of a value of another type than the field's.
-pub const WRONG_TYPE: &str = "wrong-type";
-/// The rule that speaks of a value that is of the right type and cannot be right.
-pub const INVALID_VALUE: &str = "invalid-value";
-
 /// A topology's value with every hole filled by an example, and where the holes are.
 #[derive(Debug)]
 pub struct Shape {

@@ -11,8 +11,3 @@ mod document;
 mod offsets;
 mod refusal;
 mod scalar;
-
-/// The rule that speaks of text that is no YAML, or of YAML that a topology does not use.
-pub const SYNTAX: &str = "syntax";
-/// The rule that speaks of a key that stands twice in one mapping.
-pub const DUPLICATE_KEY: &str = "duplicate-key";

@@ -1,5 +1,7 @@
 //! The topology as its author writes it.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -7,11 +9,13 @@ pub use self::address::{Address, ApiServer, Cidr, IpAddress};
 pub use self::certificates::{CertificateAuthority, Certificates, ClusterCertificates};
 pub use self::cluster::{Cluster, ClusterIstio, Node};
 pub use self::gateway::{EastWestGateway, ServiceType};
+pub use self::grammar::{Grammar, grammar};
 pub use self::istio::{FreeForm, Istio};
 pub use self::mend::mend;
 pub use self::mesh::{Allow, Mesh, Workloads};
 pub use self::network::{Network, PodRouting};
-pub use self::text::{Grammar, MeshId, Name, Revision, TrustDomain, grammar};
+pub use self::text::{MeshId, Name, Revision, TrustDomain};
+pub(crate) use self::tracing::Target;
 pub use self::tracing::{SamplingPercent, Tracing, Via, Zipkin};
 pub use self::version::{Date, IstioVersion, KubernetesVersion};
 
@@ -19,6 +23,7 @@ mod address;
 mod certificates;
 mod cluster;
 mod gateway;
+mod grammar;
 mod istio;
 mod mend;
 mod mesh;
@@ -55,6 +60,28 @@ pub struct Topology {
     /// The Kubernetes clusters that make up the mesh.
     #[schemars(length(min = 1))]
     pub clusters: Vec<Cluster>,
+}
+
+impl Topology {
+    /// The positions of the networks that have clusters, each with the positions of its clusters.
+    pub(crate) fn populated_networks(&self) -> Vec<(usize, Vec<usize>)> {
+        let mut networks = BTreeMap::new();
+        for (position, network) in self.networks.iter().enumerate() {
+            networks.entry(&network.name).or_insert(position);
+        }
+        let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (position, cluster) in self.clusters.iter().enumerate() {
+            if let Some(network) = networks.get(&cluster.network) {
+                members.entry(*network).or_default().push(position);
+            }
+        }
+        members.into_iter().collect()
+    }
+
+    /// The revision of a cluster's control plane: its own, or the mesh's.
+    pub(crate) fn revision<'t>(&'t self, cluster: &'t Cluster) -> Option<&'t str> {
+        cluster.istio.revision.as_ref().or(self.istio.revision.as_ref()).map(Revision::as_str)
+    }
 }
 
 /// The version of the topology's format.

@@ -4,15 +4,14 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::rule::Rule;
 use crate::topology::{Address, Cluster};
 
-use super::{Rule, Subject, gateways, primary_of};
+use super::{Check, Context, Needs, gateways};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "address-inside-range";
-
-const EXPLAIN: &str = include_str!("../../docs/rules/address-inside-range.md");
+const RULE: Rule = Rule::error("address-inside-range", include_str!("../../docs/rules/address-inside-range.md"));
 
 /// A range of pods or Services of a cluster.
 struct Range<'t> {
@@ -31,22 +30,21 @@ struct Dialled {
     is_for_primaries: bool,
 }
 
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let mut ranges: BTreeMap<IpNet, Vec<Range<'_>>> = BTreeMap::new();
-    for range in every_range(subject) {
+    for range in every_range(context) {
         ranges.entry(range.net).or_default().push(range);
     }
     let lengths: BTreeSet<u8> = ranges.keys().map(IpNet::prefix_len).collect();
-    for dialled in dialled(subject) {
-        let dials = |range: &&Range<'_>| !dialled.is_for_primaries || primary_of(range.cluster).is_none();
+    for dialled in dialled(context) {
+        let dials = |range: &&Range<'_>| !dialled.is_for_primaries || range.cluster.primary().is_none();
         // The narrowest says most.
         let nets = lengths.iter().rev().filter_map(|length| IpNet::new(dialled.address, *length).ok());
         let mut around = nets.filter_map(|net| ranges.get(&net.trunc())).flatten();
         let Some(range) = around.find(dials) else { continue };
         let name = &range.cluster.name;
         findings.push(
-            Diagnostic::error(
-                NAME,
+            RULE.at(
                 dialled.place,
                 format!("the address of {} lies in the range of the {} of `{name}`", dialled.what, range.what),
             )
@@ -59,9 +57,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-fn every_range<'t>(subject: &Subject<'t>) -> Vec<Range<'t>> {
+fn every_range<'t>(context: &Context<'t>) -> Vec<Range<'t>> {
     let mut ranges = Vec::new();
-    for (path, cluster) in subject.clusters() {
+    for (path, cluster) in context.clusters() {
         if let Some(services) = &cluster.service_cidr {
             ranges.push(Range { net: services.0, place: path.child("serviceCIDR"), what: "Services", cluster });
         }
@@ -73,9 +71,9 @@ fn every_range<'t>(subject: &Subject<'t>) -> Vec<Range<'t>> {
     ranges
 }
 
-fn dialled(subject: &Subject<'_>) -> Vec<Dialled> {
+fn dialled(context: &Context<'_>) -> Vec<Dialled> {
     let mut dialled = Vec::new();
-    for (path, cluster) in subject.clusters() {
+    for (path, cluster) in context.clusters() {
         if let Address::Ip(address) = cluster.api_server.host() {
             dialled.push(Dialled {
                 address: *address,
@@ -85,7 +83,7 @@ fn dialled(subject: &Subject<'_>) -> Vec<Dialled> {
             });
         }
     }
-    for (path, cluster, gateway) in gateways(subject) {
+    for (path, cluster, gateway) in gateways(context) {
         let external = gateway.external_ips.iter().enumerate();
         let mut addresses: Vec<(IpAddr, FieldPath)> =
             external.map(|(index, address)| (address.0, path.child("externalIPs").index(index))).collect();

@@ -1,15 +1,15 @@
 //! What a topology allows, and why: warnings that are meant to be so.
 
 use crate::diagnostic::{Diagnostic, FieldPath, Place, Segment, Severity};
+use crate::rule::{Stage, UNUSED_ALLOW};
 use crate::topology::{Allow, Topology};
 
-use super::elsewhere::{NOT_ALWAYS, UNUSED_ALLOW};
 use super::every_rule;
 
 /// The names of the rules whose findings can be allowed.
 pub(super) fn allowed_kinds() -> impl Iterator<Item = &'static str> {
     let warnings = every_rule().filter(|rule| rule.severity == Severity::Warning).map(|rule| rule.name);
-    warnings.filter(|name| *name != UNUSED_ALLOW)
+    warnings.filter(|name| *name != UNUSED_ALLOW.name)
 }
 
 /// What is allowed: where that is written, for which cluster if not for all, and the rule.
@@ -24,7 +24,7 @@ pub(super) fn allowances(topology: &Topology) -> impl Iterator<Item = (FieldPath
 }
 
 /// Takes out the warnings that the topology allows, and says which of its allowances none of them needs.
-pub(crate) fn forgive(topology: &Topology, findings: &mut Vec<Diagnostic>) -> Vec<Diagnostic> {
+pub(crate) fn apply_allowances(topology: &Topology, findings: &mut Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut unused = Vec::new();
     for (place, cluster, allow) in allowances(topology) {
         let before = findings.len();
@@ -32,9 +32,10 @@ pub(crate) fn forgive(topology: &Topology, findings: &mut Vec<Diagnostic>) -> Ve
             let is_meant = finding.rule == allow.rule && cluster.is_none_or(|cluster| is_about(finding, cluster));
             finding.severity == Severity::Error || !is_meant
         });
-        if findings.len() == before && !NOT_ALWAYS.contains(&allow.rule.as_str()) {
+        if findings.len() == before && is_about_topology(&allow.rule) {
             unused.push(
-                Diagnostic::warning(UNUSED_ALLOW, place.child("rule"), format!("nothing here is a `{}`", allow.rule))
+                UNUSED_ALLOW
+                    .at(place.child("rule"), format!("nothing here is a `{}`", allow.rule))
                     .help("remove the entry: it would hide one that comes later"),
             );
         }
@@ -50,4 +51,9 @@ fn is_about(finding: &Diagnostic, cluster: usize) -> bool {
         }
         _ => false,
     })
+}
+
+/// Whether the topology alone decides what a rule finds: nothing else may occur another day or on another machine.
+fn is_about_topology(rule: &str) -> bool {
+    every_rule().all(|known| known.name != rule || matches!(known.stage, Stage::Read | Stage::Check))
 }

@@ -1,23 +1,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::Diagnostic;
+use crate::rule::Rule;
 use crate::topology::Cluster;
 
-use super::{Rule, Subject, names, primary_of};
+use super::{Check, Context, List, Needs, names};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, Some(&["clusters"]), check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::Names(&[List::Clusters]), run: check };
 
-const NAME: &str = "chained-control-plane";
+const RULE: Rule = Rule::error("chained-control-plane", include_str!("../../docs/rules/chained-control-plane.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/chained-control-plane.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let ends = ends(subject);
-    for (position, (path, cluster)) in subject.clusters().enumerate() {
-        let Some(primary) = next(subject, cluster).filter(|primary| primary_of(primary).is_some()) else { continue };
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    let ends = ends(context);
+    for (position, (path, cluster)) in context.clusters().enumerate() {
+        let Some(primary) = next(context, cluster).filter(|primary| primary.primary().is_some()) else { continue };
         let (name, primary_name) = (&cluster.name, &primary.name);
         let place = path.child("controlPlane");
-        let declared = subject.cluster_path(primary_name.as_str()).child("controlPlane");
+        let declared = context.cluster_path(primary_name.as_str()).child("controlPlane");
         match &ends[position] {
             End::Primary(end) => {
                 let message = format!("the control plane of `{name}` is `{primary_name}`, which has none of its own");
@@ -25,7 +24,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
                     "write `controlPlane: {end}`, or remove the `controlPlane` of `{primary_name}` to make it a primary"
                 );
                 findings.push(
-                    Diagnostic::error(NAME, place, message)
+                    RULE.at(place, message)
                         .label(format!("`{primary_name}` is a remote itself"))
                         .and(declared, "declared here")
                         .help(help),
@@ -34,7 +33,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
             End::Circle(circle) => {
                 let message = format!("the control planes of {} go round in a circle", names(circle.iter().copied()));
                 findings.push(
-                    Diagnostic::error(NAME, place, message)
+                    RULE.at(place, message)
                         .label("no istiod at its end")
                         .and(declared, "and on from here")
                         .help("remove the `controlPlane` of the cluster that is to be the primary"),
@@ -57,13 +56,13 @@ enum End<'t> {
 }
 
 /// The cluster that another takes its control plane from.
-fn next<'t>(subject: &Subject<'t>, cluster: &'t Cluster) -> Option<&'t Cluster> {
-    primary_of(cluster).and_then(|name| subject.cluster(name))
+fn next<'t>(context: &Context<'t>, cluster: &'t Cluster) -> Option<&'t Cluster> {
+    cluster.primary().and_then(|name| context.cluster(name))
 }
 
 /// The end for each cluster. No step is gone twice: chains can be as long as the file.
-fn ends<'t>(subject: &Subject<'t>) -> Vec<End<'t>> {
-    let clusters: Vec<&Cluster> = subject.clusters().map(|(_, cluster)| cluster).collect();
+fn ends<'t>(context: &Context<'t>) -> Vec<End<'t>> {
+    let clusters: Vec<&Cluster> = context.clusters().map(|(_, cluster)| cluster).collect();
     let positions: BTreeMap<&str, usize> =
         clusters.iter().enumerate().rev().map(|(position, cluster)| (cluster.name.as_str(), position)).collect();
     let mut ends: Vec<Option<End<'_>>> = vec![None; clusters.len()];
@@ -89,9 +88,9 @@ fn ends<'t>(subject: &Subject<'t>) -> Vec<End<'t>> {
                 break End::Nowhere;
             }
             way.push(here);
-            match next(subject, clusters[here]) {
+            match next(context, clusters[here]) {
                 Some(next) => here = positions[next.name.as_str()],
-                None if primary_of(clusters[here]).is_none() => break End::Primary(clusters[here].name.as_str()),
+                None if clusters[here].primary().is_none() => break End::Primary(clusters[here].name.as_str()),
                 None => break End::Nowhere,
             }
         };

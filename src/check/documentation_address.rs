@@ -3,15 +3,14 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::rule::Rule;
 use crate::topology::Address;
 
-use super::{Rule, Subject, gateways};
+use super::{Check, Context, Needs, gateways};
 
-pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "documentation-address";
-
-const EXPLAIN: &str = include_str!("../../docs/rules/documentation-address.md");
+const RULE: Rule = Rule::warning("documentation-address", include_str!("../../docs/rules/documentation-address.md"));
 
 /// RFC 5737, RFC 3849, and RFC 9637.
 const RESERVED: [&str; 5] = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"];
@@ -19,7 +18,7 @@ const RESERVED: [&str; 5] = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"
 /// The domains of RFC 2606, section 3.
 const DOMAINS: [&str; 3] = ["example.com", "example.net", "example.org"];
 
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     const SHOWN: usize = 4;
     let reserved: Vec<IpNet> = RESERVED.iter().map(|net| net.parse().expect("the list holds ranges")).collect();
     let is_reserved = |address: IpAddr| reserved.iter().any(|net| net.contains(&address));
@@ -33,13 +32,13 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
             places.push(place);
         }
     };
-    for (path, cluster) in subject.clusters() {
+    for (path, cluster) in context.clusters() {
         judge(cluster.api_server.host(), path.child("apiServer"));
         for (index, node) in cluster.nodes.iter().enumerate() {
             judge(&Address::Ip(node.address.0), path.child("nodes").index(index).child("address"));
         }
     }
-    for (path, _, gateway) in gateways(subject) {
+    for (path, _, gateway) in gateways(context) {
         for (index, address) in gateway.external_ips.iter().enumerate() {
             judge(&Address::Ip(address.0), path.child("externalIPs").index(index));
         }
@@ -53,7 +52,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         0 => "this address is reserved for examples: nobody has it".to_owned(),
         more => format!("{} addresses are reserved for examples: nobody has them", more + 1),
     };
-    let finding = Diagnostic::warning(NAME, first.clone(), message).label("reserved for documentation");
+    let finding = RULE.at(first.clone(), message).label("reserved for documentation");
     let finding = others.iter().take(SHOWN - 1).fold(finding, |finding, place| finding.and(place.clone(), ""));
     findings.push(finding.help("write the addresses of your own machines"));
 }

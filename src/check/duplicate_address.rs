@@ -1,18 +1,17 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::rule::Rule;
 
-use super::{Rule, Subject};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "duplicate-address";
+const RULE: Rule = Rule::error("duplicate-address", include_str!("../../docs/rules/duplicate-address.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/duplicate-address.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let mut seen: BTreeMap<String, (usize, FieldPath)> = BTreeMap::new();
-    for (position, (path, cluster)) in subject.clusters().enumerate() {
+    for (position, (path, cluster)) in context.clusters().enumerate() {
         let Some(gateway) = &cluster.east_west_gateway else { continue };
         let path = path.child("eastWestGateway");
         let addresses = gateway
@@ -24,7 +23,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         for (address, place) in addresses.chain(dialled) {
             match seen.get(&address) {
                 Some((other, first)) if *other != position => findings.push(
-                    Diagnostic::error(NAME, place, format!("`{address}` is the address of two gateways"))
+                    RULE.at(place, format!("`{address}` is the address of two gateways"))
                         .label("the same address")
                         .and(first.clone(), "also here")
                         .help("give each gateway an address of its own"),

@@ -1,17 +1,16 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::rule::Rule;
 
-use super::{Rule, Subject};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, Some(&[]), check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::Names(&[]), run: check };
 
-const NAME: &str = "duplicate-name";
+const RULE: Rule = Rule::error("duplicate-name", include_str!("../../docs/rules/duplicate-name.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/duplicate-name.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let topology = subject.topology;
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    let topology = context.topology;
     find("networks", topology.networks.iter().map(|network| network.name.as_str()), findings);
     find("clusters", topology.clusters.iter().map(|cluster| cluster.name.as_str()), findings);
 }
@@ -25,8 +24,7 @@ fn find<'t>(list: &str, names: impl Iterator<Item = &'t str>, findings: &mut Vec
     }
     for (name, places) in places.iter().filter(|(_, places)| places.len() > 1) {
         let message = format!("{} {list} are called `{name}`", places.len());
-        let finding =
-            Diagnostic::error(NAME, path(places[1]), message).label("again here").and(path(places[0]), "first here");
+        let finding = RULE.at(path(places[1]), message).label("again here").and(path(places[0]), "first here");
         let finding =
             places[2..].iter().take(SHOWN - 2).fold(finding, |finding, index| finding.and(path(*index), "and here"));
         findings.push(finding.help("give each a name of its own"));

@@ -1,23 +1,22 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::Diagnostic;
+use crate::rule::Rule;
 
-use super::{Rule, Subject};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "duplicate-node";
+const RULE: Rule = Rule::error("duplicate-node", include_str!("../../docs/rules/duplicate-node.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/duplicate-node.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let mut seen = BTreeMap::new();
-    for (path, cluster) in subject.clusters() {
+    for (path, cluster) in context.clusters() {
         for (index, node) in cluster.nodes.iter().enumerate() {
             let place = path.child("nodes").index(index).child("address");
             if let Some(first) = seen.insert((cluster.network.as_str(), node.address.0), place.clone()) {
                 findings.push(
-                    Diagnostic::error(NAME, place, format!("`{}` is the address of two nodes", node.address.0))
+                    RULE.at(place, format!("`{}` is the address of two nodes", node.address.0))
                         .label("the same node")
                         .and(first, "also here")
                         .help("write each node once, with its own address"),

@@ -1,48 +1,47 @@
 use camino::Utf8Path;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::rule::Rule;
 use crate::topology::{CertificateAuthority, Certificates};
 
-use super::{Rule, Subject};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "external-authority";
+const RULE: Rule = Rule::error("external-authority", include_str!("../../docs/rules/external-authority.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/external-authority.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let certificates = &subject.topology.certificates;
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    let certificates = &context.topology.certificates;
     let path = FieldPath::root().child("certificates");
     match (certificates.authority, &certificates.directory) {
         (CertificateAuthority::Seed, Some(_)) => findings.push(
-            Diagnostic::error(NAME, path.child("directory"), "`directory` is of no use without `authority: external`")
+            RULE.at(path.child("directory"), "`directory` is of no use without `authority: external`")
                 .help("add `authority: external`, or remove the line"),
         ),
         (CertificateAuthority::Seed, None) => {}
         (CertificateAuthority::External, None) => findings.push(
-            Diagnostic::error(NAME, path.child("authority"), "an external authority needs a `directory`")
-                .label("whose files?")
-                .help("add `directory:`, relative to this file; each cluster's files are in a directory of its name there"),
+            RULE.at(path.child("authority"), "an external authority needs a `directory`").label("whose files?").help(
+                "add `directory:`, relative to this file; each cluster's files are in a directory of its name there",
+            ),
         ),
         (CertificateAuthority::External, Some(directory)) => {
             if Utf8Path::new(directory).is_absolute() {
                 findings.push(
-                    Diagnostic::error(NAME, path.child("directory"), "`directory` is an absolute path")
+                    RULE.at(path.child("directory"), "`directory` is an absolute path")
                         .label("no other machine has it")
                         .help("write it relative to this file"),
                 );
             }
-            for (place, name) in without_use(subject, certificates) {
+            for (place, name) in without_use(context, certificates) {
                 let message = format!("`{name}` is of no use with an external authority, which decides it itself");
-                findings.push(Diagnostic::error(NAME, place, message).help("remove the line"));
+                findings.push(RULE.at(place, message).help("remove the line"));
             }
         }
     }
 }
 
 /// The fields that ask a seed for something.
-fn without_use(subject: &Subject<'_>, certificates: &Certificates) -> Vec<(FieldPath, &'static str)> {
+fn without_use(context: &Context<'_>, certificates: &Certificates) -> Vec<(FieldPath, &'static str)> {
     let path = FieldPath::root().child("certificates");
     let mesh = [
         ("issuedOn", certificates.issued_on.is_some()),
@@ -51,7 +50,7 @@ fn without_use(subject: &Subject<'_>, certificates: &Certificates) -> Vec<(Field
     ];
     let mut found: Vec<(FieldPath, &str)> =
         mesh.into_iter().filter(|(_, is_written)| *is_written).map(|(name, _)| (path.child(name), name)).collect();
-    for (place, cluster) in subject.clusters() {
+    for (place, cluster) in context.clusters() {
         let Some(own) = &cluster.certificates else { continue };
         let fields = [("issuedOn", own.issued_on.is_some()), ("generation", own.generation.is_some())];
         let written = fields.into_iter().filter(|(_, is_written)| *is_written);

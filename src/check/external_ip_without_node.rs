@@ -1,22 +1,20 @@
 use crate::diagnostic::Diagnostic;
+use crate::rule::Rule;
 
-use super::{Rule, Subject, gateways};
+use super::{Check, Context, Needs, gateways};
 
-pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "external-ip-without-node";
+const RULE: Rule =
+    Rule::warning("external-ip-without-node", include_str!("../../docs/rules/external-ip-without-node.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/external-ip-without-node.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    for (path, cluster, gateway) in gateways(subject) {
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    for (path, cluster, gateway) in gateways(context) {
         let is_node = |address: &std::net::IpAddr| cluster.nodes.iter().any(|node| node.address.0 == *address);
         let lone = gateway.external_ips.iter().enumerate().find(|(_, address)| !is_node(&address.0));
         let Some((index, address)) = lone.filter(|_| !cluster.nodes.is_empty()) else { continue };
         findings.push(
-            Diagnostic::warning(
-                NAME,
-                path.child("externalIPs").index(index),
+            RULE.at(path.child("externalIPs").index(index),
                 format!("no node of `{}` has the address {}", cluster.name, address.0),
             )
             .label("somebody has to answer for it")

@@ -1,23 +1,21 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::Diagnostic;
-use crate::mesh::address;
 use crate::release::{TracingMeans, release};
+use crate::rule::Rule;
 use crate::topology::Cluster;
 
-use super::{Rule, Subject, names, primary_of};
+use super::{Check, Context, Needs, names};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "gateway-without-address";
+const RULE: Rule = Rule::error("gateway-without-address", include_str!("../../docs/rules/gateway-without-address.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/gateway-without-address.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let Some(release) = release(subject.topology.istio.version) else { return };
-    let mut remotes = subject.remotes();
-    for (path, cluster) in subject.clusters() {
-        let Some(gateway) = cluster.east_west_gateway.as_ref().filter(|gateway| address(gateway).is_none()) else {
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    let Some(release) = release(context.topology.istio.version) else { return };
+    let mut remotes = context.remotes();
+    for (path, cluster) in context.clusters() {
+        let Some(gateway) = cluster.east_west_gateway.as_ref().filter(|gateway| gateway.dialled().is_none()) else {
             continue;
         };
         let name = cluster.name.as_str();
@@ -25,27 +23,27 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         for remote in remotes.remove(name).unwrap_or_default() {
             files.insert(format!("{}/30-istio/istio.yaml", remote.name));
         }
-        let is_collector = subject.cluster(name).is_some()
-            && subject.topology.tracing.as_ref().is_some_and(|tracing| tracing.zipkin.cluster.as_str() == name);
+        let is_collector = context.cluster(name).is_some()
+            && context.topology.tracing.as_ref().is_some_and(|tracing| tracing.zipkin.cluster.as_str() == name);
         if is_collector {
             let files_of = |cluster: &Cluster| match release.tracing {
                 TracingMeans::Bootstrap => Some(format!("{}/30-istio/mesh-config.yaml", cluster.name)),
-                TracingMeans::Provider if primary_of(cluster).is_some() => None,
+                TracingMeans::Provider if cluster.primary().is_some() => None,
                 TracingMeans::Provider => Some(format!("{}/55-telemetry/collector.yaml", cluster.name)),
             };
-            files.extend(subject.reporters().into_iter().filter_map(files_of));
+            files.extend(context.reporters().into_iter().filter_map(files_of));
         }
         if files.is_empty() {
             continue;
         }
-        let context = cluster.context.as_deref().unwrap_or(name);
+        let kubectl = cluster.kubectl_context();
         let place = if gateway == &crate::topology::EastWestGateway::default() {
             path.child("name")
         } else {
             path.child("eastWestGateway")
         };
         findings.push(
-            Diagnostic::error(NAME, place, format!("the east-west gateway of `{name}` has no address"))
+            RULE.at(place, format!("the east-west gateway of `{name}` has no address"))
                 .label(match files.len() {
                     1 => "one file waits for it".to_owned(),
                     count => format!("{count} files wait for it"),
@@ -53,7 +51,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
                 .help(format!("waiting: {}", names(files.iter().map(String::as_str))))
                 .help(format!(
                     "write `address:` or `externalIPs:`; if the gateway runs already, this command reads its address: \
-                     kubectl --context={context} -n istio-system get service istio-eastwestgateway \
+                     kubectl --context={kubectl} -n istio-system get service istio-eastwestgateway \
                      -o jsonpath='{{.status.loadBalancer.ingress[0].ip}}{{.status.loadBalancer.ingress[0].hostname}}'"
                 )),
         );

@@ -1,34 +1,28 @@
 use crate::diagnostic::Diagnostic;
-use crate::mesh::address;
 use crate::release::{ControlPlaneAddress, release};
-use crate::topology::{Address, Name};
+use crate::rule::Rule;
+use crate::topology::{Address, EastWestGateway, Name};
 
-use super::{Rule, Subject, names};
+use super::{Check, Context, Needs, names};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "host-name-address";
+const RULE: Rule = Rule::error("host-name-address", include_str!("../../docs/rules/host-name-address.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/host-name-address.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let version = subject.topology.istio.version;
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    let version = context.topology.istio.version;
     if release(version).is_none_or(|release| release.control_plane_address != ControlPlaneAddress::Ip) {
         return;
     }
-    for (name, remotes) in subject.remotes() {
-        let gateway = subject.cluster(name).and_then(|cluster| cluster.east_west_gateway.as_ref());
-        let Some(Address::Dns(host)) = gateway.and_then(address) else { continue };
+    for (name, remotes) in context.remotes() {
+        let gateway = context.cluster(name).and_then(|cluster| cluster.east_west_gateway.as_ref());
+        let Some(Address::Dns(host)) = gateway.and_then(EastWestGateway::dialled) else { continue };
         let remotes = names(remotes.iter().map(|cluster| Name::as_str(&cluster.name)));
-        let path = subject.cluster_path(name).child("eastWestGateway").child("address");
+        let path = context.cluster_path(name).child("eastWestGateway").child("address");
         findings.push(
-            Diagnostic::error(
-                NAME,
-                path,
-                format!("{remotes} cannot dial `{host}`: Istio {version} takes only an IP address"),
-            )
-            .label("a DNS name")
-            .help("write the IP address that the name resolves to"),
+            RULE.at(path, format!("{remotes} cannot dial `{host}`: Istio {version} takes only an IP address"))
+                .label("a DNS name")
+                .help("write the IP address that the name resolves to"),
         );
     }
 }

@@ -1,26 +1,25 @@
 use crate::diagnostic::Diagnostic;
-use crate::mesh::address;
-use crate::topology::{Address, Name};
+use crate::rule::Rule;
+use crate::topology::{Address, EastWestGateway, Name};
 
-use super::{Rule, Subject, names};
+use super::{Check, Context, Needs, names};
 
-pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "host-name-control-plane";
+const RULE: Rule =
+    Rule::warning("host-name-control-plane", include_str!("../../docs/rules/host-name-control-plane.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/host-name-control-plane.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    if !subject.has_thin_remotes() {
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    if !context.has_thin_remotes() {
         return;
     }
-    for (name, remotes) in subject.remotes() {
-        let gateway = subject.cluster(name).and_then(|cluster| cluster.east_west_gateway.as_ref());
-        let Some(Address::Dns(host)) = gateway.and_then(address) else { continue };
+    for (name, remotes) in context.remotes() {
+        let gateway = context.cluster(name).and_then(|cluster| cluster.east_west_gateway.as_ref());
+        let Some(Address::Dns(host)) = gateway.and_then(EastWestGateway::dialled) else { continue };
         let remotes = names(remotes.iter().map(|cluster| Name::as_str(&cluster.name)));
-        let place = subject.cluster_path(name).child("eastWestGateway").child("address");
+        let place = context.cluster_path(name).child("eastWestGateway").child("address");
         findings.push(
-            Diagnostic::warning(NAME, place, format!("{remotes} cannot inject sidecars through `{host}`, unless it takes port 443"))
+            RULE.at(place, format!("{remotes} cannot inject sidecars through `{host}`, unless it takes port 443"))
                 .label("a DNS name")
                 .help("write the IP address that the name resolves to, or let the load balancer lead port 443 to the gateway's 15017 and allow this"),
         );

@@ -1,22 +1,21 @@
 use crate::diagnostic::Diagnostic;
 use crate::release::release;
+use crate::rule::Rule;
 use crate::topology::Address;
 
-use super::{Rule, Subject};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "host-name-gateway";
+const RULE: Rule = Rule::warning("host-name-gateway", include_str!("../../docs/rules/host-name-gateway.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/host-name-gateway.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let version = subject.topology.istio.version;
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    let version = context.topology.istio.version;
     let drops_names = release(version).is_some_and(|release| !release.resolves_gateway_names);
-    if !drops_names || subject.populated_networks().len() < 2 {
+    if !drops_names || context.populated_networks().len() < 2 {
         return;
     }
-    for (path, cluster) in subject.clusters() {
+    for (path, cluster) in context.clusters() {
         let Some(gateway) = &cluster.east_west_gateway else { continue };
         let Some(Address::Dns(host)) = &gateway.address else { continue };
         if !gateway.external_ips.is_empty() {
@@ -24,9 +23,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         }
         let name = cluster.name.as_str();
         findings.push(
-            Diagnostic::warning(
-                NAME,
-                path.child("eastWestGateway").child("address"),
+            RULE.at(path.child("eastWestGateway").child("address"),
                 format!("other networks do not reach the services of `{name}` through `{host}`"),
             )
             .label(format!("istiod {version} drops gateways with a host name"))

@@ -1,22 +1,21 @@
 use crate::diagnostic::Diagnostic;
 use crate::release::{release, unknown_in_mesh_config};
+use crate::rule::Rule;
 
 use super::unknown_istio_field::describe;
-use super::{Rule, Subject, free_forms};
+use super::{Check, Context, Needs, free_forms};
 
-pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "ignored-istio-field";
+const RULE: Rule = Rule::warning("ignored-istio-field", include_str!("../../docs/rules/ignored-istio-field.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/ignored-istio-field.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let version = subject.topology.istio.version;
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    let version = context.topology.istio.version;
     let Some(release) = release(version).filter(|release| !release.refuses_unknown_mesh_config) else { return };
     let passed_over = format!("Istio {version} passes over it without a word");
-    for (path, mesh_config, _) in free_forms(subject.topology) {
+    for (path, mesh_config, _) in free_forms(context.topology) {
         for unknown in unknown_in_mesh_config(release, mesh_config, &path.child("meshConfig")) {
-            findings.push(describe(Diagnostic::warning, NAME, &unknown, &passed_over));
+            findings.push(describe(&RULE, &unknown, &passed_over));
         }
     }
 }

@@ -1,42 +1,41 @@
 use crate::diagnostic::{Diagnostic, FieldPath, Place};
-use crate::mesh::{first_day, root_validity};
+use crate::rule::Rule;
 use crate::topology::Date;
 
-use super::{Rule, Subject};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "intermediate-outside-root";
+const RULE: Rule =
+    Rule::error("intermediate-outside-root", include_str!("../../docs/rules/intermediate-outside-root.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/intermediate-outside-root.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let certificates = &subject.topology.certificates;
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    let certificates = &context.topology.certificates;
     if certificates.issued_on.is_none() {
         return;
     }
-    let root = root_validity(certificates);
+    let root = certificates.root_validity();
     let path = FieldPath::root().child("certificates");
     let issued = path.child("issuedOn");
     if let Some(first) = certificates.intermediates_issued_on {
         outside(path.child("intermediatesIssuedOn"), first, &root, &issued, findings);
     }
     let mut longest = None;
-    for (place, cluster) in subject.clusters() {
+    for (place, cluster) in context.clusters() {
         let own = cluster.certificates.as_ref().and_then(|own| own.issued_on);
         if let Some(first) = own {
             outside(place.child("certificates").child("issuedOn"), first, &root, &issued, findings);
         }
-        longest = longest.max(Some(first_day(certificates, cluster)));
+        longest = longest.max(Some(certificates.first_day(cluster.certificates.as_ref())));
     }
     let (Some(days), Some(first)) = (certificates.intermediate_validity_days, longest) else { return };
-    let end = first.0.saturating_add(time::Duration::days(i64::from(days)));
-    if root.contains(&first) && end > root.end.0 {
+    let end = first.plus_days(days);
+    if root.contains(&first) && end > root.end {
         let message = format!("an intermediate issued on {first} for {days} days outlives its root");
         let room = (root.end.0 - first.0).whole_days();
         findings.push(
-            Diagnostic::error(NAME, path.child("intermediateValidityDays"), message)
-                .label(format!("would end on {}", Date(end)))
+            RULE.at(path.child("intermediateValidityDays"), message)
+                .label(format!("would end on {end}"))
                 .and(issued, format!("the root ends on {}", root.end))
                 .help(format!("write at most {room}, or remove the line: it is cut at the root's end by default")),
         );
@@ -54,7 +53,7 @@ fn outside(
         return;
     }
     findings.push(
-        Diagnostic::error(NAME, place, format!("the root is not valid on {first}"))
+        RULE.at(place, format!("the root is not valid on {first}"))
             .label("an intermediate would begin here")
             .and(issued.clone(), format!("the root is valid from {} to {}", root.start, root.end))
             .help("choose a day between the two"),

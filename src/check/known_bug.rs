@@ -1,30 +1,30 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::release::{Bug, release};
+use crate::rule::Rule;
 use crate::topology::IstioVersion;
 
-use super::{Rule, Subject};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "known-bug";
+const RULE: Rule = Rule::warning("known-bug", include_str!("../../docs/rules/known-bug.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/known-bug.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let version = subject.topology.istio.version;
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    let version = context.topology.istio.version;
     let Some(release) = release(version) else { return };
-    let has_remote_secrets = subject.topology.clusters.len() > 1;
+    let has_remote_secrets = context.topology.clusters.len() > 1;
     let is_met = |bug: &&Bug| version.patch < bug.mended_in && (has_remote_secrets || !bug.needs_remote_secrets);
     let bugs: Vec<&Bug> = release.bugs.iter().filter(is_met).collect();
     let Some(mended_in) = bugs.iter().map(|bug| bug.mended_in).max() else { return };
     let mended = IstioVersion { patch: mended_in, ..version };
     let place = FieldPath::root().child("istio").child("version");
     let finding = match bugs.as_slice() {
-        [bug] => Diagnostic::warning(NAME, place, format!("istiod {version} {}", bug.what))
+        [bug] => RULE
+            .at(place, format!("istiod {version} {}", bug.what))
             .label(format!("mended in {mended} ({})", bug.source)),
         bugs => {
             let message = format!("istiod {version} has {} bugs that this mesh meets", bugs.len());
-            let finding = Diagnostic::warning(NAME, place, message).label(format!("mended in {mended}"));
+            let finding = RULE.at(place, message).label(format!("mended in {mended}"));
             bugs.iter().fold(finding, |finding, bug| {
                 let mended = IstioVersion { patch: bug.mended_in, ..version };
                 finding.help(format!("before {mended} it {} ({})", bug.what, bug.source))

@@ -1,20 +1,19 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::release::release;
+use crate::rule::Rule;
 
-use super::{Rule, Subject};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "kubernetes-version";
+const RULE: Rule = Rule::error("kubernetes-version", include_str!("../../docs/rules/kubernetes-version.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/kubernetes-version.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let istio = subject.topology.istio.version;
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    let istio = context.topology.istio.version;
     let Some(release) = release(istio) else { return };
     let (oldest, newest) = release.kubernetes;
-    let mesh = subject.topology.kubernetes.iter().map(|kubernetes| (FieldPath::root().child("kubernetes"), kubernetes));
-    let own = subject.clusters().filter_map(|(path, cluster)| {
+    let mesh = context.topology.kubernetes.iter().map(|kubernetes| (FieldPath::root().child("kubernetes"), kubernetes));
+    let own = context.clusters().filter_map(|(path, cluster)| {
         cluster.kubernetes.as_ref().map(|kubernetes| (path.child("kubernetes"), kubernetes))
     });
     for (place, kubernetes) in mesh.chain(own) {
@@ -24,7 +23,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         }
         let message = format!("Istio {istio} does not run on Kubernetes {}.{}", version.major, version.minor);
         findings.push(
-            Diagnostic::error(NAME, place.child("version"), message)
+            RULE.at(place.child("version"), message)
                 .label(format!("it runs on 1.{oldest} to 1.{newest}"))
                 .and(FieldPath::root().child("istio").child("version"), "this Istio")
                 .help("choose an Istio that supports this Kubernetes, or upgrade the cluster first"),

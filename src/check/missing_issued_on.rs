@@ -1,22 +1,21 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::rule::Rule;
 use crate::topology::CertificateAuthority;
 
-use super::{Rule, Subject};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, Some(&[]), check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::Names(&[]), run: check };
 
-const NAME: &str = "missing-issued-on";
+const RULE: Rule = Rule::error("missing-issued-on", include_str!("../../docs/rules/missing-issued-on.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/missing-issued-on.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let certificates = &subject.topology.certificates;
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    let certificates = &context.topology.certificates;
     if certificates.authority == CertificateAuthority::External || certificates.issued_on.is_some() {
         return;
     }
     let path = FieldPath::root().child("certificates");
     findings.push(
-        Diagnostic::error(NAME, path, "`issuedOn` is missing in `certificates`")
+        RULE.at(path, "`issuedOn` is missing in `certificates`")
             .label("the root has no first day")
             .help("add today, for example `issuedOn: 2026-11-01`, and leave it as it is from then on"),
     );

@@ -1,24 +1,23 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::rule::Rule;
 use crate::topology::{Cluster, Name};
 
 use super::collector_without_gateway::awaited_collector;
-use super::{Rule, Subject, names};
+use super::{Check, Context, Needs, names};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "network-without-gateway";
+const RULE: Rule = Rule::error("network-without-gateway", include_str!("../../docs/rules/network-without-gateway.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/network-without-gateway.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let networks = subject.populated_networks();
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    let networks = context.populated_networks();
     // The gateway of a cluster whose network is unknown could be the one that is missing.
-    let has_strays = subject.clusters().any(|(_, cluster)| !subject.has_network(cluster.network.as_str()));
+    let has_strays = context.clusters().any(|(_, cluster)| !context.has_network(cluster.network.as_str()));
     if networks.len() < 2 || has_strays {
         return;
     }
-    let remotes = subject.remotes();
-    let collector = awaited_collector(subject).map(|(collector, _)| &collector.name);
+    let remotes = context.remotes();
+    let collector = awaited_collector(context).map(|(collector, _)| &collector.name);
     for (index, clusters) in networks {
         // A cluster that needs a gateway for itself is told so by another rule.
         let is_told =
@@ -26,11 +25,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         if clusters.iter().any(|cluster| cluster.east_west_gateway.is_some() || is_told(cluster)) {
             continue;
         }
-        let name = &subject.topology.networks[index].name;
+        let name = &context.topology.networks[index].name;
         let clusters = names(clusters.iter().map(|cluster| Name::as_str(&cluster.name)));
         let path = FieldPath::root().child("networks").index(index).child("name");
         findings.push(
-            Diagnostic::error(NAME, path, format!("other networks cannot reach `{name}`: it has no east-west gateway"))
+            RULE.at(path, format!("other networks cannot reach `{name}`: it has no east-west gateway"))
                 .label(format!("network of {clusters}"))
                 .help("add `eastWestGateway:` to at least one cluster of this network"),
         );

@@ -1,28 +1,27 @@
 use crate::diagnostic::Diagnostic;
+use crate::rule::Rule;
 use crate::topology::ServiceType;
 
 use super::undiscoverable_gateway::NODE_SELECTOR;
-use super::{Rule, Subject, gateways};
+use super::{Check, Context, Needs, gateways};
 
-pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "node-port-on-external-ip";
+const RULE: Rule =
+    Rule::warning("node-port-on-external-ip", include_str!("../../docs/rules/node-port-on-external-ip.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/node-port-on-external-ip.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    if subject.populated_networks().len() < 2 {
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    if context.populated_networks().len() < 2 {
         return;
     }
-    for (path, cluster, gateway) in gateways(subject) {
+    for (path, cluster, gateway) in gateways(context) {
         let is_selected = gateway.service_annotations.contains_key(NODE_SELECTOR);
         if gateway.service_type != ServiceType::NodePort || !is_selected || gateway.external_ips.is_empty() {
             continue;
         }
         let annotation = path.child("serviceAnnotations").child(NODE_SELECTOR);
         findings.push(
-            Diagnostic::warning(
-                NAME,
+            RULE.at(
                 path.child("externalIPs").index(0),
                 format!("other networks dial the gateway of `{}` at this address and its node port", cluster.name),
             )

@@ -3,24 +3,23 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::rule::Rule;
 use crate::topology::PodRouting;
 
-use super::{Rule, Subject};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "off-link-next-hop";
+const RULE: Rule = Rule::warning("off-link-next-hop", include_str!("../../docs/rules/off-link-next-hop.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/off-link-next-hop.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    for (index, clusters) in subject.populated_networks() {
-        let network = &subject.topology.networks[index];
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    for (index, clusters) in context.populated_networks() {
+        let network = &context.topology.networks[index];
         if network.pod_routing != PodRouting::Static || clusters.len() < 2 {
             continue;
         }
         let nodes = clusters.iter().flat_map(|cluster| {
-            let nodes = subject.cluster_path(cluster.name.as_str()).child("nodes");
+            let nodes = context.cluster_path(cluster.name.as_str()).child("nodes");
             let place = move |index| nodes.index(index).child("address");
             cluster.nodes.iter().enumerate().map(move |(index, node)| (node.address.0, place(index), cluster))
         });
@@ -32,9 +31,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         });
         let Some((address, place, cluster, first, first_place)) = apart else { continue };
         findings.push(
-            Diagnostic::warning(
-                NAME,
-                place.clone(),
+            RULE.at(place.clone(),
                 format!("nodes of `{}` seem to stand in different subnets", network.name),
             )
             .label(format!("this node of `{}` is in {}", cluster.name, subnet(*address)))

@@ -4,14 +4,13 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::rule::Rule;
 
-use super::{Rule, Subject};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "overlapping-ranges";
-
-const EXPLAIN: &str = include_str!("../../docs/rules/overlapping-ranges.md");
+const RULE: Rule = Rule::error("overlapping-ranges", include_str!("../../docs/rules/overlapping-ranges.md"));
 
 /// A range, and who it belongs to.
 struct Range {
@@ -21,9 +20,9 @@ struct Range {
     is_node: bool,
 }
 
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let mut networks: BTreeMap<&str, Vec<Range>> = BTreeMap::new();
-    for (path, cluster) in subject.clusters() {
+    for (path, cluster) in context.clusters() {
         let ranges = networks.entry(cluster.network.as_str()).or_default();
         let name = cluster.name.as_str();
         ranges.extend(cluster.service_cidr.as_ref().map(|range| Range {
@@ -69,7 +68,7 @@ fn report(network: &str, ranges: &[Range], findings: &mut Vec<Diagnostic>) {
             continue;
         }
         let message = format!("`{}` {} on network `{network}`", widest.net, overlap(nested));
-        let mut finding = Diagnostic::error(NAME, widest.place.clone(), message).label(widest.what.clone());
+        let mut finding = RULE.at(widest.place.clone(), message).label(widest.what.clone());
         for range in nested.iter().take(SHOWN) {
             finding = finding.and(range.place.clone(), range.what.clone());
         }

@@ -3,15 +3,14 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::rule::Rule;
 use crate::topology::{Cluster, FreeForm};
 
-use super::{Rule, Subject, primary_of};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "owned-field";
-
-const EXPLAIN: &str = include_str!("../../docs/rules/owned-field.md");
+const RULE: Rule = Rule::error("owned-field", include_str!("../../docs/rules/owned-field.md"));
 
 /// A field that meshgen sets, where its value comes from, and the value.
 struct Owned {
@@ -20,7 +19,7 @@ struct Owned {
     value: Option<Value>,
 }
 
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+fn check(subject: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let root = FieldPath::root();
     let istio = &subject.topology.istio;
     let everywhere = owned_everywhere(subject);
@@ -44,7 +43,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-fn owned_everywhere(subject: &Subject<'_>) -> Vec<Owned> {
+fn owned_everywhere(subject: &Context<'_>) -> Vec<Owned> {
     let root = FieldPath::root();
     let mesh = root.child("mesh");
     let topology = subject.topology;
@@ -81,7 +80,7 @@ fn owned_everywhere(subject: &Subject<'_>) -> Vec<Owned> {
     ]
 }
 
-fn owned_by_tracing(subject: &Subject<'_>) -> Vec<Owned> {
+fn owned_by_tracing(subject: &Context<'_>) -> Vec<Owned> {
     let Some(tracing) = &subject.topology.tracing else { return Vec::new() };
     let origin = FieldPath::root().child("tracing").child("zipkin");
     let sampling = Value::Number(tracing.zipkin.sampling_percent.0.clone());
@@ -96,10 +95,10 @@ fn owned_by_tracing(subject: &Subject<'_>) -> Vec<Owned> {
     ]
 }
 
-fn owned_by_cluster(subject: &Subject<'_>, path: &FieldPath, cluster: &Cluster) -> Vec<Owned> {
-    let address = primary_of(cluster).and_then(|primary| {
+fn owned_by_cluster(subject: &Context<'_>, path: &FieldPath, cluster: &Cluster) -> Vec<Owned> {
+    let address = cluster.primary().and_then(|primary| {
         let gateway = subject.cluster(primary)?.east_west_gateway.as_ref()?;
-        crate::mesh::address(gateway).map(|address| Value::from(address.to_string()))
+        gateway.dialled().map(|address| Value::from(address.to_string()))
     });
     vec![
         Owned {
@@ -117,7 +116,7 @@ fn owned_by_cluster(subject: &Subject<'_>, path: &FieldPath, cluster: &Cluster) 
 }
 
 /// For values written for all clusters: the facts of the first cluster whom each contradicts.
-fn first_contradicted(subject: &Subject<'_>, values: &FreeForm) -> Vec<Owned> {
+fn first_contradicted(subject: &Context<'_>, values: &FreeForm) -> Vec<Owned> {
     let mut contradicted: Vec<Owned> = Vec::new();
     for (path, cluster) in subject.clusters() {
         for owned in owned_by_cluster(subject, &path, cluster) {
@@ -148,7 +147,7 @@ fn find<'o>(
         }
         let place = path.split('/').skip(2).fold(field.clone(), |place, key| place.child(key));
         let name = path[1..].replace('/', ".");
-        let finding = Diagnostic::error(NAME, place, format!("`{name}` is set by meshgen")).label(match owned.value {
+        let finding = RULE.at(place, format!("`{name}` is set by meshgen")).label(match owned.value {
             Some(_) => "contradicts the topology",
             None => "meshgen decides this",
         });

@@ -1,24 +1,23 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::release::{TracingMeans, release};
+use crate::rule::Rule;
 use crate::topology::Via;
 
-use super::{Rule, Subject};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "plaintext-collector";
+const RULE: Rule = Rule::warning("plaintext-collector", include_str!("../../docs/rules/plaintext-collector.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/plaintext-collector.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let Some(tracing) = &subject.topology.tracing else { return };
-    let collector = subject.cluster(tracing.zipkin.cluster.as_str());
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    let Some(tracing) = &context.topology.tracing else { return };
+    let collector = context.cluster(tracing.zipkin.cluster.as_str());
     let has_gateway = collector.is_some_and(|cluster| cluster.east_west_gateway.is_some());
-    if tracing.zipkin.via != Via::Gateway || !has_gateway || subject.reporters().is_empty() {
+    if tracing.zipkin.via != Via::Gateway || !has_gateway || context.reporters().is_empty() {
         return;
     }
     let can_go_through_mesh =
-        release(subject.topology.istio.version).is_some_and(|release| release.tracing == TracingMeans::Provider);
+        release(context.topology.istio.version).is_some_and(|release| release.tracing == TracingMeans::Provider);
     let help = if can_go_through_mesh {
         "write `via: mesh`, or keep the port within networks that you trust and allow this"
     } else {
@@ -26,12 +25,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
     };
     let place = FieldPath::root().child("tracing").child("zipkin").child("cluster");
     findings.push(
-        Diagnostic::warning(
-            NAME,
-            place,
-            "traces reach the collector in plain text, from anybody who reaches its gateway",
-        )
-        .label(format!("its gateway takes them at port {}", tracing.zipkin.gateway_port))
-        .help(help),
+        RULE.at(place, "traces reach the collector in plain text, from anybody who reaches its gateway")
+            .label(format!("its gateway takes them at port {}", tracing.zipkin.gateway_port))
+            .help(help),
     );
 }

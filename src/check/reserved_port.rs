@@ -1,13 +1,12 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::rule::Rule;
 use crate::topology::Via;
 
-use super::{Rule, Subject};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "reserved-port";
-
-const EXPLAIN: &str = include_str!("../../docs/rules/reserved-port.md");
+const RULE: Rule = Rule::error("reserved-port", include_str!("../../docs/rules/reserved-port.md"));
 
 /// What the port is used for already.
 const PORTS: [(u16, &str); 14] = [
@@ -27,13 +26,13 @@ const PORTS: [(u16, &str); 14] = [
     (15443, "services through the gateway"),
 ];
 
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let Some(zipkin) = subject.topology.tracing.as_ref().map(|tracing| &tracing.zipkin) else { return };
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    let Some(zipkin) = context.topology.tracing.as_ref().map(|tracing| &tracing.zipkin) else { return };
     let used = PORTS.iter().find(|(port, _)| *port == zipkin.gateway_port && zipkin.via == Via::Gateway);
     if let Some((port, user)) = used {
         let place = FieldPath::root().child("tracing").child("zipkin").child("gatewayPort");
         findings.push(
-            Diagnostic::error(NAME, place, format!("port {port} of the gateway is not free for the collector"))
+            RULE.at(place, format!("port {port} of the gateway is not free for the collector"))
                 .label(format!("taken by {user}"))
                 .help("write another port, or leave the line out: 15018 is free"),
         );

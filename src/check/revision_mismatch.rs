@@ -1,17 +1,16 @@
 use crate::diagnostic::Diagnostic;
+use crate::rule::Rule;
 
-use super::{Rule, Subject, primary_of};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "revision-mismatch";
+const RULE: Rule = Rule::error("revision-mismatch", include_str!("../../docs/rules/revision-mismatch.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/revision-mismatch.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    for (path, cluster) in subject.clusters() {
-        let Some(primary) = primary_of(cluster).and_then(|name| subject.cluster(name)) else { continue };
-        let (own, others) = (subject.revision(cluster), subject.revision(primary));
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    for (path, cluster) in context.clusters() {
+        let Some(primary) = cluster.primary().and_then(|name| context.cluster(name)) else { continue };
+        let (own, others) = (context.topology.revision(cluster), context.topology.revision(primary));
         if own == others {
             continue;
         }
@@ -25,9 +24,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         };
         let message = format!("`{}` and its control plane `{}` have different revisions", cluster.name, primary.name);
         findings.push(
-            Diagnostic::error(NAME, place, message)
+            RULE.at(place, message)
                 .label(shown(own))
-                .and(subject.cluster_path(primary.name.as_str()).child("name"), shown(others))
+                .and(context.cluster_path(primary.name.as_str()).child("name"), shown(others))
                 .help("write one revision for both, best as `istio.revision` for the whole mesh"),
         );
     }

@@ -1,15 +1,14 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::rule::Rule;
 
-use super::{Rule, Subject, names};
+use super::{Check, Context, Needs, names};
 
-pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "shared-gateway";
+const RULE: Rule = Rule::warning("shared-gateway", include_str!("../../docs/rules/shared-gateway.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/shared-gateway.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let networks = subject.populated_networks();
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    let networks = context.populated_networks();
     if networks.len() < 2 {
         return;
     }
@@ -18,17 +17,13 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         if without().next().is_none() {
             continue;
         }
-        let network = subject.topology.networks[index].name.as_str();
+        let network = context.topology.networks[index].name.as_str();
         let without = names(without().map(|cluster| cluster.name.as_str()));
         let place = FieldPath::root().child("networks").index(index).child("name");
         findings.push(
-            Diagnostic::warning(
-                NAME,
-                place,
-                format!("other networks reach {without} through a gateway of another cluster"),
-            )
-            .label(format!("not every cluster of {network} has a gateway"))
-            .help("give each of them an `eastWestGateway`, or allow this where locality does not matter"),
+            RULE.at(place, format!("other networks reach {without} through a gateway of another cluster"))
+                .label(format!("not every cluster of {network} has a gateway"))
+                .help("give each of them an `eastWestGateway`, or allow this where locality does not matter"),
         );
     }
 }

@@ -1,30 +1,29 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::rule::Rule;
 use crate::topology::PodRouting;
 
-use super::{Rule, Subject};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "static-routing-without-nodes";
+const RULE: Rule =
+    Rule::error("static-routing-without-nodes", include_str!("../../docs/rules/static-routing-without-nodes.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/static-routing-without-nodes.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    for (index, clusters) in subject.populated_networks() {
-        let network = &subject.topology.networks[index];
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    for (index, clusters) in context.populated_networks() {
+        let network = &context.topology.networks[index];
         if network.pod_routing != PodRouting::Static || clusters.len() < 2 {
             continue;
         }
         for cluster in clusters.iter().filter(|cluster| cluster.nodes.is_empty()) {
             let name = &cluster.name;
-            if subject.cluster(name.as_str()).is_none() {
+            if context.cluster(name.as_str()).is_none() {
                 continue;
             }
             let routing = FieldPath::root().child("networks").index(index).child("podRouting");
             findings.push(
-                Diagnostic::error(
-                    NAME,
-                    subject.cluster_path(name.as_str()).child("name"),
+                RULE.at(
+                    context.cluster_path(name.as_str()).child("name"),
                     format!("`{name}` has no `nodes`, and `{}` routes statically", network.name),
                 )
                 .label("no `nodes` in this cluster")

@@ -1,30 +1,27 @@
 use crate::diagnostic::Diagnostic;
+use crate::rule::Rule;
 use crate::topology::{EastWestGateway, ServiceType};
 
-use super::{Rule, Subject, gateways};
+use super::{Check, Context, Needs, gateways};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "undiscoverable-gateway";
-
-const EXPLAIN: &str = include_str!("../../docs/rules/undiscoverable-gateway.md");
+const RULE: Rule = Rule::error("undiscoverable-gateway", include_str!("../../docs/rules/undiscoverable-gateway.md"));
 
 /// With it istiod takes the external addresses of the nodes and the node port (`1.30.3:pilot/pkg/serviceregistry/kube/controller/network.go`).
 pub(super) const NODE_SELECTOR: &str = "traffic.istio.io/nodeSelector";
 
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    if subject.populated_networks().len() < 2 {
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    if context.populated_networks().len() < 2 {
         return;
     }
-    for (path, cluster, gateway) in gateways(subject) {
+    for (path, cluster, gateway) in gateways(context) {
         if has_address(gateway) {
             continue;
         }
         let kind = gateway.service_type.as_str();
         findings.push(
-            Diagnostic::error(
-                NAME,
-                path.child("serviceType"),
+            RULE.at(path.child("serviceType"),
                 format!("istiod learns no address of the gateway of `{}`", cluster.name),
             )
             .label(format!("a {kind} Service without external IPs"))

@@ -1,26 +1,25 @@
 use crate::diagnostic::{Certainty, Diagnostic, Place, nearest};
 use crate::release::{Release, Unknown, release, unknown_in_mesh_config, unknown_in_values};
+use crate::rule::Rule;
 
-use super::{Rule, Subject, free_forms};
+use super::{Check, Context, Needs, free_forms};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "unknown-istio-field";
+const RULE: Rule = Rule::error("unknown-istio-field", include_str!("../../docs/rules/unknown-istio-field.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/unknown-istio-field.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let version = subject.topology.istio.version;
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    let version = context.topology.istio.version;
     let Some(release) = release(version) else { return };
     let refusal = format!("istioctl {version} refuses it");
-    for unknown in refused(subject, release) {
-        findings.push(describe(Diagnostic::error, NAME, &unknown, &refusal));
+    for unknown in refused(context, release) {
+        findings.push(describe(&RULE, &unknown, &refusal));
     }
 }
 
-fn refused(subject: &Subject<'_>, release: &Release) -> Vec<Unknown> {
+fn refused(context: &Context<'_>, release: &Release) -> Vec<Unknown> {
     let mut unknown = Vec::new();
-    for (path, mesh_config, values) in free_forms(subject.topology) {
+    for (path, mesh_config, values) in free_forms(context.topology) {
         if release.refuses_unknown_mesh_config {
             unknown.extend(unknown_in_mesh_config(release, mesh_config, &path.child("meshConfig")));
         }
@@ -30,14 +29,9 @@ fn refused(subject: &Subject<'_>, release: &Release) -> Vec<Unknown> {
 }
 
 /// Says that Istio has no such field, and which one may be meant.
-pub(super) fn describe(
-    make: fn(&'static str, Place, String) -> Diagnostic,
-    rule: &'static str,
-    unknown: &Unknown,
-    label: &str,
-) -> Diagnostic {
+pub(super) fn describe(rule: &Rule, unknown: &Unknown, label: &str) -> Diagnostic {
     let place = Place::Key(unknown.path.clone());
-    let finding = make(rule, place, format!("Istio has no field `{}` here", unknown.key)).label(label);
+    let finding = rule.at(place, format!("Istio has no field `{}` here", unknown.key)).label(label);
     let known = || unknown.known.iter().copied();
     match nearest(&unknown.key, known()) {
         Some(meant) => {

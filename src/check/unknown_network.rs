@@ -1,26 +1,25 @@
 use crate::diagnostic::{Certainty, Diagnostic, nearest};
+use crate::rule::Rule;
 
-use super::{Rule, Subject, names};
+use super::{Check, Context, List, Needs, names};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, Some(&["networks"]), check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::Names(&[List::Networks]), run: check };
 
-const NAME: &str = "unknown-network";
+const RULE: Rule = Rule::error("unknown-network", include_str!("../../docs/rules/unknown-network.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/unknown-network.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    for (path, cluster) in subject.clusters() {
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    for (path, cluster) in context.clusters() {
         let network = cluster.network.as_str();
-        if subject.has_network(network) {
+        if context.has_network(network) {
             continue;
         }
-        let finding = Diagnostic::error(NAME, path.child("network"), format!("network `{network}` is not declared"))
-            .label("no such network");
-        findings.push(match nearest(network, subject.network_names()) {
+        let finding =
+            RULE.at(path.child("network"), format!("network `{network}` is not declared")).label("no such network");
+        findings.push(match nearest(network, context.network_names()) {
             Some(meant) => finding
                 .help(format!("did you mean `{meant}`?"))
-                .patch_as(Certainty::of_name(network, meant, subject.network_names()), meant),
-            None => finding.help(format!("add it to `networks`, or use {}", names(subject.network_names()))),
+                .patch_as(Certainty::of_name(network, meant, context.network_names()), meant),
+            None => finding.help(format!("add it to `networks`, or use {}", names(context.network_names()))),
         });
     }
 }

@@ -1,23 +1,22 @@
 use crate::diagnostic::{Certainty, Diagnostic, FieldPath, nearest};
 use crate::release::release;
+use crate::rule::Rule;
 
-use super::{Rule, Subject};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "unknown-profile";
+const RULE: Rule = Rule::error("unknown-profile", include_str!("../../docs/rules/unknown-profile.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/unknown-profile.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let istio = &subject.topology.istio;
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    let istio = &context.topology.istio;
     let Some(release) = release(istio.version) else { return };
     let profile = istio.profile.as_str();
     if release.profiles.contains(&profile) {
         return;
     }
     let path = FieldPath::root().child("istio").child("profile");
-    let finding = Diagnostic::error(NAME, path, format!("`{profile}` is no profile that installs a control plane"));
+    let finding = RULE.at(path, format!("`{profile}` is no profile that installs a control plane"));
     findings.push(match nearest(profile, release.profiles.iter().copied()) {
         Some(meant) => finding
             .help(format!("did you mean `{meant}`?"))

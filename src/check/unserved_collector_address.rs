@@ -2,26 +2,26 @@ use std::net::IpAddr;
 
 use crate::diagnostic::Diagnostic;
 use crate::release::{TracingMeans, release};
+use crate::rule::Rule;
 use crate::topology::Address;
 
-use super::{Rule, Subject, collector_path, gateways, overridden_collector, overridden_collector_path};
+use super::{Check, Context, Needs, collector_override_path, collector_path, gateways};
 
-pub(super) const RULE: Rule = Rule::warning(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "unserved-collector-address";
+const RULE: Rule =
+    Rule::warning("unserved-collector-address", include_str!("../../docs/rules/unserved-collector-address.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/unserved-collector-address.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let is_told_by_bootstrap =
-        release(subject.topology.istio.version).is_some_and(|release| release.tracing == TracingMeans::Bootstrap);
-    let Some(tracing) = subject.topology.tracing.as_ref().map(|tracing| &tracing.zipkin) else { return };
-    for (path, cluster) in subject.clusters() {
-        let Some(address) = overridden_collector(cluster).and_then(serde_json::Value::as_str) else { continue };
-        let place = overridden_collector_path(&path);
+        release(context.topology.istio.version).is_some_and(|release| release.tracing == TracingMeans::Bootstrap);
+    let Some(tracing) = context.topology.tracing.as_ref().map(|tracing| &tracing.zipkin) else { return };
+    for (path, cluster) in context.clusters() {
+        let Some(address) = cluster.collector_override().and_then(serde_json::Value::as_str) else { continue };
+        let place = collector_override_path(&path);
         let Some((host, port)) = address.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()) else {
             if is_told_by_bootstrap {
-                let finding = Diagnostic::warning(NAME, place, format!("nothing can be reached at `{address}`"));
+                let finding = RULE.at(place, format!("nothing can be reached at `{address}`"));
                 findings.push(finding.label("not a host and a port").help("write it like `zipkin.istio-system:9411`"));
             }
             continue;
@@ -37,7 +37,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
             }
         } else {
             let host: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-            let gateway = gateways(subject).find(|(_, _, gateway)| {
+            let gateway = gateways(context).find(|(_, _, gateway)| {
                 let dialled = match gateway.address {
                     Some(Address::Ip(address)) => Some(address),
                     _ => None,
@@ -55,14 +55,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
             }
         };
         findings.push(
-            Diagnostic::warning(
-                NAME,
-                place,
-                format!("nothing serves `{address}` for the proxies of `{}`", cluster.name),
-            )
-            .label(fault)
-            .and(collector_path(), "the collector's cluster")
-            .help("remove the override: meshgen writes the address that serves every cluster"),
+            RULE.at(place, format!("nothing serves `{address}` for the proxies of `{}`", cluster.name))
+                .label(fault)
+                .and(collector_path(), "the collector's cluster")
+                .help("remove the override: meshgen writes the address that serves every cluster"),
         );
     }
 }

@@ -1,22 +1,21 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::release::{release, supported};
+use crate::rule::Rule;
 
-use super::{Rule, Subject};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, Some(&[]), check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::Names(&[]), run: check };
 
-const NAME: &str = "unsupported-istio";
+const RULE: Rule = Rule::error("unsupported-istio", include_str!("../../docs/rules/unsupported-istio.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/unsupported-istio.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-    let version = subject.topology.istio.version;
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
+    let version = context.topology.istio.version;
     if release(version).is_some() {
         return;
     }
     let path = FieldPath::root().child("istio").child("version");
     findings.push(
-        Diagnostic::error(NAME, path, format!("Istio {version} is not supported"))
+        RULE.at(path, format!("Istio {version} is not supported"))
             .label("unknown release")
             .help(format!("the supported releases are {}", supported())),
     );

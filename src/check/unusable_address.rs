@@ -1,27 +1,26 @@
 use std::net::IpAddr;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::rule::Rule;
 use crate::topology::Address;
 
-use super::{Rule, Subject};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "unusable-address";
+const RULE: Rule = Rule::error("unusable-address", include_str!("../../docs/rules/unusable-address.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/unusable-address.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let mut judge = |address: IpAddr, place: FieldPath, what: &str| {
         if let Some(kind) = kind(address) {
             findings.push(
-                Diagnostic::error(NAME, place, format!("other machines reach no {what} at `{address}`"))
+                RULE.at(place, format!("other machines reach no {what} at `{address}`"))
                     .label(format!("a {kind} address"))
                     .help("write the address by which other machines reach it"),
             );
         }
     };
-    for (path, cluster) in subject.clusters() {
+    for (path, cluster) in context.clusters() {
         if let Address::Ip(address) = cluster.api_server.host() {
             judge(*address, path.child("apiServer"), "API server");
         }
@@ -38,10 +37,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         }
     }
     let localhost = |address: &Address| matches!(address, Address::Dns(name) if name == "localhost" || name.ends_with(".localhost"));
-    for (path, cluster) in subject.clusters().filter(|(_, cluster)| localhost(cluster.api_server.host())) {
+    for (path, cluster) in context.clusters().filter(|(_, cluster)| localhost(cluster.api_server.host())) {
         findings.push(
-            Diagnostic::error(
-                NAME,
+            RULE.at(
                 path.child("apiServer"),
                 format!("other machines reach no API server at `{}`", cluster.api_server.host()),
             )

@@ -1,18 +1,17 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::Diagnostic;
+use crate::rule::Rule;
 
-use super::{Rule, Subject};
+use super::{Check, Context, Needs};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "unusable-api-server";
+const RULE: Rule = Rule::error("unusable-api-server", include_str!("../../docs/rules/unusable-api-server.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/unusable-api-server.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let mut seen = BTreeMap::new();
-    for (path, cluster) in subject.clusters() {
+    for (path, cluster) in context.clusters() {
         let place = path.child("apiServer");
         let server = &cluster.api_server;
         let name = cluster.name.as_str();
@@ -36,9 +35,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
             )
         } else {
             let Some(first) = seen.insert((server.host().to_string(), server.port()), place.clone()) else { continue };
-            if subject.cluster_path(cluster.name.as_str()) == path {
+            if context.cluster_path(cluster.name.as_str()) == path {
                 findings.push(
-                    Diagnostic::error(NAME, place, "two clusters have one API server")
+                    RULE.at(place, "two clusters have one API server")
                         .label("the same host and port")
                         .and(first, "also here")
                         .help("write each cluster's own: `kubectl config view --minify -o jsonpath='{.clusters[0].cluster.server}'`"),
@@ -46,6 +45,6 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
             }
             continue;
         };
-        findings.push(Diagnostic::error(NAME, place, message).label(label).help(help));
+        findings.push(RULE.at(place, message).label(label).help(help));
     }
 }

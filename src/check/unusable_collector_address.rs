@@ -1,26 +1,25 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
-use crate::mesh::is_service;
 use crate::release::{TracingMeans, release};
-use crate::topology::Cluster;
+use crate::rule::Rule;
+use crate::topology::{Cluster, Target};
 
-use super::{Rule, Subject, overridden_collector, overridden_collector_path, primary_of};
+use super::{Check, Context, Needs, collector_override_path};
 
-pub(super) const RULE: Rule = Rule::error(NAME, EXPLAIN, None, check);
+pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const NAME: &str = "unusable-collector-address";
+const RULE: Rule =
+    Rule::error("unusable-collector-address", include_str!("../../docs/rules/unusable-collector-address.md"));
 
-const EXPLAIN: &str = include_str!("../../docs/rules/unusable-collector-address.md");
-
-fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let is_central =
-        release(subject.topology.istio.version).is_some_and(|release| release.tracing == TracingMeans::Provider);
-    let Some(tracing) = subject.topology.tracing.as_ref().filter(|_| is_central) else { return };
-    let collector = subject.cluster(tracing.zipkin.cluster.as_str());
-    let remotes = subject.remotes();
-    for (path, cluster) in subject.clusters() {
-        let Some(address) = overridden_collector(cluster).filter(|_| primary_of(cluster).is_none()) else { continue };
-        let place = overridden_collector_path(&path);
-        match address.as_str().and_then(is_service) {
+        release(context.topology.istio.version).is_some_and(|release| release.tracing == TracingMeans::Provider);
+    let Some(tracing) = context.topology.tracing.as_ref().filter(|_| is_central) else { return };
+    let collector = context.cluster(tracing.zipkin.cluster.as_str());
+    let remotes = context.remotes();
+    for (path, cluster) in context.clusters() {
+        let Some(address) = cluster.collector_override().filter(|_| cluster.primary().is_none()) else { continue };
+        let place = collector_override_path(&path);
+        match address.as_str().and_then(Target::parse).map(|target| target.service().is_some()) {
             None => findings.push(malformed(place, address)),
             Some(true) => {
                 let served = remotes.get(cluster.name.as_str()).into_iter().flatten().copied().chain([cluster]);
@@ -37,14 +36,14 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
 
 fn malformed(place: FieldPath, address: &serde_json::Value) -> Diagnostic {
     let shown = address.as_str().map_or_else(|| address.to_string(), str::to_owned);
-    Diagnostic::error(NAME, place, format!("`{shown}` is no address of a collector"))
+    RULE.at(place, format!("`{shown}` is no address of a collector"))
         .label("not a host and a port")
         .help("write it like `zipkin.istio-system:9411` or `192.0.2.10:9411`")
 }
 
 fn unreachable(place: FieldPath, served: &Cluster) -> Diagnostic {
     let message = format!("the proxies of `{}` cannot reach a Service on the collector's network", served.name);
-    Diagnostic::error(NAME, place, message)
+    RULE.at(place, message)
         .label(format!("`{}` is on `{}`", served.name, served.network))
         .help("remove it: traces then go through the collector's gateway")
 }

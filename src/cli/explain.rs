@@ -2,8 +2,9 @@ use std::io;
 
 use clap::Args;
 
-use crate::check::{Explained, every_rule};
+use crate::check::every_rule;
 use crate::diagnostic::{Severity, nearest};
+use crate::rule::Rule;
 use crate::terminal::{BOLD, styled, wrap};
 
 use super::{Outcome, Refusal, columns, is_colour_wanted, print};
@@ -37,7 +38,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// Every rule by its name and the first sentence about it, errors first.
-fn list(mut rules: Vec<Explained>, width: usize, is_coloured: bool) -> String {
+fn list(mut rules: Vec<Rule>, width: usize, is_coloured: bool) -> String {
     rules.sort_unstable_by_key(|rule| (rule.severity, rule.name));
     let longest = rules.iter().map(|rule| rule.name.len()).max().unwrap_or_default();
     let mut out = String::new();
@@ -89,6 +90,7 @@ fn paragraph(text: &str, width: usize, first_indent: &str, later_indent: &str) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rule::Stage;
 
     const PAGE: &str = "# lone-rule (error)\n\n\
         A sentence that is too long for a page of thirty columns. And one more.\n\n\
@@ -120,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_list_is_aligned_and_holds_first_sentences() {
-        let rule = |name, severity, page| Explained { name, severity, page };
+        let rule = |name, severity, page| Rule { name, severity, stage: Stage::Check, page };
         let rules = vec![
             rule("long-warning", Severity::Warning, "# long-warning (warning)\n\nIt is doubtful."),
             rule("fault", Severity::Error, "# fault (error)\n\nIt is wrong in Istio 1.11. More of it."),

@@ -66,18 +66,17 @@ impl<'t> Cluster<'t> {
     ) -> Self {
         let written = &topology.clusters[position];
         let runs_istiod = primary == position || release.remotes == RemoteShape::LocalIstiod;
-        let revision = written.istio.revision.as_ref().or(topology.istio.revision.as_ref());
         Self {
             position,
             name: written.name.as_str(),
             network: written.network.as_str(),
-            context: written.context.as_deref().unwrap_or(written.name.as_str()),
+            context: written.kubectl_context(),
             api_server: written.api_server.as_str(),
             primary,
             remotes: Vec::new(),
             gateway: written.east_west_gateway.as_ref().map(Gateway::resolve),
             runs_istiod,
-            revision: revision.map(topology::Revision::as_str),
+            revision: topology.revision(written),
             intermediate: runs_istiod.then(|| Intermediate::resolve(topology, written, root)),
             provider: None,
             stated_trust_domain: (!runs_istiod && release.reads_remote_mesh_config)

@@ -1,12 +1,7 @@
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
-use crate::check::overridden_collector;
 use crate::release::{Release, TracingMeans};
-use crate::topology::{self, Address, SamplingPercent, Topology, Via};
-
-use super::gateway::authority;
-use super::{FreeForm, address};
+use crate::topology::{self, Address, EastWestGateway, FreeForm, SamplingPercent, Target, Topology, Via};
 
 /// Zipkin's own port.
 pub(crate) const ZIPKIN_PORT: u16 = 9411;
@@ -38,13 +33,6 @@ pub struct Collector {
     target: Target,
 }
 
-/// A host and a port that proxies report to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Target {
-    host: Address,
-    port: u16,
-}
-
 /// Where istiod sends the traces of the proxies that it serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provider {
@@ -72,11 +60,11 @@ impl Collector {
         let zipkin = &topology.tracing.as_ref()?.zipkin;
         let cluster = positions[zipkin.cluster.as_str()];
         let gateway = topology.clusters[cluster].east_west_gateway.as_ref().filter(|_| zipkin.via == Via::Gateway);
-        let through_gateway = gateway.and_then(address).map(|host| Target { host, port: zipkin.gateway_port });
-        let decides = |cluster: &&topology::Cluster| {
-            release.tracing == TracingMeans::Bootstrap || crate::check::primary_of(cluster).is_none()
-        };
-        let is_used = topology.clusters.iter().filter(decides).any(|cluster| overridden_collector(cluster).is_none());
+        let through_gateway =
+            gateway.and_then(EastWestGateway::dialled).map(|host| Target { host, port: zipkin.gateway_port });
+        let decides =
+            |cluster: &&topology::Cluster| release.tracing == TracingMeans::Bootstrap || cluster.primary().is_none();
+        let is_used = topology.clusters.iter().filter(decides).any(|cluster| cluster.collector_override().is_none());
         let in_mesh = Target { host: Address::Dns("zipkin.istio-system".to_owned()), port: ZIPKIN_PORT };
         Some(Self {
             cluster,
@@ -92,64 +80,34 @@ impl Collector {
 
     /// Where proxies report to, unless their cluster says otherwise, as `host:port`.
     pub fn address(&self) -> String {
-        authority(&self.target.host, self.target.port)
+        self.target.to_string()
     }
 
     /// Where the istiod of a cluster sends traces: where the cluster's own mesh config says, or to the collector.
     pub(super) fn provider(&self, cluster: &topology::Cluster) -> Provider {
-        let overridden = overridden_collector(cluster).map(|address| {
+        let overridden = cluster.collector_override().map(|address| {
             Target::parse(address.as_str().unwrap_or_default()).expect("unusable-collector-address holds")
         });
-        overridden.as_ref().unwrap_or(&self.target).provider()
+        provider_of(overridden.as_ref().unwrap_or(&self.target))
     }
 }
 
-impl Target {
-    /// Reads `host:port`, an IPv6 address in brackets.
-    fn parse(text: &str) -> Option<Self> {
-        let (host, port) = text.rsplit_once(':')?;
-        let host = match host.strip_prefix('[') {
-            Some(bracketed) => Address::Ip(IpAddr::V6(bracketed.strip_suffix(']')?.parse().ok()?)),
-            None if host.contains(':') => return None,
-            None => host.parse().ok()?,
-        };
-        let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-        let port = port.parse().ok().filter(|port| is_number && *port != 0)?;
-        Some(Self { host, port })
-    }
-
-    fn provider(&self) -> Provider {
-        match self.service() {
-            Some((namespace, host)) => {
-                Provider { service: format!("{namespace}/{host}"), port: self.port, external: None }
-            }
-            None => Provider {
-                service: format!("istio-system/{EXTERNAL_HOST}"),
-                port: self.port,
-                external: Some(External {
-                    host: EXTERNAL_HOST,
-                    address: self.host.to_string(),
-                    is_ip: matches!(self.host, Address::Ip(_)),
-                }),
-            },
+/// What istiod is told of a target: the Service that it is, or an address under a name that istiod knows.
+fn provider_of(target: &Target) -> Provider {
+    match target.service() {
+        Some((namespace, host)) => {
+            Provider { service: format!("{namespace}/{host}"), port: target.port, external: None }
         }
+        None => Provider {
+            service: format!("istio-system/{EXTERNAL_HOST}"),
+            port: target.port,
+            external: Some(External {
+                host: EXTERNAL_HOST,
+                address: target.host.to_string(),
+                is_ip: matches!(target.host, Address::Ip(_)),
+            }),
+        },
     }
-
-    /// The namespace and full name, where the host names a Service as a cluster's DNS does: `service.namespace`,
-    /// `service.namespace.svc` or `service.namespace.svc.cluster.local`.
-    fn service(&self) -> Option<(&str, String)> {
-        let Address::Dns(name) = &self.host else { return None };
-        let short = name.strip_suffix(".svc.cluster.local").or_else(|| name.strip_suffix(".svc")).unwrap_or(name);
-        match short.split('.').collect::<Vec<&str>>().as_slice() {
-            [service, namespace] => Some((namespace, format!("{service}.{namespace}.svc.cluster.local"))),
-            _ => None,
-        }
-    }
-}
-
-/// Whether a text says where istiod can send traces, and whether that is a Service inside the clusters.
-pub(crate) fn is_service(text: &str) -> Option<bool> {
-    Target::parse(text).map(|target| target.service().is_some())
 }
 
 /// Takes the bootstrap's collector out of a mesh config, where a provider says the same.

@@ -7,15 +7,13 @@ use zeroize::Zeroizing;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE};
 use crate::mesh::{Cluster, Mesh};
+use crate::rule::{EXPIRING_CERTIFICATE, EXTERNAL_CERTIFICATE};
 use crate::topology::Date;
 
+use super::Bundle;
 use super::inventory::DAYS_TO_RENEW;
 use super::trust::Trust;
 use super::verify::{self, Facts, Fault, Files, Proven};
-use super::{Bundle, EXPIRING_CERTIFICATE};
-
-/// The rule that speaks of certificates that somebody else made.
-pub const EXTERNAL_CERTIFICATE: &str = "external-certificate";
 
 /// The files of a cluster's directory, the private key last: it may stay where it was made.
 pub const FILES: [&str; 4] = [ROOT_CERTIFICATE, CERTIFICATE, CHAIN, KEY];
@@ -88,10 +86,7 @@ impl External {
                     format!("the authority `{}` ends on {}", facts.subject, facts.not_after)
                 };
                 let place = Place::File(self.path(cluster.name, file));
-                findings.push(
-                    Diagnostic::warning(EXPIRING_CERTIFICATE, place, message)
-                        .help("ask your authority for the next one"),
-                );
+                findings.push(EXPIRING_CERTIFICATE.at(place, message).help("ask your authority for the next one"));
             }
         }
         findings
@@ -112,7 +107,7 @@ impl External {
 
     fn finding(&self, cluster: &str, fault: &Fault) -> Diagnostic {
         let message = format!("{} of `{cluster}` {}", fault.file, fault.reason);
-        Diagnostic::error(EXTERNAL_CERTIFICATE, Place::File(self.path(cluster, fault.file)), message)
+        EXTERNAL_CERTIFICATE.at(Place::File(self.path(cluster, fault.file)), message)
             .help("istiod, or those who trust it, would refuse this: put the file right; docs/certificates.md says what belongs into it")
     }
 

@@ -6,20 +6,13 @@ use serde::Serialize;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::layout::bundle_path;
 use crate::mesh::{Intermediate, Mesh, Root};
+use crate::rule::{EXPIRING_CERTIFICATE, OLD_ISSUED_ON, Rule, SHORT_INTERMEDIATE};
 use crate::topology::Date;
 
 use super::key::KeyPath;
 use super::verify::{self, Facts};
 use super::{Standing, Trust};
 use crate::words::hex;
-
-/// The rule that speaks of certificates that have expired or soon will.
-pub const EXPIRING_CERTIFICATE: &str = "expiring-certificate";
-/// The rule that speaks of an intermediate that its root's end cuts short.
-pub const SHORT_INTERMEDIATE: &str = "short-intermediate";
-
-/// The rule that speaks of a cluster whose certificate is of an older day than those of the others.
-pub const OLD_ISSUED_ON: &str = "old-issued-on";
 
 /// A certificate is renewed this many days before its end at the latest.
 pub(super) const DAYS_TO_RENEW: i64 = 90;
@@ -196,7 +189,7 @@ pub fn warnings(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
     if root <= DAYS_TO_RENEW {
         let message = format!("the root certificate {}", ends(mesh.root.not_after, root));
         findings.push(
-            Diagnostic::warning(EXPIRING_CERTIFICATE, certificates.child("issuedOn"), message)
+            EXPIRING_CERTIFICATE.at(certificates.child("issuedOn"), message)
                 .label(format!("plus {} days", (mesh.root.not_after.0 - mesh.root.not_before.0).whole_days()))
                 .help("a new root is a new trust: every workload has to get it before the old one ends; plan it as a migration"),
         );
@@ -219,7 +212,7 @@ pub fn warnings(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
             (OLD_ISSUED_ON, message)
         });
         findings.extend(intermediate_warning(request, mesh, today).or(late).map(|(rule, message)| {
-            Diagnostic::warning(rule, place, message)
+            rule.at(place, message)
                 .label(format!("valid from {} to {}", request.not_before, request.not_after))
                 .help(match rule {
                     EXPIRING_CERTIFICATE => {
@@ -235,7 +228,7 @@ pub fn warnings(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
     findings
 }
 
-fn intermediate_warning(request: &Intermediate<'_>, mesh: &Mesh<'_>, today: Date) -> Option<(&'static str, String)> {
+fn intermediate_warning(request: &Intermediate<'_>, mesh: &Mesh<'_>, today: Date) -> Option<(Rule, String)> {
     let left = days_left(request.not_after, today);
     if left <= DAYS_TO_RENEW {
         return Some((

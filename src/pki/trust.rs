@@ -5,15 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::mesh::{Cluster, Intermediate, Mesh};
 use crate::parallel;
+use crate::rule::SEED_NEEDED;
 
 use super::issue::RootAuthority;
 use super::key::KeyPath;
 use super::verify::{self, Facts, Fault, TrustAnchor};
 use super::{Authority, Bundle, Seed, Standing};
 use crate::words::hex;
-
-/// The rule that speaks of certificates that only somebody with the seed can make.
-pub const SEED_NEEDED: &str = "seed-needed";
 
 /// Fewer are answered before a thread has begun.
 const CLUSTERS_WORTH_A_THREAD: usize = 4;
@@ -27,6 +25,20 @@ pub struct Trust {
     pub bundles: Vec<Option<Bundle>>,
     /// How many intermediates were signed for this answer, and not taken over.
     pub issued: usize,
+}
+
+impl Trust {
+    /// Gives a mesh the dates of its certificates, which an authority of the author's own chooses.
+    pub(crate) fn set_dates(&self, mesh: &mut Mesh<'_>) {
+        if let Some(root) = self.roots.first() {
+            (mesh.root.not_before, mesh.root.not_after) = (root.not_before, root.not_after);
+        }
+        for (cluster, bundle) in mesh.clusters.iter_mut().zip(&self.bundles) {
+            if let (Some(request), Some(bundle)) = (&mut cluster.intermediate, bundle) {
+                (request.not_before, request.not_after) = (bundle.facts.not_before, bundle.facts.not_after);
+            }
+        }
+    }
 }
 
 impl Authority {
@@ -150,9 +162,10 @@ fn is_root(facts: &Facts, mesh: &Mesh<'_>, standing: &Standing) -> bool {
 fn other_root(standing: &Standing) -> Diagnostic {
     let place = FieldPath::root().child("certificates");
     let finding = if standing.is_empty() {
-        Diagnostic::error(SEED_NEEDED, place, "nothing was built yet, and without the seed no certificate can be made")
+        SEED_NEEDED.at(place, "nothing was built yet, and without the seed no certificate can be made")
     } else {
-        Diagnostic::error(SEED_NEEDED, place, "the root that stands is not the one that this topology asks for")
+        SEED_NEEDED
+            .at(place, "the root that stands is not the one that this topology asks for")
             .label("mesh ID, first day and validity make the root")
     };
     finding.help(WHO_CAN_HELP)
@@ -161,7 +174,7 @@ fn other_root(standing: &Standing) -> Diagnostic {
 fn refused(cluster: &Cluster<'_>, reason: &str) -> Diagnostic {
     let place = FieldPath::root().child("clusters").index(cluster.position).child("name");
     let message = format!("`{}` needs a new certificate, which only the seed can make", cluster.name);
-    Diagnostic::error(SEED_NEEDED, place, message).label(reason).help(WHO_CAN_HELP)
+    SEED_NEEDED.at(place, message).label(reason).help(WHO_CAN_HELP)
 }
 
 const WHO_CAN_HELP: &str =

@@ -4,8 +4,10 @@ use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::diagnostic::{Certainty, Severity};
+use crate::schema;
 use crate::written::Written;
 
 use super::{File, Located, Spot, count, locate};
@@ -25,6 +27,13 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What could not be read. What was found elsewhere stands all the same.
     pub unread: Vec<Unread>,
+}
+
+impl Report {
+    /// The JSON Schema of the report.
+    pub fn schema() -> Value {
+        schema::of_output::<Self>("check.schema.json")
+    }
 }
 
 /// How much was found.

@@ -9,8 +9,9 @@ use std::ops::Range;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::check::{Explained, every_rule};
+use crate::check::every_rule;
 use crate::diagnostic::Certainty;
+use crate::rule::Rule;
 use crate::words::hex;
 use crate::written::Written;
 
@@ -20,7 +21,7 @@ const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os
 
 /// Findings as one SARIF log with one run, which names every rule whether it found something or not.
 pub fn sarif(files: &[File]) -> String {
-    let rules: Vec<Explained> = every_rule().collect();
+    let rules: Vec<Rule> = every_rule().collect();
     let mut results = Vec::new();
     let mut seen = BTreeMap::new();
     for (index, file) in files.iter().enumerate().filter(|(_, file)| !file.findings.is_empty()) {
@@ -55,7 +56,7 @@ pub fn sarif(files: &[File]) -> String {
     format!("{log:#}\n")
 }
 
-fn descriptor(rule: &Explained) -> Value {
+fn descriptor(rule: &Rule) -> Value {
     json!({
         "id": rule.name,
         "shortDescription": { "text": rule.first_sentence() },

@@ -1,6 +1,7 @@
 use serde_json::Value;
 
 use crate::diagnostic::{Certainty, FieldPath, Replacement, nearest};
+use crate::rule::{INVALID_VALUE, WRONG_TYPE};
 use crate::syntax::plain;
 use crate::topology::{grammar, mend};
 use crate::words::joined;
@@ -8,7 +9,6 @@ use crate::words::joined;
 use super::expected::{choices, filler};
 use super::walk::Walk;
 use super::wording::{describe_type, example, shown};
-use super::{INVALID_VALUE, WRONG_TYPE};
 
 impl<'a> Walk<'a> {
     pub(super) fn scalar(

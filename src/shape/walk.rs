@@ -2,14 +2,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::diagnostic::{Certainty, Diagnostic, FieldPath, Place, Replacement, nearest, stop_at};
-use crate::syntax::{Document, Kind, Mapping, NodeId, SYNTAX};
+use crate::diagnostic::{Certainty, Diagnostic, FieldPath, Place, Replacement, nearest};
+use crate::rule::{INVALID_VALUE, MISSING_FIELD, Rule, SYNTAX, UNKNOWN_FIELD, WRONG_TYPE};
+use crate::syntax::{Document, Kind, Mapping, NodeId};
 use crate::written::in_brackets;
 
+use super::Shape;
 use super::expected::{choices, filler, resolve, type_of};
 use super::scalar::refuse;
 use super::wording::{describe, describe_type, example, first_sentence, inside, of};
-use super::{INVALID_VALUE, MISSING_FIELD, Shape, UNKNOWN_FIELD, WRONG_TYPE};
 
 /// A walk of a document along the schema.
 pub(super) struct Walk<'a> {
@@ -54,7 +55,7 @@ impl<'a> Walk<'a> {
     }
 
     fn written(&mut self, id: NodeId, schema: &'a Value, path: &FieldPath) -> Result<Value, Diagnostic> {
-        stop_at(self.findings, SYNTAX, || path.clone())?;
+        SYNTAX.stop_at(self.findings, || path.clone())?;
         let node = self.document.node(id);
         Ok(match (&node.kind, type_of(schema)) {
             (_, None) => self.document.value(id),
@@ -146,9 +147,9 @@ impl<'a> Walk<'a> {
             properties.keys().map(String::as_str).filter(|known| !fields.contains_key(*known)).collect();
         let meant: Vec<Option<&str>> = unknown.iter().map(|(name, _)| nearest(name, absent.iter().copied())).collect();
         for ((name, field), known) in unknown.into_iter().zip(&meant) {
-            stop_at(self.findings, SYNTAX, || Place::Key(field.clone()))?;
+            SYNTAX.stop_at(self.findings, || Place::Key(field.clone()))?;
             let message = format!("`{name}` is no field {}", of(path));
-            let finding = Diagnostic::error(UNKNOWN_FIELD, Place::Key(field), message).label("unknown field");
+            let finding = UNKNOWN_FIELD.at(Place::Key(field), message).label("unknown field");
             self.findings.push(if let Some(known) = *known {
                 let is_only = meant.iter().filter(|other| **other == Some(known)).count() == 1;
                 let certainty = Certainty::of_word(name, known, absent.iter().copied());
@@ -173,8 +174,7 @@ impl<'a> Walk<'a> {
                 None => format!("add `{name}:` ({})", first_sentence(property)),
             };
             let place = if path.segments().is_empty() { Place::Whole } else { Place::Field(path.clone()) };
-            let finding =
-                Diagnostic::error(MISSING_FIELD, place, message).label(format!("no `{name}` here")).help(help);
+            let finding = MISSING_FIELD.at(place, message).label(format!("no `{name}` here")).help(help);
             let line = match choices(property).as_slice() {
                 [only] => self.start_for(name, id, mapping).map(|start| (start, format!("{name}: {only}\n"))),
                 _ => None,
@@ -205,11 +205,11 @@ impl<'a> Walk<'a> {
         &mut self,
         schema: &Value,
         path: &FieldPath,
-        rule: &'static str,
+        rule: Rule,
         message: String,
         help: String,
     ) -> Value {
-        self.findings.push(Diagnostic::error(rule, path.clone(), message).help(help));
+        self.findings.push(rule.at(path.clone(), message).help(help));
         self.holes.push(path.clone());
         filler(schema, self.definitions)
     }

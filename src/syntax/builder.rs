@@ -4,12 +4,13 @@ use std::ops::Range;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 use serde_json::Value;
 
-use crate::diagnostic::{Diagnostic, stop_at};
+use crate::diagnostic::Diagnostic;
+use crate::rule::{DUPLICATE_KEY, SYNTAX};
 
 use super::document::{Document, Entry, Kind, Mapping, Node, NodeId};
 use super::offsets::Offsets;
+use super::plain;
 use super::refusal::refused;
-use super::{DUPLICATE_KEY, SYNTAX, plain};
 
 /// Mappings and sequences in one another: a topology needs seven levels, Helm values a few more.
 const MAXIMUM_DEPTH: usize = 64;
@@ -56,7 +57,7 @@ impl<'text> Builder<'text, '_> {
                 Event::StreamStart | Event::DocumentStart(_) => {}
                 Event::StreamEnd => {
                     let help = "a topology begins with `apiVersion: meshgen/v1` and `kind: Topology`";
-                    return Err(Diagnostic::error(SYNTAX, 0..0, "the file holds no topology").help(help));
+                    return Err(SYNTAX.at(0..0, "the file holds no topology").help(help));
                 }
                 event => {
                     let root = self.value(event, span, 0)?;
@@ -74,7 +75,7 @@ impl<'text> Builder<'text, '_> {
                 Event::DocumentEnd => {}
                 Event::StreamEnd => return Ok(()),
                 _ => {
-                    return Err(Diagnostic::error(SYNTAX, self.range(span), "a second document begins here").help(
+                    return Err(SYNTAX.at(self.range(span), "a second document begins here").help(
                         "a file holds one topology: remove the `---`, or put the second mesh into a file of its own",
                     ));
                 }
@@ -86,12 +87,13 @@ impl<'text> Builder<'text, '_> {
         let range = self.range(span);
         if depth > MAXIMUM_DEPTH {
             let message = format!("more than {MAXIMUM_DEPTH} mappings or sequences stand in one another");
-            return Err(Diagnostic::error(SYNTAX, range, message).help("write the values in fewer levels"));
+            return Err(SYNTAX.at(range, message).help("write the values in fewer levels"));
         }
         match event {
             Event::Alias(anchor) => {
                 let Some(id) = self.anchors.get(&anchor).copied() else {
-                    return Err(Diagnostic::error(SYNTAX, range, "an alias inside its own anchor has no end")
+                    return Err(SYNTAX
+                        .at(range, "an alias inside its own anchor has no end")
                         .help("write the value out"));
                 };
                 self.repeated.insert(id.0);
@@ -120,7 +122,7 @@ impl<'text> Builder<'text, '_> {
                 let range = range.start..end.max(range.end);
                 Ok(self.add(Node { range, kind: Kind::Mapping(mapping), size }, anchor))
             }
-            _ => Err(Diagnostic::error(SYNTAX, range, "a value is missing here")),
+            _ => Err(SYNTAX.at(range, "a value is missing here")),
         }
     }
 
@@ -147,10 +149,11 @@ impl<'text> Builder<'text, '_> {
             let (event, span) = self.next()?;
             let value = self.value(event, span, depth + 1)?;
             if let Some(first) = positions.get(&key) {
-                stop_at(self.findings, SYNTAX, || key_range.clone())?;
+                SYNTAX.stop_at(self.findings, || key_range.clone())?;
                 let message = format!("`{key}` stands twice in one mapping");
                 self.findings.push(
-                    Diagnostic::error(DUPLICATE_KEY, key_range, message)
+                    DUPLICATE_KEY
+                        .at(key_range, message)
                         .label("again here")
                         .and(entries[*first].key_range.clone(), "first here")
                         .help("keep one of the two: readers of YAML disagree on which of them counts"),
@@ -168,17 +171,16 @@ impl<'text> Builder<'text, '_> {
             Event::Scalar(text, style, _, tag) => {
                 refuse_tag(tag.is_some(), &range)?;
                 if text.is_empty() {
-                    return Err(Diagnostic::error(SYNTAX, range, "a key is empty")
-                        .help("write the field's name before the colon"));
+                    return Err(SYNTAX.at(range, "a key is empty").help("write the field's name before the colon"));
                 }
                 if text == "<<" && style == ScalarStyle::Plain {
-                    return Err(Diagnostic::error(SYNTAX, range, "merge keys are no part of YAML 1.2")
+                    return Err(SYNTAX
+                        .at(range, "merge keys are no part of YAML 1.2")
                         .help("write the fields out, or use an alias for a whole value"));
                 }
                 Ok((text.into_owned(), range))
             }
-            _ => Err(Diagnostic::error(SYNTAX, range, "a key is not a name")
-                .help("a field's name is one word before a colon")),
+            _ => Err(SYNTAX.at(range, "a key is not a name").help("a field's name is one word before a colon")),
         }
     }
 
@@ -187,7 +189,7 @@ impl<'text> Builder<'text, '_> {
         let size = parts.iter().fold(1, |sum: usize, id| sum.saturating_add(self.nodes[id.0].size));
         if size > self.nodes.len() + MAXIMUM_EXPANSION {
             let message = format!("aliases expand to more than {MAXIMUM_EXPANSION} values");
-            return Err(Diagnostic::error(SYNTAX, range.clone(), message).help("write the values out"));
+            return Err(SYNTAX.at(range.clone(), message).help("write the values out"));
         }
         Ok(size)
     }
@@ -225,6 +227,7 @@ fn refuse_tag(is_tagged: bool, range: &Range<usize>) -> Result<(), Diagnostic> {
     if !is_tagged {
         return Ok(());
     }
-    Err(Diagnostic::error(SYNTAX, range.clone(), "a tag stands before this value")
+    Err(SYNTAX
+        .at(range.clone(), "a tag stands before this value")
         .help("a topology has no tags: quote the value if it has to be text"))
 }

@@ -1,8 +1,7 @@
 //! What the parser refuses, in words for people who do not know how a parser works.
 
 use crate::diagnostic::Diagnostic;
-
-use super::SYNTAX;
+use crate::rule::SYNTAX;
 
 /// What the parser refused at a byte of the text, at its place and with a way out.
 pub(super) fn refused(text: &str, byte: usize, info: &str) -> Diagnostic {
@@ -12,15 +11,15 @@ pub(super) fn refused(text: &str, byte: usize, info: &str) -> Diagnostic {
     // The parser stops before a tab or behind it.
     let tabs = [line, next].map(|line| line + text[line..].bytes().take_while(|byte| *byte == b' ').count());
     if let Some(tab) = tabs.into_iter().find(|tab| text[*tab..].starts_with('\t')) {
-        return Diagnostic::error(SYNTAX, tab..tab + 1, "a tab indents this line").help("YAML is indented by spaces");
+        return SYNTAX.at(tab..tab + 1, "a tab indents this line").help("YAML is indented by spaces");
     }
     if let Some(tab) = text[line..at].rfind(":\t").filter(|tab| text[line + tab + 1..at].trim().is_empty()) {
         let tab = line + tab + 1;
-        return Diagnostic::error(SYNTAX, tab..tab + 1, "a tab follows this colon").help("write a space there");
+        return SYNTAX.at(tab..tab + 1, "a tab follows this colon").help("write a space there");
     }
     let end = text.ceil_char_boundary((at + 1).min(text.len()));
     let (message, help) = in_words(info);
-    Diagnostic::error(SYNTAX, at..end, message).help(help)
+    SYNTAX.at(at..end, message).help(help)
 }
 
 /// The phrases of saphyr-parser that have a translation. They are no part of its interface, so its version is pinned.

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -29,6 +31,25 @@ pub struct Certificates {
     #[serde(default = "default_generation")]
     #[schemars(range(min = 1, max = u32::MAX))]
     pub generation: u32,
+}
+
+impl Certificates {
+    /// The days on which the root is valid.
+    pub(crate) fn root_validity(&self) -> Range<Date> {
+        let first = self.first_day_of_root();
+        first..first.plus_days(self.root_validity_days)
+    }
+
+    /// The first day of an intermediate, of which its cluster may say something.
+    pub(crate) fn first_day(&self, own: Option<&ClusterCertificates>) -> Date {
+        let own = own.and_then(|own| own.issued_on);
+        own.or(self.intermediates_issued_on).unwrap_or_else(|| self.first_day_of_root())
+    }
+
+    /// An external authority has dates of its own, which take the place of these when its files have been read.
+    fn first_day_of_root(&self) -> Date {
+        self.issued_on.unwrap_or(Date(time::Date::MIN))
+    }
 }
 
 /// Who makes the mesh's certificates.

@@ -1,5 +1,6 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     Allow, ApiServer, Cidr, ClusterCertificates, EastWestGateway, FreeForm, IpAddress, Kubernetes, Name, Revision,
@@ -39,6 +40,23 @@ pub struct Cluster {
     /// Findings about this cluster that are meant to be so.
     #[serde(default)]
     pub allow: Vec<Allow>,
+}
+
+impl Cluster {
+    /// The name of the cluster whose istiod serves this one; `None` for a primary.
+    pub(crate) fn primary(&self) -> Option<&str> {
+        self.control_plane.as_ref().filter(|primary| **primary != self.name).map(Name::as_str)
+    }
+
+    /// The kubeconfig context: what is written, or the name.
+    pub(crate) fn kubectl_context(&self) -> &str {
+        self.context.as_deref().unwrap_or(self.name.as_str())
+    }
+
+    /// Where this cluster's own mesh config says that its traces go.
+    pub(crate) fn collector_override(&self) -> Option<&Value> {
+        self.istio.mesh_config.get("defaultConfig")?.pointer("/tracing/zipkin/address")
+    }
 }
 
 /// A node and the pods on it.

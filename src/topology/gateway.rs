@@ -22,6 +22,13 @@ pub struct EastWestGateway {
     pub service_annotations: BTreeMap<String, String>,
 }
 
+impl EastWestGateway {
+    /// What others dial: what the author says, or the first external IP.
+    pub(crate) fn dialled(&self) -> Option<Address> {
+        self.address.clone().or_else(|| self.external_ips.first().map(|ip| Address::Ip(ip.0)))
+    }
+}
+
 /// The type of a Kubernetes Service.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum ServiceType {

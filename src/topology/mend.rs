@@ -2,7 +2,7 @@
 
 use crate::diagnostic::Certainty;
 
-use super::text::grammar;
+use super::grammar::grammar;
 
 /// The string of a schema's `format` that another was meant to be, and how sure that is.
 pub fn mend(format: &str, text: &str) -> Option<(String, Certainty)> {

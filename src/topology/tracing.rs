@@ -1,8 +1,11 @@
+use std::fmt;
+use std::net::IpAddr;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Number;
 
-use super::Name;
+use super::{Address, Name};
 
 /// Where traces go.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -69,6 +72,49 @@ impl JsonSchema for SamplingPercent {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "number", "minimum": 0, "maximum": 100 })
+    }
+}
+
+/// A host and a port that proxies report to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) host: Address,
+    pub(crate) port: u16,
+}
+
+impl Target {
+    /// Reads `host:port`, an IPv6 address in brackets.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (host, port) = text.rsplit_once(':')?;
+        let host = match host.strip_prefix('[') {
+            Some(bracketed) => Address::Ip(IpAddr::V6(bracketed.strip_suffix(']')?.parse().ok()?)),
+            None if host.contains(':') => return None,
+            None => host.parse().ok()?,
+        };
+        let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = port.parse().ok().filter(|port| is_number && *port != 0)?;
+        Some(Self { host, port })
+    }
+
+    /// The namespace and full name, where the host names a Service as a cluster's DNS does: `service.namespace`,
+    /// `service.namespace.svc` or `service.namespace.svc.cluster.local`.
+    pub(crate) fn service(&self) -> Option<(&str, String)> {
+        let Address::Dns(name) = &self.host else { return None };
+        let short = name.strip_suffix(".svc.cluster.local").or_else(|| name.strip_suffix(".svc")).unwrap_or(name);
+        match short.split('.').collect::<Vec<&str>>().as_slice() {
+            [service, namespace] => Some((namespace, format!("{service}.{namespace}.svc.cluster.local"))),
+            _ => None,
+        }
+    }
+}
+
+/// As in a URL, IPv6 addresses in brackets (RFC 3986, section 3.2.2).
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Address::Ip(IpAddr::V6(ip)) => write!(formatter, "[{ip}]:{}", self.port),
+            host => write!(formatter, "{host}:{}", self.port),
+        }
     }
 }
 

@@ -90,6 +90,13 @@ text_type!(Date, {
     "pattern": "^2[01][0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
 });
 
+impl Date {
+    /// The day so many days later, or the last one that there is.
+    pub(crate) fn plus_days(self, days: u32) -> Self {
+        Self(self.0.saturating_add(time::Duration::days(i64::from(days))))
+    }
+}
+
 impl FromStr for Date {
     type Err = String;
 

@@ -188,7 +188,7 @@ fn markdown_never_outgrows_a_comment() {
 
 #[test]
 fn json_reports_are_what_their_schema_says() {
-    let schema = meshgen::schema::diff();
+    let schema = Diff::schema();
     common::expect_file(
         &common::repository().join("schemas/diff.schema.json"),
         &format!("{}\n", serde_json::to_string_pretty(&schema).unwrap()),

@@ -1,20 +1,14 @@
 //! The pages of the rules: what `explain` prints has a summary, an example that breaks the rule, one that obeys it, and sources;
 //! and the examples do what their headings say.
 
-use meshgen::check::{Explained, every_rule};
+use meshgen::check::every_rule;
 use meshgen::diagnostic::{Diagnostic, Severity};
+use meshgen::rule::{Rule, Stage};
 use meshgen::source::Source;
 use meshgen::topology::Date;
 use regex::Regex;
 
 use crate::common;
-
-/// Rules that no topology alone can break, with the reason. Their examples are what one types.
-const BEYOND_A_TOPOLOGY: [(&str, &str); 3] = [
-    ("seed-needed", "needs a build without a seed, and an output whose certificates do not fit"),
-    ("external-certificate", "needs the files of an authority beside the topology"),
-    ("stale-schema", "needs the file that the topology names beside it"),
-];
 
 /// What an example leaves out.
 const REST: [(&str, &str); 7] = [
@@ -29,7 +23,7 @@ const REST: [(&str, &str); 7] = [
 
 /// One page, taken apart.
 struct Page {
-    rule: Explained,
+    rule: Rule,
     paragraphs: Vec<&'static str>,
     breaks: Example,
     obeys: Example,
@@ -47,7 +41,7 @@ fn pages() -> Vec<Page> {
     every_rule().map(page).collect()
 }
 
-fn page(rule: Explained) -> Page {
+fn page(rule: Rule) -> Page {
     let name = rule.name;
     let (head, rest) =
         rule.page.split_once("\n## Breaks the rule\n").unwrap_or_else(|| panic!("{name} has no breaking example"));
@@ -85,8 +79,9 @@ fn findings(example: &Example) -> (Source, Vec<Diagnostic>) {
     (source, findings)
 }
 
-fn is_beyond(rule: Explained) -> bool {
-    BEYOND_A_TOPOLOGY.iter().any(|(name, _)| *name == rule.name)
+/// Whether no topology alone can break a rule: its examples are what one types.
+fn is_beyond(rule: Rule) -> bool {
+    rule.stage == Stage::Beside
 }
 
 #[test]
@@ -108,7 +103,7 @@ fn every_page_has_a_summary_and_says_why() {
 #[test]
 fn what_breaks_a_rule_is_found_by_it() {
     for page in pages().iter().filter(|page| !is_beyond(page.rule)) {
-        let Explained { name, severity, .. } = page.rule;
+        let Rule { name, severity, .. } = page.rule;
         let (source, findings) = findings(&page.breaks);
         let rules: Vec<&str> = findings.iter().map(|finding| finding.rule).collect();
         let shown = common::report(&source, &findings);
@@ -136,9 +131,6 @@ fn only_what_is_beyond_a_topology_is_shown_as_commands() {
         for example in [&page.breaks, &page.obeys] {
             assert_eq!(example.language, language, "{}", page.rule.name);
         }
-    }
-    for (name, _) in BEYOND_A_TOPOLOGY {
-        assert!(every_rule().any(|rule| rule.name == name), "{name} is no rule");
     }
 }
 

@@ -60,7 +60,7 @@ fn read_sarif_schema() -> jsonschema::Validator {
 
 fn check_schema() -> &'static jsonschema::Validator {
     static VALIDATOR: LazyLock<jsonschema::Validator> =
-        LazyLock::new(|| jsonschema::validator_for(&meshgen::schema::check()).unwrap());
+        LazyLock::new(|| jsonschema::validator_for(&report::Report::schema()).unwrap());
     &VALIDATOR
 }
 
@@ -215,7 +215,7 @@ fn a_file_that_a_topology_names_and_nobody_may_read_hides_nothing() {
 
 #[test]
 fn the_committed_schema_is_that_of_the_report() {
-    let schema = serde_json::to_string_pretty(&meshgen::schema::check()).unwrap();
+    let schema = serde_json::to_string_pretty(&report::Report::schema()).unwrap();
     common::expect_file(&common::repository().join("schemas/check.schema.json"), &format!("{schema}\n"));
 }
 

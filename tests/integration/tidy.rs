@@ -1,6 +1,6 @@
 //! The repository keeps its own rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,16 +27,123 @@ fn stem(path: &Path) -> &str {
 fn every_rule_is_in_the_table() {
     let table = fs::read_to_string(common::repository().join("src/check.rs")).unwrap();
     let mut rules = common::entries(&common::repository().join("src/check"));
-    // What rules look at, what is allowed, and what is found elsewhere.
-    rules.retain(|path| !["subject", "allowed", "elsewhere"].contains(&stem(path)));
-    assert!(!rules.is_empty());
+    // What rules look at, and what is allowed.
+    rules.retain(|path| !["context", "allowed"].contains(&stem(path)));
     for rule in rules {
         let module = stem(&rule);
-        assert!(table.contains(&format!("    {module}::RULE,")), "{module} is in no row of RULES");
+        assert!(table.contains(&format!("    {module}::CHECK,")), "{module} is in no row of CHECKS");
         let text = fs::read_to_string(&rule).unwrap();
-        let name = format!("const NAME: &str = \"{}\";", module.replace('_', "-"));
-        assert!(text.contains(&name), "{module} has another name than its file");
+        let name = module.replace('_', "-");
+        let named = regex::Regex::new(&format!(
+            r#"Rule::(error|warning)\("{name}",\s+include_str!\("../../docs/rules/{name}.md"\)\)"#
+        ));
+        assert!(named.unwrap().is_match(&text), "{module} has another name or page than its file");
     }
+}
+
+/// What still points against the order, as (module, what it uses): to be moved, and then deleted here.
+const AGAINST_THE_ORDER: [(&str, &str); 1] = [("diff", "lib")];
+
+/// The modules in the order of ARCHITECTURE.md's table: each uses only those above it. `lib` is what src/lib.rs itself holds.
+fn modules() -> Vec<String> {
+    let text = fs::read_to_string(common::repository().join("ARCHITECTURE.md")).unwrap();
+    let name = regex::Regex::new("`([a-z]+)`").unwrap();
+    let table = text.lines().skip_while(|line| !line.starts_with("| module |")).skip(2);
+    let cells = table.take_while(|line| line.starts_with('|')).map(|row| row.split('|').nth(1).unwrap());
+    cells.flat_map(|cell| name.captures_iter(cell).map(|found| found[1].to_owned())).collect()
+}
+
+/// A file's text without its comments.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<&str>>().join("\n")
+}
+
+/// The first names behind `root::` in a file's paths, `root::{a::b, c}` included.
+fn names_behind(root: &str, code: &str) -> BTreeSet<String> {
+    let path = regex::Regex::new(&format!(r"\b{root}::(\w+|\{{[^;]*\}};)")).unwrap();
+    let inner = regex::Regex::new(r"\{[^{}]*\}").unwrap();
+    let mut names = BTreeSet::new();
+    for found in path.captures_iter(code) {
+        let mut list = found[1].trim_end_matches(';').to_owned();
+        if list.starts_with('{') {
+            list = list[1..list.len() - 1].to_owned();
+            while inner.is_match(&list) {
+                list = inner.replace_all(&list, "").into_owned();
+            }
+        }
+        let first = |item: &str| item.trim().split([':', ' ']).next().unwrap_or_default().to_owned();
+        names.extend(list.split(',').map(first).filter(|name| !name.is_empty()));
+    }
+    names
+}
+
+#[test]
+fn a_module_uses_only_those_above_it_in_the_table() {
+    let modules = modules();
+    let source = common::repository().join("src");
+    let known: BTreeSet<String> = common::entries(&source).iter().map(|path| stem(path).to_owned()).collect();
+    let listed: BTreeSet<String> = modules.iter().cloned().chain(["main".to_owned()]).collect();
+    assert_eq!(listed, known, "ARCHITECTURE.md's table and the modules of src");
+    let position = |name: &str| modules.iter().position(|module| module == name).unwrap();
+    let mut against = BTreeSet::new();
+    for path in files(&source, "rs") {
+        let module = path.strip_prefix(&source).unwrap().iter().next().map(|first| stem(Path::new(first))).unwrap();
+        if module == "main" {
+            continue;
+        }
+        for name in names_behind("crate", &code(&path)) {
+            let used = if modules.contains(&name) { name.as_str() } else { "lib" };
+            if position(used) > position(module) {
+                against.insert((module.to_owned(), used.to_owned()));
+            }
+        }
+    }
+    let expected = AGAINST_THE_ORDER.map(|(module, used)| (module.to_owned(), used.to_owned()));
+    assert_eq!(against, BTreeSet::from(expected));
+}
+
+/// Modules whose files still use each other in a circle.
+const IN_A_CIRCLE: [&str; 2] = ["src/diff", "src/shape"];
+
+#[test]
+fn the_files_of_a_module_form_no_circle() {
+    let reexport = regex::Regex::new(r"(?m)^(?:pub(?:\(\w+\))? )?use (?:self::)?(\w+)::(\w+|\{[^;]*\});").unwrap();
+    let mut circles = BTreeMap::new();
+    for parent in files(&common::repository().join("src"), "rs") {
+        let directory = parent.with_extension("");
+        if !directory.is_dir() {
+            continue;
+        }
+        let siblings: Vec<PathBuf> = files(&directory, "rs");
+        let siblings: Vec<&PathBuf> = siblings.iter().filter(|path| path.parent() == Some(&directory)).collect();
+        let is_file = |name: &str| siblings.iter().any(|path| stem(path) == name);
+        // What the parent takes from a file, the others have from `super`.
+        let mut homes: BTreeMap<String, String> = BTreeMap::new();
+        for found in reexport.captures_iter(&code(&parent)).filter(|found| is_file(&found[1])) {
+            let names = names_behind("x", &format!("x::{};", &found[2]));
+            homes.extend(names.into_iter().map(|name| (name, found[1].to_owned())));
+        }
+        let mut uses: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for path in &siblings {
+            let names = names_behind("super", &code(path)).into_iter();
+            let used = names.map(|name| homes.get(&name).cloned().unwrap_or(name)).filter(|name| is_file(name));
+            uses.insert(stem(path), used.filter(|name| name != stem(path)).collect());
+        }
+        // Files that use nothing which is left go, until nothing changes: a circle stays.
+        while let Some(free) = uses.iter().find(|(_, used)| used.is_empty()).map(|(name, _)| *name) {
+            uses.remove(free);
+            for used in uses.values_mut() {
+                used.remove(free);
+            }
+        }
+        if !uses.is_empty() {
+            let directory = directory.strip_prefix(common::repository()).unwrap().to_str().unwrap();
+            circles.insert(directory.to_owned(), format!("{uses:?}"));
+        }
+    }
+    assert!(circles.keys().eq(&IN_A_CIRCLE), "{circles:#?}");
 }
 
 #[test]

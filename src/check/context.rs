@@ -2,22 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use crate::diagnostic::FieldPath;
 use crate::release::{RemoteShape, TracingMeans, release};
-use crate::topology::{Cluster, EastWestGateway, FreeForm, Name, Revision, Topology, Via};
+use crate::topology::{Cluster, EastWestGateway, FreeForm, Topology, Via};
 
 /// A topology and the positions of its names.
-pub(crate) struct Subject<'t> {
-    pub(crate) topology: &'t Topology,
+pub(super) struct Context<'t> {
+    pub(super) topology: &'t Topology,
     clusters: BTreeMap<&'t str, usize>,
     /// The names that several clusters have.
     ambiguous: BTreeSet<&'t str>,
     networks: BTreeMap<&'t str, usize>,
 }
 
-impl<'t> Subject<'t> {
+impl<'t> Context<'t> {
     pub(super) fn of(topology: &'t Topology) -> Self {
         let mut clusters = BTreeMap::new();
         let mut ambiguous = BTreeSet::new();
@@ -35,54 +33,50 @@ impl<'t> Subject<'t> {
     }
 
     /// The clusters and their paths.
-    pub(crate) fn clusters(&self) -> impl Iterator<Item = (FieldPath, &'t Cluster)> {
+    pub(super) fn clusters(&self) -> impl Iterator<Item = (FieldPath, &'t Cluster)> {
         let list = FieldPath::root().child("clusters");
         self.topology.clusters.iter().enumerate().map(move |(index, cluster)| (list.index(index), cluster))
     }
 
-    pub(crate) fn cluster_path(&self, name: &str) -> FieldPath {
+    pub(super) fn cluster_path(&self, name: &str) -> FieldPath {
         let clusters = FieldPath::root().child("clusters");
         self.clusters.get(name).map_or(clusters.clone(), |index| clusters.index(*index))
     }
 
     /// The cluster of a name; none where several have it: which of them is meant, nobody knows.
-    pub(crate) fn cluster(&self, name: &str) -> Option<&'t Cluster> {
+    pub(super) fn cluster(&self, name: &str) -> Option<&'t Cluster> {
         self.clusters.get(name).filter(|_| !self.ambiguous.contains(name)).map(|index| &self.topology.clusters[*index])
     }
 
-    pub(crate) fn has_cluster(&self, name: &str) -> bool {
+    pub(super) fn has_cluster(&self, name: &str) -> bool {
         self.clusters.contains_key(name)
     }
 
-    pub(crate) fn cluster_names(&self) -> impl Iterator<Item = &'t str> {
+    pub(super) fn cluster_names(&self) -> impl Iterator<Item = &'t str> {
         self.clusters.keys().copied()
     }
 
-    pub(crate) fn network_names(&self) -> impl Iterator<Item = &'t str> {
+    pub(super) fn network_names(&self) -> impl Iterator<Item = &'t str> {
         self.networks.keys().copied()
     }
 
-    pub(crate) fn has_network(&self, name: &str) -> bool {
+    pub(super) fn has_network(&self, name: &str) -> bool {
         self.networks.contains_key(name)
     }
 
     /// The clusters of each network that has any, in the order in which the networks are declared.
-    pub(crate) fn populated_networks(&self) -> Vec<(usize, Vec<&'t Cluster>)> {
-        let mut members: BTreeMap<usize, Vec<&Cluster>> = BTreeMap::new();
-        for cluster in &self.topology.clusters {
-            if let Some(network) = self.networks.get(cluster.network.as_str()) {
-                members.entry(*network).or_default().push(cluster);
-            }
-        }
-        members.into_iter().collect()
+    pub(super) fn populated_networks(&self) -> Vec<(usize, Vec<&'t Cluster>)> {
+        let cluster = |position: usize| &self.topology.clusters[position];
+        let networks = self.topology.populated_networks().into_iter();
+        networks.map(|(network, clusters)| (network, clusters.into_iter().map(cluster).collect())).collect()
     }
 
     /// The clusters that a primary serves besides itself, by the primary's name.
-    pub(crate) fn remotes(&self) -> BTreeMap<&'t str, Vec<&'t Cluster>> {
+    pub(super) fn remotes(&self) -> BTreeMap<&'t str, Vec<&'t Cluster>> {
         let mut remotes: BTreeMap<&str, Vec<&Cluster>> = BTreeMap::new();
         for cluster in &self.topology.clusters {
-            if let Some(primary) = primary_of(cluster)
-                && self.cluster(primary).is_some_and(|primary| primary_of(primary).is_none())
+            if let Some(primary) = cluster.primary()
+                && self.cluster(primary).is_some_and(|primary| primary.primary().is_none())
             {
                 remotes.entry(primary).or_default().push(cluster);
             }
@@ -91,11 +85,11 @@ impl<'t> Subject<'t> {
     }
 
     /// The clusters whose proxies report to a port of the collector's gateway.
-    pub(crate) fn reporters(&self) -> Vec<&'t Cluster> {
+    pub(super) fn reporters(&self) -> Vec<&'t Cluster> {
         if self.topology.tracing.as_ref().is_none_or(|tracing| tracing.zipkin.via != Via::Gateway) {
             return Vec::new();
         }
-        let reports = |cluster: &&Cluster| overridden_collector(self.decides_on_tracing(cluster)).is_none();
+        let reports = |cluster: &&Cluster| self.decides_on_tracing(cluster).collector_override().is_none();
         self.topology.clusters.iter().filter(reports).collect()
     }
 
@@ -103,54 +97,39 @@ impl<'t> Subject<'t> {
     fn decides_on_tracing(&self, cluster: &'t Cluster) -> &'t Cluster {
         let release = release(self.topology.istio.version);
         let is_central = release.is_some_and(|release| release.tracing == TracingMeans::Provider);
-        let primary = primary_of(cluster).filter(|_| is_central).and_then(|primary| self.cluster(primary));
+        let primary = cluster.primary().filter(|_| is_central).and_then(|primary| self.cluster(primary));
         primary.unwrap_or(cluster)
     }
 
-    /// The revision of a cluster's control plane.
-    pub(crate) fn revision(&self, cluster: &'t Cluster) -> Option<&'t str> {
-        cluster.istio.revision.as_ref().or(self.topology.istio.revision.as_ref()).map(Revision::as_str)
-    }
-
     /// Whether remotes run no istiod of their own.
-    pub(crate) fn has_thin_remotes(&self) -> bool {
+    pub(super) fn has_thin_remotes(&self) -> bool {
         release(self.topology.istio.version).is_some_and(|release| release.remotes == RemoteShape::Thin)
     }
 }
 
-/// The name of the cluster whose istiod serves a remote; `None` for a primary.
-pub(crate) fn primary_of(cluster: &Cluster) -> Option<&str> {
-    cluster.control_plane.as_ref().filter(|primary| **primary != cluster.name).map(Name::as_str)
-}
-
-/// Where a cluster's own mesh config says that its traces go.
-pub(crate) fn overridden_collector(cluster: &Cluster) -> Option<&Value> {
-    cluster.istio.mesh_config.get("defaultConfig")?.pointer("/tracing/zipkin/address")
-}
-
-/// The path of what [`overridden_collector`] tells, from its cluster's on.
-pub(crate) fn overridden_collector_path(cluster: &FieldPath) -> FieldPath {
+/// The path of what [`Cluster::collector_override`] tells, from its cluster's on.
+pub(super) fn collector_override_path(cluster: &FieldPath) -> FieldPath {
     let keys = ["istio", "meshConfig", "defaultConfig", "tracing", "zipkin", "address"];
     keys.into_iter().fold(cluster.clone(), |path, key| path.child(key))
 }
 
 /// The path of the field that says where traces go.
-pub(crate) fn collector_path() -> FieldPath {
+pub(super) fn collector_path() -> FieldPath {
     FieldPath::root().child("tracing").child("zipkin").child("cluster")
 }
 
 /// The clusters that have a gateway, and the gateway's path.
-pub(crate) fn gateways<'t>(
-    subject: &Subject<'t>,
+pub(super) fn gateways<'t>(
+    context: &Context<'t>,
 ) -> impl Iterator<Item = (FieldPath, &'t Cluster, &'t EastWestGateway)> {
-    subject.clusters().filter_map(|(path, cluster)| {
+    context.clusters().filter_map(|(path, cluster)| {
         let gateway = cluster.east_west_gateway.as_ref()?;
         Some((path.child("eastWestGateway"), cluster, gateway))
     })
 }
 
 /// What the topology passes on to Istio, MeshConfig and values, and the path of the mapping that holds both.
-pub(crate) fn free_forms(topology: &Topology) -> impl Iterator<Item = (FieldPath, &FreeForm, &FreeForm)> {
+pub(super) fn free_forms(topology: &Topology) -> impl Iterator<Item = (FieldPath, &FreeForm, &FreeForm)> {
     let mesh = (FieldPath::root().child("istio"), &topology.istio.mesh_config, &topology.istio.values);
     let clusters = FieldPath::root().child("clusters");
     let own = topology.clusters.iter().enumerate().map(move |(index, cluster)| {

@@ -1,0 +1,164 @@
+//! What a rule is, and the rules that `check` does not apply.
+//!
+//! A finding is made by its rule, so that its name and its severity are those of the rule.
+
+use crate::diagnostic::{Diagnostic, Label, Place, Severity};
+
+/// One way for a topology, or for what stands beside it, to be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// The rule's name, which reads well after "allow".
+    pub name: &'static str,
+    /// Whether what it finds stops a build.
+    pub severity: Severity,
+    /// When it is applied.
+    pub stage: Stage,
+    /// What it means, in Markdown: a heading, a summary in one paragraph, and what else there is to say.
+    pub page: &'static str,
+}
+
+/// When a rule is applied, and so what it looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// While the text is read.
+    Read,
+    /// When the topology has been read: it alone decides.
+    Check,
+    /// When the topology obeys every rule: the day decides too.
+    Day,
+    /// When the topology obeys every rule: files beside it decide too.
+    Beside,
+}
+
+/// Findings after which nobody reads on.
+const ENOUGH: usize = 500;
+
+impl Rule {
+    /// A rule of [`Stage::Check`] that stops a build.
+    pub(crate) const fn error(name: &'static str, page: &'static str) -> Self {
+        Self { name, severity: Severity::Error, stage: Stage::Check, page }
+    }
+
+    /// A rule of [`Stage::Check`] that does not stop a build.
+    pub(crate) const fn warning(name: &'static str, page: &'static str) -> Self {
+        Self { name, severity: Severity::Warning, stage: Stage::Check, page }
+    }
+
+    const fn stage(self, stage: Stage) -> Self {
+        Self { stage, ..self }
+    }
+
+    /// A finding of this rule.
+    pub(crate) fn at(&self, place: impl Into<Place>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            rule: self.name,
+            severity: self.severity,
+            message: message.into(),
+            labels: vec![Label { place: place.into(), text: String::new() }],
+            help: Vec::new(),
+            patch: None,
+        }
+    }
+
+    /// Stops at a place before which so much is wrong that to look on would take long and help nobody.
+    ///
+    /// # Errors
+    /// A finding of this rule: that the looking ends there.
+    pub(crate) fn stop_at<P: Into<Place>>(
+        &self,
+        findings: &[Diagnostic],
+        place: impl FnOnce() -> P,
+    ) -> Result<(), Diagnostic> {
+        if findings.len() < ENOUGH {
+            return Ok(());
+        }
+        let message = format!("after {} mistakes the rest of the file was not looked at", findings.len());
+        Err(self
+            .at(place(), message)
+            .label("looked no further")
+            .help("mend the others first: what is wrong so often has one cause"))
+    }
+
+    /// What it means, in one paragraph.
+    pub fn summary(&self) -> &'static str {
+        self.page.split("\n\n").nth(1).unwrap_or_default().trim_end()
+    }
+
+    /// What it means, in a sentence.
+    pub fn first_sentence(&self) -> &'static str {
+        let summary = self.summary();
+        summary.find(". ").map_or(summary, |end| &summary[..=end])
+    }
+}
+
+/// The rules that are applied elsewhere than by `check`'s table.
+pub(crate) const OTHER_RULES: [Rule; 14] = [
+    SYNTAX,
+    DUPLICATE_KEY,
+    UNKNOWN_FIELD,
+    MISSING_FIELD,
+    WRONG_TYPE,
+    INVALID_VALUE,
+    SEED_NEEDED,
+    EXTERNAL_CERTIFICATE,
+    EXPIRING_CERTIFICATE,
+    UNUSED_ALLOW,
+    STALE_SCHEMA,
+    END_OF_LIFE,
+    OLD_ISSUED_ON,
+    SHORT_INTERMEDIATE,
+];
+
+/// Text in which no topology can be seen.
+pub(crate) const SYNTAX: Rule = Rule::error("syntax", include_str!("../docs/rules/syntax.md")).stage(Stage::Read);
+
+/// A key that its mapping has twice.
+pub(crate) const DUPLICATE_KEY: Rule =
+    Rule::error("duplicate-key", include_str!("../docs/rules/duplicate-key.md")).stage(Stage::Read);
+
+/// A field that the format does not have.
+pub(crate) const UNKNOWN_FIELD: Rule =
+    Rule::error("unknown-field", include_str!("../docs/rules/unknown-field.md")).stage(Stage::Read);
+
+/// A required field that is not there.
+pub(crate) const MISSING_FIELD: Rule =
+    Rule::error("missing-field", include_str!("../docs/rules/missing-field.md")).stage(Stage::Read);
+
+/// A value of another type than the field's.
+pub(crate) const WRONG_TYPE: Rule =
+    Rule::error("wrong-type", include_str!("../docs/rules/wrong-type.md")).stage(Stage::Read);
+
+/// A value that is of the right type and cannot be right.
+pub(crate) const INVALID_VALUE: Rule =
+    Rule::error("invalid-value", include_str!("../docs/rules/invalid-value.md")).stage(Stage::Read);
+
+/// Certificates that only somebody with the seed can make.
+pub(crate) const SEED_NEEDED: Rule =
+    Rule::error("seed-needed", include_str!("../docs/rules/seed-needed.md")).stage(Stage::Beside);
+
+/// Files of an external authority that do not prove what they should.
+pub(crate) const EXTERNAL_CERTIFICATE: Rule =
+    Rule::error("external-certificate", include_str!("../docs/rules/external-certificate.md")).stage(Stage::Beside);
+
+/// Certificates that have expired or soon will.
+pub(crate) const EXPIRING_CERTIFICATE: Rule =
+    Rule::warning("expiring-certificate", include_str!("../docs/rules/expiring-certificate.md")).stage(Stage::Day);
+
+/// What is allowed and does not occur.
+pub(crate) const UNUSED_ALLOW: Rule = Rule::warning("unused-allow", include_str!("../docs/rules/unused-allow.md"));
+
+/// A schema for editors that is another version's.
+pub(crate) const STALE_SCHEMA: Rule =
+    Rule::warning("stale-schema", include_str!("../docs/rules/stale-schema.md")).stage(Stage::Beside);
+
+/// A line of Istio that is supported no longer.
+pub(crate) const END_OF_LIFE: Rule =
+    Rule::warning("end-of-life", include_str!("../docs/rules/end-of-life.md")).stage(Stage::Day);
+
+/// A cluster whose certificate is of an older day than those of the others.
+pub(crate) const OLD_ISSUED_ON: Rule =
+    Rule::warning("old-issued-on", include_str!("../docs/rules/old-issued-on.md")).stage(Stage::Day);
+
+/// An intermediate that its root's end cuts short.
+pub(crate) const SHORT_INTERMEDIATE: Rule =
+    Rule::warning("short-intermediate", include_str!("../docs/rules/short-intermediate.md")).stage(Stage::Day);

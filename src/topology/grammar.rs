@@ -1,0 +1,34 @@
+//! The grammars of strings, by the names that the schema gives them.
+
+use std::str::FromStr;
+
+use super::address::{Address, ApiServer, Cidr, IpAddress};
+use super::text::{MeshId, Name, Revision, TrustDomain};
+use super::version::{Date, IstioVersion, KubernetesVersion};
+
+/// A grammar of strings: the schema names it, the reader of topologies asks it.
+pub struct Grammar {
+    /// The schema's `format`.
+    pub format: &'static str,
+    /// What is wrong with a string, if anything, as the rest of a sentence that begins with the string.
+    pub refuse: fn(&str) -> Option<String>,
+}
+
+/// The grammar of a schema's `format`.
+pub fn grammar(format: &str) -> Option<&'static Grammar> {
+    GRAMMARS.iter().find(|grammar| grammar.format == format)
+}
+
+const GRAMMARS: &[Grammar] = &[
+    Grammar { format: "dns-1123-label", refuse: |text| Name::from_str(text).err() },
+    Grammar { format: "revision", refuse: |text| Revision::from_str(text).err() },
+    Grammar { format: "mesh-id", refuse: |text| MeshId::from_str(text).err() },
+    Grammar { format: "trust-domain", refuse: |text| TrustDomain::from_str(text).err() },
+    Grammar { format: "cidr", refuse: |text| Cidr::from_str(text).err() },
+    Grammar { format: "ip", refuse: |text| IpAddress::from_str(text).err() },
+    Grammar { format: "address", refuse: |text| Address::from_str(text).err() },
+    Grammar { format: "api-server", refuse: |text| ApiServer::from_str(text).err() },
+    Grammar { format: "istio-version", refuse: |text| IstioVersion::from_str(text).err() },
+    Grammar { format: "kubernetes-version", refuse: |text| KubernetesVersion::from_str(text).err() },
+    Grammar { format: "date", refuse: |text| Date::from_str(text).err() },
+];
