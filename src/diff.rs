@@ -18,10 +18,11 @@ use self::facts::Known;
 
 pub use self::consequence::Consequence;
 pub use self::impact::Kind;
-pub use self::objects::{FieldChange, ObjectChange, What};
+pub use self::objects::{FieldChange, ObjectChange};
 pub use self::reach::{CredentialChange, Path, PathChange};
 pub use self::side::Side;
 pub use self::text::{Hunk, TextChange};
+pub use self::what::What;
 
 mod authorities;
 mod consequence;
@@ -30,11 +31,13 @@ mod fields;
 mod format_1;
 mod impact;
 mod leaving;
+mod manifest;
 mod objects;
 mod reach;
 pub mod report;
 mod side;
 mod text;
+mod what;
 
 /// The format of the JSON report.
 pub const FORMAT: &str = "meshgen-diff-1";

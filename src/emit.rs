@@ -4,11 +4,12 @@ use std::str::FromStr;
 
 use crate::artifact::{MANIFESTS, SCRIPTS};
 use crate::layout::{CACERTS, GITIGNORE};
-use crate::lock;
+use crate::lock::{self, Lock};
 use crate::mesh::{Cluster, Mesh};
 use crate::parallel;
 use crate::part::Part;
 use crate::pki::Trust;
+use crate::pki::inventory;
 use crate::plan::Plan;
 use crate::topology::Name;
 use crate::tree::{Mode, Tree};
@@ -113,6 +114,17 @@ fn bundles(mesh: &Mesh<'_>, trust: &mut Trust) -> Tree {
         }
     }
     tree
+}
+
+/// A topology's tree without its certificates, and what they are to be.
+#[derive(Debug)]
+pub struct Outline {
+    /// Every file but the PEM files and the lock.
+    pub tree: Tree,
+    /// What the lock would record, less certificates and files.
+    pub record: Lock,
+    /// The root, then each cluster's certificate.
+    pub certificates: Vec<inventory::Entry>,
 }
 
 /// What the plan has of some clusters, less their PEM files.

@@ -2,7 +2,7 @@
 
 use crate::check::Checked;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::lock::Lock;
+use crate::emit::Outline;
 use crate::mesh::Mesh;
 use crate::part::Part;
 use crate::pki::Authority;
@@ -169,17 +169,6 @@ pub fn certificates(source: &Source) -> Result<Vec<pki::inventory::Entry>, Vec<D
         Some(checked) => Ok(pki::inventory::requested(&Mesh::resolve(&checked))),
         None => Err(findings),
     }
-}
-
-/// A topology's tree without its certificates, and what they are to be.
-#[derive(Debug)]
-pub struct Outline {
-    /// Every file but the PEM files and the lock.
-    pub tree: Tree,
-    /// What the lock would record, less certificates and files.
-    pub record: Lock,
-    /// The root, then each cluster's certificate.
-    pub certificates: Vec<pki::inventory::Entry>,
 }
 
 /// Compiles as much of a topology as needs no secret.

@@ -14,6 +14,7 @@ use crate::syntax::Document;
 use self::walk::Walk;
 
 mod expected;
+mod faults;
 mod scalar;
 mod walk;
 mod wording;

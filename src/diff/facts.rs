@@ -9,7 +9,7 @@ use crate::release::{Release, release};
 use crate::topology::IstioVersion;
 
 use super::Side;
-use super::objects::documents;
+use super::manifest::documents;
 
 /// A side, and what is known of its mesh.
 pub(super) struct Known<'s> {

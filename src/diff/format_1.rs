@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::layout::{EASTWEST_GATEWAY, ISTIO, NAMESPACE};
 use crate::lock::{Cluster, Gateway, Lock};
 
-use super::objects::documents;
+use super::manifest::documents;
 
 /// The lock with the facts that objects state: networks, gateways, and who serves whom. The rest stays unrecorded.
 pub(super) fn with_facts(mut lock: Lock, files: &BTreeMap<String, String>) -> Lock {

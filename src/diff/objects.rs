@@ -4,10 +4,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::syntax::Document;
-
-use super::side::has_extension;
+use super::manifest::{documents, is_manifest};
 use super::text::{self, TextChange};
+use super::what::What;
 use super::{ClusterChange, one_line};
 
 /// An object that differs.
@@ -30,22 +29,6 @@ pub struct ObjectChange {
     pub fields: Vec<FieldChange>,
     /// The whole object, where only one side has it.
     pub value: Option<Value>,
-}
-
-/// What happened to an object or a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum What {
-    /// Only the second side has it.
-    Added,
-    /// Only the first side has it.
-    Removed,
-    /// Both have it, and it differs.
-    Changed,
-    /// It stands in another file.
-    Moved,
-    /// It has another name, and is otherwise the same.
-    Renamed,
 }
 
 /// A field that differs.
@@ -113,9 +96,8 @@ pub(super) fn compare<'f>(
         if one == other {
             continue;
         }
-        let is_manifest = has_extension(path, "yaml");
         let read = |text: Option<&str>| text.map_or(Some(Vec::new()), documents);
-        match (is_manifest, read(one), read(other)) {
+        match (is_manifest(path), read(one), read(other)) {
             (true, Some(one), Some(other)) => {
                 old.extend(one.into_iter().map(|value| Object { file: path, value }));
                 new.extend(other.into_iter().map(|value| Object { file: path, value }));
@@ -124,17 +106,6 @@ pub(super) fn compare<'f>(
         }
     }
     (pair(old, new), texts)
-}
-
-/// The documents of a manifest, if all of them read as mappings.
-pub(super) fn documents(text: &str) -> Option<Vec<Value>> {
-    let documents = text.split("---\n").filter(|text| !text.trim().is_empty());
-    documents
-        .map(|text| {
-            let document = Document::parse(text, &mut Vec::new()).ok()?;
-            Some(document.value(document.root())).filter(Value::is_object)
-        })
-        .collect()
 }
 
 fn pair(mut old: Vec<Object<'_>>, mut new: Vec<Object<'_>>) -> Vec<ObjectChange> {

@@ -1,9 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use camino::Utf8Path;
-
-use crate::Outline;
+use crate::emit::Outline;
 use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE, bundle_path, cluster_of, is_pem, is_private};
 use crate::lock::{self, Digest, Lock};
 use crate::pki::inventory::{self, Entry, Role};
@@ -107,10 +105,6 @@ impl Side {
     pub(super) fn key_digest(&self, cluster: &str) -> Option<Digest> {
         self.record.digest(&bundle_path(cluster, KEY))
     }
-}
-
-pub(super) fn has_extension(path: &str, extension: &str) -> bool {
-    Utf8Path::new(path).extension() == Some(extension)
 }
 
 /// The paths of the public files of a cluster's bundle.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
 
-use super::What;
+use super::what::What;
 
 /// A text that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

@@ -7,18 +7,11 @@ use crate::topology::{grammar, mend};
 use crate::words::joined;
 
 use super::expected::{choices, filler};
-use super::walk::Walk;
+use super::faults::Faults;
 use super::wording::{describe_type, example, shown};
 
-impl<'a> Walk<'a> {
-    pub(super) fn scalar(
-        &mut self,
-        value: &Value,
-        text: &str,
-        kind: &str,
-        schema: &'a Value,
-        path: &FieldPath,
-    ) -> Value {
+impl Faults<'_> {
+    pub(super) fn scalar(&mut self, value: &Value, text: &str, kind: &str, schema: &Value, path: &FieldPath) -> Value {
         let fits = match kind {
             "string" => value.is_string(),
             "boolean" => value.is_boolean(),
@@ -48,7 +41,7 @@ impl<'a> Walk<'a> {
         value.clone()
     }
 
-    fn wrong_scalar(&mut self, value: &Value, text: &str, kind: &str, schema: &'a Value, path: &FieldPath) -> Value {
+    fn wrong_scalar(&mut self, value: &Value, text: &str, kind: &str, schema: &Value, path: &FieldPath) -> Value {
         if value.is_null() {
             let help = match example(schema) {
                 Some(example) => format!("write one, for example `{example}`, or remove the line"),

@@ -3,21 +3,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{Certainty, Diagnostic, FieldPath, Place, Replacement, nearest};
-use crate::rule::{INVALID_VALUE, MISSING_FIELD, Rule, SYNTAX, UNKNOWN_FIELD, WRONG_TYPE};
+use crate::rule::{INVALID_VALUE, MISSING_FIELD, SYNTAX, UNKNOWN_FIELD, WRONG_TYPE};
 use crate::syntax::{Document, Kind, Mapping, NodeId};
 use crate::written::in_brackets;
 
 use super::Shape;
 use super::expected::{choices, filler, resolve, type_of};
+use super::faults::Faults;
 use super::scalar::refuse;
 use super::wording::{describe, describe_type, example, first_sentence, inside, of};
 
 /// A walk of a document along the schema.
 pub(super) struct Walk<'a> {
     document: &'a Document,
-    pub(super) definitions: &'a Value,
-    findings: &'a mut Vec<Diagnostic>,
-    holes: Vec<FieldPath>,
+    faults: Faults<'a>,
     /// The values that aliases repeat, what they were to be, and where.
     walked: Vec<(NodeId, &'a Value, FieldPath)>,
     repeats: BTreeMap<FieldPath, FieldPath>,
@@ -29,15 +28,14 @@ impl<'a> Walk<'a> {
         schema: &'a Value,
         findings: &'a mut Vec<Diagnostic>,
     ) -> Result<Shape, Diagnostic> {
-        let definitions = &schema["$defs"];
-        let (holes, walked, repeats) = (Vec::new(), Vec::new(), BTreeMap::new());
-        let mut walk = Walk { document, definitions, findings, holes, walked, repeats };
+        let faults = Faults { definitions: &schema["$defs"], findings, holes: Vec::new() };
+        let mut walk = Walk { document, faults, walked: Vec::new(), repeats: BTreeMap::new() };
         let value = walk.value(document.root(), schema, &FieldPath::root())?;
-        Ok(Shape { value, holes: walk.holes, repeats: walk.repeats })
+        Ok(Shape { value, holes: walk.faults.holes, repeats: walk.repeats })
     }
 
     fn value(&mut self, id: NodeId, schema: &'a Value, path: &FieldPath) -> Result<Value, Diagnostic> {
-        let schema = resolve(schema, self.definitions);
+        let schema = resolve(schema, self.faults.definitions);
         if !self.document.is_repeated(id) {
             return self.written(id, schema, path);
         }
@@ -48,14 +46,14 @@ impl<'a> Walk<'a> {
         };
         // What is wrong with a value is said where it is written, and not again for each alias of it.
         self.repeats.insert(path.clone(), first.clone());
-        let said = std::mem::take(self.findings);
+        let said = std::mem::take(self.faults.findings);
         let value = self.written(id, schema, path);
-        *self.findings = said;
+        *self.faults.findings = said;
         value
     }
 
     fn written(&mut self, id: NodeId, schema: &'a Value, path: &FieldPath) -> Result<Value, Diagnostic> {
-        SYNTAX.stop_at(self.findings, || path.clone())?;
+        SYNTAX.stop_at(self.faults.findings, || path.clone())?;
         let node = self.document.node(id);
         Ok(match (&node.kind, type_of(schema)) {
             (_, None) => self.document.value(id),
@@ -64,14 +62,14 @@ impl<'a> Walk<'a> {
                 let least = schema["minItems"].as_u64().unwrap_or(0);
                 if (items.len() as u64) < least {
                     let help = "write at least one item".to_owned();
-                    return Ok(self.hole(schema, path, INVALID_VALUE, format!("`{path}` is empty"), help));
+                    return Ok(self.faults.hole(schema, path, INVALID_VALUE, format!("`{path}` is empty"), help));
                 }
                 let items = items.iter().enumerate();
                 let values = items.map(|(index, item)| self.value(*item, &schema["items"], &path.index(index)));
                 Value::Array(values.collect::<Result<_, _>>()?)
             }
             (Kind::Scalar(value, text), Some(kind @ ("string" | "boolean" | "integer" | "number"))) => {
-                self.scalar(value, text, kind, schema, path)
+                self.faults.scalar(value, text, kind, schema, path)
             }
             (found, Some(kind)) => {
                 let message = format!("`{path}` is {}, not {}", describe(found), describe_type(kind));
@@ -84,11 +82,11 @@ impl<'a> Walk<'a> {
                     _ => example(schema)
                         .map_or_else(|| "write one value".to_owned(), |example| format!("write it like `{example}`")),
                 };
-                let filler = self.hole(schema, path, WRONG_TYPE, message, help);
+                let filler = self.faults.hole(schema, path, WRONG_TYPE, message, help);
                 if let (Kind::Scalar(Value::String(text), _), "array") = (found, kind)
                     && let Some(list) = self.list_of(text, schema, path)
                 {
-                    self.offer(Certainty::Certain, Replacement::Yaml(list));
+                    self.faults.offer(Certainty::Certain, Replacement::Yaml(list));
                 }
                 filler
             }
@@ -97,18 +95,12 @@ impl<'a> Walk<'a> {
 
     /// The list that one value was meant to be, or several with commas between them.
     fn list_of(&self, text: &str, schema: &'a Value, path: &FieldPath) -> Option<String> {
-        let item = resolve(&schema["items"], self.definitions);
+        let item = resolve(&schema["items"], self.faults.definitions);
         let items: Vec<&str> = text.split(',').map(str::trim).collect();
-        let fits =
-            |text: &&str| !text.is_empty() && refuse(&Value::from(*text), item, path, self.definitions).is_none();
+        let fits = |text: &&str| {
+            !text.is_empty() && refuse(&Value::from(*text), item, path, self.faults.definitions).is_none()
+        };
         (type_of(item) == Some("string") && items.iter().all(fits)).then(|| in_brackets(&items))
-    }
-
-    /// Adds a change of the first place to the finding that was made last.
-    pub(super) fn offer(&mut self, certainty: Certainty, replacement: Replacement) {
-        let finding = self.findings.pop().expect("a finding was made");
-        let place = finding.labels[0].place.clone();
-        self.findings.push(finding.patch_at(place, certainty, replacement));
     }
 
     fn mapping(
@@ -147,10 +139,10 @@ impl<'a> Walk<'a> {
             properties.keys().map(String::as_str).filter(|known| !fields.contains_key(*known)).collect();
         let meant: Vec<Option<&str>> = unknown.iter().map(|(name, _)| nearest(name, absent.iter().copied())).collect();
         for ((name, field), known) in unknown.into_iter().zip(&meant) {
-            SYNTAX.stop_at(self.findings, || Place::Key(field.clone()))?;
+            SYNTAX.stop_at(self.faults.findings, || Place::Key(field.clone()))?;
             let message = format!("`{name}` is no field {}", of(path));
             let finding = UNKNOWN_FIELD.at(Place::Key(field), message).label("unknown field");
-            self.findings.push(if let Some(known) = *known {
+            self.faults.findings.push(if let Some(known) = *known {
                 let is_only = meant.iter().filter(|other| **other == Some(known)).count() == 1;
                 let certainty = Certainty::of_word(name, known, absent.iter().copied());
                 let certainty = if is_only { certainty } else { Certainty::Likely };
@@ -166,7 +158,7 @@ impl<'a> Walk<'a> {
             if !holes.insert(name) {
                 continue;
             }
-            let property = resolve(&schema["properties"][name], self.definitions);
+            let property = resolve(&schema["properties"][name], self.faults.definitions);
             let message = format!("`{name}` is missing {}", inside(path));
             let help = match example(property) {
                 Some(example) if choices(property).len() == 1 => format!("add `{name}: {example}`"),
@@ -179,14 +171,14 @@ impl<'a> Walk<'a> {
                 [only] => self.start_for(name, id, mapping).map(|start| (start, format!("{name}: {only}\n"))),
                 _ => None,
             };
-            self.findings.push(match line {
+            self.faults.findings.push(match line {
                 Some((start, line)) => finding.patch_at(start..start, Certainty::Certain, Replacement::Yaml(line)),
                 None => finding,
             });
         }
         for name in holes {
-            fields.insert(name.to_owned(), filler(&schema["properties"][name], self.definitions));
-            self.holes.push(path.child(name));
+            fields.insert(name.to_owned(), filler(&schema["properties"][name], self.faults.definitions));
+            self.faults.holes.push(path.child(name));
         }
         Ok(Value::Object(fields))
     }
@@ -198,19 +190,5 @@ impl<'a> Walk<'a> {
         let is_open = entries.first()?.key_range.start == self.document.node(id).range.start;
         let next = entries.iter().find(|entry| !before.contains(&entry.key.as_str()))?;
         (id == self.document.root() && is_open).then_some(next.key_range.start)
-    }
-
-    /// Reports a fault and fills its place with an example.
-    pub(super) fn hole(
-        &mut self,
-        schema: &Value,
-        path: &FieldPath,
-        rule: Rule,
-        message: String,
-        help: String,
-    ) -> Value {
-        self.findings.push(rule.at(path.clone(), message).help(help));
-        self.holes.push(path.clone());
-        filler(schema, self.definitions)
     }
 }

@@ -1,0 +1,20 @@
+use camino::Utf8Path;
+use serde_json::Value;
+
+use crate::syntax::Document;
+
+/// Whether a file states objects.
+pub(super) fn is_manifest(path: &str) -> bool {
+    Utf8Path::new(path).extension() == Some("yaml")
+}
+
+/// The documents of a manifest, if all of them read as mappings.
+pub(super) fn documents(text: &str) -> Option<Vec<Value>> {
+    let documents = text.split("---\n").filter(|text| !text.trim().is_empty());
+    documents
+        .map(|text| {
+            let document = Document::parse(text, &mut Vec::new()).ok()?;
+            Some(document.value(document.root())).filter(Value::is_object)
+        })
+        .collect()
+}
