@@ -101,15 +101,18 @@ remove_owned() {
 
 # remove_objects CLUSTER CONTEXT DIRECTORY
 remove_objects() {
-  local output
+  local output line
   if output=$(kubectl --context="$2" delete --ignore-not-found -k "$1/$3" 2>&1); then
     [[ -z $output ]] || printf '%s\n' "$output"
-  elif [[ $output == *'no matches for kind'* ]]; then
-    printf '%s: where the CRDs are gone, the objects are too\n' "$3"
-  else
-    printf '%s\n' "$output" >&2
-    return 1
+    return
   fi
+  while IFS= read -r line; do
+    case $line in
+      *'no matches for kind'* | 'ensure CRDs are installed first'* | *' deleted') ;;
+      *) fail "$output" ;;
+    esac
+  done <<<"$output"
+  printf '%s: where the CRDs are gone, the objects are too\n' "$3"
 }
 
 remove_crds() {

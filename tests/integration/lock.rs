@@ -1,6 +1,7 @@
 //! The record of a tree: read, printed, and read again by what was there before.
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use meshgen::diff::{self, Diff, Kind, Membership, Side};
 use meshgen::lock::{Gateway, Lock};
@@ -87,5 +88,29 @@ fn what_cannot_be_read_is_refused_with_a_way_out() {
             why.contains("restore it") || why.contains("use that one") || why.contains("take either side"),
             "{why}"
         );
+    }
+}
+
+/// A build over the tree of an older meshgen takes over its certificates, and leaves a lock of today's format.
+#[test]
+fn a_build_over_a_tree_of_an_older_meshgen_signs_nothing_anew() {
+    for old in common::entries(&common::repository().join("tests/lock/format-1")) {
+        let place = tempfile::tempdir().unwrap();
+        let out = place.path().join("out");
+        let copied = Command::new("cp").arg("-r").arg(&old).arg(&out).status().unwrap();
+        assert!(copied.success());
+        let name = old.file_name().unwrap().to_str().unwrap();
+        let topology = common::repository().join("topologies").join(format!("{name}.yaml"));
+        let certificates = |out: &Path| -> Vec<String> {
+            let lock: Lock = fs::read_to_string(out.join("meshgen.lock")).unwrap().parse().unwrap();
+            let pem = lock.paths().filter(|path| path.ends_with("cert.pem") || path.ends_with("chain.pem"));
+            pem.map(|path| fs::read_to_string(out.join(path)).unwrap()).collect()
+        };
+        let before = certificates(&out);
+        let mut build = Command::new(env!("CARGO_BIN_EXE_meshgen"));
+        let built = build.arg("build").arg(&topology).arg("-o").arg(&out).env_remove("MESHGEN_CA_SEED_FILE").output();
+        assert_eq!(built.unwrap().status.code(), Some(0), "{name}");
+        assert!(fs::read_to_string(out.join("meshgen.lock")).unwrap().starts_with("meshgen-lock-2\n"), "{name}");
+        assert_eq!(certificates(&out), before, "{name}");
     }
 }

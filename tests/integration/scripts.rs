@@ -369,17 +369,14 @@ fn a_call_that_fails_ends_the_script() {
     for (script, arguments) in
         [("install.sh", &[][..]), ("uninstall.sh", &["--yes", "--crds"]), ("east/remote-secrets.sh", &[])]
     {
-        let count = {
+        let stage = || {
             let stage = Stage::new(TOPOLOGY);
-            stage.calls("install.sh", &[]);
-            stage.calls(script, arguments).len()
-        };
-        for number in 1..=count {
-            let stage = Stage::new(TOPOLOGY);
-            if script != "install.sh" {
-                stage.calls("install.sh", &[]);
-            }
             stage.remember("secrets-admin_east_s__HOME", "secret/istio-remote-secret-north\n");
+            stage
+        };
+        let count = stage().calls(script, arguments).len();
+        for number in 1..=count {
+            let stage = stage();
             stage.remember("fail-at", &number.to_string());
             let failed = stage.run(script, arguments);
             let calls = stage.called();
