@@ -41,7 +41,7 @@ BROKEN = [
     ("a chain without its root", OLD, "cluster1/20-cacerts/cert-chain.pem", None, None, "openssl, Go"),
     ("the key of another cluster", OLD, "cluster1/20-cacerts/ca-key.pem", None, "cluster2/20-cacerts/ca-key.pem", "openssl, Go"),
     ("a script that does not end a quote", OLD, "cluster1/remote-secrets.sh", "set -euo pipefail", "set -euo 'pipefail", "bash, shellcheck"),
-    ("an unquoted variable", OLD, "cluster1/remote-secrets.sh", '<<<"$manifest" |', "<<<$manifest | cat $manifest |", "bash, shellcheck"),
+    ("an unquoted variable", OLD, "cluster1/remote-secrets.sh", '"${labels[@]}" <<<', '${labels[@]} <<<', "bash, shellcheck"),
     ("a block of Markdown that does not end", OLD, "README.md", "```mermaid", "mermaid", "Mermaid"),
     ("an arrow that Mermaid does not know", OLD, "README.md", "-->|controls|", "-->>|controls|", "Mermaid"),
     ("a name that Mermaid reserves", OLD, "README.md", '    c0["', '    end["', "Mermaid"),
