@@ -15,6 +15,7 @@ pub mod diff;
 pub mod disk;
 pub mod emit;
 pub mod fix;
+mod istio;
 pub mod load;
 pub mod lock;
 pub mod mesh;

@@ -1,12 +1,14 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::check::overridden_collector;
+use crate::istio::fact::{COLLECTOR, held};
 use crate::release::{Release, TracingMeans};
 use crate::topology::{self, Address, SamplingPercent, Topology, Via};
 
 use super::gateway::authority;
-use super::{FreeForm, address};
+use super::{Cluster, Mesh, address};
 
 /// Zipkin's own port.
 pub(crate) const ZIPKIN_PORT: u16 = 9411;
@@ -104,6 +106,27 @@ impl Collector {
     }
 }
 
+impl Mesh<'_> {
+    /// Where the bootstrap of proxies says that traces go, unless the author says otherwise, as `host:port`.
+    pub fn bootstrap_collector(&self) -> Option<String> {
+        let collector = self.collector.as_ref().filter(|_| self.release.tracing == TracingMeans::Bootstrap);
+        collector.map(Collector::address)
+    }
+
+    /// Where the bootstrap of a cluster's proxies says that traces go, as `host:port`.
+    pub fn bootstrap_collector_of<'m>(&'m self, cluster: &'m Cluster<'_>) -> Option<Cow<'m, str>> {
+        if cluster.provider.is_some() {
+            return None;
+        }
+        let author = [&cluster.written.istio.mesh_config, &self.istio.mesh_config];
+        match author.into_iter().find_map(|config| held(config, "meshConfig", COLLECTOR)) {
+            // What stands in the place of a mapping names no collector.
+            Some((address, path)) => address.as_str().filter(|_| path == COLLECTOR).map(Cow::Borrowed),
+            None => self.bootstrap_collector().map(Cow::Owned),
+        }
+    }
+}
+
 impl Target {
     /// Reads `host:port`, an IPv6 address in brackets.
     fn parse(text: &str) -> Option<Self> {
@@ -150,23 +173,4 @@ impl Target {
 /// Whether a text says where istiod can send traces, and whether that is a Service inside the clusters.
 pub(crate) fn is_service(text: &str) -> Option<bool> {
     Target::parse(text).map(|target| target.service().is_some())
-}
-
-/// Takes the bootstrap's collector out of a mesh config, where a provider says the same.
-pub(super) fn without_address(mut config: FreeForm) -> FreeForm {
-    let mut prune = |path: &[&str]| {
-        let (last, parents) = path.split_last().expect("a path has a field");
-        let parent = parents.iter().try_fold(&mut config, |fields, key| fields.get_mut(*key)?.as_object_mut());
-        if let Some(fields) = parent {
-            let is_spent = fields.get(*last).is_some_and(|value| value.as_object().is_none_or(FreeForm::is_empty));
-            if is_spent {
-                fields.shift_remove(*last);
-            }
-        }
-    };
-    prune(&["defaultConfig", "tracing", "zipkin", "address"]);
-    prune(&["defaultConfig", "tracing", "zipkin"]);
-    prune(&["defaultConfig", "tracing"]);
-    prune(&["defaultConfig"]);
-    config
 }
