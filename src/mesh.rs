@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
-
 use crate::check::Checked;
-use crate::release::{Release, RemoteShape, TracingMeans, release, switches};
-use crate::topology::{self, CertificateAuthority, FreeForm, IstioVersion, PodRouting, Topology};
+use crate::release::{Release, TracingMeans, release};
+use crate::topology::{self, CertificateAuthority, IstioVersion, PodRouting, Topology};
 
 pub use self::certificates::{Intermediate, Root};
 pub use self::cluster::{Cluster, Route};
@@ -14,13 +12,11 @@ pub use self::gateway::Gateway;
 pub use self::tracing::{Collector, External, Provider};
 pub(crate) use self::tracing::{ZIPKIN_HOST, ZIPKIN_PORT};
 
+mod bootstrap;
 mod certificates;
 mod cluster;
 mod gateway;
 mod tracing;
-
-/// The name of the extension provider through which istiod sends traces.
-pub(crate) const TRACING_PROVIDER: &str = "zipkin";
 
 /// A mesh in which nothing is left to look up.
 #[derive(Debug)]
@@ -33,6 +29,8 @@ pub struct Mesh<'t> {
     pub version: IstioVersion,
     /// What that version means.
     pub release: &'static Release,
+    /// What the author says of Istio in all clusters.
+    pub istio: &'t topology::Istio,
     /// The installation profile.
     pub profile: &'t str,
     /// Whether the egress gateway is installed, where the author says so.
@@ -84,26 +82,17 @@ impl<'t> Mesh<'t> {
         for position in 0..clusters.len() {
             let primary = clusters[position].primary;
             clusters[primary].remotes.extend((primary != position).then_some(position));
-            let control_plane = (primary != position).then(|| {
-                let gateway = clusters[primary].gateway.as_ref().expect("control-plane-without-gateway holds");
-                gateway.address.clone().expect("gateway-without-address holds")
-            });
-            let written = &topology.clusters[position];
-            clusters[position].values = values(topology, written, control_plane.as_deref());
             if let Some(collector) = collector.as_ref().filter(|_| release.tracing == TracingMeans::Provider) {
+                let written = &topology.clusters[position];
                 clusters[position].provider = (primary == position).then(|| collector.provider(written));
             }
-            let provider = clusters[position].provider.as_ref();
-            clusters[position].mesh_config = mesh_config(topology, written, release, collector.as_ref(), provider);
-        }
-        for cluster in &mut clusters {
-            complete_values(cluster, release);
         }
         Self {
             id: topology.mesh.id.as_str(),
             trust_domain: topology.mesh.trust_domain.as_str(),
             version: topology.istio.version,
             release,
+            istio: &topology.istio,
             profile: &topology.istio.profile,
             egress_gateway: topology.istio.egress_gateway,
             workload_namespaces: topology.workloads.namespaces.iter().map(topology::Name::as_str).collect(),
@@ -170,82 +159,4 @@ fn networks(topology: &Topology) -> Vec<Network<'_>> {
         Network { name: written.name.as_str(), pod_routing: written.pod_routing, clusters }
     };
     topology.populated_networks().into_iter().map(network).collect()
-}
-
-/// The Helm values of a cluster: what follows from the topology, then the author's.
-fn values(topology: &Topology, cluster: &topology::Cluster, control_plane: Option<&str>) -> FreeForm {
-    let mut global = Map::new();
-    global.insert("meshID".to_owned(), json!(topology.mesh.id.as_str()));
-    global.insert("multiCluster".to_owned(), json!({ "clusterName": cluster.name.as_str() }));
-    global.insert("network".to_owned(), json!(cluster.network.as_str()));
-    if let Some(address) = control_plane {
-        global.insert("remotePilotAddress".to_owned(), json!(address));
-    }
-    let mut values = Map::from_iter([("global".to_owned(), Value::Object(global))]);
-    let switches: FreeForm =
-        switches(topology.istio.version).map(|(name, value)| (name.to_owned(), json!(value))).collect();
-    // The istiod of a remote reads no remote secrets.
-    if control_plane.is_none() && !switches.is_empty() {
-        values.insert("pilot".to_owned(), json!({ "env": switches }));
-    }
-    merge(&mut values, &topology.istio.values);
-    merge(&mut values, &cluster.istio.values);
-    values
-}
-
-/// What the shape of remotes adds to the Helm values: how a remote finds its primary, and that a primary has remotes.
-fn complete_values(cluster: &mut Cluster<'_>, release: &Release) {
-    if release.remotes == RemoteShape::LocalIstiod {
-        return;
-    }
-    let mut shape = Map::new();
-    if !cluster.is_primary() {
-        // Read by the primary's istiod; it becomes the pods' cluster ID and network (1.30.3:pkg/kube/inject/webhook.go).
-        let path = format!("/inject/cluster/{}/net/{}", cluster.name, cluster.network);
-        shape.insert("istiodRemote".to_owned(), json!({ "injectionPath": path }));
-        if cluster.stated_trust_domain.is_some() {
-            shape.insert("pilot".to_owned(), json!({ "configMap": true }));
-        }
-    } else if !cluster.remotes.is_empty() {
-        shape.insert("global".to_owned(), json!({ "externalIstiod": true }));
-    }
-    merge(&mut cluster.values, &shape);
-}
-
-/// The mesh config of a cluster: what follows from the topology, then the author's for all clusters, then for this one.
-fn mesh_config(
-    topology: &Topology,
-    cluster: &topology::Cluster,
-    release: &Release,
-    collector: Option<&Collector>,
-    provider: Option<&Provider>,
-) -> FreeForm {
-    let mut config = Map::from_iter([("trustDomain".to_owned(), json!(topology.mesh.trust_domain.as_str()))]);
-    if let Some(collector) = collector.filter(|_| release.tracing == TracingMeans::Bootstrap) {
-        let tracing = json!({ "sampling": collector.sampling_percent, "zipkin": { "address": collector.address() } });
-        config.insert("defaultConfig".to_owned(), json!({ "tracing": tracing }));
-    }
-    merge(&mut config, &topology.istio.mesh_config);
-    merge(&mut config, &cluster.istio.mesh_config);
-    let Some(provider) = provider else { return config };
-    let mut config = tracing::without_address(config);
-    let ours = json!({ "name": TRACING_PROVIDER, "zipkin": { "service": provider.service, "port": provider.port } });
-    // The author's list replaces the profile's, as Istio merges lists; ours joins the author's.
-    match config.entry("extensionProviders").or_insert_with(|| json!([])) {
-        Value::Array(providers) => providers.insert(0, ours),
-        other => *other = json!([ours]),
-    }
-    config
-}
-
-/// Lays `over` onto `base`: mappings are merged, all else is replaced, as Helm merges values.
-pub(crate) fn merge(base: &mut FreeForm, over: &FreeForm) {
-    for (key, value) in over {
-        match (base.get_mut(key), value) {
-            (Some(Value::Object(base)), Value::Object(over)) => merge(base, over),
-            _ => {
-                base.insert(key.clone(), value.clone());
-            }
-        }
-    }
 }

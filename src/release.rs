@@ -127,10 +127,88 @@ const UNESCAPED_IDENTITIES: Bug = Bug {
     switch: None,
 };
 
-const TODAY: Release = Release {
+const V1_11: Release = Release {
+    minor: 11,
+    kubernetes: (18, 22),
+    end_of_life: Some((2022, 3, 25)),
+    // 1.11.6 has a list of what it takes there, which holds everything by default and is empty from 1.13 on
+    // (`1.11.8:pilot/pkg/features/pilot.go`); `none` is the name of no method.
+    bugs: &[Bug {
+        mended_in: 6,
+        what: "runs whatever a remote secret's kubeconfig names as its credential plugin",
+        needs_remote_secrets: true,
+        source: "`1.11.8:releasenotes/notes/multicuster-secret-auth.yaml`",
+        switch: Some(("PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS", "none")),
+    }],
+    remotes: RemoteShape::LocalIstiod,
+    tracing: TracingMeans::Bootstrap,
+    networking_api: "networking.istio.io/v1alpha3",
+    profiles: &["default", "demo", "minimal", "openshift", "preview"],
+    control_plane_address: ControlPlaneAddress::Ip,
+    create_remote_secret: "x create-remote-secret",
+    lists_remote_clusters: false,
+    resolves_gateway_names: false,
+    reloads_authority: false,
+    refuses_unknown_mesh_config: true,
+    reads_remote_mesh_config: false,
+    has_in_cluster_operator: true,
+    zipkin_image: "openzipkin/zipkin-slim:2.23.0",
+    zipkin_declines_by_label: false,
+    gateway_variables: &[("ISTIO_META_ROUTER_MODE", "sni-dnat")],
+};
+
+const V1_28: Release = Release {
+    minor: 28,
+    kubernetes: (30, 34),
+    end_of_life: Some((2026, 7, 1)),
+    bugs: &[Bug { mended_in: 5, ..LEAKED_KEY }, Bug { mended_in: 7, ..UNESCAPED_IDENTITIES }],
+    remotes: RemoteShape::Thin,
+    tracing: TracingMeans::Provider,
+    networking_api: "networking.istio.io/v1",
+    profiles: &["default", "demo", "minimal", "openshift", "preview", "stable"],
+    control_plane_address: ControlPlaneAddress::Ipv4OrName,
+    create_remote_secret: "create-remote-secret",
+    lists_remote_clusters: true,
+    resolves_gateway_names: true,
+    reloads_authority: true,
+    refuses_unknown_mesh_config: false,
+    reads_remote_mesh_config: false,
+    has_in_cluster_operator: false,
+    zipkin_image: "openzipkin/zipkin-slim:3.4.0",
+    zipkin_declines_by_label: true,
+    gateway_variables: &[],
+};
+
+const V1_29: Release = Release {
+    minor: 29,
+    kubernetes: (31, 35),
+    end_of_life: None,
+    bugs: &[
+        Bug { mended_in: 1, ..LEAKED_KEY },
+        Bug { mended_in: 3, ..UNESCAPED_IDENTITIES },
+        Bug {
+            mended_in: 3,
+            what: "can lock up when a remote secret is updated",
+            needs_remote_secrets: true,
+            source: "istio/istio#59875",
+            switch: None,
+        },
+        Bug {
+            mended_in: 5,
+            what: "can crash when a remote secret is updated twice in a row",
+            needs_remote_secrets: true,
+            source: "istio/istio#60520",
+            switch: None,
+        },
+    ],
+    reads_remote_mesh_config: true,
+    zipkin_image: "docker.io/openzipkin/zipkin-slim:3.4.0",
+    ..V1_28
+};
+
+const V1_30: Release = Release {
     minor: 30,
     kubernetes: (32, 36),
-    end_of_life: None,
     bugs: &[
         Bug {
             mended_in: 1,
@@ -147,90 +225,13 @@ const TODAY: Release = Release {
             switch: None,
         },
     ],
-    remotes: RemoteShape::Thin,
-    tracing: TracingMeans::Provider,
-    networking_api: "networking.istio.io/v1",
-    profiles: &["default", "demo", "minimal", "openshift", "preview", "stable"],
     control_plane_address: ControlPlaneAddress::Any,
-    create_remote_secret: "create-remote-secret",
-    lists_remote_clusters: true,
-    resolves_gateway_names: true,
-    reloads_authority: true,
-    refuses_unknown_mesh_config: false,
-    reads_remote_mesh_config: true,
-    has_in_cluster_operator: false,
-    zipkin_image: "docker.io/openzipkin/zipkin-slim:3.4.0",
-    zipkin_declines_by_label: true,
-    gateway_variables: &[],
+    ..V1_29
 };
 
-/// Every release that meshgen can emit for.
-pub const RELEASES: &[Release] = &[
-    Release {
-        minor: 11,
-        kubernetes: (18, 22),
-        end_of_life: Some((2022, 3, 25)),
-        // 1.11.6 has a list of what it takes there, which holds everything by default and is empty from 1.13 on
-        // (`1.11.8:pilot/pkg/features/pilot.go`); `none` is the name of no method.
-        bugs: &[Bug {
-            mended_in: 6,
-            what: "runs whatever a remote secret's kubeconfig names as its credential plugin",
-            needs_remote_secrets: true,
-            source: "`1.11.8:releasenotes/notes/multicuster-secret-auth.yaml`",
-            switch: Some(("PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS", "none")),
-        }],
-        remotes: RemoteShape::LocalIstiod,
-        tracing: TracingMeans::Bootstrap,
-        networking_api: "networking.istio.io/v1alpha3",
-        profiles: &["default", "demo", "minimal", "openshift", "preview"],
-        control_plane_address: ControlPlaneAddress::Ip,
-        create_remote_secret: "x create-remote-secret",
-        lists_remote_clusters: false,
-        resolves_gateway_names: false,
-        reloads_authority: false,
-        refuses_unknown_mesh_config: true,
-        reads_remote_mesh_config: false,
-        has_in_cluster_operator: true,
-        zipkin_image: "openzipkin/zipkin-slim:2.23.0",
-        zipkin_declines_by_label: false,
-        gateway_variables: &[("ISTIO_META_ROUTER_MODE", "sni-dnat")],
-    },
-    Release {
-        minor: 28,
-        kubernetes: (30, 34),
-        end_of_life: Some((2026, 7, 1)),
-        bugs: &[Bug { mended_in: 5, ..LEAKED_KEY }, Bug { mended_in: 7, ..UNESCAPED_IDENTITIES }],
-        reads_remote_mesh_config: false,
-        control_plane_address: ControlPlaneAddress::Ipv4OrName,
-        zipkin_image: "openzipkin/zipkin-slim:3.4.0",
-        ..TODAY
-    },
-    Release {
-        minor: 29,
-        kubernetes: (31, 35),
-        bugs: &[
-            Bug { mended_in: 1, ..LEAKED_KEY },
-            Bug { mended_in: 3, ..UNESCAPED_IDENTITIES },
-            Bug {
-                mended_in: 3,
-                what: "can lock up when a remote secret is updated",
-                needs_remote_secrets: true,
-                source: "istio/istio#59875",
-                switch: None,
-            },
-            Bug {
-                mended_in: 5,
-                what: "can crash when a remote secret is updated twice in a row",
-                needs_remote_secrets: true,
-                source: "istio/istio#60520",
-                switch: None,
-            },
-        ],
-        control_plane_address: ControlPlaneAddress::Ipv4OrName,
-        ..TODAY
-    },
-    TODAY,
-];
+/// Every release that meshgen can emit for, the oldest first. A row takes what did not change from an older one, so that a new row
+/// changes none of the others.
+pub const RELEASES: &[Release] = &[V1_11, V1_28, V1_29, V1_30];
 
 /// The newest version that was read in full.
 pub const NEWEST: &str = "1.30.3";
@@ -251,4 +252,15 @@ pub(crate) fn supported() -> String {
     let minors: Vec<String> = RELEASES.iter().map(|release| format!("1.{}", release.minor)).collect();
     let (last, others) = minors.split_last().expect("the table has rows");
     format!("{} and {last}", others.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_version_is_of_the_last_release() {
+        assert!(RELEASES.is_sorted_by_key(|release| release.minor));
+        assert_eq!(release(NEWEST.parse().unwrap()), RELEASES.last());
+    }
 }

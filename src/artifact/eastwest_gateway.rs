@@ -1,5 +1,6 @@
 use serde_json::{Map, Value, json};
 
+use crate::istio;
 use crate::mesh::{Cluster, Gateway, Mesh};
 use crate::topology::ServiceType;
 
@@ -28,7 +29,7 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     let label = json!({ "istio": "eastwestgateway", "app": NAME, "topology.istio.io/network": cluster.network });
     let component = json!({ "name": NAME, "label": label, "enabled": true, "k8s": kubernetes });
     spec.insert("components".to_owned(), json!({ "ingressGateways": [component] }));
-    spec.insert("values".to_owned(), values(cluster));
+    spec.insert("values".to_owned(), values(mesh, cluster));
     vec![json!({
         "apiVersion": "install.istio.io/v1alpha1",
         "kind": "IstioOperator",
@@ -68,15 +69,10 @@ fn service(mesh: &Mesh<'_>, cluster: &Cluster<'_>, gateway: &Gateway<'_>) -> Val
     Value::Object(service)
 }
 
-/// The script's values, and the author's `global` ones: a private registry serves the gateway too.
-fn values(cluster: &Cluster<'_>) -> Value {
-    let mut global = cluster.values["global"].clone();
-    if let Some(global) = global.as_object_mut() {
-        global.shift_remove("remotePilotAddress");
-        global.shift_remove("externalIstiod");
-    }
+/// The script's values, and what the gateway is told of its cluster.
+fn values(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Value {
     json!({
         "gateways": { "istio-ingressgateway": { "injectionTemplate": "gateway" } },
-        "global": global,
+        "global": istio::gateway_global(mesh, cluster),
     })
 }

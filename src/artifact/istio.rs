@@ -1,5 +1,6 @@
 use serde_json::{Map, Value, json};
 
+use crate::istio;
 use crate::mesh::{Cluster, Mesh};
 
 use super::metadata;
@@ -18,11 +19,14 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
         let gateway = json!({ "name": "istio-egressgateway", "enabled": is_enabled });
         spec.insert("components".to_owned(), json!({ "egressGateways": [gateway] }));
     }
-    if let Some(trust_domain) = cluster.stated_trust_domain {
-        // The chart writes it into the ConfigMap from which the primary's istiod reads it.
-        spec.insert("meshConfig".to_owned(), json!({ "trustDomain": trust_domain }));
+    if !cluster.runs_istiod {
+        // Elsewhere the patch beside this file says it.
+        let mesh_config = istio::mesh_config(mesh, cluster);
+        if !mesh_config.is_empty() {
+            spec.insert("meshConfig".to_owned(), Value::Object(mesh_config));
+        }
     }
-    spec.insert("values".to_owned(), Value::Object(cluster.values.clone()));
+    spec.insert("values".to_owned(), Value::Object(istio::values(mesh, cluster)));
     vec![json!({
         "apiVersion": "install.istio.io/v1alpha1",
         "kind": "IstioOperator",

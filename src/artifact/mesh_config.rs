@@ -1,12 +1,13 @@
 use serde_json::{Value, json};
 
+use crate::istio;
 use crate::layout::ISTIO_SYSTEM;
 use crate::mesh::{Cluster, Mesh};
 
 /// The mesh-config patch: a partial IstioOperator of the same name with nothing but `spec.meshConfig`.
 ///
 /// A cluster without an istiod has none: its proxies get their primary's.
-pub(super) fn documents(_: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
+pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     if !cluster.runs_istiod {
         return Vec::new();
     }
@@ -14,6 +15,6 @@ pub(super) fn documents(_: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
         "apiVersion": "install.istio.io/v1alpha1",
         "kind": "IstioOperator",
         "metadata": { "name": "istio", "namespace": ISTIO_SYSTEM },
-        "spec": { "meshConfig": cluster.mesh_config },
+        "spec": { "meshConfig": istio::mesh_config(mesh, cluster) },
     })]
 }

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
-use crate::mesh::{Cluster, Mesh, TRACING_PROVIDER};
+use crate::istio::TRACING_PROVIDER;
+use crate::mesh::{Cluster, Mesh};
 use crate::topology::Via;
 
 use super::metadata;

@@ -1,5 +1,7 @@
 //! What a change of an object's field means.
 
+use crate::fact::{FACTS, Fact, Impact};
+
 use super::{Kind, ObjectChange};
 
 /// What a change of a field means.
@@ -17,42 +19,14 @@ pub(super) const ISTIO_OPERATOR: &str = "IstioOperator";
 pub(super) const ISTIO: &str = "istio";
 const GATEWAY: &str = "eastwest-gateway";
 
-/// The first that fits a field decides. Paths are those of the emitted objects.
+/// The first that fits a field decides, after the facts that Istio is told. Paths are those of the emitted objects.
 const FIELDS: &[FieldRule] = &[
-    FieldRule {
-        kind: ISTIO_OPERATOR,
-        name: "",
-        path: "spec.values.global.meshID",
-        means: Kind::NotInPlace,
-        why: "the mesh ID is part of every proxy's identity and of the root certificate's name: clusters with another one are another mesh",
-    },
-    FieldRule {
-        kind: ISTIO_OPERATOR,
-        name: ISTIO,
-        path: "spec.meshConfig.trustDomain",
-        means: Kind::NotInPlace,
-        why: "the trust domain is in every certificate's SPIFFE name: while proxies of both run, they refuse each other (istiod takes the old one as an alias only where `trustDomainAliases` names it)",
-    },
-    FieldRule {
-        kind: ISTIO_OPERATOR,
-        name: ISTIO,
-        path: "spec.values.global.network",
-        means: Kind::NotInPlace,
-        why: "istiod takes the network of every running pod from what was injected into it: until the last pod was restarted, calls go to addresses that lead nowhere",
-    },
     FieldRule {
         kind: ISTIO_OPERATOR,
         name: ISTIO,
         path: "spec.revision",
         means: Kind::RestartProxies,
         why: "another revision is another istiod: workloads go over to it when their namespace's label names it and they are injected anew",
-    },
-    FieldRule {
-        kind: ISTIO_OPERATOR,
-        name: ISTIO,
-        path: "spec.meshConfig.extensionProviders",
-        means: Kind::Reapply,
-        why: "istiod hands extension providers to running proxies, and nothing restarts",
     },
     FieldRule {
         kind: ISTIO_OPERATOR,
@@ -67,13 +41,6 @@ const FIELDS: &[FieldRule] = &[
         path: "spec.meshConfig",
         means: Kind::RestartProxies,
         why: "some of the mesh config goes into a proxy's bootstrap; `install.sh` restarts what runs with an older one",
-    },
-    FieldRule {
-        kind: ISTIO_OPERATOR,
-        name: ISTIO,
-        path: "spec.values.global.remotePilotAddress",
-        means: Kind::Reapply,
-        why: "the endpoints behind the control plane's Service lead to another address; proxies connect again by themselves",
     },
     FieldRule {
         kind: ISTIO_OPERATOR,
@@ -119,14 +86,26 @@ const FIELDS: &[FieldRule] = &[
     },
 ];
 
+impl From<Impact> for Kind {
+    fn from(impact: Impact) -> Self {
+        match impact {
+            Impact::NotInPlace => Self::NotInPlace,
+            Impact::Reapply => Self::Reapply,
+        }
+    }
+}
+
 /// What the change of a field means, and why.
 pub(super) fn meaning(object: &ObjectChange, path: &str) -> (Kind, &'static str) {
-    let is_under =
-        |parent: &str| path.strip_prefix(parent).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+    if object.kind == ISTIO_OPERATOR
+        && let Some((impact, why)) = told(object, path)
+    {
+        return (impact.into(), why);
+    }
     let fits = |rule: &&FieldRule| {
         rule.kind == object.kind
             && (rule.name.is_empty() || Some(rule.name) == object.name.as_deref())
-            && (is_under(rule.path) || rule.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+            && touches(path, rule.path)
     };
     if let Some(rule) = FIELDS.iter().find(fits) {
         return (rule.means, rule.why);
@@ -140,4 +119,21 @@ pub(super) fn meaning(object: &ObjectChange, path: &str) -> (Kind, &'static str)
         _ => "applying it is all",
     };
     (Kind::Reapply, why)
+}
+
+/// What the change of a fact means that an IstioOperator tells.
+fn told(object: &ObjectChange, path: &str) -> Option<(Impact, &'static str)> {
+    let is_told = |fact: &&Fact| fact.is_for_gateways || object.name.as_deref() == Some(ISTIO);
+    let mut facts = FACTS.iter().filter(is_told).filter(|fact| fact.impact.is_some());
+    let is_changed =
+        |fact: &&Fact| path == "spec" || path.strip_prefix("spec.").is_some_and(|path| touches(path, fact.path));
+    facts.find(is_changed)?.impact
+}
+
+/// Whether the change of a field changes another: itself, one in it, or one that it is in.
+fn touches(path: &str, other: &str) -> bool {
+    let is_in = |path: &str, parent: &str| {
+        path.strip_prefix(parent).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    is_in(path, other) || is_in(other, path)
 }

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::mesh::{Cluster, Mesh};
@@ -23,7 +25,7 @@ struct Checked<'m> {
     /// On a primary, every other cluster: words for the shell.
     known: String,
     /// Where its gateway's proxy reports traces, as its bootstrap says.
-    reports_to: &'m str,
+    reports_to: Cow<'m, str>,
     /// Where its primary's istiod sends the traces of its gateway's proxy.
     provider: Option<Provided<'m>>,
     has_collector: bool,
@@ -50,9 +52,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
 fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Checked<'m> {
     let gateway = cluster.gateway.as_ref();
     let others = mesh.clusters.iter().filter(|other| cluster.is_primary() && other.position != cluster.position);
-    let bootstrap =
-        cluster.mesh_config.get("defaultConfig").and_then(|config| config.pointer("/tracing/zipkin/address"));
-    let reports_to = bootstrap.filter(|_| gateway.is_some()).and_then(serde_json::Value::as_str);
+    let reports_to = gateway.and_then(|_| mesh.bootstrap_collector_of(cluster));
     let provider = mesh.primary_of(cluster).provider.as_ref().filter(|_| gateway.is_some());
     Checked {
         name: cluster.name,

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use crate::release::{Release, RemoteShape};
-use crate::topology::{self, FreeForm, Topology};
+use crate::topology::{self, Topology};
 
 use super::{Gateway, Intermediate, Provider, Root};
 
@@ -37,10 +37,6 @@ pub struct Cluster<'t> {
     pub provider: Option<Provider>,
     /// The trust domain that this cluster has to state itself, because its primary reads it here and would take another.
     pub stated_trust_domain: Option<&'t str>,
-    /// Its Helm values.
-    pub values: FreeForm,
-    /// Its mesh config.
-    pub mesh_config: FreeForm,
     /// The cluster as its author wrote it.
     pub written: &'t topology::Cluster,
 }
@@ -82,8 +78,6 @@ impl<'t> Cluster<'t> {
             stated_trust_domain: (!runs_istiod && release.reads_remote_mesh_config)
                 .then_some(topology.mesh.trust_domain.as_str())
                 .filter(|domain| *domain != DEFAULT_TRUST_DOMAIN),
-            values: FreeForm::new(),
-            mesh_config: FreeForm::new(),
             written,
         }
     }

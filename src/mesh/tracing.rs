@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use crate::release::{Release, TracingMeans};
-use crate::topology::{self, Address, EastWestGateway, FreeForm, SamplingPercent, Target, Topology, Via};
+use crate::topology::{self, Address, EastWestGateway, SamplingPercent, Target, Topology, Via};
 
 /// Zipkin's own port.
 pub(crate) const ZIPKIN_PORT: u16 = 9411;
@@ -108,23 +108,4 @@ fn provider_of(target: &Target) -> Provider {
             }),
         },
     }
-}
-
-/// Takes the bootstrap's collector out of a mesh config, where a provider says the same.
-pub(super) fn without_address(mut config: FreeForm) -> FreeForm {
-    let mut prune = |path: &[&str]| {
-        let (last, parents) = path.split_last().expect("a path has a field");
-        let parent = parents.iter().try_fold(&mut config, |fields, key| fields.get_mut(*key)?.as_object_mut());
-        if let Some(fields) = parent {
-            let is_spent = fields.get(*last).is_some_and(|value| value.as_object().is_none_or(FreeForm::is_empty));
-            if is_spent {
-                fields.shift_remove(*last);
-            }
-        }
-    };
-    prune(&["defaultConfig", "tracing", "zipkin", "address"]);
-    prune(&["defaultConfig", "tracing", "zipkin"]);
-    prune(&["defaultConfig", "tracing"]);
-    prune(&["defaultConfig"]);
-    config
 }

@@ -1,13 +1,14 @@
 //! What holds for every topology.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use meshgen::lock::Lock;
 use meshgen::source::Source;
 use meshgen::tree::Tree;
 use proptest::prelude::*;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{common, generator};
 
@@ -292,6 +293,84 @@ fn check_secrets(generated: &Generated, tree: &Tree) {
     }
 }
 
+/// What an author may say otherwise or may add to, though meshgen writes it: variables of istiod, and providers beside ours.
+const NOT_OWNED: [&[&str]; 2] = [&["values", "pilot", "env"], &["meshConfig", "extensionProviders"]];
+
+/// The paths of all that is no mapping.
+fn leaves(value: &Value, path: &[&str], found: &mut BTreeSet<Vec<String>>) {
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            for (key, value) in fields {
+                leaves(value, &[path, &[key]].concat(), found);
+            }
+        }
+        Value::Null => {}
+        _ => {
+            found.insert(path.iter().map(|key| (*key).to_owned()).collect());
+        }
+    }
+}
+
+/// Whether an author is refused who says something at a path for all clusters.
+fn is_refused(path: &[String]) -> bool {
+    let said = path.iter().rev().fold(Value::from("something else"), |value, key| json!({ key.as_str(): value }));
+    let mut istio = json!({ "version": meshgen::release::NEWEST });
+    istio.as_object_mut().unwrap().extend(said.as_object().unwrap().clone());
+    let east = json!({ "name": "east", "network": "lan", "apiServer": "https://10.0.0.1:6443" });
+    let topology = json!({
+        "apiVersion": "meshgen/v1",
+        "kind": "Topology",
+        "mesh": { "id": "mesh1" },
+        "istio": istio,
+        "certificates": { "issuedOn": "2026-11-01" },
+        "tracing": { "zipkin": { "cluster": "east" } },
+        "networks": [{ "name": "lan" }],
+        "clusters": [east],
+    });
+    let findings = meshgen::check(&Source::new("said.yaml", topology.to_string()));
+    findings.iter().any(|finding| finding.rule == "owned-field")
+}
+
+/// Whatever Istio is told besides the author's own fields, the author is refused to say otherwise.
+fn check_ownership(topology: &Value, read: impl Fn(&str) -> Option<Value>) {
+    static REFUSED: Mutex<BTreeSet<Vec<String>>> = Mutex::new(BTreeSet::new());
+    for cluster in topology["clusters"].as_array().unwrap() {
+        let (mut told, mut said) = (BTreeSet::new(), BTreeSet::new());
+        for file in ["30-istio/istio.yaml", "30-istio/mesh-config.yaml", "40-eastwest-gateway/eastwest-gateway.yaml"] {
+            let Some(operator) = read(&format!("{}/{file}", name(cluster))) else { continue };
+            leaves(&operator["spec"]["values"]["global"], &["values", "global"], &mut told);
+            if operator["metadata"]["name"] == "istio" {
+                leaves(&operator["spec"]["values"], &["values"], &mut told);
+                leaves(&operator["spec"]["meshConfig"], &["meshConfig"], &mut told);
+            }
+        }
+        assert!(told.len() > 3);
+        for istio in [&topology["istio"], &cluster["istio"]] {
+            leaves(&istio["values"], &["values"], &mut said);
+            leaves(&istio["meshConfig"], &["meshConfig"], &mut said);
+        }
+        let ours = told.difference(&said).filter(|path| !NOT_OWNED.iter().any(|list| starts_with(path, list)));
+        for path in ours {
+            let is_known = REFUSED.lock().unwrap().contains(path);
+            assert!(is_known || is_refused(path), "meshgen writes {}, and an author may contradict it", path.join("."));
+            REFUSED.lock().unwrap().insert(path.clone());
+        }
+    }
+}
+
+fn starts_with(path: &[String], list: &[&str]) -> bool {
+    path.len() >= list.len() && path.iter().zip(list).all(|(key, other)| key == other)
+}
+
+#[test]
+fn what_istio_is_told_is_refused_to_authors() {
+    for path in common::topologies() {
+        let topology: Value = serde_yaml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let tree = common::repository().join("golden").join(path.file_stem().unwrap());
+        check_ownership(&topology, |file| Some(documents(&std::fs::read_to_string(tree.join(file)).ok()?).remove(0)));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -308,6 +387,7 @@ proptest! {
         check_tracing(&generated, &tree);
         check_certificates(&tree);
         check_secrets(&generated, &tree);
+        check_ownership(&generated.value, |file| document(&tree, file));
         prop_assert_eq!(&compiled(&generated), &tree);
     }
 

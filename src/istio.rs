@@ -1,0 +1,113 @@
+//! What Istio is told: the Helm values and the mesh config of each cluster.
+
+use serde_json::Value;
+
+use crate::mesh::{Cluster, Mesh};
+use crate::release::{RemoteShape, switches};
+use crate::topology::FreeForm;
+
+use crate::fact::{FACTS, Fact, Known, Write};
+
+pub(crate) use self::mesh_config::mesh_config;
+pub(crate) use self::values::{gateway_global, values};
+pub(crate) use crate::fact::TRACING_PROVIDER;
+
+mod mesh_config;
+mod values;
+
+/// What a mesh that obeys every rule knows of a cluster.
+fn known<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Known<'m> {
+    let control_plane = (!cluster.is_primary()).then(|| {
+        let gateway = mesh.primary_of(cluster).gateway.as_ref().expect("control-plane-without-gateway holds");
+        gateway.address.clone().expect("gateway-without-address holds")
+    });
+    Known {
+        mesh_id: mesh.id,
+        trust_domain: mesh.trust_domain,
+        sampling: mesh.collector.as_ref().map(|collector| &collector.sampling_percent),
+        cluster: cluster.name,
+        network: cluster.network,
+        control_plane,
+        is_thin: !cluster.runs_istiod,
+        serves_thin: mesh.release.remotes == RemoteShape::Thin && !cluster.remotes.is_empty(),
+        states_trust_domain: cluster.runs_istiod || cluster.stated_trust_domain.is_some(),
+        switches: switches(mesh.version).collect(),
+        collector: mesh.bootstrap_collector(),
+        provider: cluster.provider.as_ref().map(|provider| (provider.service.as_str(), provider.port)),
+    }
+}
+
+/// What facts and the author's fields say in a list: a path that some facts have in common.
+fn write<'f>(
+    known: &Known<'_>,
+    list: &str,
+    is_told: impl Fn(&Fact) -> bool,
+    author: impl IntoIterator<Item = &'f FreeForm>,
+) -> FreeForm {
+    let facts = || FACTS.iter().filter(|fact| is_told(fact)).filter_map(|fact| Some((keys(fact, list)?, fact.write)));
+    let mut fields = FreeForm::new();
+    for (keys, write) in facts() {
+        if let Write::First(told) = write {
+            lay(&mut fields, keys, told(known));
+        }
+    }
+    for over in author {
+        merge(&mut fields, over);
+    }
+    for (keys, write) in facts() {
+        if let Write::Last(told) = write {
+            lay(&mut fields, keys, told(known));
+        }
+    }
+    fields
+}
+
+/// The rest of a fact's path, where it is in a list.
+fn keys(fact: &Fact, list: &str) -> Option<&'static str> {
+    fact.path.strip_prefix(list)?.strip_prefix('.')
+}
+
+/// Lays a fact onto fields: a list joins the list that is there, in front of it.
+fn lay(fields: &mut FreeForm, path: &str, told: Option<Value>) {
+    let Some(mut value) = told else { return };
+    let (parents, key) = path.rsplit_once('.').map_or((None, path), |(parents, key)| (Some(parents), key));
+    let mut parent = fields;
+    for key in parents.into_iter().flat_map(|parents| parents.split('.')) {
+        let place = parent.entry(key).or_insert(Value::Null);
+        if !place.is_object() {
+            *place = Value::Object(FreeForm::new());
+        }
+        parent = place.as_object_mut().expect("the place holds a mapping");
+    }
+    if let (Value::Array(items), Some(Value::Array(others))) = (&mut value, parent.get_mut(key)) {
+        items.append(others);
+    }
+    parent.insert(key.to_owned(), value);
+}
+
+/// Lays `over` onto `base`: mappings are merged, all else is replaced, as Helm merges values.
+fn merge(base: &mut FreeForm, over: &FreeForm) {
+    for (key, value) in over {
+        match (base.get_mut(key), value) {
+            (Some(Value::Object(base)), Value::Object(over)) => merge(base, over),
+            _ => {
+                base.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// Takes out a field that is no mapping, and the mappings on the way there that are empty without it.
+fn take_out(fields: &mut FreeForm, path: &str) {
+    let keys: Vec<&str> = path.split('.').collect();
+    for length in (1..=keys.len()).rev() {
+        let (last, parents) = keys[..length].split_last().expect("a path has a key");
+        let parent = parents.iter().try_fold(&mut *fields, |fields, key| fields.get_mut(*key)?.as_object_mut());
+        if let Some(parent) = parent {
+            let is_spent = parent.get(*last).is_some_and(|value| value.as_object().is_none_or(FreeForm::is_empty));
+            if is_spent {
+                parent.shift_remove(*last);
+            }
+        }
+    }
+}

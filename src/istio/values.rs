@@ -1,0 +1,25 @@
+use crate::mesh::{Cluster, Mesh};
+use crate::topology::FreeForm;
+
+use super::{keys, known, take_out, write};
+use crate::fact::{FACTS, Write};
+
+/// The Helm values of a cluster.
+pub(crate) fn values(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> FreeForm {
+    let author = [&mesh.istio.values, &cluster.written.istio.values];
+    write(&known(mesh, cluster), "values", |_| true, author)
+}
+
+/// What of `global` a cluster's east-west gateway is told: the author's too, since a private registry serves the gateway as well.
+pub(crate) fn gateway_global(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> FreeForm {
+    const LIST: &str = "values.global";
+    let author = [&mesh.istio.values, &cluster.written.istio.values];
+    let author = author.into_iter().filter_map(|values| values.get("global")?.as_object());
+    let mut global = write(&known(mesh, cluster), LIST, |fact| fact.is_for_gateways, author);
+    // The author may have repeated a fact that is not for gateways.
+    let others = FACTS.iter().filter(|fact| !fact.is_for_gateways && !matches!(fact.write, Write::Never));
+    for keys in others.filter_map(|fact| keys(fact, LIST)) {
+        take_out(&mut global, keys);
+    }
+    global
+}
