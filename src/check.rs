@@ -74,7 +74,7 @@ struct Check {
     run: fn(&Context<'_>, &mut Vec<Diagnostic>),
 }
 
-/// What has to be right before a rule can speak of a topology.
+/// What must be valid before a rule can check a topology.
 enum Needs {
     /// All that was read.
     WholeTopology,
@@ -168,7 +168,7 @@ impl Checked {
     }
 }
 
-/// The rules look at fewer clusters before a thread has begun.
+/// Checking fewer clusters takes less time than starting a thread.
 const CLUSTERS_WORTH_A_THREAD: usize = 64;
 
 /// Applies every rule that can speak of the topology; what they find is pushed onto `findings`.
@@ -197,7 +197,7 @@ pub fn check(loaded: Loaded, findings: &mut Vec<Diagnostic>) -> Option<Checked> 
     speak(Severity::Error, findings);
     let is_broken = findings.iter().any(|finding| finding.severity == Severity::Error);
     if !is_broken {
-        // What is doubtful is worth reading once nothing is wrong.
+        // Warnings are reported only if there is no error.
         speak(Severity::Warning, findings);
         let unused = apply_allowances(&loaded.topology, findings);
         findings.extend(unused);
@@ -205,7 +205,7 @@ pub fn check(loaded: Loaded, findings: &mut Vec<Diagnostic>) -> Option<Checked> 
     (!is_broken).then_some(Checked { topology: loaded.topology })
 }
 
-/// The line of Istio whose support has ended by a day.
+/// A warning if the release of Istio has reached its end of life.
 pub(crate) fn end_of_life(topology: &Topology, today: Date) -> Option<Diagnostic> {
     let version = topology.istio.version;
     let (year, month, day) = release(version)?.end_of_life?;
@@ -214,13 +214,13 @@ pub(crate) fn end_of_life(topology: &Topology, today: Date) -> Option<Diagnostic
     (end < today).then(|| {
         let place = FieldPath::root().child("istio").child("version");
         END_OF_LIFE
-            .at(place, format!("Istio {version} gets no security fixes any more"))
+            .at(place, format!("Istio {version} no longer gets security fixes"))
             .label(format!("supported until {end}"))
-            .help("plan the upgrade, or allow this with the reason why it has to stay")
+            .help("plan the upgrade, or allow this with a reason")
     })
 }
 
-/// Whether one of the names in a list is not what its author wrote.
+/// Whether a name in a list is a placeholder for an invalid one.
 fn is_name_unknown(loaded: &Loaded, list: &str) -> bool {
     loaded.holes.iter().any(|hole| match hole.segments() {
         [Segment::Key(key)] | [Segment::Key(key), Segment::Index(_)] => key == list,
@@ -229,7 +229,7 @@ fn is_name_unknown(loaded: &Loaded, list: &str) -> bool {
     })
 }
 
-/// Whether a finding speaks of a value that is not what the author wrote.
+/// Whether a finding is about a placeholder for an invalid value.
 fn touches(finding: &Diagnostic, holes: &BTreeSet<&[Segment]>) -> bool {
     finding.labels.iter().any(|label| match &label.place {
         Place::Field(path) | Place::Key(path) => {
@@ -240,7 +240,7 @@ fn touches(finding: &Diagnostic, holes: &BTreeSet<&[Segment]>) -> bool {
     })
 }
 
-/// Whether a rule did not say the same of the value of which an alias stands here.
+/// Whether the finding is not a repetition of one about the value that an alias repeats.
 fn is_new(finding: &Diagnostic, repeats: &BTreeMap<FieldPath, FieldPath>, said: &mut BTreeSet<Vec<Segment>>) -> bool {
     let Some(Place::Field(path) | Place::Key(path)) = finding.labels.first().map(|label| &label.place) else {
         return true;

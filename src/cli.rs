@@ -31,7 +31,7 @@ mod schema;
 mod seed;
 mod terminal;
 
-/// Compiles one topology file into everything that makes several Kubernetes clusters one Istio mesh.
+/// Compiles one topology file into the files that make several Kubernetes clusters one Istio mesh.
 #[derive(Debug, Parser)]
 #[command(name = "meshgen", version, max_term_width = 100)]
 pub struct Arguments {
@@ -43,27 +43,27 @@ pub struct Arguments {
 enum Verb {
     /// Compile a topology and write its tree.
     Build(build::Arguments),
-    /// Say what differs between two topologies or trees, and what that means for those who run the mesh.
+    /// Show what differs between two topologies or trees, and what that means for the running mesh.
     Diff(diff::Arguments),
-    /// Report every mistake in topologies, each at its place.
+    /// Report every mistake in topologies, with its place.
     Check(check::Arguments),
     /// Write a commented topology to start from, and its schema.
     Init(init::Arguments),
-    /// Say what a rule means and why, and show what breaks it and what obeys it.
+    /// Explain a rule, with an example that breaks it and one that follows it.
     Explain(explain::Arguments),
-    /// Make the mesh's secret seed, and show its certificates.
+    /// Make the secret seed of a mesh, and show its certificates.
     Ca(ca::Arguments),
     /// Print the JSON Schema of topologies.
     Schema,
-    /// Print a shell's completions.
+    /// Print completions for a shell.
     Completions(completions::Arguments),
 }
 
-/// It was done, and all is well.
+/// Success.
 const DONE: u8 = 0;
-/// There is an error, or a difference.
+/// A topology has an error, or two sides differ.
 const FOUND: u8 = 1;
-/// It was not done, or cannot be answered.
+/// The command could not be run.
 const NOT_DONE: u8 = 2;
 
 /// Runs the verb that the command line names.
@@ -124,7 +124,7 @@ fn directory_of(topology: &Utf8Path) -> Utf8PathBuf {
     }
 }
 
-/// Writes a result to standard output. A reader that went away is no fault of ours.
+/// Writes a result to standard output. A closed pipe is not an error.
 fn print(text: &str) -> Outcome {
     print_bytes(text.as_bytes())
 }
@@ -138,7 +138,7 @@ fn print_bytes(bytes: &[u8]) -> Outcome {
 
 /// Writes a line to standard error.
 fn say(line: &str) {
-    // Where even standard error is closed there is nobody left to tell.
+    // If standard error is closed too, the error cannot be reported.
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
@@ -152,7 +152,7 @@ fn style(stream: &impl RawStream) -> report::Style {
 /// The day that warnings about certificates go by.
 #[derive(Debug, clap::Args)]
 struct Today {
-    /// The day that certificates are judged by. Default: today, UTC
+    /// The day for which certificates are checked. Default: today, UTC
     #[arg(long, value_name = "DATE")]
     now: Option<Date>,
 }

@@ -125,7 +125,7 @@ impl Place<'_> {
     }
 }
 
-/// What carries out a unit that a directory is about; nothing where a script does it.
+/// The commands for the unit of a directory; none if a script runs it.
 pub(crate) fn commands(what: What, place: Place<'_>) -> Vec<Command> {
     let istiod = match place {
         Place::Terminal { istiod, .. } => istiod,
@@ -143,7 +143,7 @@ pub(crate) fn commands(what: What, place: Place<'_>) -> Vec<Command> {
             [install].into_iter().chain(istiod.map(|istiod| place.wait(istiod))).collect()
         }
         What::ThinRemote(_) => vec![place.install(ISTIO, &["istio.yaml"])],
-        // In a command of its own: together with istio.yaml it would replace istiod.
+        // In a separate command, because together with istio.yaml it would replace istiod.
         What::Gateway(_) => {
             vec![place.install(EASTWEST_GATEWAY, &["eastwest-gateway.yaml"]), place.wait(eastwest_gateway::NAME)]
         }
@@ -161,12 +161,12 @@ pub(crate) fn restarts(namespaces: &[&str]) -> Vec<Command> {
     [restart(ISTIO_SYSTEM, &gateways)].into_iter().chain(workloads).collect()
 }
 
-/// Deletes what istioctl made of installations with these names, on which it leaves its mark
-/// (`1.30.3:operator/pkg/install/install.go`): all but definitions of resources, which take everybody's objects with them.
+/// Deletes the objects of istioctl installations with these names, which have its labels
+/// (`1.30.3:operator/pkg/install/install.go`). It keeps CRDs, because deleting one deletes all its objects.
 pub(crate) fn delete_owned(context: &str, names: &str) -> Command {
     const KINDS: &str = "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings,\
                          deployments,daemonsets,horizontalpodautoscalers,poddisruptionbudgets,services,endpoints,endpointslices,\
-                         configmaps,secrets,serviceaccounts,roles,rolebindings,envoyfilters.networking.istio.io";
+                         configmaps,secrets,serviceaccounts,networkpolicies,roles,rolebindings,envoyfilters.networking.istio.io";
     let owner = "install.operator.istio.io/owning-resource";
     let selector = format!("{owner} in ({names}),{owner}-namespace={ISTIO_SYSTEM}");
     Command::kubectl(context).words(["-n", ISTIO_SYSTEM, "delete", KINDS, "-l", &selector])

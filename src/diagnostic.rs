@@ -11,7 +11,7 @@ pub use self::patch::{Certainty, Patch, Replacement};
 mod nearest;
 mod patch;
 
-/// One finding: one fault, whatever the number of places that it touches. [`crate::rule::Rule`] makes it.
+/// One finding, which may be about several places. [`crate::rule::Rule`] makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// The rule's name in kebab-case, as `explain` takes it.
@@ -24,16 +24,16 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to do.
     pub help: Vec<String>,
-    /// A change that mends the fault, certainly or perhaps.
+    /// A change that fixes the fault, certainly or probably.
     pub patch: Option<Patch>,
 }
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Nothing can be emitted.
+    /// It stops a build.
     Error,
-    /// The tree is emitted all the same.
+    /// It does not stop a build.
     Warning,
 }
 
@@ -51,7 +51,7 @@ pub struct Label {
 pub enum Place {
     /// The topology as a whole.
     Whole,
-    /// Bytes of the topology's text, where there are no fields yet.
+    /// Bytes of the topology's text, if it has no fields yet.
     Range(Range<usize>),
     /// The value of a field, or the field's key where the value is a mapping or a sequence.
     Field(FieldPath),

@@ -1,6 +1,6 @@
-//! What differs between two trees, and what that means for those who run the mesh.
+//! What differs between two trees, and what that means for a running mesh.
 //!
-//! Both sides are trees: a built directory as it stands, a topology as it would be built, less what needs a secret. Private keys
+//! Both sides are trees: a built directory, or the tree of a topology without the files that need a secret. Private keys
 //! are never read.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,13 +61,13 @@ pub struct Diff {
     pub pages: Vec<TextChange>,
     /// The roots that proxies trust, and the authorities between them and the clusters' certificates, where they differ.
     pub authorities: Vec<AuthorityChange>,
-    /// The ordered pairs of clusters between which the way changes.
+    /// The ordered pairs of clusters between which the route of traffic changes.
     pub paths: Vec<PathChange>,
     /// The control planes whose credentials change.
     pub credentials: Vec<CredentialChange>,
     /// What to apply, in order: directories and scripts of the second side's tree.
     pub steps: Vec<String>,
-    /// What only one side records, because the other is of an older meshgen: whether it differs is not known.
+    /// Facts that only one side records because an older meshgen built the other. Whether they differ is not known.
     pub unrecorded: Vec<String>,
 }
 
@@ -100,7 +100,7 @@ pub struct ClusterChange {
     pub name: String,
     /// Whether the cluster is on both sides.
     pub membership: Membership,
-    /// What the differences mean, the worst first.
+    /// The consequences of the differences, the worst first.
     pub consequences: Vec<Consequence>,
     /// Objects that differ.
     pub objects: Vec<ObjectChange>,
@@ -130,7 +130,7 @@ pub struct CertificateChange {
     pub before: Option<Entry>,
     /// What the second side has.
     pub after: Option<Entry>,
-    /// Whether the private key is another one.
+    /// Whether the private key differs.
     pub is_key_reissued: bool,
 }
 
@@ -138,11 +138,11 @@ pub struct CertificateChange {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthorityChange {
-    /// Whether it is a root, or stands between a root and the clusters' certificates.
+    /// Whether it is a root, or an authority between a root and the certificates of clusters.
     pub role: Role,
-    /// The clusters whose bundles differ in it.
+    /// The clusters in whose bundles it differs.
     pub clusters: Vec<String>,
-    /// Whether these are all clusters that hold a certificate.
+    /// Whether these are all clusters that have a certificate.
     pub is_everywhere: bool,
     /// What differs.
     pub certificate: CertificateChange,
@@ -163,7 +163,7 @@ impl Diff {
 }
 
 impl ClusterChange {
-    /// The worst that the differences mean.
+    /// The worst consequence of the differences.
     pub fn worst(&self) -> Kind {
         self.consequences.first().map_or(Kind::Nothing, |consequence| consequence.kind)
     }
@@ -216,7 +216,7 @@ fn cluster(before: &Known<'_>, after: &Known<'_>, name: &str) -> ClusterChange {
 }
 
 fn summary(clusters: &[ClusterChange]) -> Summary {
-    // What has no name is read by kustomize alone, and no object of a cluster.
+    // A document without a name is not an object of a cluster: only kustomize reads it.
     let objects = || clusters.iter().flat_map(|cluster| &cluster.objects).filter(|object| object.name.is_some());
     Summary {
         clusters: clusters.iter().filter(|cluster| cluster.worst() != Kind::Nothing).count(),
@@ -226,7 +226,7 @@ fn summary(clusters: &[ClusterChange]) -> Summary {
     }
 }
 
-/// What of the second side's installation is to be done, in its order.
+/// The steps of the installation of the second side that the differences require, in order.
 fn steps(after: &Known<'_>, clusters: &[ClusterChange], credentials: &[CredentialChange]) -> Vec<String> {
     let changes: BTreeMap<&str, &ClusterChange> =
         clusters.iter().map(|cluster| (cluster.name.as_str(), cluster)).collect();
@@ -242,7 +242,7 @@ fn steps(after: &Known<'_>, clusters: &[ClusterChange], credentials: &[Credentia
         };
         match artifact {
             "restart" => change.consequences.iter().any(|consequence| consequence.kind == Kind::RestartProxies),
-            // Node routes are told apart.
+            // Node routes are reported separately.
             ROUTES => false,
             _ if change.membership == Membership::Joins => true,
             CACERTS => change.certificate.is_some() || is_touched(),
@@ -270,7 +270,7 @@ fn is_part(file: &str, artifact: &str) -> bool {
 /// A value as one line.
 fn one_line(value: &Value) -> String {
     match value {
-        // A text that reads as something else, such as `"false"`, keeps its quotes.
+        // A string that YAML reads as another type, such as `"false"`, keeps its quotes.
         Value::String(text) if text.contains(char::is_control) || serde_json::from_str::<Value>(text).is_ok() => {
             value.to_string()
         }

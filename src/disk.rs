@@ -1,4 +1,4 @@
-//! Reads and writes trees: the only module that knows of files.
+//! Reads and writes trees. No other module accesses files.
 #![allow(clippy::disallowed_methods, reason = "this is the disk")]
 
 use std::fs::{self, File, OpenOptions};
@@ -23,47 +23,47 @@ mod plan;
 mod rewrite;
 mod writer;
 
-/// A refusal of the disk, and where.
+/// An error of the disk, with its path.
 #[derive(Debug)]
 pub struct DiskError {
     /// The file or directory.
     pub path: Utf8PathBuf,
-    /// What the operating system says.
+    /// The error of the operating system.
     pub error: io::Error,
 }
 
-/// What a write did.
+/// The result of a write.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Written {
     /// Files that are new or have other bytes than before.
     pub changed: usize,
-    /// Files that had these bytes already, and were not touched.
+    /// Files that had these bytes already, and were not written.
     pub unchanged: usize,
     /// Files of an earlier build that are no longer emitted.
     pub removed: usize,
 }
 
-/// Fewer files are read before a thread has begun.
+/// Reading fewer files takes less time than starting a thread.
 const FILES_WORTH_A_THREAD: usize = 64;
 
-/// What the name of a file begins with while it is being written; its own name follows.
+/// The prefix of the name of a temporary file; the name of the file follows.
 const TEMPORARY: &str = ".meshgen-";
 
-/// What a build is about to write: the next one knows these files as its own, should this one be killed.
+/// The journal: the files that a build is about to write. If the build is killed, the next one recognises them.
 const JOURNAL: &str = ".meshgen-journal";
 
 /// Reads a file.
 ///
 /// # Errors
-/// The file and what the operating system says.
+/// The file and the error of the operating system.
 pub fn read(path: &Utf8Path) -> Result<Vec<u8>, DiskError> {
     fs::read(path).map_err(at(path))
 }
 
-/// Opens a file, so that one can know whose it is before it is read.
+/// Opens a file, so that its owner can be checked before it is read.
 ///
 /// # Errors
-/// The file and what the operating system says.
+/// The file and the error of the operating system.
 pub fn open(path: &Utf8Path) -> Result<File, DiskError> {
     File::open(path).map_err(at(path))
 }
@@ -71,7 +71,7 @@ pub fn open(path: &Utf8Path) -> Result<File, DiskError> {
 /// Reads a file that need not exist.
 ///
 /// # Errors
-/// The file and what the operating system says, unless that there is none.
+/// The file and the error of the operating system, unless the file does not exist.
 pub fn read_if_there(path: &Utf8Path) -> Result<Option<Vec<u8>>, DiskError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -80,10 +80,10 @@ pub fn read_if_there(path: &Utf8Path) -> Result<Option<Vec<u8>>, DiskError> {
     }
 }
 
-/// The lock of a tree, if there is one and it can be used.
+/// The lock of a tree, if there is one.
 ///
 /// # Errors
-/// The file and what the operating system says, or why it is no lock.
+/// The file and the error of the operating system, or why it is not a lock.
 pub fn read_lock(directory: &Utf8Path) -> Result<Option<Lock>, DiskError> {
     let path = directory.join(lock::FILE);
     let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
@@ -91,7 +91,7 @@ pub fn read_lock(directory: &Utf8Path) -> Result<Option<Lock>, DiskError> {
 }
 
 fn parse_lock(path: &Utf8Path, bytes: Vec<u8>) -> Result<Lock, DiskError> {
-    let text = String::from_utf8(bytes).map_err(|_| refusal(path, "is no text: restore it from Git"))?;
+    let text = String::from_utf8(bytes).map_err(|_| refusal(path, "is not valid UTF-8: restore it from Git"))?;
     let lock: Lock = text.parse().map_err(|why: String| refusal(path, &why))?;
     refuse_others(path, lock.paths())?;
     Ok(lock)
@@ -101,10 +101,10 @@ fn refuse_others<'p>(list: &Utf8Path, paths: impl Iterator<Item = &'p str>) -> R
     emit::find_other(paths).map_or(Ok(()), |why| Err(refusal(list, &why)))
 }
 
-/// The certificates that stand in a directory, as its lock lists them.
+/// The certificates in a directory that its lock lists.
 ///
 /// # Errors
-/// The file and what the operating system says.
+/// The file and the error of the operating system.
 pub fn read_standing(directory: &Utf8Path, lock: Lock) -> Result<Standing, DiskError> {
     let paths: Vec<&str> = lock.paths().filter(|path| is_pem(path)).collect();
     let files = parallel::try_map(&paths, FILES_WORTH_A_THREAD, |path| {
@@ -114,10 +114,10 @@ pub fn read_standing(directory: &Utf8Path, lock: Lock) -> Result<Standing, DiskE
     Ok(Standing::new(lock, files.into_iter().flatten()))
 }
 
-/// The texts that a lock lists, as they stand; private keys are never read, and what is not there is left out.
+/// The existing texts that a lock lists. Private keys are never read.
 ///
 /// # Errors
-/// The file and what the operating system says.
+/// The file and the error of the operating system.
 pub fn read_listed(directory: &Utf8Path, lock: &Lock) -> Result<Vec<(String, String)>, DiskError> {
     let paths: Vec<&str> = lock.paths().filter(|path| !is_private(path)).collect();
     let texts = parallel::try_map(&paths, FILES_WORTH_A_THREAD, |path| {
@@ -132,20 +132,20 @@ pub fn read_listed(directory: &Utf8Path, lock: &Lock) -> Result<Vec<(String, Str
     Ok(texts.into_iter().flatten().collect())
 }
 
-/// Whether a directory stands at a path.
+/// Whether there is a directory at a path.
 pub fn is_directory(path: &Utf8Path) -> bool {
     path.is_dir()
 }
 
-/// Whether anything stands at a path.
+/// Whether there is anything at a path.
 pub fn exists(path: &Utf8Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// Makes a new file that nobody but its owner reads.
+/// Makes a new file that only its owner can read.
 ///
 /// # Errors
-/// The file and what the operating system says, for example that it exists.
+/// The file and the error of the operating system, for example that the file exists.
 pub fn create_private(path: &Utf8Path, bytes: &[u8]) -> Result<(), DiskError> {
     let mut file =
         OpenOptions::new().write(true).create_new(true).mode(Mode::Private.bits()).open(path).map_err(at(path))?;
@@ -153,18 +153,18 @@ pub fn create_private(path: &Utf8Path, bytes: &[u8]) -> Result<(), DiskError> {
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(at(path))
 }
 
-/// Makes a directory, and those that it stands in, where they are not there yet.
+/// Makes a directory and its parents if they do not exist.
 ///
 /// # Errors
-/// The directory and what the operating system says.
+/// The directory and the error of the operating system.
 pub fn make_directory(path: &Utf8Path) -> Result<(), DiskError> {
     fs::create_dir_all(path).map_err(at(path))
 }
 
-/// Replaces a file that is no part of a tree, whole or not at all.
+/// Replaces a file outside a tree atomically.
 ///
 /// # Errors
-/// The file and what the operating system says.
+/// The file and the error of the operating system.
 pub fn replace(path: &Utf8Path, bytes: &[u8]) -> Result<(), DiskError> {
     let temporary = temporary(path);
     write_file(&temporary, bytes, Mode::Public)?;
@@ -172,14 +172,14 @@ pub fn replace(path: &Utf8Path, bytes: &[u8]) -> Result<(), DiskError> {
 }
 
 fn write_file(path: &Utf8Path, bytes: &[u8], mode: Mode) -> Result<(), DiskError> {
-    // Another build may have been killed here: its left-over is ours to replace, never to write into.
+    // Another build may have been killed here. Its temporary is replaced, never written to.
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(path)(error)),
         _ => {}
     }
     let mut file: File =
         OpenOptions::new().write(true).create_new(true).mode(mode.bits()).open(path).map_err(at(path))?;
-    // The umask may have taken bits away.
+    // The umask may have cleared bits.
     if mode != Mode::Private {
         file.set_permissions(fs::Permissions::from_mode(mode.bits())).map_err(at(path))?;
     }

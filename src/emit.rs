@@ -53,7 +53,7 @@ pub(crate) fn emit_part(mesh: &Mesh<'_>, mut trust: Trust, part: &Part<'_>) -> T
     tree
 }
 
-/// Whether a path has the shape of those that are emitted, for whatever mesh: nothing else is ever removed.
+/// Whether a path is one that meshgen can emit for a mesh. Other files are never removed.
 ///
 /// A file that is no longer emitted keeps its row here, so that the trees of earlier versions are known.
 pub fn is_emitted(path: &str) -> bool {
@@ -71,12 +71,12 @@ pub fn is_emitted(path: &str) -> bool {
     }
 }
 
-/// Why a list of a tree's files cannot be used, where it names one that is never emitted: what is listed is read, shown, written
+/// Why a list of a tree's files cannot be used: it names a file that meshgen never emits. Listed files are read, shown, written
 /// over and removed.
 pub(crate) fn find_other<'p>(mut paths: impl Iterator<Item = &'p str>) -> Option<String> {
     let other = paths.find(|path| !is_emitted(path))?;
     Some(format!(
-        "lists `{}`, which is no file of meshgen's: restore it, or take that line out (if a newer meshgen wrote it, use that one)",
+        "lists `{}`, which is not a file of meshgen: restore it, or remove that line (if a newer meshgen wrote it, use that version)",
         other.escape_debug()
     ))
 }
@@ -90,8 +90,8 @@ pub(crate) fn emit(mesh: &Mesh<'_>, mut trust: Trust) -> Tree {
     tree
 }
 
-/// All that needs no certificate: the tree without PEM files and without the lock that pins them. The plan gives its texts away: beside
-/// a tree of them they would be held twice.
+/// The tree without PEM files and without the lock that pins them. It moves the texts out of the plan, so that
+/// they are in memory only once.
 pub(crate) fn without_secrets(plan: &mut Plan<'_, '_>) -> Tree {
     let least = if plan.contents.len() < CLUSTERS_WORTH_A_THREAD { PAGES.len() } else { 1 };
     let pages = parallel::map(PAGES, least, |page| (page.text)(plan));
@@ -103,7 +103,7 @@ pub(crate) fn without_secrets(plan: &mut Plan<'_, '_>) -> Tree {
     tree
 }
 
-/// Fewer clusters' pages and kustomizations are written before a thread has begun.
+/// Writing the pages and kustomizations of fewer clusters takes less time than starting a thread.
 const CLUSTERS_WORTH_A_THREAD: usize = 16;
 
 fn bundles(mesh: &Mesh<'_>, trust: &mut Trust) -> Tree {
@@ -116,18 +116,18 @@ fn bundles(mesh: &Mesh<'_>, trust: &mut Trust) -> Tree {
     tree
 }
 
-/// A topology's tree without its certificates, and what they are to be.
+/// The tree of a topology without its certificates, and the requests for them.
 #[derive(Debug)]
 pub struct Outline {
     /// Every file but the PEM files and the lock.
     pub tree: Tree,
-    /// What the lock would record, less certificates and files.
+    /// The lock without certificates and files.
     pub record: Lock,
     /// The root, then each cluster's certificate.
     pub certificates: Vec<inventory::Entry>,
 }
 
-/// What the plan has of some clusters, less their PEM files.
+/// The files of some clusters in the plan, without their PEM files.
 fn add_clusters(plan: &mut Plan<'_, '_>, tree: &mut Tree, is_wanted: impl Fn(&Cluster<'_>) -> bool) {
     let mesh = plan.mesh;
     let secret = cacerts::kustomization(mesh);

@@ -1,4 +1,4 @@
-//! Mends what is certain to be mended, and leaves every other byte alone.
+//! Applies the certain patches of a topology, and leaves every other byte unchanged.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -8,9 +8,9 @@ use crate::rule::SYNTAX;
 use crate::source::Source;
 use crate::written::{Edit, Position, Written};
 
-/// Mending one fault may show the next, but seldom more often than there are levels in a topology.
+/// A fix may reveal the next mistake, but seldom more often than a topology has levels.
 const ROUNDS: usize = 16;
-/// How often a round looks at a text to find the patches that do harm, where some do: what is not told by then is left.
+/// How many texts a round may examine to find harmful patches. Patches that it has not tried by then are left out.
 const TRIALS: usize = 128;
 
 /// A topology after its certain patches.
@@ -18,16 +18,16 @@ const TRIALS: usize = 128;
 pub struct Fixed {
     /// The text with every patch that could be made.
     pub source: Source,
-    /// What was mended, in the order in which it was.
-    pub mended: Vec<Mended>,
-    /// What was not, although its patch is certain: with it there would be more errors than without, or the same.
-    pub left: Vec<Mended>,
+    /// The fixes that were made, in order.
+    pub fixes: Vec<Fix>,
+    /// Fixes that were not made, although they are certain, because they do not reduce the errors.
+    pub left: Vec<Fix>,
 }
 
-/// A fault whose patch is certain.
+/// A finding whose patch is certain.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Mended {
-    /// The rule that spoke of it.
+pub struct Fix {
+    /// The rule that reported it.
     pub rule: &'static str,
     /// What was wrong.
     pub message: String,
@@ -35,16 +35,16 @@ pub struct Mended {
     pub at: Position,
 }
 
-/// Makes every certain patch that leaves a topology which can be read, has the fault no more, and has no more errors than before.
+/// Applies every certain patch that removes its finding and adds no error.
 ///
-/// `examine` says what is wrong with a text.
+/// `examine` checks a text.
 pub fn fix(source: &Source, examine: impl Fn(&Source) -> Vec<Diagnostic>) -> Fixed {
-    let mut fixed = Fixed { source: source.clone(), mended: Vec::new(), left: Vec::new() };
+    let mut fixed = Fixed { source: source.clone(), fixes: Vec::new(), left: Vec::new() };
     for _ in 0..ROUNDS {
         let findings = examine(&fixed.source);
-        let Round { source, mut mended, left } = round(&fixed.source, &findings, &examine);
+        let Round { source, mut fixes, left } = round(&fixed.source, &findings, &examine);
         fixed.left = left;
-        fixed.mended.append(&mut mended);
+        fixed.fixes.append(&mut fixes);
         match source {
             Some(source) => fixed.source = source,
             None => break,
@@ -53,19 +53,19 @@ pub fn fix(source: &Source, examine: impl Fn(&Source) -> Vec<Diagnostic>) -> Fix
     fixed
 }
 
-/// A finding and the change that mends it.
-struct Cure<'f> {
+/// A finding and the change that fixes it.
+struct Candidate<'f> {
     finding: &'f Diagnostic,
     edit: Edit,
 }
 
-/// What the patches of one set of findings did.
+/// The result of the patches of one set of findings.
 #[derive(Default)]
 struct Round {
-    /// `None` where none was made.
+    /// `None` if no patch was applied.
     source: Option<Source>,
-    mended: Vec<Mended>,
-    left: Vec<Mended>,
+    fixes: Vec<Fix>,
+    left: Vec<Fix>,
 }
 
 fn round(source: &Source, findings: &[Diagnostic], examine: &impl Fn(&Source) -> Vec<Diagnostic>) -> Round {
@@ -76,29 +76,29 @@ fn round(source: &Source, findings: &[Diagnostic], examine: &impl Fn(&Source) ->
         return Round::default();
     }
     let written = Written::new(source);
-    let cure = |finding| Some(Cure { finding, edit: written.edit(finding.patch.as_ref()?)? });
-    let mut cures: Vec<Cure<'_>> = findings.iter().filter(is_certain).filter_map(cure).collect();
-    cures.sort_by_key(|cure| (cure.edit.range.start, cure.edit.range.end));
-    // Of two that overlap, the second waits for the next round, where it may be gone.
+    let candidate = |finding| Some(Candidate { finding, edit: written.edit(finding.patch.as_ref()?)? });
+    let mut candidates: Vec<Candidate<'_>> = findings.iter().filter(is_certain).filter_map(candidate).collect();
+    candidates.sort_by_key(|candidate| (candidate.edit.range.start, candidate.edit.range.end));
+    // If two patches overlap, the second waits for the next round, because the first may make it unnecessary.
     let mut end = 0;
-    cures.retain(|cure| {
-        let is_apart = cure.edit.range.start >= end;
-        end = if is_apart { cure.edit.range.end } else { end };
+    candidates.retain(|candidate| {
+        let is_apart = candidate.edit.range.start >= end;
+        end = if is_apart { candidate.edit.range.end } else { end };
         is_apart
     });
     let trial = Trial { written: &written, findings, examine, left: Cell::new(TRIALS) };
     let mut chosen = Vec::new();
-    trial.choose(&cures, &mut chosen);
-    let fault = |cure: &Cure<'_>| Mended {
-        rule: cure.finding.rule,
-        message: cure.finding.message.clone(),
-        at: written.position(cure.edit.range.start),
+    trial.choose(&candidates, &mut chosen);
+    let fix = |candidate: &Candidate<'_>| Fix {
+        rule: candidate.finding.rule,
+        message: candidate.finding.message.clone(),
+        at: written.position(candidate.edit.range.start),
     };
-    let is_chosen = |cure: &Cure<'_>| chosen.iter().any(|chosen| std::ptr::eq(*chosen, cure));
+    let is_chosen = |candidate: &Candidate<'_>| chosen.iter().any(|chosen| std::ptr::eq(*chosen, candidate));
     Round {
-        source: (!chosen.is_empty()).then(|| written.after(chosen.iter().map(|cure| &cure.edit))),
-        mended: chosen.iter().map(|cure| fault(cure)).collect(),
-        left: cures.iter().filter(|cure| !is_chosen(cure)).map(fault).collect(),
+        source: (!chosen.is_empty()).then(|| written.after(chosen.iter().map(|candidate| &candidate.edit))),
+        fixes: chosen.iter().map(|candidate| fix(candidate)).collect(),
+        left: candidates.iter().filter(|candidate| !is_chosen(candidate)).map(fix).collect(),
     }
 }
 
@@ -110,33 +110,33 @@ struct Trial<'t, E> {
 }
 
 impl<E: Fn(&Source) -> Vec<Diagnostic>> Trial<'_, E> {
-    /// Adds all cures to the chosen ones or, where that does harm, as many as do none: mostly all or all but a few do.
-    fn choose<'c>(&self, cures: &'c [Cure<'c>], chosen: &mut Vec<&'c Cure<'c>>) {
-        let Some(left) = self.left.get().checked_sub(1).filter(|_| !cures.is_empty()) else { return };
+    /// Chooses all patches if together they are an improvement, and otherwise as many as are. Usually almost all of them are.
+    fn choose<'c>(&self, candidates: &'c [Candidate<'c>], chosen: &mut Vec<&'c Candidate<'c>>) {
+        let Some(left) = self.left.get().checked_sub(1).filter(|_| !candidates.is_empty()) else { return };
         self.left.set(left);
-        let together: Vec<&Cure<'_>> = chosen.iter().copied().chain(cures).collect();
-        if self.heals(&together) {
-            chosen.extend(cures);
-        } else if cures.len() > 1 {
-            let (first, second) = cures.split_at(cures.len() / 2);
+        let together: Vec<&Candidate<'_>> = chosen.iter().copied().chain(candidates).collect();
+        if self.improves(&together) {
+            chosen.extend(candidates);
+        } else if candidates.len() > 1 {
+            let (first, second) = candidates.split_at(candidates.len() / 2);
             self.choose(first, chosen);
             self.choose(second, chosen);
         }
     }
 
-    /// Whether a topology is better with the cures than without: each fault is gone, and there are no more errors than before.
-    fn heals(&self, cures: &[&Cure<'_>]) -> bool {
-        let source = self.written.after(cures.iter().map(|cure| &cure.edit));
+    /// Whether the patches remove each of their findings and add no error.
+    fn improves(&self, candidates: &[&Candidate<'_>]) -> bool {
+        let source = self.written.after(candidates.iter().map(|candidate| &candidate.edit));
         let after = (self.examine)(&source);
         let errors =
             |findings: &[Diagnostic]| findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-        let cured: BTreeSet<Fault<'_>> = cures.iter().map(|cure| fault(cure.finding)).collect();
-        let is_left = |finding: &Diagnostic| finding.rule == SYNTAX.name || cured.contains(&fault(finding));
+        let fixed: BTreeSet<Fault<'_>> = candidates.iter().map(|candidate| fault(candidate.finding)).collect();
+        let is_left = |finding: &Diagnostic| finding.rule == SYNTAX.name || fixed.contains(&fault(finding));
         errors(&after) <= errors(self.findings) && !after.iter().any(is_left)
     }
 }
 
-/// What two findings have in common that speak of one fault, wherever in the text it is.
+/// What identifies a fault, wherever in the text it is.
 type Fault<'f> = (&'static str, &'f str, Option<&'f FieldPath>);
 
 fn fault(finding: &Diagnostic) -> Fault<'_> {

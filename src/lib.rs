@@ -1,4 +1,4 @@
-//! meshgen compiles one topology file into everything that makes several Kubernetes clusters one Istio mesh.
+//! meshgen compiles one topology file into the files that make several Kubernetes clusters one Istio mesh.
 
 use crate::check::Checked;
 use crate::diagnostic::{Diagnostic, Severity};
@@ -52,7 +52,7 @@ pub mod yaml;
 pub struct Compiled {
     /// The files that realise it.
     pub tree: Tree,
-    /// What is doubtful about it.
+    /// Its warnings.
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -81,7 +81,7 @@ pub fn read(source: &Source, findings: &mut Vec<Diagnostic>) -> Option<Checked> 
 /// would hold there.
 ///
 /// # Errors
-/// What the authority cannot answer; or that there is no such cluster.
+/// The authority cannot issue a certificate, or there is no such cluster.
 pub fn compile_checked(
     checked: &Checked,
     authority: Authority,
@@ -98,14 +98,14 @@ pub fn compile_checked(
     Ok(emit::emit_part(&mesh, trust, part))
 }
 
-/// Everything that is wrong or doubtful with a topology.
+/// All errors and warnings of a topology.
 pub fn check(source: &Source) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     read(source, &mut findings);
     findings
 }
 
-/// Everything that is wrong or doubtful with a topology, on a day; `beside` are warnings about what stands beside it, which it may
+/// All errors and warnings of a topology on a day. `beside` are warnings about files beside it, which it may
 /// allow like any other.
 pub fn check_on(source: &Source, today: Date, beside: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
@@ -115,7 +115,7 @@ pub fn check_on(source: &Source, today: Date, beside: Vec<Diagnostic>) -> Vec<Di
     findings
 }
 
-/// What is doubtful about a topology that obeys every rule, on a day.
+/// The warnings of a topology that obeys every rule, on a day.
 pub fn doubtful_on(checked: &Checked, today: Date, beside: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut doubtful = beside;
     doubtful.extend(check::end_of_life(checked.topology(), today));
@@ -146,13 +146,13 @@ impl ExternalFiles {
         Some(Self { directory: certificates.directory.clone()?, clusters })
     }
 
-    /// The same of a topology that was not read yet; none where it is not right.
+    /// The same of a topology that was not read yet; none if it has errors.
     pub fn of_source(source: &Source) -> Option<Self> {
         Self::of(&read(source, &mut Vec::new())?)
     }
 }
 
-/// What is wrong or doubtful with an external authority's files, on a day.
+/// The errors and warnings of the files of an external authority, on a day.
 pub fn check_external(checked: &Checked, external: &pki::External, today: Date) -> Vec<Diagnostic> {
     let mesh = Mesh::resolve(checked);
     match external.answer(&mesh, |_| true) {
@@ -173,7 +173,7 @@ pub fn certificates(source: &Source) -> Result<Vec<pki::inventory::Entry>, Vec<D
     }
 }
 
-/// Compiles as much of a topology as needs no secret.
+/// Compiles the files of a topology that need no secret.
 ///
 /// # Errors
 /// Every mistake in the topology, or in the files of the external authority that it names.

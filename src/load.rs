@@ -18,9 +18,9 @@ const MAXIMUM_BYTES: usize = 64 << 20;
 /// A topology that serde could read, with or without mistakes of shape.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The topology; where the author's value could not be used, an example stands.
+    /// The topology, with an example in place of each value that could not be used.
     pub topology: Topology,
-    /// Where an example stands.
+    /// The places of these examples.
     pub holes: Vec<FieldPath>,
     /// Where an alias repeats a value, and where that was first.
     pub repeats: BTreeMap<FieldPath, FieldPath>,
@@ -29,7 +29,7 @@ pub struct Loaded {
 /// Reads a topology. Mistakes that leave a topology are pushed onto `findings`, with `holes` where they were.
 ///
 /// # Errors
-/// Text in which no topology can be seen.
+/// Text that cannot be read as a topology.
 pub fn load(source: &Source, findings: &mut Vec<Diagnostic>) -> Result<Loaded, Diagnostic> {
     let text = decode(source)?;
     let document = Document::parse(text, findings)?;
@@ -40,29 +40,29 @@ pub fn load(source: &Source, findings: &mut Vec<Diagnostic>) -> Result<Loaded, D
     }
 }
 
-/// The source's text, as far as it is text.
+/// The source's text, if it is valid.
 fn decode(source: &Source) -> Result<&str, Diagnostic> {
     let bytes = source.bytes.strip_prefix(crate::source::BYTE_ORDER_MARK).unwrap_or(&source.bytes);
     if bytes.len() > MAXIMUM_BYTES {
-        let message = format!("the file holds more than {} MiB", MAXIMUM_BYTES >> 20);
-        return Err(SYNTAX.at(Place::Whole, message).help("a topology is a text file of some kilobytes"));
+        let message = format!("the file is larger than {} MiB", MAXIMUM_BYTES >> 20);
+        return Err(SYNTAX.at(Place::Whole, message).help("a topology is a text file of a few kilobytes"));
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => match text.find('\0') {
-            Some(at) => Err(SYNTAX.at(at..at + 1, "the file holds a NUL byte").help("a topology is a text file")),
+            Some(at) => Err(SYNTAX.at(at..at + 1, "the file contains a NUL byte").help("a topology is a text file")),
             None => Ok(text),
         },
         Err(error) => {
-            // Reports show the text with U+FFFD, three bytes in UTF-8, in the place of what is no UTF-8.
+            // Reports show the text with U+FFFD, three bytes in UTF-8, for bytes that are not valid UTF-8.
             let at = error.valid_up_to();
             let byte = bytes[at];
             let help = "save the file as UTF-8: most editors have a command for it";
-            Err(SYNTAX.at(at..at + 3, format!("the byte 0x{byte:02x} is no UTF-8")).help(help))
+            Err(SYNTAX.at(at..at + 3, format!("the byte 0x{byte:02x} is not valid UTF-8")).help(help))
         }
     }
 }
 
-/// The schema let a value pass that serde refuses: said at the file, since serde does not know the place.
+/// serde refuses a value that the schema accepts. The finding is about the whole file, because serde does not know the place.
 fn not_a_topology(error: &serde_json::Error, findings: &[Diagnostic]) -> Diagnostic {
     match findings.first() {
         Some(finding) => finding.clone(),

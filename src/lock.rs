@@ -1,5 +1,5 @@
 //! `meshgen.lock`: the record of a tree. What a reader has to know of the mesh, the order of its installation, every certificate,
-//! every file. Parsed and printed here, and nothing else.
+//! every file. This module only parses and prints it.
 //!
 //! Each fact is a line of its own that names its cluster, and each cluster's lines stand under a heading: two branches that change
 //! neighbouring clusters change no neighbouring lines, and Git's union merge keeps the lines of both.
@@ -25,13 +25,13 @@ pub struct Lock {
     pub is_format_1: bool,
     /// The version of Istio, and what installs it.
     pub istio: Option<Istio>,
-    /// The roots that proxies trust. After a merge that nobody built, those of both branches.
+    /// The roots that proxies trust. After a merge without a build, those of both branches.
     pub roots: Vec<Certificate>,
     /// The steps of the installation in order, such as `east/30-istio`.
     pub steps: Vec<String>,
     /// The clusters by name.
     pub clusters: BTreeMap<String, Cluster>,
-    /// The files by path. After a merge that nobody built, a path may have a digest of each branch.
+    /// The files by path. After a merge without a build, a path may have a digest of each branch.
     pub files: Vec<(String, Digest)>,
 }
 
@@ -68,7 +68,7 @@ pub struct Cluster {
 pub enum Gateway {
     /// It has none.
     Absent,
-    /// It has one whose address nobody knows yet.
+    /// It has one whose address is not known yet.
     Unaddressed,
     /// It has one at an address.
     At(String),
@@ -167,14 +167,14 @@ impl Lock {
     }
 }
 
-/// Why a text is no lock that can be used, and what to do, as the rest of a sentence.
+/// Why a text is not a lock that can be used, and what to do, as the rest of a sentence.
 impl FromStr for Lock {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let is_marker = |line: &str| ["<<<<<<< ", "=======", ">>>>>>> "].iter().any(|marker| line.starts_with(marker));
         if text.lines().any(is_marker) {
-            return Err("holds a conflict that Git left open: take either side of it, then build again".to_owned());
+            return Err("contains an unresolved Git conflict: take either side of it, then build again".to_owned());
         }
         let mut lines = text.lines();
         let format = lines.next().and_then(|line| line.strip_prefix(FORMAT));
@@ -182,13 +182,12 @@ impl FromStr for Lock {
             Some("1") => Self { is_format_1: true, ..Self::default() },
             Some("2") => Self::default(),
             Some(_) => {
-                return Err(
-                    "was written by a newer meshgen, whose output this one does not know: use that one".to_owned()
-                );
+                return Err("was written by a newer meshgen: use that version".to_owned());
             }
             None => {
                 return Err(
-                    "is no lock of meshgen: restore it from Git, or remove it if the tree is not meshgen's".to_owned()
+                    "is not a lock file of meshgen: restore it from Git, or remove it if the tree is not meshgen's"
+                        .to_owned(),
                 );
             }
         };
@@ -199,7 +198,7 @@ impl FromStr for Lock {
             }
         }
         if lock.roots.is_empty() && !lock.files.is_empty() {
-            return Err("names no root: restore it from Git".to_owned());
+            return Err("has no root: restore it from Git".to_owned());
         }
         Ok(lock)
     }
@@ -323,7 +322,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The lines of a journal: the digests that a build was about to give to its files. A line that does not end was cut short.
+/// The lines of a journal: the digests of the files that a build was about to write. A line without a line feed is incomplete.
 pub(crate) fn journal(text: &str) -> impl Iterator<Item = (&str, Digest)> {
     let whole = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
     whole.filter_map(|line| {

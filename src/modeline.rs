@@ -29,16 +29,16 @@ pub fn schema(text: &str) -> Option<(&str, Range<usize>)> {
 
 /// Whether editors check the topology by this meshgen's schema; `standing` is what is at the path that it names.
 pub fn stale(path: &str, place: Range<usize>, standing: Option<&[u8]>) -> Option<Diagnostic> {
-    let help = format!("write this meshgen's: `meshgen schema > {path}`, in the topology's directory");
+    let help = format!("write the schema of this meshgen: `meshgen schema > {path}`, in the topology's directory");
     let Some(standing) = standing else {
-        let message = "editors find no schema at the place that the topology names";
-        return Some(STALE_SCHEMA.at(place, message).label("nothing is there").help(help));
+        let message = "editors do not find the schema that the topology names";
+        return Some(STALE_SCHEMA.at(place, message).label("no such file").help(help));
     };
     let is_current = serde_json::from_slice::<Value>(standing).is_ok_and(|standing| standing == *schema::schema());
     (!is_current).then(|| {
         STALE_SCHEMA
-            .at(place, "editors check the topology by another schema than this meshgen's")
-            .label("the schema of another version")
+            .at(place, "editors check the topology with the schema of another meshgen")
+            .label("not the schema of this meshgen")
             .help(help)
     })
 }

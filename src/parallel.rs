@@ -1,14 +1,14 @@
-//! Work on all processors; the result does not depend on how many there are.
+//! Work on all processors. The result does not depend on their number.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::ScopedJoinHandle;
 
-/// Shares for each processor: who has had easy ones takes more of them.
+/// Shares for each processor, so that a fast one can take more of them.
 const SHARES: usize = 8;
 
 /// Applies a function to shares of a list, none smaller than `least` but for the last, and keeps their order.
 pub(crate) fn by_share<T: Sync, R: Send>(items: &[T], least: usize, work: impl Fn(&[T]) -> R + Sync) -> Vec<R> {
-    // To ask how many there are takes a look at several files.
+    // Asking for the number of processors reads several files.
     let processors =
         if items.len() <= least { 1 } else { std::thread::available_parallelism().map_or(1, std::num::NonZero::get) };
     let share = items.len().div_ceil(processors * SHARES).max(least).max(1);
@@ -53,7 +53,7 @@ pub(crate) fn try_map<T: Sync, R: Send, E: Send>(
     Ok(shares.into_iter().flatten().collect())
 }
 
-/// Does one thing while another is done.
+/// Runs two functions at the same time.
 pub(crate) fn beside<A, B: Send>(here: impl FnOnce() -> A, there: impl FnOnce() -> B + Send) -> (A, B) {
     std::thread::scope(|scope| {
         let there = scope.spawn(there);
@@ -62,7 +62,7 @@ pub(crate) fn beside<A, B: Send>(here: impl FnOnce() -> A, there: impl FnOnce() 
     })
 }
 
-/// What a thread came to; if that was a panic, it goes on here.
+/// The result of a thread. A panic continues here.
 fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

@@ -1,4 +1,4 @@
-//! What is applied where, after what, and by whom: between the mesh and the tree. Scripts, pages, the lock and `diff` are ways of
+//! The units of a mesh, their order, and who applies them. Scripts, pages, the lock and `diff` are ways of
 //! writing it, and none of them knows an order of its own.
 
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::parallel;
 use crate::release::RemoteShape;
 use crate::yaml;
 
-/// What realises a mesh, in order.
+/// The units of a mesh, in order.
 #[derive(Debug)]
 pub struct Plan<'m, 't> {
     /// The mesh.
@@ -37,7 +37,7 @@ pub struct Manifest {
     pub(crate) text: String,
 }
 
-/// Units of the same level: none of them waits for another stage but those before.
+/// Units that can run after the stages before.
 #[derive(Debug)]
 pub struct Stage<'m, 't> {
     pub(crate) name: StageName,
@@ -91,14 +91,14 @@ pub enum What {
     Script(&'static str),
     /// A script of the cluster runs on each of its nodes.
     NodeScript(&'static str),
-    /// What runs with an older mesh config starts anew.
+    /// Pods with an older mesh config restart.
     Restart,
 }
 
 /// Who can do what a unit does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Who {
-    /// Whoever may apply objects, such as kubectl, Argo CD and Flux.
+    /// A client that applies objects: kubectl, Argo CD or Flux.
     Applier,
     /// A person who has the private keys.
     KeyHolder,
@@ -218,7 +218,7 @@ impl StageName {
     }
 }
 
-/// Fewer clusters are planned before a thread has begun.
+/// Planning fewer clusters takes less time than starting a thread.
 const CLUSTERS_WORTH_A_THREAD: usize = 8;
 
 impl<'m, 't> Plan<'m, 't> {

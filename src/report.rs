@@ -1,4 +1,4 @@
-//! Findings as people and programs read them: each format is a function that returns a text.
+//! Reports of findings. Each format is a function that returns a text.
 
 use std::ops::Range;
 
@@ -25,14 +25,14 @@ pub use self::text::{Style, text, texts};
 pub struct File {
     /// The topology, without a byte where it could not be read.
     pub source: Source,
-    /// What is wrong or doubtful with it.
+    /// Its errors and warnings.
     pub findings: Vec<Diagnostic>,
-    /// Why not all of it could be looked at: it, or a file that it names, could not be read.
+    /// Why it could not be checked completely: it, or a file that it names, could not be read.
     pub refusal: Option<String>,
 }
 
 impl File {
-    /// Whether nothing is to be said of it.
+    /// Whether it has no findings.
     pub fn is_clean(&self) -> bool {
         self.findings.is_empty() && self.refusal.is_none()
     }

@@ -4,7 +4,7 @@
 
 use crate::diagnostic::{Diagnostic, Label, Place, Severity};
 
-/// One way for a topology, or for what stands beside it, to be wrong.
+/// A named check of a topology or of the files beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
     /// The rule's name, which reads well after "allow".
@@ -30,7 +30,7 @@ pub enum Stage {
     Beside,
 }
 
-/// Findings after which nobody reads on.
+/// How many findings are reported at most.
 const ENOUGH: usize = 500;
 
 impl Rule {
@@ -60,10 +60,10 @@ impl Rule {
         }
     }
 
-    /// Stops at a place before which so much is wrong that to look on would take long and help nobody.
+    /// Stops at a place after too many findings.
     ///
     /// # Errors
-    /// A finding of this rule: that the looking ends there.
+    /// A finding of this rule: the check ends there.
     pub(crate) fn stop_at<P: Into<Place>>(
         &self,
         findings: &[Diagnostic],
@@ -72,11 +72,11 @@ impl Rule {
         if findings.len() < ENOUGH {
             return Ok(());
         }
-        let message = format!("after {} mistakes the rest of the file was not looked at", findings.len());
+        let message = format!("the rest of the file was not checked after {} mistakes", findings.len());
         Err(self
             .at(place(), message)
-            .label("looked no further")
-            .help("mend the others first: what is wrong so often has one cause"))
+            .label("checked up to here")
+            .help("fix the others first: so many mistakes often have one cause"))
     }
 
     /// What it means, in one paragraph.
@@ -109,7 +109,7 @@ pub(crate) const OTHER_RULES: [Rule; 14] = [
     SHORT_INTERMEDIATE,
 ];
 
-/// Text in which no topology can be seen.
+/// Text that cannot be read as a topology.
 pub(crate) const SYNTAX: Rule = Rule::error("syntax", include_str!("../docs/rules/syntax.md")).stage(Stage::Read);
 
 /// A key that its mapping has twice.
@@ -128,15 +128,15 @@ pub(crate) const MISSING_FIELD: Rule =
 pub(crate) const WRONG_TYPE: Rule =
     Rule::error("wrong-type", include_str!("../docs/rules/wrong-type.md")).stage(Stage::Read);
 
-/// A value that is of the right type and cannot be right.
+/// A value of the right type that is not valid.
 pub(crate) const INVALID_VALUE: Rule =
     Rule::error("invalid-value", include_str!("../docs/rules/invalid-value.md")).stage(Stage::Read);
 
-/// Certificates that only somebody with the seed can make.
+/// Certificates that only the seed can make.
 pub(crate) const SEED_NEEDED: Rule =
     Rule::error("seed-needed", include_str!("../docs/rules/seed-needed.md")).stage(Stage::Beside);
 
-/// Files of an external authority that do not prove what they should.
+/// Invalid files of an external authority.
 pub(crate) const EXTERNAL_CERTIFICATE: Rule =
     Rule::error("external-certificate", include_str!("../docs/rules/external-certificate.md")).stage(Stage::Beside);
 
@@ -144,21 +144,21 @@ pub(crate) const EXTERNAL_CERTIFICATE: Rule =
 pub(crate) const EXPIRING_CERTIFICATE: Rule =
     Rule::warning("expiring-certificate", include_str!("../docs/rules/expiring-certificate.md")).stage(Stage::Day);
 
-/// What is allowed and does not occur.
+/// An `allow` that finds nothing.
 pub(crate) const UNUSED_ALLOW: Rule = Rule::warning("unused-allow", include_str!("../docs/rules/unused-allow.md"));
 
-/// A schema for editors that is another version's.
+/// A schema for editors of another version.
 pub(crate) const STALE_SCHEMA: Rule =
     Rule::warning("stale-schema", include_str!("../docs/rules/stale-schema.md")).stage(Stage::Beside);
 
-/// A line of Istio that is supported no longer.
+/// A release of Istio that is no longer supported.
 pub(crate) const END_OF_LIFE: Rule =
     Rule::warning("end-of-life", include_str!("../docs/rules/end-of-life.md")).stage(Stage::Day);
 
-/// A cluster whose certificate is of an older day than those of the others.
+/// A cluster whose certificate is older than those of the others.
 pub(crate) const OLD_ISSUED_ON: Rule =
     Rule::warning("old-issued-on", include_str!("../docs/rules/old-issued-on.md")).stage(Stage::Day);
 
-/// An intermediate that its root's end cuts short.
+/// An intermediate that expires early because its root expires.
 pub(crate) const SHORT_INTERMEDIATE: Rule =
     Rule::warning("short-intermediate", include_str!("../docs/rules/short-intermediate.md")).stage(Stage::Day);

@@ -51,7 +51,7 @@ fn refuse_null(schema: &mut Schema) {
     }
 }
 
-/// `uint16` and the like are no formats of JSON Schema; `minimum` and `maximum` say the same.
+/// JSON Schema has no formats such as `uint16`; `minimum` and `maximum` say the same.
 fn drop_rust_formats(schema: &mut Schema) {
     let format = schema.get("format").and_then(Value::as_str).unwrap_or_default().to_owned();
     if format.starts_with("uint") || format.starts_with("int") {

@@ -1,7 +1,7 @@
 //! Mistakes of shape, found by one walk of the text along the schema.
 //!
 //! serde stops at the first mistake and seldom knows its place. This walk finds them all: fields that are unknown or
-//! missing, values of another type, strings outside their grammar, numbers out of range. It also mends a copy of the
+//! missing, values of another type, strings outside their grammar, numbers out of range. It also fills the holes in a copy of the
 //! topology, with an example in each hole, so that rules about names still run over the rest.
 
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ pub struct Shape {
 /// Walks the document along the schema.
 ///
 /// # Errors
-/// That so much is wrong that the walk ended before the document did.
+/// There are too many findings, so the walk stopped early.
 pub fn check(document: &Document, schema: &Value, findings: &mut Vec<Diagnostic>) -> Result<Shape, Diagnostic> {
     Walk::over(document, schema, findings)
 }

@@ -5,7 +5,7 @@
 pub struct Source {
     /// The file's path as the user named it, or `<stdin>`.
     pub name: String,
-    /// The file's bytes: whether they are text is for [`crate::load`] to say.
+    /// The file's bytes. [`crate::load`] checks that they are text.
     pub bytes: Vec<u8>,
 }
 
@@ -15,7 +15,7 @@ impl Source {
         Self { name: name.into(), bytes: bytes.into() }
     }
 
-    /// The text as reports show it: without a byte-order mark, and with a mark where a byte is no UTF-8.
+    /// The text as reports show it: without a byte-order mark, and with U+FFFD for bytes that are not valid UTF-8.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(self.bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&self.bytes))
     }

@@ -8,7 +8,7 @@ use crate::topology::{Date, IstioVersion, MeshId};
 use crate::words::plural;
 use crate::yaml;
 
-/// What somebody who starts a mesh knows already.
+/// The values of a new mesh.
 #[derive(Debug)]
 pub struct Starter<'s> {
     /// The mesh ID.

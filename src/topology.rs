@@ -8,10 +8,10 @@ use serde::Deserialize;
 pub use self::address::{Address, ApiServer, Cidr, IpAddress};
 pub use self::certificates::{CertificateAuthority, Certificates, ClusterCertificates};
 pub use self::cluster::{Cluster, ClusterIstio, Node};
+pub use self::fix::fix;
 pub use self::gateway::{EastWestGateway, ServiceType};
 pub use self::grammar::{Grammar, grammar};
 pub use self::istio::{FreeForm, Istio};
-pub use self::mend::mend;
 pub use self::mesh::{Allow, Mesh, Workloads};
 pub use self::network::{Network, PodRouting};
 pub use self::text::{MeshId, Name, Revision, TrustDomain};
@@ -22,10 +22,10 @@ pub use self::version::{Date, IstioVersion, KubernetesVersion};
 mod address;
 mod certificates;
 mod cluster;
+mod fix;
 mod gateway;
 mod grammar;
 mod istio;
-mod mend;
 mod mesh;
 mod network;
 mod text;
@@ -41,23 +41,23 @@ pub struct Topology {
     pub api_version: ApiVersion,
     /// What this file describes.
     pub kind: Kind,
-    /// What all clusters have in common.
+    /// The settings that all clusters have in common.
     pub mesh: Mesh,
     /// The Istio that is installed in every cluster.
     pub istio: Istio,
-    /// The Kubernetes that the clusters run; switches the compatibility checks on.
+    /// The Kubernetes version of the clusters. It turns the compatibility checks on.
     pub kubernetes: Option<Kubernetes>,
     /// The mesh's certificate authority: one root, and one intermediate for every cluster that runs a CA.
     pub certificates: Certificates,
-    /// Where traces go. Without it nothing about tracing is emitted.
+    /// The collector of traces. Default: meshgen does not configure tracing.
     pub tracing: Option<Tracing>,
     /// The applications in the mesh.
     #[serde(default)]
     pub workloads: Workloads,
-    /// The networks: pods of one network reach each other directly, others through an east-west gateway.
+    /// The networks. Pods on one network reach each other directly; pods on different networks use an east-west gateway.
     #[schemars(length(min = 1))]
     pub networks: Vec<Network>,
-    /// The Kubernetes clusters that make up the mesh.
+    /// The Kubernetes clusters of the mesh.
     #[schemars(length(min = 1))]
     pub clusters: Vec<Cluster>,
 }
@@ -92,17 +92,17 @@ pub enum ApiVersion {
     V1,
 }
 
-/// What a file for meshgen describes.
+/// The kind of a file for meshgen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum Kind {
     /// A mesh.
     Topology,
 }
 
-/// The Kubernetes that clusters run.
+/// The Kubernetes version of clusters.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Kubernetes {
-    /// The version, with or without its patch. Quoted: 1.30 without quotes is the number 1.3.
+    /// The version, with or without its patch. Quote it, because 1.30 without quotes is the number 1.3.
     pub version: KubernetesVersion,
 }

@@ -43,11 +43,11 @@ impl Tree {
     /// Adds a file.
     ///
     /// # Panics
-    /// Where two artifacts claim one path.
+    /// If two artifacts have the same path.
     pub fn add(&mut self, path: impl Into<String>, mode: Mode, bytes: impl Into<Vec<u8>>) {
         let path = path.into();
         let mut bytes = bytes.into();
-        // A tree is kept whole until it is written; what a text grew by while it was printed is not.
+        // The whole tree stays in memory until it is written, so unused capacity is returned.
         bytes.shrink_to_fit();
         let before = self.files.insert(path.clone(), File { bytes, mode });
         assert!(before.is_none(), "two artifacts claim {path}");
@@ -63,7 +63,7 @@ impl Tree {
         self.files.iter().map(|(path, file)| (path.as_str(), file))
     }
 
-    /// The texts of all files that are no secret, by path.
+    /// The texts of all files that are not private, by path.
     pub fn into_texts(self) -> BTreeMap<String, String> {
         let public = self.files.into_iter().filter(|(_, file)| file.mode != Mode::Private);
         public.map(|(path, file)| (path, String::from_utf8_lossy(&file.bytes).into_owned())).collect()
@@ -72,7 +72,7 @@ impl Tree {
     /// All files of several trees.
     ///
     /// # Panics
-    /// Where two artifacts claim one path.
+    /// If two artifacts have the same path.
     pub fn join(trees: impl IntoIterator<Item = Self>) -> Self {
         let mut files: Vec<(String, File)> = trees.into_iter().flat_map(|tree| tree.files).collect();
         files.sort_by(|(left, _), (right, _)| left.cmp(right));

@@ -34,7 +34,7 @@ fn first_few<S: AsRef<str>>(names: &[S]) -> String {
     format!("{} and {} more", shown.join(", "), names.len() - FEW)
 }
 
-/// Text without what a terminal would obey: somebody else may have written it.
+/// Text without control characters, which could be escape sequences.
 pub(crate) fn printable(text: &str) -> String {
     without_controls(text, char::REPLACEMENT_CHARACTER)
 }

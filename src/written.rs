@@ -14,7 +14,7 @@ use crate::yaml;
 #[derive(Debug)]
 pub struct Written<'s> {
     source: &'s Source,
-    /// Without a byte-order mark, and with a mark where a byte is no UTF-8.
+    /// Without a byte-order mark, and with U+FFFD for bytes that are not valid UTF-8.
     text: Cow<'s, str>,
     document: Option<Document>,
     /// Where each line begins.
@@ -116,7 +116,7 @@ impl<'s> Written<'s> {
         (self.lines[first - 1]..self.lines.get(next).copied().unwrap_or(self.text.len()), first)
     }
 
-    /// Where a byte of the text is in the file, which may begin with a byte-order mark and hold bytes that are no UTF-8.
+    /// The position in the file of a byte of the text. The file may begin with a byte-order mark and contain bytes that are not valid UTF-8.
     pub fn offset(&self, at: usize) -> usize {
         let mark = if self.source.bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         let (mut shown, mut read) = (0, mark);
@@ -135,7 +135,7 @@ impl<'s> Written<'s> {
         read
     }
 
-    /// What a patch changes; `None` where the place is no single value or name, or where an alias repeats it elsewhere.
+    /// The change of a patch; `None` if the place is not a single value or name, or if an alias repeats it elsewhere.
     pub fn edit(&self, patch: &Patch) -> Option<Edit> {
         let range = match &patch.place {
             Place::Field(path) => {

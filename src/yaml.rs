@@ -1,6 +1,6 @@
 //! Prints YAML that every Kubernetes reader reads back as it was meant, YAML 1.1 readers included.
 //!
-//! The bytes are the product: nothing but a deliberate change here ever touches a manifest of every user.
+//! The bytes of manifests must not change by accident, for example with a new version of a dependency.
 
 use std::fmt::Write;
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Says whether mesh mesh1 is up. It changes nothing, goes on after a failed check, and exits with 1 if there was one.
+# Checks whether mesh mesh1 is up. It changes nothing, continues after a failed check, and exits with 1 if a check failed.
 set -uo pipefail
 
 readonly namespace=istio-system
@@ -39,7 +39,7 @@ ready() {
   fi
 }
 
-# address WANTED: what the topology says against what the Service says; nothing wanted: what to write into the topology.
+# address WANTED: compares the address in the topology with that of the Service. Without WANTED, it prints what to write into the topology.
 address() {
   local found paths='{.spec.externalIPs[*]} {.status.loadBalancer.ingress[*].ip} {.status.loadBalancer.ingress[*].hostname}'
   found=$(kube -n "$namespace" get service istio-eastwestgateway -o jsonpath="$paths")
@@ -53,7 +53,7 @@ address() {
   fi
 }
 
-# knows CLUSTER...: exactly these have a remote secret here, each under its own name.
+# knows CLUSTER...: exactly these clusters have a remote secret here, each under its own name.
 knows() {
   local found name
   # A key of the Secret is the cluster ID that istiod books the endpoints under.
@@ -81,11 +81,11 @@ knows() {
     fi
   done
   for name in $found; do
-    bad "it knows $name, which is no cluster of this mesh"
+    bad "it knows $name, which is not a cluster of this mesh"
   done
 }
 
-# reports ADDRESS: what the proxy of the east-west gateway was started with.
+# reports ADDRESS: checks the address with which the proxy of the east-west gateway was started.
 reports() {
   local bootstrap host=${1%:*} port=${1##*:}
   host=${host#[}

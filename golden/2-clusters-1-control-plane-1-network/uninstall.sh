@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Removes mesh mesh1 from its clusters. Run it again at any time: what is gone is passed over.
+# Removes mesh mesh1 from its clusters. Run it again at any time: it skips what is already removed.
 set -euo pipefail
 shopt -s inherit_errexit
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 readonly namespace=istio-system mesh=mesh1
 readonly ours=app.kubernetes.io/managed-by=meshgen,app.kubernetes.io/part-of=$mesh
-# What istioctl made of the tree's IstioOperators: it gives their names to everything that it applies.
+# The labels of the objects that istioctl installs: they have the names of the IstioOperators in the tree.
 readonly owner=install.operator.istio.io/owning-resource
 readonly owned="$owner in (istio,eastwest-gateway),$owner-namespace=$namespace"
 
 usage() {
   cat <<'USAGE'
 usage: uninstall.sh --yes [--crds]
-  --yes   really remove; without it, say what would go
+  --yes   remove; without it, only show what would be removed
   --crds  remove Istio's CustomResourceDefinitions too, and with them every object of these kinds in the clusters
 USAGE
 }
@@ -63,7 +63,7 @@ remove() {
   current=$1
   printf '\n%s\n' "$1"
   if [[ -z ${is_there[$1]:-} ]]; then
-    printf 'there is no namespace %s\n' "$namespace"
+    printf 'namespace %s does not exist\n' "$namespace"
   else
     for directory in "${@:4}"; do
       remove_objects "$1" "$context" "$directory"
@@ -81,7 +81,7 @@ remove() {
   if [[ -n ${is_there[$1]:-} ]]; then
     kept=$(others "$context" "$3")
     if [[ -n $kept ]]; then
-      printf 'the namespace %s stays, since these are not ours:\n%s\n' "$namespace" "$kept"
+      printf 'the namespace %s stays, because these are not from meshgen:\n%s\n' "$namespace" "$kept"
     else
       kubectl --context="$context" delete namespace "$namespace" --ignore-not-found
     fi
@@ -112,7 +112,7 @@ remove_objects() {
       *) fail "$output" ;;
     esac
   done <<<"$output"
-  printf '%s: where the CRDs are gone, the objects are too\n' "$3"
+  printf '%s: the CRDs are already removed, and so are the objects\n' "$3"
 }
 
 remove_crds() {
@@ -123,7 +123,7 @@ remove_crds() {
   done <<<"$found"
 }
 
-# others CONTEXT REVISION: what somebody else keeps in the namespace, one line each. Of what belongs to another object, that one is
+# others CONTEXT REVISION: objects in the namespace that are not from meshgen, one line each. Of what belongs to another object, that one is
 # listed; what is being deleted is gone soon.
 others() {
   local kinds found kind name type
@@ -134,7 +134,7 @@ others() {
     case "$kind/$name" in
       # Kubernetes makes these in every namespace, or derives them from other objects.
       / | ConfigMap/kube-root-ca.crt | ServiceAccount/default | Event/* | Endpoints/* | PodMetrics/*) ;;
-      # istiod makes these where it works, and nobody removes them.
+      # istiod creates these, and nothing removes them.
       ConfigMap/istio-ca-root-cert | ConfigMap/istio-ca-crl | Secret/istio-ca-secret) ;;
       # istiods elect their leaders by these.
       ConfigMap/istio-leader | ConfigMap/istio-status-leader | ConfigMap/istio-analyze-leader) ;;
@@ -150,14 +150,14 @@ others() {
   done <<<"$found"
 }
 
-printf 'This removes from each cluster: Istio, its east-west gateway, what meshgen stated, remote secrets, and the namespace %s.\n' "$namespace"
+printf 'This removes from each cluster: Istio, its east-west gateway, the other objects of meshgen, remote secrets, and the namespace %s.\n' "$namespace"
 printf '  %s through the context %s\n' 'cluster2' 'cluster2'
 printf '  %s through the context %s\n' 'cluster1' 'cluster1'
 printf 'Node routes stay until this is run on each node as root:\n'
 printf '  %s/routes.sh remove\n' 'cluster1'
 printf '  %s/routes.sh remove\n' 'cluster2'
 if [[ -z $yes ]]; then
-  printf '\nNothing was removed; add --yes to go on.\n'
+  printf '\nNothing was removed. To remove all this, add --yes.\n'
   exit 2
 fi
 

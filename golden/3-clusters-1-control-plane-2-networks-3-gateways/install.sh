@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 readonly istio_version=1.11.2 namespace=istio-system timeout=10m
 readonly total=20
-# The namespace's annotation that says with which mesh config everything was restarted.
+# The annotation of the namespace with the hash of the mesh config at the last restart.
 readonly restarted=meshgen/restarted-with
 
 usage() {
@@ -41,13 +41,13 @@ done
 finish() {
   local code=$?
   if [[ $code -ne 0 && -n $current ]]; then
-    printf '\nerror: step %s failed in cluster %s; fix the cause and go on with:\n  ./install.sh --from %q\n' \
+    printf '\nerror: step %s failed in cluster %s; fix the cause and continue with:\n  ./install.sh --from %q\n' \
       "$current" "${current%%/*}" "$current" >&2
   fi
 }
 trap finish EXIT
 
-# Runs a command, or prints it as one would type it.
+# Runs a command, or prints it as you would type it.
 run() {
   local word
   if [[ -n $dry_run ]]; then
@@ -95,7 +95,7 @@ apply_collector() {
 
 declare -A is_new=()
 
-# note_new CLUSTER CONTEXT SERVICE: where istiod was not known before, nothing runs with an older mesh config.
+# note_new CLUSTER CONTEXT SERVICE: if istiod is new, nothing runs with an older mesh config.
 note_new() {
   local found
   [[ -z $dry_run ]] || return 0
@@ -241,7 +241,7 @@ step 'cluster2/restart' 'cluster2' restart istio 'cluster2'
 step 'cluster3/restart' 'cluster3' restart istio 'cluster3'
 
 if [[ -n $from ]]; then
-  printf 'error: there is no step %s; the steps are\n' "$from" >&2
+  printf 'error: no such step: %s; the steps are\n' "$from" >&2
   exec 1>&2
   from=''
   printf '  %s\n' 'cluster1/10-namespace' 'cluster1/20-cacerts' 'cluster2/10-namespace' 'cluster2/20-cacerts' 'cluster3/10-namespace' 'cluster3/20-cacerts'
@@ -252,4 +252,4 @@ if [[ -n $from ]]; then
   printf '  %s\n' 'cluster1/restart' 'cluster2/restart' 'cluster3/restart'
   exit 2
 fi
-[[ -n $dry_run ]] || printf '\nDone. ./verify.sh says whether the mesh is up.\n'
+[[ -n $dry_run ]] || printf '\nDone. Run ./verify.sh to check whether the mesh is up.\n'

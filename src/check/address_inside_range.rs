@@ -46,13 +46,11 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         findings.push(
             RULE.at(
                 dialled.place,
-                format!("the address of {} lies in the range of the {} of `{name}`", dialled.what, range.what),
+                format!("the address of {} is in the range of the {} of `{name}`", dialled.what, range.what),
             )
             .label(format!("in `{name}` this leads to its own {}", range.what))
             .and(range.place.clone(), format!("the {} of `{name}`", range.what))
-            .help(
-                "give it an address outside of every range, or correct the range where the cluster uses a smaller one",
-            ),
+            .help("give it an address outside every range, or correct the range if the cluster uses a smaller one"),
         );
     }
 }

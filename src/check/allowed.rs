@@ -35,8 +35,8 @@ pub(crate) fn apply_allowances(topology: &Topology, findings: &mut Vec<Diagnosti
         if findings.len() == before && is_about_topology(&allow.rule) {
             unused.push(
                 UNUSED_ALLOW
-                    .at(place.child("rule"), format!("nothing here is a `{}`", allow.rule))
-                    .help("remove the entry: it would hide one that comes later"),
+                    .at(place.child("rule"), format!("`{}` finds nothing here", allow.rule))
+                    .help("remove the entry, because it would hide a later finding"),
             );
         }
     }

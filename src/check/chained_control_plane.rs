@@ -19,23 +19,23 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         let declared = context.cluster_path(primary_name.as_str()).child("controlPlane");
         match &ends[position] {
             End::Primary(end) => {
-                let message = format!("the control plane of `{name}` is `{primary_name}`, which has none of its own");
+                let message = format!("the control plane of `{name}` is the remote `{primary_name}`");
                 let help = format!(
                     "write `controlPlane: {end}`, or remove the `controlPlane` of `{primary_name}` to make it a primary"
                 );
                 findings.push(
                     RULE.at(place, message)
-                        .label(format!("`{primary_name}` is a remote itself"))
+                        .label(format!("`{primary_name}` is not a primary"))
                         .and(declared, "declared here")
                         .help(help),
                 );
             }
             End::Circle(circle) => {
-                let message = format!("the control planes of {} go round in a circle", names(circle.iter().copied()));
+                let message = format!("the control planes of {} form a circle", names(circle.iter().copied()));
                 findings.push(
                     RULE.at(place, message)
-                        .label("no istiod at its end")
-                        .and(declared, "and on from here")
+                        .label("this circle has no istiod")
+                        .and(declared, "continues here")
                         .help("remove the `controlPlane` of the cluster that is to be the primary"),
                 );
             }

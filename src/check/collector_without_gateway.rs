@@ -14,10 +14,10 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let name = collector.name.as_str();
     let reporters = names(reporters.iter().map(|cluster| Name::as_str(&cluster.name)));
     findings.push(
-        RULE.at(collector_path(), format!("`{name}` has no gateway through which traces could come in"))
+        RULE.at(collector_path(), format!("`{name}` has no gateway for traces"))
             .label(format!("{reporters} would report here"))
             .and(context.cluster_path(name).child("name"), "no `eastWestGateway` in this cluster")
-            .help("add `eastWestGateway:` to this cluster, or let a cluster that has one run the collector"),
+            .help("add `eastWestGateway:` to this cluster, or run the collector in a cluster that has one"),
     );
 }
 

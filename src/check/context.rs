@@ -43,7 +43,7 @@ impl<'t> Context<'t> {
         self.clusters.get(name).map_or(clusters.clone(), |index| clusters.index(*index))
     }
 
-    /// The cluster of a name; none where several have it: which of them is meant, nobody knows.
+    /// The cluster of a name; none if several have the name.
     pub(super) fn cluster(&self, name: &str) -> Option<&'t Cluster> {
         self.clusters.get(name).filter(|_| !self.ambiguous.contains(name)).map(|index| &self.topology.clusters[*index])
     }

@@ -21,11 +21,11 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         }
         findings.push(
             RULE.at(path.child("externalIPs"),
-                format!("the Kubernetes of `{}` may not implement external IPs any more", cluster.name),
+                format!("the Kubernetes of `{}` may no longer implement external IPs", cluster.name),
             )
             .label("deprecated from Kubernetes 1.36 on")
             .and(place.child("kubernetes").child("version"), "this Kubernetes")
-            .help("use a load balancer (a cloud's, or MetalLB) and write what it gives as `address`, or allow this where you know that your kube-proxy serves them"),
+            .help("use a load balancer (a cloud's, or MetalLB) and write its address as `address`, or allow this if your kube-proxy serves them"),
         );
     }
 }

@@ -49,8 +49,8 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     places.sort();
     let Some((first, others)) = places.split_first() else { return };
     let message = match others.len() {
-        0 => "this address is reserved for examples: nobody has it".to_owned(),
-        more => format!("{} addresses are reserved for examples: nobody has them", more + 1),
+        0 => "this address is reserved for examples".to_owned(),
+        more => format!("{} addresses are reserved for examples", more + 1),
     };
     let finding = RULE.at(first.clone(), message).label("reserved for documentation");
     let finding = others.iter().take(SHOWN - 1).fold(finding, |finding, place| finding.and(place.clone(), ""));

@@ -23,10 +23,10 @@ fn find<'t>(list: &str, names: impl Iterator<Item = &'t str>, findings: &mut Vec
         places.entry(name).or_default().push(index);
     }
     for (name, places) in places.iter().filter(|(_, places)| places.len() > 1) {
-        let message = format!("{} {list} are called `{name}`", places.len());
+        let message = format!("{} {list} are named `{name}`", places.len());
         let finding = RULE.at(path(places[1]), message).label("again here").and(path(places[0]), "first here");
         let finding =
             places[2..].iter().take(SHOWN - 2).fold(finding, |finding, index| finding.and(path(*index), "and here"));
-        findings.push(finding.help("give each a name of its own"));
+        findings.push(finding.help("give each its own name"));
     }
 }

@@ -15,12 +15,12 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let path = FieldPath::root().child("certificates");
     match (certificates.authority, &certificates.directory) {
         (CertificateAuthority::Seed, Some(_)) => findings.push(
-            RULE.at(path.child("directory"), "`directory` is of no use without `authority: external`")
+            RULE.at(path.child("directory"), "`directory` has no effect without `authority: external`")
                 .help("add `authority: external`, or remove the line"),
         ),
         (CertificateAuthority::Seed, None) => {}
         (CertificateAuthority::External, None) => findings.push(
-            RULE.at(path.child("authority"), "an external authority needs a `directory`").label("whose files?").help(
+            RULE.at(path.child("authority"), "an external authority needs a `directory`").label("no `directory` here").help(
                 "add `directory:`, relative to this file; each cluster's files are in a directory of its name there",
             ),
         ),
@@ -28,12 +28,12 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
             if Utf8Path::new(directory).is_absolute() {
                 findings.push(
                     RULE.at(path.child("directory"), "`directory` is an absolute path")
-                        .label("no other machine has it")
+                        .label("other machines do not have it")
                         .help("write it relative to this file"),
                 );
             }
             for (place, name) in without_use(context, certificates) {
-                let message = format!("`{name}` is of no use with an external authority, which decides it itself");
+                let message = format!("`{name}` has no effect with an external authority, which decides it");
                 findings.push(RULE.at(place, message).help("remove the line"));
             }
         }

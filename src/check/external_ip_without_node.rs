@@ -17,8 +17,8 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
             RULE.at(path.child("externalIPs").index(index),
                 format!("no node of `{}` has the address {}", cluster.name, address.0),
             )
-            .label("somebody has to answer for it")
-            .help("write a node's address, or see to it that a node answers ARP for this one (MetalLB, a virtual IP, kube-proxy in IPVS mode without strictARP), and allow this"),
+            .label("a node must answer for it")
+            .help("write the address of a node, or make a node answer ARP for this one (MetalLB, a virtual IP, kube-proxy in IPVS mode without strictARP), and allow this"),
         );
     }
 }

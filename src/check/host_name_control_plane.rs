@@ -19,9 +19,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         let remotes = names(remotes.iter().map(|cluster| Name::as_str(&cluster.name)));
         let place = context.cluster_path(name).child("eastWestGateway").child("address");
         findings.push(
-            RULE.at(place, format!("{remotes} cannot inject sidecars through `{host}`, unless it takes port 443"))
+            RULE.at(place, format!("{remotes} cannot inject sidecars through `{host}`, unless it serves port 443"))
                 .label("a DNS name")
-                .help("write the IP address that the name resolves to, or let the load balancer lead port 443 to the gateway's 15017 and allow this"),
+                .help("write the IP address that the name resolves to, or forward port 443 of the load balancer to port 15017 of the gateway and allow this"),
         );
     }
 }

@@ -27,7 +27,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
                 format!("other networks do not reach the services of `{name}` through `{host}`"),
             )
             .label(format!("istiod {version} drops gateways with a host name"))
-            .help("give the gateway an `externalIPs` entry, or a load balancer with an IP address; or take an Istio from 1.13 on"),
+            .help("give the gateway an `externalIPs` entry or a load balancer with an IP address, or use Istio 1.13 or later"),
         );
     }
 }

@@ -12,7 +12,7 @@ const RULE: Rule = Rule::warning("ignored-istio-field", include_str!("../../docs
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let version = context.topology.istio.version;
     let Some(release) = release(version).filter(|release| !release.refuses_unknown_mesh_config) else { return };
-    let passed_over = format!("Istio {version} passes over it without a word");
+    let passed_over = format!("Istio {version} silently ignores it");
     for (path, mesh_config, _) in free_forms(context.topology) {
         for unknown in unknown_in_mesh_config(release, mesh_config, &path.child("meshConfig")) {
             findings.push(describe(&RULE, &unknown, &passed_over));

@@ -35,9 +35,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         let room = (root.end.0 - first.0).whole_days();
         findings.push(
             RULE.at(path.child("intermediateValidityDays"), message)
-                .label(format!("would end on {end}"))
+                .label(format!("ends on {end}"))
                 .and(issued, format!("the root ends on {}", root.end))
-                .help(format!("write at most {room}, or remove the line: it is cut at the root's end by default")),
+                .help(format!("write at most {room}, or remove the line: by default it ends with the root")),
         );
     }
 }
@@ -54,8 +54,8 @@ fn outside(
     }
     findings.push(
         RULE.at(place, format!("the root is not valid on {first}"))
-            .label("an intermediate would begin here")
+            .label("an intermediate begins here")
             .and(issued.clone(), format!("the root is valid from {} to {}", root.start, root.end))
-            .help("choose a day between the two"),
+            .help("choose a day between these two"),
     );
 }

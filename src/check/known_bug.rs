@@ -16,20 +16,20 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let is_met = |bug: &&Bug| version.patch < bug.mended_in && (has_remote_secrets || !bug.needs_remote_secrets);
     let bugs: Vec<&Bug> = release.bugs.iter().filter(is_met).collect();
     let Some(mended_in) = bugs.iter().map(|bug| bug.mended_in).max() else { return };
-    let mended = IstioVersion { patch: mended_in, ..version };
+    let fixed = IstioVersion { patch: mended_in, ..version };
     let place = FieldPath::root().child("istio").child("version");
     let finding = match bugs.as_slice() {
-        [bug] => RULE
-            .at(place, format!("istiod {version} {}", bug.what))
-            .label(format!("mended in {mended} ({})", bug.source)),
+        [bug] => {
+            RULE.at(place, format!("istiod {version} {}", bug.what)).label(format!("fixed in {fixed} ({})", bug.source))
+        }
         bugs => {
-            let message = format!("istiod {version} has {} bugs that this mesh meets", bugs.len());
-            let finding = RULE.at(place, message).label(format!("mended in {mended}"));
+            let message = format!("istiod {version} has {} bugs that affect this mesh", bugs.len());
+            let finding = RULE.at(place, message).label(format!("fixed in {fixed}"));
             bugs.iter().fold(finding, |finding, bug| {
-                let mended = IstioVersion { patch: bug.mended_in, ..version };
-                finding.help(format!("before {mended} it {} ({})", bug.what, bug.source))
+                let fixed = IstioVersion { patch: bug.mended_in, ..version };
+                finding.help(format!("before {fixed} it {} ({})", bug.what, bug.source))
             })
         }
     };
-    findings.push(finding.help(format!("write `version: {mended}` or later, or allow this")));
+    findings.push(finding.help(format!("write `version: {fixed}` or later, or allow this")));
 }

@@ -15,8 +15,8 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     }
     let path = FieldPath::root().child("certificates");
     findings.push(
-        RULE.at(path, "`issuedOn` is missing in `certificates`")
-            .label("the root has no first day")
-            .help("add today, for example `issuedOn: 2026-11-01`, and leave it as it is from then on"),
+        RULE.at(path, "missing field `issuedOn` in `certificates`")
+            .label("`issuedOn` is the first day of the root")
+            .help("add today, for example `issuedOn: 2026-11-01`, and do not change it afterwards"),
     );
 }

@@ -32,11 +32,11 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         let Some((address, place, cluster, first, first_place)) = apart else { continue };
         findings.push(
             RULE.at(place.clone(),
-                format!("nodes of `{}` seem to stand in different subnets", network.name),
+                format!("nodes of `{}` seem to be in different subnets", network.name),
             )
             .label(format!("this node of `{}` is in {}", cluster.name, subnet(*address)))
             .and(first_place.clone(), format!("this one is in {}", subnet(*first)))
-            .help("a next hop has to be in a subnet of the node that routes by it: use `podRouting: native` where routers know the pods, or allow this where the subnet is wider"),
+            .help("a next hop must be in a subnet of the node that uses it: use `podRouting: native` if routers know the pods, or allow this if the subnet is wider"),
         );
     }
 }

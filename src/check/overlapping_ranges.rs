@@ -73,9 +73,9 @@ fn report(network: &str, ranges: &[Range], findings: &mut Vec<Diagnostic>) {
             finding = finding.and(range.place.clone(), range.what.clone());
         }
         findings.push(finding.help(if nested.iter().all(|range| range.is_node) {
-            "choose a range in which no node of the network stands"
+            "choose a range without a node of the network"
         } else {
-            "give every cluster of a network ranges of its own, or put the clusters on networks of their own"
+            "give every cluster of a network its own ranges, or put the clusters on separate networks"
         }));
     }
 }
@@ -90,8 +90,8 @@ fn overlap(nested: &[Range]) -> String {
     };
     let nodes = match nodes {
         0 => None,
-        1 => Some("holds the address of a node".to_owned()),
-        count => Some(format!("holds the addresses of {count} nodes")),
+        1 => Some("contains the address of a node".to_owned()),
+        count => Some(format!("contains the addresses of {count} nodes")),
     };
     let both: Vec<String> = ranges.into_iter().chain(nodes).collect();
     both.join(" and ")

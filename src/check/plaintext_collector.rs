@@ -19,13 +19,13 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let can_go_through_mesh =
         release(context.topology.istio.version).is_some_and(|release| release.tracing == TracingMeans::Provider);
     let help = if can_go_through_mesh {
-        "write `via: mesh`, or keep the port within networks that you trust and allow this"
+        "write `via: mesh`, or expose the port only in networks that you trust and allow this"
     } else {
-        "keep the port within networks that you trust, and allow this"
+        "expose the port only in networks that you trust, and allow this"
     };
     let place = FieldPath::root().child("tracing").child("zipkin").child("cluster");
     findings.push(
-        RULE.at(place, "traces reach the collector in plain text, from anybody who reaches its gateway")
+        RULE.at(place, "traces reach the collector in plain text, from anyone who reaches its gateway")
             .label(format!("its gateway takes them at port {}", tracing.zipkin.gateway_port))
             .help(help),
     );

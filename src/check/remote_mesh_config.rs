@@ -13,7 +13,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     }
     for (path, cluster) in context.clusters() {
         let Some(primary) = cluster.primary().filter(|_| !cluster.istio.mesh_config.is_empty()) else { continue };
-        // Where that is no primary, what this cluster is to be is not known.
+        // If the control plane is not a primary, another rule reports it.
         if context.cluster(primary).is_none_or(|primary| primary.primary().is_some()) {
             continue;
         }
@@ -21,7 +21,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         let place = path.child("istio").child("meshConfig");
         findings.push(
             RULE.at(place, format!("the mesh config of the remote `{name}` is that of `{primary}`"))
-                .label("would reach nobody")
+                .label("has no effect")
                 .help(format!("write it for `{primary}`, or make `{name}` a primary by removing its `controlPlane`")),
         );
     }

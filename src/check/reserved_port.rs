@@ -34,7 +34,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         findings.push(
             RULE.at(place, format!("port {port} of the gateway is not free for the collector"))
                 .label(format!("taken by {user}"))
-                .help("write another port, or leave the line out: 15018 is free"),
+                .help("write another port, or remove the line: 15018 is free"),
         );
     }
 }

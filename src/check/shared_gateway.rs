@@ -23,7 +23,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         findings.push(
             RULE.at(place, format!("other networks reach {without} through a gateway of another cluster"))
                 .label(format!("not every cluster of {network} has a gateway"))
-                .help("give each of them an `eastWestGateway`, or allow this where locality does not matter"),
+                .help("give each of them an `eastWestGateway`, or allow this if locality does not matter"),
         );
     }
 }

@@ -26,7 +26,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         let finding = RULE.at(place, message).label(label);
         let finding = places.take(SHOWN - 1).fold(finding, |finding, (place, label)| finding.and(place, label));
         findings.push(finding.help(
-            "remove `serviceCIDR`: Istio sends to pods and needs no routes to Services; or allow this where something else uses them",
+            "remove `serviceCIDR`: Istio sends to pods and needs no routes to Services; or allow this if something else uses them",
         ));
     }
 }

@@ -22,11 +22,11 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         let kind = gateway.service_type.as_str();
         findings.push(
             RULE.at(path.child("serviceType"),
-                format!("istiod learns no address of the gateway of `{}`", cluster.name),
+                format!("istiod cannot find an address of the gateway of `{}`", cluster.name),
             )
             .label(format!("a {kind} Service without external IPs"))
             .help(
-                "add `externalIPs`, or use a LoadBalancer; `address` alone is what people and remotes dial, and istiod does not see it",
+                "add `externalIPs`, or use a LoadBalancer; `address` alone is only for people and remotes, and istiod does not see it",
             ),
         );
     }

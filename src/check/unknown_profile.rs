@@ -16,7 +16,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         return;
     }
     let path = FieldPath::root().child("istio").child("profile");
-    let finding = RULE.at(path, format!("`{profile}` is no profile that installs a control plane"));
+    let finding = RULE.at(path, format!("`{profile}` is not a profile that installs a control plane"));
     findings.push(match nearest(profile, release.profiles.iter().copied()) {
         Some(meant) => finding
             .help(format!("did you mean `{meant}`?"))

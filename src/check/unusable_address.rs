@@ -14,9 +14,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let mut judge = |address: IpAddr, place: FieldPath, what: &str| {
         if let Some(kind) = kind(address) {
             findings.push(
-                RULE.at(place, format!("other machines reach no {what} at `{address}`"))
+                RULE.at(place, format!("other machines cannot reach a {what} at `{address}`"))
                     .label(format!("a {kind} address"))
-                    .help("write the address by which other machines reach it"),
+                    .help("write the address at which other machines reach it"),
             );
         }
     };
@@ -41,10 +41,10 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         findings.push(
             RULE.at(
                 path.child("apiServer"),
-                format!("other machines reach no API server at `{}`", cluster.api_server.host()),
+                format!("other machines cannot reach an API server at `{}`", cluster.api_server.host()),
             )
             .label("a loopback name")
-            .help("write the address by which other machines reach it"),
+            .help("write the address at which other machines reach it"),
         );
     }
 }

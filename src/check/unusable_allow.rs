@@ -16,9 +16,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         let place = place.child("rule");
         findings.push(if every_rule().any(|known| known.name == rule) {
             RULE.at(place, format!("`{rule}` is an error, and errors cannot be allowed"))
-                .help("mend what it speaks of; `meshgen explain` says what it means")
+                .help("fix the error that it names; `meshgen explain` says what it means")
         } else {
-            let finding = RULE.at(place, format!("there is no rule `{rule}`"));
+            let finding = RULE.at(place, format!("no such rule: `{rule}`"));
             match nearest(rule, allowed_kinds()) {
                 Some(meant) => finding
                     .help(format!("did you mean `{meant}`?"))

@@ -18,8 +18,8 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         let (message, label, help) = if server.has_credentials() {
             (
                 format!("the URL of the API server of `{name}` holds credentials"),
-                "readable by whoever reads this file",
-                "remove what stands before the `@`, and make these credentials invalid: the file may be in Git",
+                "everyone who reads this file can read them",
+                "remove everything before the `@`, and revoke these credentials: the file may be in Git",
             )
         } else if server.scheme() != "https" {
             (
@@ -30,14 +30,14 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         } else if !matches!(server.path(), "" | "/") {
             (
                 format!("the URL of the API server of `{name}` has a path"),
-                "leads past the API",
-                "write scheme, host and port only; where a proxy needs the path, write the address of the API server itself",
+                "the API is not at this path",
+                "write scheme, host and port only; if a proxy needs the path, write the address of the API server itself",
             )
         } else {
             let Some(first) = seen.insert((server.host().to_string(), server.port()), place.clone()) else { continue };
             if context.cluster_path(cluster.name.as_str()) == path {
                 findings.push(
-                    RULE.at(place, "two clusters have one API server")
+                    RULE.at(place, "two clusters have the same API server")
                         .label("the same host and port")
                         .and(first, "also here")
                         .help("write each cluster's own: `kubectl config view --minify -o jsonpath='{.clusters[0].cluster.server}'`"),

@@ -36,7 +36,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
 
 fn malformed(place: FieldPath, address: &serde_json::Value) -> Diagnostic {
     let shown = address.as_str().map_or_else(|| address.to_string(), str::to_owned);
-    RULE.at(place, format!("`{shown}` is no address of a collector"))
+    RULE.at(place, format!("`{shown}` is not the address of a collector"))
         .label("not a host and a port")
         .help("write it like `zipkin.istio-system:9411` or `192.0.2.10:9411`")
 }

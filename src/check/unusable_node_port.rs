@@ -19,15 +19,15 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
             return;
         }
         findings.push(
-            RULE.at(place, "there is no port that this node port could serve")
+            RULE.at(place, "this node port has no port to serve")
                 .label("traces go through the mesh")
                 .help("remove the line, or write `via: gateway`"),
         );
     } else if !(30000..=32767).contains(&port) {
         findings.push(
-            RULE.at(place, format!("{port} is no node port"))
-                .label("Kubernetes takes 30000 to 32767")
-                .help("write a port in this range, or leave the line out: Kubernetes then chooses one"),
+            RULE.at(place, format!("{port} is not a node port"))
+                .label("Kubernetes accepts 30000 to 32767")
+                .help("write a port in this range, or remove the line: Kubernetes then chooses one"),
         );
     }
 }

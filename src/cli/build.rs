@@ -18,20 +18,20 @@ use super::{NOT_DONE, Outcome, Refusal, ca, external, output, read_source, say, 
 pub(super) struct Arguments {
     /// The topology; `-` is standard input
     topology: Utf8PathBuf,
-    /// The directory that is made to hold the tree
+    /// The directory for the tree
     #[arg(short, long, value_name = "DIR")]
     output: Utf8PathBuf,
-    /// Build only this cluster's directory; may be repeated
+    /// Build only the directory of this cluster; can be repeated
     #[arg(long, value_name = "NAME")]
     cluster: Vec<String>,
     #[command(flatten)]
     seed: SeedOption,
     #[command(flatten)]
     put: output::Options,
-    /// Make the mesh's seed where it has none and nothing was built yet
+    /// Make a seed if the mesh has none and nothing was built yet
     #[arg(long)]
     new_ca: bool,
-    /// Go on where the certificates in DIR come from another root: a running mesh falls apart until all of it has the new one
+    /// Build even if the certificates in DIR have another root: the clusters of a running mesh cannot call each other until all have the new root
     #[arg(long)]
     replace_root: bool,
 }
@@ -39,7 +39,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let source = read_source(&arguments.topology)?;
     let mut findings = Vec::new();
-    // To look at the topology takes about as long as to read what stands, and needs one processor.
+    // Checking the topology takes about as long as reading the existing tree, so both run at the same time.
     let (checked, standing) =
         parallel::beside(|| crate::read(&source, &mut findings), || read_standing(&arguments.output));
     let Some(checked) = checked else { return Ok(refuse(&source, &findings)) };
@@ -70,7 +70,7 @@ fn read_standing(output: &Utf8Path) -> Result<(Lock, Standing), DiskError> {
     Ok((lock, standing))
 }
 
-/// Who issues: the seed, if there is one; without it what stands in the output, if anything does.
+/// The issuer: the seed if there is one, and otherwise the certificates in the output.
 fn authority(arguments: &Arguments, standing: Standing) -> Result<Authority, Refusal> {
     match seed(arguments)? {
         Some(seed) => Ok(Authority::Renewing(seed, standing)),
@@ -84,14 +84,14 @@ fn authority(arguments: &Arguments, standing: Standing) -> Result<Authority, Ref
     }
 }
 
-/// The mesh's seed: the one that there is, or on demand a new one.
+/// The seed of the mesh: the existing one, or with `--new-ca` a new one.
 fn seed(arguments: &Arguments) -> Result<Option<Seed>, Refusal> {
     let Arguments { topology, output, .. } = arguments;
     let path = seed::path(&arguments.seed, topology)?;
     let is_new = arguments.new_ca && path != "-" && !disk::exists(&path);
     if is_new && disk::exists(&output.join(lock::FILE)) && !arguments.replace_root {
         return Err(Refusal(format!(
-            "{output} holds certificates already, and a new seed would be another root: bring the seed back as {path}"
+            "{output} already has certificates, and a new seed would make another root: restore the seed as {path}"
         )));
     }
     if is_new {
@@ -100,7 +100,7 @@ fn seed(arguments: &Arguments) -> Result<Option<Seed>, Refusal> {
     seed::find(&arguments.seed, topology)
 }
 
-/// A mesh has one root: another one than stands in the output is never written by accident.
+/// Refuses to replace the root in the output without `--replace-root`.
 fn refuse_other_root(arguments: &Arguments, standing: &Lock, tree: &Tree) -> Result<(), Refusal> {
     let path = arguments.output.join(lock::FILE);
     let made = tree.get(lock::FILE).expect("every tree has a lock");
@@ -123,7 +123,7 @@ fn refuse_other_root(arguments: &Arguments, standing: &Lock, tree: &Tree) -> Res
     }
 }
 
-/// Draws what stops the build.
+/// Draws the errors that stop the build.
 fn refuse(source: &Source, findings: &[Diagnostic]) -> u8 {
     say_findings(source, findings);
     say("nothing was written");

@@ -21,13 +21,13 @@ pub(super) struct Arguments {
 enum Verb {
     /// Make a new secret seed, from which all keys of a mesh derive.
     New(New),
-    /// Show a mesh's certificates: as a topology asks for them, or as they stand in a directory.
+    /// Show the certificates of a mesh: those of a topology, or those in a directory.
     Show(show::Arguments),
 }
 
 #[derive(Debug, Args)]
 struct New {
-    /// Where the seed goes; an existing file is never overwritten
+    /// The file for the seed; an existing file is never overwritten
     #[arg(long, value_name = "FILE", default_value = SEED)]
     ca: Utf8PathBuf,
 }
@@ -70,12 +70,12 @@ pub(super) fn make(path: &Utf8Path) -> Result<Seed, Refusal> {
     Ok(seed)
 }
 
-/// Adds the seed to the `.gitignore` beside it: a directory that is no Git work tree yet may become one.
+/// Adds the seed to the `.gitignore` beside it, even outside a Git work tree, because the directory may become one.
 fn ignore(seed: &Utf8Path) -> Result<Option<Utf8PathBuf>, Refusal> {
     let directory = directory_of(seed);
     let path = directory.join(".gitignore");
     let before = disk::read_if_there(&path)?.unwrap_or_default();
-    let mut text = String::from_utf8(before).map_err(|_| Refusal(format!("{path} is no text")))?;
+    let mut text = String::from_utf8(before).map_err(|_| Refusal(format!("{path} is not valid UTF-8")))?;
     let line = format!("/{}", seed.file_name().unwrap_or(SEED));
     if text.lines().any(|other| other.trim() == line || other.trim() == &line[1..]) {
         return Ok(None);

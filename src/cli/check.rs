@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     /// How the report is written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Mend what is certain to be mended, in the files; what remains is reported
+    /// Apply the fixes that are certain to the files, and report the rest
     #[arg(long)]
     fix: bool,
     /// With `--fix`: write nothing, and print what would change
@@ -48,7 +48,7 @@ enum Format {
     Sarif,
     /// Workflow commands, for annotations on GitHub
     Github,
-    /// JUnit's XML, for pipelines that show test results
+    /// JUnit XML, for pipelines that show test results
     Junit,
 }
 
@@ -80,16 +80,18 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     Ok(code(&files, arguments.strict))
 }
 
-/// Whether standard output is for a mended topology or for what would change, and so not for the report.
+/// Whether standard output is for a fixed topology or for a difference, and so not for the report.
 fn takes_output(arguments: &Arguments) -> Result<bool, Refusal> {
     let is_stream = arguments.topologies.iter().any(|topology| topology == "-");
     let takes_output = arguments.fix && (arguments.dry_run || is_stream);
     if takes_output && arguments.format != Format::Text {
-        let what = if arguments.dry_run { "what would change" } else { "the mended topology" };
-        return Err(Refusal(format!("standard output is for {what} here: leave out `--format`")));
+        let what = if arguments.dry_run { "what would change" } else { "the fixed topology" };
+        return Err(Refusal(format!("standard output is for {what} here: remove `--format`")));
     }
     if takes_output && !arguments.dry_run && arguments.topologies.len() > 1 {
-        return Err(Refusal("with `--fix`, `-` goes alone: standard output is for its mended text".to_owned()));
+        return Err(Refusal(
+            "with `--fix`, `-` cannot be combined with files: standard output is for the fixed text".to_owned(),
+        ));
     }
     Ok(takes_output)
 }
@@ -111,7 +113,7 @@ fn look_at(topology: &Utf8Path, arguments: &Arguments, today: Date, output: &mut
     }
 }
 
-/// Everything that is wrong or doubtful with a topology and the files that it names.
+/// All errors and warnings of a topology and of the files that it names.
 fn examine(topology: &Utf8Path, source: Source, today: Date) -> File {
     let beside = pinned_schema(&source, topology).into_iter().collect();
     let mut findings = Vec::new();
@@ -154,7 +156,7 @@ fn code(files: &[File], is_strict: bool) -> u8 {
     if files.iter().any(is_wrong) { FOUND } else { DONE }
 }
 
-/// What is doubtful about the schema that the topology names for editors. Where a topology from standard input stands, nobody knows.
+/// Warnings about the schema that the topology names for editors. A topology from standard input has no place, so it gets none.
 fn pinned_schema(source: &Source, topology: &Utf8Path) -> Option<Diagnostic> {
     let text = source.text();
     let (path, place) = modeline::schema(&text).filter(|_| topology != "-")?;

@@ -17,19 +17,19 @@ use super::{DONE, FOUND, Outcome, Refusal, columns, external, is_colour_wanted, 
 /// The options of `diff`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// What it was: a topology, a built directory, or `git:REF:PATH` of either; `-` is a topology from standard input
+    /// The old side: a topology, a built directory, or `git:REF:PATH` of either; `-` is a topology from standard input
     #[arg(value_name = "A", required_unless_present = "since")]
     before: Option<String>,
-    /// What it becomes; with `--since` the one topology or directory
+    /// The new side; with `--since`, the only topology or directory
     #[arg(value_name = "B")]
     after: Option<String>,
-    /// Compare with what A was in this commit
+    /// Compare A with its state in this commit
     #[arg(long, value_name = "REF", conflicts_with = "after")]
     since: Option<String>,
     /// How the report is written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Show README and the scripts of the whole mesh line by line
+    /// Show the README and the scripts of the mesh line by line
     #[arg(long)]
     full: bool,
 }
@@ -108,13 +108,13 @@ fn sides(arguments: &Arguments) -> Result<(Place, Place), Refusal> {
             Err(Refusal(format!("standard input gives one side only, not both {before} and {after}")))
         }
         (Some(before), Some(after), None) => Ok((place(before)?, place(after)?)),
-        (_, _, Some(_)) => Err(Refusal("`--since` wants the topology or the directory that it is about".to_owned())),
+        (_, _, Some(_)) => Err(Refusal("`--since` needs a topology or a directory".to_owned())),
         _ => Err(Refusal("two sides are needed, or one and `--since REF`".to_owned())),
     }
 }
 
 impl Place {
-    /// The side; `None` where its topology is broken, which was said.
+    /// The side; `None` if its topology has errors, which were reported.
     fn side(&self) -> Result<Option<Side>, Refusal> {
         match self {
             Self::Disk(path) if disk::is_directory(path) => standing(path).map(Some),
@@ -166,10 +166,10 @@ fn standing(path: &Utf8Path) -> Result<Side, Refusal> {
 }
 
 fn no_tree(name: &str) -> Refusal {
-    Refusal(format!("{name} is no tree of meshgen: it holds no {}", lock::FILE))
+    Refusal(format!("{name} is not a tree of meshgen: it has no {}", lock::FILE))
 }
 
-/// Files of others in a tree are no difference.
+/// Files that meshgen did not generate are not a difference.
 fn only_listed(lock: &Lock, files: Vec<(String, String)>) -> impl Iterator<Item = (String, String)> {
     let listed: BTreeSet<&str> = lock.paths().collect();
     files.into_iter().filter(move |(path, _)| listed.contains(path.as_str()))

@@ -12,14 +12,14 @@ use super::{Outcome, Refusal, columns, is_colour_wanted, print};
 /// The options of `explain`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The rule, as a report names it. Default: the list of all, with a sentence on each
+    /// The rule, as a report names it. Default: list all rules, with a sentence on each
     rule: Option<String>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    /// Where nobody says how wide the page is.
+    /// The width of a page if it is not known.
     const COLUMNS: usize = 80;
-    /// Wider lines of prose are hard to follow.
+    /// Wider lines of prose are hard to read.
     const WIDEST: usize = 100;
     let stdout = io::stdout();
     let is_coloured = is_colour_wanted(&stdout);
@@ -31,8 +31,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     match every_rule().find(|rule| rule.name == name) {
         Some(rule) => print(&page(rule.page, columns.unwrap_or(COLUMNS).min(WIDEST), is_coloured)),
         None => Err(Refusal(match nearest(name, every_rule().map(|rule| rule.name)) {
-            Some(meant) => format!("there is no rule `{name}`; did you mean `{meant}`?"),
-            None => format!("there is no rule `{name}`; `meshgen explain` lists the rules"),
+            Some(meant) => format!("no such rule: `{name}`; did you mean `{meant}`?"),
+            None => format!("no such rule: `{name}`; `meshgen explain` lists the rules"),
         })),
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn read_named(files: Option<ExternalFiles>, topology: &Utf8Path) -> R
     for cluster in &clusters {
         for file in EXTERNAL_FILES {
             if let Some(bytes) = disk::read_if_there(&place.join(cluster).join(file))? {
-                // What is no text is no PEM either: the finding says so.
+                // A file that is not valid UTF-8 is not valid PEM either, and gets a finding.
                 let text = String::from_utf8(bytes).unwrap_or_default();
                 files.push((format!("{cluster}/{file}"), Zeroizing::new(text)));
             }
@@ -49,7 +49,7 @@ pub(super) fn read_by(
     Ok(Some(External::new(directory, files)))
 }
 
-/// A clone has what is in the repository and nothing else.
+/// Refuses a directory outside the repository, because a clone does not have it.
 fn refuse_outside(base: &Utf8Path, place: &Utf8Path) -> Result<(), Refusal> {
     let real = |path: &Utf8Path| path.canonicalize_utf8().map_err(|error| Refusal(format!("{path}: {error}")));
     let (base, real_place) = (real(base)?, real(place)?);
@@ -59,6 +59,6 @@ fn refuse_outside(base: &Utf8Path, place: &Utf8Path) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal(format!(
-        "`certificates.directory` leads to {real_place}, out of {repository}: keep the files beside the topology"
+        "`certificates.directory` leads to {real_place}, outside {repository}: keep the files beside the topology"
     )))
 }

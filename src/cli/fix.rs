@@ -2,15 +2,15 @@ use camino::Utf8Path;
 use similar::TextDiff;
 
 use crate::disk;
-use crate::fix::{Fixed, Mended};
+use crate::fix::{Fix, Fixed};
 use crate::source::Source;
 use crate::topology::Date;
 
 use super::{Refusal, say};
 
-/// Mends a topology and says what it mended; gives the topology as it stands afterwards.
+/// Fixes a topology, reports the fixes, and returns the topology with them.
 ///
-/// What is read from standard input goes to `output`, and with `is_dry_run` only what would change does.
+/// A topology from standard input goes to `output`. With `is_dry_run`, only the difference does.
 pub(super) fn fix(
     topology: &Utf8Path,
     source: &Source,
@@ -26,7 +26,7 @@ pub(super) fn fix(
     }
     if topology == "-" {
         output.extend_from_slice(&fixed.source.bytes);
-    } else if !fixed.mended.is_empty() {
+    } else if !fixed.fixes.is_empty() {
         disk::rewrite(topology, &source.bytes, &fixed.source.bytes)?;
     }
     tell(&fixed, "fixed");
@@ -35,11 +35,11 @@ pub(super) fn fix(
 
 fn tell(fixed: &Fixed, verb: &str) {
     let name = &fixed.source.name;
-    let line = |verb: &str, fault: &Mended, why: &str| {
-        say(&format!("{name}:{}:{}: {verb} {}: {}{why}", fault.at.line, fault.at.column, fault.rule, fault.message));
+    let line = |verb: &str, fix: &Fix, why: &str| {
+        say(&format!("{name}:{}:{}: {verb} {}: {}{why}", fix.at.line, fix.at.column, fix.rule, fix.message));
     };
-    fixed.mended.iter().for_each(|fault| line(verb, fault, ""));
-    fixed.left.iter().for_each(|fault| line("left", fault, "; mended, it would bring other errors to light"));
+    fixed.fixes.iter().for_each(|fix| line(verb, fix, ""));
+    fixed.left.iter().for_each(|fix| line("left", fix, "; the fix would reveal other errors"));
 }
 
 /// What `patch -p0` takes.

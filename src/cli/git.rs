@@ -16,7 +16,7 @@ pub(super) struct Git {
     reference: String,
 }
 
-/// What stands at a path.
+/// The object at a path.
 pub(super) enum Found {
     File(Vec<u8>),
     /// The texts below a directory, private keys aside.
@@ -75,7 +75,7 @@ impl Git {
             let entry = std::str::from_utf8(entry).ok()?;
             let (facts, path) = entry.split_once('\t')?;
             let mut facts = facts.split(' ');
-            // A symbolic link (120000) or a submodule (160000) is no file of ours.
+            // A symbolic link (120000) or a submodule (160000) is not a file of a tree.
             let is_file = facts.next()?.starts_with("100");
             let object = facts.nth(1)?;
             (is_file && !is_private(&format!("/{path}"))).then(|| (path.to_owned(), object.to_owned()))
@@ -95,7 +95,7 @@ impl Git {
         let status = process.wait().map_err(no_git)?;
         match texts {
             Ok(texts) if status.success() => Ok(texts),
-            _ => Err(Refusal(format!("git:{}: git could not read its own objects: run `git fsck`", self.reference))),
+            _ => Err(Refusal(format!("git:{}: git cannot read its objects: run `git fsck`", self.reference))),
         }
     }
 
@@ -112,7 +112,7 @@ impl Git {
     }
 }
 
-/// Asks for each object in turn, while another thread writes the questions: neither waits for the other's full pipe.
+/// Reads each object while another thread writes the requests, so that a full pipe cannot block both.
 fn ask(process: &mut Child, entries: Vec<(String, String)>) -> std::io::Result<Vec<(String, String)>> {
     let broken = || std::io::Error::from(std::io::ErrorKind::InvalidData);
     let (Some(mut questions), Some(answers)) = (process.stdin.take(), process.stdout.take()) else {

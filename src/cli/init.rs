@@ -14,7 +14,7 @@ use super::{DONE, Outcome, Refusal, Today, say};
 /// The options of `init`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The directory that gets the topology and its schema
+    /// The directory for the topology and its schema
     #[arg(short, long, value_name = "DIR")]
     output: Utf8PathBuf,
     /// How many clusters the mesh has
@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     /// How many networks they are on. Default: 2, or 1 for a single cluster
     #[arg(long)]
     networks: Option<usize>,
-    /// How many of the clusters have a control plane of their own. Default: all
+    /// How many of the clusters are primaries. Default: all
     #[arg(long)]
     primaries: Option<usize>,
     /// The exact version of Istio
@@ -77,7 +77,7 @@ fn refuse_numbers(clusters: usize, networks: usize, primaries: usize) -> Result<
         "a mesh has at least one cluster, one network and one control plane".to_owned()
     } else if clusters > MAXIMUM_CLUSTERS {
         format!(
-            "init writes at most {MAXIMUM_CLUSTERS} clusters, since no more addresses are reserved for examples; a topology may hold more"
+            "init writes at most {MAXIMUM_CLUSTERS} clusters, because no more addresses are reserved for examples; a topology may have more"
         )
     } else if networks > clusters {
         format!("{networks} networks are more than {} can be on", plural(clusters, "cluster"))

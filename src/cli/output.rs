@@ -16,15 +16,15 @@ const README: &str = "README.md";
 /// What a build may do to its directory.
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// Write nothing; exit with 1 where DIR is not what the topology gives
+    /// Write nothing; exit with 1 if DIR is not up to date
     #[arg(long, conflicts_with_all = ["overwrite", "new_ca"])]
     check: bool,
-    /// Write over files that somebody edited since the last build; edited files that are no longer emitted stay
+    /// Overwrite files that were edited since the last build; edited files that are no longer emitted stay
     #[arg(long)]
     overwrite: bool,
 }
 
-/// Makes a directory hold a tree, or says how it differs.
+/// Writes a tree to a directory, or reports how the directory differs.
 pub(super) fn put(directory: &Utf8Path, tree: &Tree, options: &Options) -> Outcome {
     if options.check {
         return compare(directory, tree, &Plan::make(directory, tree)?);
@@ -43,12 +43,12 @@ pub(super) fn put(directory: &Utf8Path, tree: &Tree, options: &Options) -> Outco
         written.removed
     ));
     for path in &plan.edited_stale {
-        say(&format!("note: {directory}/{path} was edited and is no longer emitted: it stays, and is yours to remove"));
+        say(&format!("note: {directory}/{path} was edited and is no longer emitted: remove it if you do not need it"));
     }
     match plan.others {
         0 => {}
-        1 => say("note: 1 file in its directories is not meshgen's, and was left alone"),
-        others => say(&format!("note: {others} files in its directories are not meshgen's, and were left alone")),
+        1 => say("note: 1 file in its directories is not from meshgen and is left unchanged"),
+        others => say(&format!("note: {others} files in its directories are not from meshgen and are left unchanged")),
     }
     Ok(DONE)
 }
@@ -69,11 +69,11 @@ fn meaning(directory: &Utf8Path, tree: &Tree) -> Result<String, Refusal> {
     Ok(format!("\n{}", report::text(&difference, style)))
 }
 
-/// Names what a build would destroy.
+/// Names the files that a build would overwrite or remove.
 fn is_in_the_way(directory: &Utf8Path, plan: &Plan, may_overwrite: bool) -> bool {
     let foreign: Vec<&str> = plan.in_state(State::Foreign).collect();
     for path in &foreign {
-        say(&format!("error: {directory}/{path} is not meshgen's, and the tree needs its place: move it away"));
+        say(&format!("error: {directory}/{path} is not from meshgen, and the tree needs its place: move it away"));
     }
     if may_overwrite {
         return !foreign.is_empty();
@@ -86,10 +86,10 @@ fn is_in_the_way(directory: &Utf8Path, plan: &Plan, may_overwrite: bool) -> bool
         say(&format!("error: {directory}/{path} was edited since meshgen wrote it, and is no longer emitted"));
     }
     if !edited.is_empty() {
-        say("help: say what you want in the topology, or lose these edits with `--overwrite`");
+        say("help: write what you want in the topology, or discard these edits with `--overwrite`");
     }
     if !plan.edited_stale.is_empty() {
-        say("help: remove what is no longer emitted, or make it a file of your own with `--overwrite`");
+        say("help: remove what is no longer emitted, or keep it as your own file with `--overwrite`");
     }
     if plan.in_state(State::LineEnds).next().is_some() {
         say("help: line ends were converted: commit the tree's `.gitattributes`, and check the files out again");
@@ -97,7 +97,7 @@ fn is_in_the_way(directory: &Utf8Path, plan: &Plan, may_overwrite: bool) -> bool
     !foreign.is_empty() || !edited.is_empty() || !plan.edited_stale.is_empty()
 }
 
-/// Lists how a directory differs, and says what that means. A private key that is not there is no difference: Git never has it.
+/// Lists how a directory differs. A missing private key is not a difference, because private keys are not in Git.
 fn compare(directory: &Utf8Path, tree: &Tree, plan: &Plan) -> Outcome {
     let mut text = String::new();
     for (path, state) in &plan.states {

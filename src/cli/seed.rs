@@ -27,7 +27,7 @@ pub(super) const SEED: &str = "ca.seed";
 /// The variable that names the seed's file.
 const VARIABLE: &str = "MESHGEN_CA_SEED_FILE";
 
-/// A seed is some hundred bytes long; whatever is longer than this is none.
+/// A seed has a few hundred bytes; a longer file is not a seed.
 const MAXIMUM_BYTES: usize = 64 << 10;
 
 /// Others may neither read nor write a seed, and the group may read it: Kubernetes mounts Secrets as 0440.
@@ -45,7 +45,7 @@ pub(super) fn path(option: &SeedOption, topology: &Utf8Path) -> Result<Utf8PathB
     }
     match std::env::var_os(VARIABLE).filter(|path| !path.is_empty()) {
         Some(path) => Utf8PathBuf::try_from(std::path::PathBuf::from(path))
-            .map_err(|_| Refusal(format!("{VARIABLE} names a file whose name is no UTF-8"))),
+            .map_err(|_| Refusal(format!("{VARIABLE} names a file whose name is not valid UTF-8"))),
         None => Ok(directory_of(topology).join(SEED)),
     }
 }
@@ -73,13 +73,13 @@ fn read(path: &Utf8Path) -> Result<Seed, Refusal> {
     if mode & FORBIDDEN_BITS != 0 {
         let mode = mode & 0o777;
         return Err(Refusal(format!(
-            "{path} is open to others (mode {mode:04o}), and whoever has it has every key of the mesh: run `chmod 600 {path}`"
+            "{path} is open to others (mode {mode:04o}), and anyone who has it has every key of the mesh: run `chmod 600 {path}`"
         )));
     }
     match is_tracked(path) {
         Ok(false) => Ok(seed),
         Ok(true) => Err(Refusal(format!(
-            "Git tracks {path}, and whoever clones the repository has every key of the mesh: run `git rm --cached {path}` and \
+            "Git tracks {path}, and anyone who clones the repository has every key of the mesh: run `git rm --cached {path}` and \
              list it in .gitignore; if it was ever pushed, make a new seed"
         ))),
         Err(reason) => {
@@ -99,7 +99,8 @@ fn parse(name: &str, reader: impl Read) -> Result<Seed, Refusal> {
     if bytes.len() > MAXIMUM_BYTES {
         return Err(Refusal(format!("{name} is too long to be a seed")));
     }
-    let text = std::str::from_utf8(&bytes).map_err(|_| Refusal(format!("{name} is no text, and so no seed")))?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| Refusal(format!("{name} is not a seed: it is not valid UTF-8")))?;
     Seed::parse(text).map_err(|error| Refusal(format!("{name} {error}")))
 }
 
@@ -110,7 +111,7 @@ fn is_tracked(path: &Utf8Path) -> Result<bool, String> {
     if !directory.ancestors().any(|ancestor| disk::exists(&ancestor.join(".git"))) {
         return Ok(false);
     }
-    // The question is about this file's work tree, not about one that a hook works on.
+    // Ask about the work tree of this file, not about the one that a Git hook sets.
     // `ls-files` with no monitor runs nothing of the repository, so another owner of it does no harm.
     let git = Command::new("git")
         .args(["-c", "safe.directory=*", "-c", "core.fsmonitor=false", "--literal-pathspecs", "-C"])

@@ -8,7 +8,7 @@ pub(super) fn is_colour_wanted(stream: &impl RawStream) -> bool {
     AutoStream::choice(stream) != ColorChoice::Never
 }
 
-/// How wide a stream is, where somebody says so.
+/// The width of a stream: of `COLUMNS`, or of the terminal.
 pub(super) fn columns(stream: &impl RawStream) -> Option<usize> {
     let wanted = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     wanted.or_else(|| stream.is_terminal().then(width).flatten()).filter(|columns| *columns > 0)

@@ -1,4 +1,4 @@
-//! Changes that mend a fault, and how sure it is that they do.
+//! Changes that fix a fault, and how certain they are.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -39,7 +39,7 @@ impl Certainty {
     /// How sure it is that `written` was to be `meant`, one of the words that meshgen knows, such as a field or a rule.
     ///
     /// Equal but for case, dashes, underscores and blanks is certain; so is a slip of the keyboard, or two in a long word, as long as no
-    /// other word is as near. A number is no slip: `meshgen/v2` was not to be `meshgen/v1`.
+    /// other word is as near. A number is not a slip: `meshgen/v2` was not to be `meshgen/v1`.
     pub fn of_word<'a>(written: &str, meant: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         let slips = strsim::osa_distance(written, meant);
         let allowed = if meant.chars().count() < 8 { 1 } else { 2 };

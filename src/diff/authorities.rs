@@ -7,7 +7,7 @@ use super::side::bundle_paths;
 use super::text::{self, TextChange};
 use super::{AuthorityChange, CertificateChange, Side};
 
-/// What differs in the authorities of all bundles, those that differ alike in several clusters together.
+/// The differences in the authorities of all bundles. Equal differences of several clusters are merged.
 pub(super) fn compare(before: &Side, after: &Side, names: &BTreeSet<&str>) -> Vec<AuthorityChange> {
     let mut changes: Vec<AuthorityChange> = Vec::new();
     let mut holders = 0;
@@ -37,7 +37,7 @@ pub(super) fn compare(before: &Side, after: &Side, names: &BTreeSet<&str>) -> Ve
     changes
 }
 
-/// What differs in the certificate that a cluster's istiod signs with.
+/// The difference in the certificate with which the istiod of a cluster signs.
 pub(super) fn compare_signers(before: &Side, after: &Side, name: &str) -> Option<CertificateChange> {
     if is_same_bundle(before, after, name) {
         return None;
@@ -70,20 +70,20 @@ pub(super) fn compare_texts(before: &Known<'_>, after: &Known<'_>, name: &str) -
     }
     let files = bundle_paths(name).into_iter().zip(before.bundle_files(name)).zip(after.bundle_files(name));
     files
-        // A topology's side has no certificates to read.
+        // A topology has no certificates to read.
         .filter_map(|((path, one), other)| Some((path, one?, other?)))
         .filter(|(_, one, other)| one != other)
         .map(|(path, one, other)| text::compare(&path, Some(one), Some(other)))
         .collect()
 }
 
-/// What differs between the authorities of a cluster; of one that joins, what the mesh did not have before.
+/// The differences in the authorities of a cluster. If the cluster joins, those that are new in the mesh.
 fn compare_role(before: &Side, after: &Side, name: &str, role: Role) -> Vec<CertificateChange> {
     let of = |side: &Side| -> Vec<Entry> {
         side.certificates(name).into_iter().filter(|entry| entry.role == role).cloned().collect()
     };
     let (mut old, mut new) = (of(before), of(after));
-    // A cluster without a certificate has no authority to lose or to get.
+    // A cluster without a certificate has no authorities.
     if after.certificates(name).is_empty() {
         return Vec::new();
     }
@@ -106,14 +106,14 @@ fn compare_role(before: &Side, after: &Side, name: &str, role: Role) -> Vec<Cert
     gone.chain(new.into_iter().map(|new| change(None, Some(new)))).collect()
 }
 
-/// Whether both sides hold the same bytes.
+/// Whether both sides have the same bytes.
 fn is_same_bundle(before: &Side, after: &Side, name: &str) -> bool {
     let files = before.bundle_files(name);
     files.iter().any(Option::is_some) && files == after.bundle_files(name)
 }
 
-/// A change, and whether the private key is another one: where both public keys are known they tell. A request's serial number
-/// is made of all that its key derives from.
+/// A change, and whether the private key differs. The public keys tell, if both are known; otherwise the serial numbers do, because
+/// a serial number derives from the same values as the key.
 fn change(before: Option<Entry>, after: Option<Entry>) -> CertificateChange {
     let is_key_reissued = match (&before, &after) {
         (Some(old), Some(new)) => match (&old.key, &new.key) {
@@ -125,7 +125,7 @@ fn change(before: Option<Entry>, after: Option<Entry>) -> CertificateChange {
     CertificateChange { before, after, is_key_reissued }
 }
 
-/// Whether two certificates are one, as far as both are known: a request has no fingerprint and no key yet.
+/// Whether two certificates are the same, as far as both are known: a request has no fingerprint and no key yet.
 fn is_same(old: &Entry, new: &Entry) -> bool {
     let agree = |old: &Option<String>, new: &Option<String>| old.is_none() || new.is_none() || old == new;
     let request = |entry: &Entry| Entry { fingerprint: None, key: None, ..entry.clone() };

@@ -1,4 +1,4 @@
-//! The table of what a change means for a running mesh.
+//! The consequences of a change for a running mesh.
 
 use std::collections::BTreeMap;
 
@@ -18,19 +18,19 @@ use super::leaving;
 use super::{AuthorityChange, ClusterChange, Membership, ObjectChange, What};
 use crate::pki::inventory::Role;
 
-/// One thing that a change means for a cluster.
+/// A consequence of a change for a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Consequence {
-    /// What kind of thing.
+    /// The kind of the consequence.
     pub kind: Kind,
     /// Why: the behaviour of Istio or Kubernetes behind it.
     pub why: String,
-    /// Commands that no later build gives any more. `OLD` is the tree before the change, `NEW` the one after.
+    /// Commands that only this report gives. `OLD` is the tree before the change, `NEW` the one after.
     pub commands: Vec<String>,
 }
 
-/// Two sides and what is known of the mesh as a whole.
+/// Two sides, and the facts of the whole mesh.
 pub(super) struct Situation<'s> {
     pub(super) before: &'s Known<'s>,
     pub(super) after: &'s Known<'s>,
@@ -38,7 +38,7 @@ pub(super) struct Situation<'s> {
 }
 
 impl Situation<'_> {
-    /// What a cluster's differences mean, the worst first.
+    /// The consequences of the differences of a cluster, the worst first.
     pub(super) fn consequences(&self, cluster: &ClusterChange, all: &[ClusterChange]) -> Vec<Consequence> {
         let mut found = Found::default();
         match cluster.membership {
@@ -46,7 +46,7 @@ impl Situation<'_> {
             Membership::Joins => self.joins(cluster, &mut found),
             Membership::Stays => {
                 self.in_place(cluster, &mut found);
-                // A mesh of another line of Istio is built anew: what each change would mean for a running one is idle.
+                // The mesh has to be installed again, so the consequences of single changes do not matter.
                 if !self.is_other_line() {
                     self.changes(cluster, &mut found);
                 }
@@ -59,7 +59,7 @@ impl Situation<'_> {
         self.gateway_address(cluster, found);
         self.certificates(cluster, found);
         Self::files(cluster, found);
-        // A kustomization lists the files beside it, and these speak for themselves.
+        // A kustomization lists the files beside it, and their differences are reported.
         for object in cluster.objects.iter().filter(|object| object.name.is_some()) {
             self.object(cluster, object, found);
         }
@@ -80,7 +80,7 @@ impl Situation<'_> {
         let name = &cluster.name;
         let Some(member) = self.before.member(name) else { return };
         if let Some(now) = Self::renamed(name, self.before, self.after) {
-            found.add(Kind::NotInPlace, &format!("it is called {now} now: {RENAMED}"));
+            found.add(Kind::NotInPlace, &format!("it was renamed to {now}: {RENAMED}"));
         }
         let has_routes = |cluster: &str| self.before.files_of(cluster).keys().any(|path| path.ends_with("/routes.sh"));
         let neighbours = all.iter().filter(|other| {
@@ -91,18 +91,18 @@ impl Situation<'_> {
         let neighbours: Vec<&str> = neighbours.map(|neighbour| neighbour.name.as_str()).collect();
         found.add_with(
             Kind::Leaves,
-            "no later build knows it: its credentials stay on every primary, its routes on its neighbours and Istio in it, until the commands below have run",
+            "a later build does not know it: its credentials stay in every primary, its routes on its neighbours and Istio in the cluster, until you run the commands below",
             leaving::commands(self.before, self.after, name, member, &neighbours),
         );
     }
 
     fn joins(&self, cluster: &ClusterChange, found: &mut Found) {
         if let Some(was) = Self::renamed(&cluster.name, self.after, self.before) {
-            found.add(Kind::NotInPlace, &format!("it was called {was}: {RENAMED}"));
+            found.add(Kind::NotInPlace, &format!("it was renamed from {was}: {RENAMED}"));
         }
         found.add(
             Kind::Joins,
-            "everything in its directory is applied, in the order below; every primary gets its credentials",
+            "apply everything in its directory, in the order below; every primary gets its credentials",
         );
     }
 
@@ -114,12 +114,12 @@ impl Situation<'_> {
         Some((*found.0).to_owned())
     }
 
-    /// What a running cluster cannot become.
+    /// The changes that a running cluster cannot make.
     fn in_place(&self, cluster: &ClusterChange, found: &mut Found) {
         if self.is_root_replaced() {
             found.add(
                 Kind::NotInPlace,
-                "the root certificate is another one: proxies that trust one root refuse those of the other, until every cluster has the new one and every workload was restarted",
+                "the root certificate changes: proxies with different roots reject each other until every cluster has the new root and every workload was restarted",
             );
         }
         self.authorities(cluster, found);
@@ -141,22 +141,22 @@ impl Situation<'_> {
         }
     }
 
-    /// Whether a root takes the place of another.
+    /// Whether a root replaces another.
     fn is_root_replaced(&self) -> bool {
         let is_replaced =
             |change: &AuthorityChange| change.certificate.before.is_some() && change.certificate.after.is_some();
         self.authorities.iter().any(|change| change.role == Role::Root && is_replaced(change))
     }
 
-    /// What it means that a cluster trusts a root more or a root less, or that another issuer stands above its certificate.
+    /// The consequence if a cluster trusts one root more or less, or if the issuer of its certificate changes.
     fn authorities(&self, cluster: &ClusterChange, found: &mut Found) {
         for change in self.authorities.iter().filter(|change| change.clusters.contains(&cluster.name)) {
             let why = match (change.role, &change.certificate.before, &change.certificate.after) {
                 (Role::Root, None, _) => {
-                    "its proxies trust one root more: whoever holds that root's key can sign for every identity of the mesh"
+                    "its proxies trust one more root: anyone with the key of that root can sign for every identity of the mesh"
                 }
-                (Role::Root, _, None) => "its proxies trust one root less: they refuse every certificate under it",
-                (Role::Issuer, ..) => "another authority stands between its certificate and the root",
+                (Role::Root, _, None) => "its proxies no longer trust a root: they reject every certificate under it",
+                (Role::Issuer, ..) => "the authority between its certificate and the root changes",
                 _ => continue,
             };
             found.add(Kind::Certificates, why);
@@ -189,10 +189,10 @@ impl Situation<'_> {
         let (from, to) = versions();
         if self.is_other_line() {
             let mut why = format!(
-                "from Istio {from} to {to} is no upgrade: proxies and control planes of one mesh may be at most {MINORS_IN_ONE_STEP} minor releases apart"
+                "Istio {from} cannot be upgraded to {to}: proxies and control planes of one mesh may be at most {MINORS_IN_ONE_STEP} minor releases apart"
             );
             why.push_str(&self.shape(cluster, old, new));
-            why.push_str("; build the new mesh beside the old one, or go step by step");
+            why.push_str("; install the new mesh beside the old one, or upgrade step by step");
             found.add(Kind::NotInPlace, &why);
         } else if new.minor < old.minor {
             found.add(
@@ -201,11 +201,11 @@ impl Situation<'_> {
             );
         } else {
             found.add(Kind::RestartIstiod, &format!("istioctl rolls out istiod {to}; upgrade the primaries first"));
-            found.add(Kind::RestartProxies, &format!("sidecars and gateways run {from} until they are injected anew"));
+            found.add(Kind::RestartProxies, &format!("sidecars and gateways run {from} until they are injected again"));
         }
     }
 
-    /// What becomes of a remote whose shape changes with the version.
+    /// The consequence for a remote whose shape changes with the version.
     fn shape(&self, cluster: &ClusterChange, old: &Release, new: &Release) -> String {
         let is_remote = self.after.member(&cluster.name).is_some_and(|member| member.primary != cluster.name);
         if !is_remote || old.remotes == new.remotes {
@@ -213,9 +213,9 @@ impl Situation<'_> {
         }
         match new.remotes {
             RemoteShape::Thin => {
-                "; its own istiod would have to go, with the certificate authority that its proxies' certificates come from".to_owned()
+                "; its own istiod must be removed, and with it the certificate authority of its proxies".to_owned()
             }
-            RemoteShape::LocalIstiod => "; it would have to get an istiod of its own".to_owned(),
+            RemoteShape::LocalIstiod => "; it needs its own istiod".to_owned(),
         }
     }
 
@@ -263,7 +263,11 @@ impl Situation<'_> {
         if exposes_collector(self.before) || exposes_collector(self.after) {
             parts.push("all proxies that report traces here".to_owned());
         }
-        if parts.is_empty() { "nobody dials it".to_owned() } else { format!("dialled by {}", parts.join(", by ")) }
+        if parts.is_empty() {
+            "no other cluster dials it".to_owned()
+        } else {
+            format!("dialled by {}", parts.join(", by "))
+        }
     }
 
     fn certificates(&self, cluster: &ClusterChange, found: &mut Found) {
@@ -278,10 +282,10 @@ impl Situation<'_> {
                 "istiod notices the new Secret `cacerts` by itself; proxies get certificates under it as theirs are renewed, within a day",
             );
         } else {
-            found.add(Kind::Certificates, "proxies get certificates under it once istiod was restarted");
+            found.add(Kind::Certificates, "proxies get certificates under it after istiod restarts");
             let context =
                 self.after.member(&cluster.name).map_or(cluster.name.as_str(), |member| member.context.as_str());
-            let why = "this istiod reads the Secret `cacerts` when it starts, and only then";
+            let why = "this istiod reads the Secret `cacerts` only when it starts";
             let words = ["-n", ISTIO_SYSTEM, "rollout", "restart", "deployments", "-l", "app=istiod"];
             let command = Command::kubectl(context).words(words);
             found.add_with(Kind::RestartIstiod, why, vec![command.to_string()]);
@@ -307,7 +311,7 @@ impl Situation<'_> {
                     found.add_with(Kind::Routes, "no control plane sets node routes", commands);
                 }
                 "remote-secrets.sh" if file.what == What::Removed => {
-                    found.add(Kind::Reapply, "no other cluster is left whose credentials its istiod would need");
+                    found.add(Kind::Reapply, "its istiod needs no credentials, because no other cluster is left");
                 }
                 "remote-secrets.sh" => found.add(
                     Kind::Reapply,
@@ -325,7 +329,7 @@ impl Situation<'_> {
             What::Renamed => {
                 found.add(
                     Kind::Reapply,
-                    &format!("{} was renamed: the old one stays until it is deleted", described(object)),
+                    &format!("{} was renamed: the old one stays until you delete it", described(object)),
                 );
             }
             What::Changed | What::Moved => {
@@ -334,19 +338,19 @@ impl Situation<'_> {
                     found.add(kind, why);
                 }
                 if object.fields.is_empty() {
-                    found.add(Kind::Reapply, &format!("{} stands in another file", described(object)));
+                    found.add(Kind::Reapply, &format!("{} moved to another file", described(object)));
                 }
             }
         }
     }
 
-    /// What was stated is not gone from the cluster because it is not stated any more.
+    /// Removed objects: they stay in the cluster, because `kubectl apply` deletes nothing.
     fn removed(&self, cluster: &ClusterChange, object: &ObjectChange, found: &mut Found) {
         let context = self.before.member(&cluster.name).map_or(cluster.name.as_str(), |member| member.context.as_str());
         let name = object.name.as_deref().unwrap_or_default();
         let command = match object.kind.as_str() {
             ISTIO_OPERATOR if name == ISTIO => {
-                // The patch beside it has the same name; its going is a change of fields elsewhere.
+                // The patch beside it has the same name, and its removal is reported as a change of fields.
                 return found.add(Kind::RestartProxies, "its mesh config comes from another cluster now");
             }
             ISTIO_OPERATOR => command::delete_owned(context, name),
@@ -356,15 +360,15 @@ impl Situation<'_> {
                 kubectl.words(["delete", &kind.to_lowercase(), name])
             }
         };
-        let why = "`kubectl apply` deletes nothing: what is not stated any more stays until it is deleted (Argo CD and Flux prune it, where they may)";
+        let why = "`kubectl apply` deletes nothing: an object that is no longer stated stays until you delete it (Argo CD and Flux can prune it)";
         found.add_with(Kind::Reapply, why, vec![command.to_string()]);
     }
 }
 
-/// Releases that proxies and control planes of one mesh may be apart.
+/// How many minor releases proxies and control planes of one mesh may be apart.
 const MINORS_IN_ONE_STEP: u32 = 2;
 
-const RENAMED: &str = "the cluster's name is its ID in every proxy, in its remote secrets and in its certificate; it leaves and joins again";
+const RENAMED: &str = "the cluster's name is its ID in every proxy, in its remote secrets and in its certificate, so it must leave and join again";
 
 fn with_verb(script: &str, verb: &str) -> String {
     format!("{script} {verb}")
@@ -374,7 +378,7 @@ fn described(object: &ObjectChange) -> String {
     format!("{} {}", object.kind, object.name.as_deref().unwrap_or(&object.file))
 }
 
-/// Consequences without repetition.
+/// Consequences without duplicates.
 #[derive(Default)]
 struct Found(BTreeMap<(Kind, String), Vec<String>>);
 

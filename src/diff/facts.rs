@@ -1,4 +1,4 @@
-//! What both sides know of their meshes. What one side does not record is taken to be as on the other, and told.
+//! The facts of both sides. A fact that one side does not record is assumed to be equal, and reported as unknown.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
@@ -11,14 +11,14 @@ use crate::topology::IstioVersion;
 use super::Side;
 use super::manifest::documents;
 
-/// A side, and what is known of its mesh.
+/// A side, and the facts of its mesh.
 pub(super) struct Known<'s> {
     side: &'s Side,
     pub(super) version: Option<IstioVersion>,
     pub(super) members: BTreeMap<&'s str, Member>,
 }
 
-/// What is known of a cluster.
+/// The facts of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Member {
     pub(super) network: String,
@@ -30,7 +30,7 @@ pub(super) struct Member {
 }
 
 impl<'s> Known<'s> {
-    /// What is known of both sides, and in words what only one of them records.
+    /// The facts of both sides, and in words those that only one of them records.
     pub(super) fn of(before: &'s Side, after: &'s Side) -> (Self, Self, Vec<String>) {
         let mut unrecorded = BTreeSet::new();
         let known = (Self::beside(before, after, &mut unrecorded), Self::beside(after, before, &mut unrecorded));

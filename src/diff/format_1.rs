@@ -1,4 +1,4 @@
-//! What the objects of a tree say of its mesh, where the tree's lock is of format 1 and records certificates and files alone.
+//! The facts of a tree whose lock has format 1, read from its objects. Such a lock records only certificates and files.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::lock::{Cluster, Gateway, Lock};
 
 use super::manifest::documents;
 
-/// The lock with the facts that objects state: networks, gateways, and who serves whom. The rest stays unrecorded.
+/// The lock with the facts that objects state: networks, gateways, and the primary of each cluster. The rest stays unknown.
 pub(super) fn with_facts(mut lock: Lock, files: &BTreeMap<String, String>) -> Lock {
     let object = |name: &str, file: &str| {
         let text = files.get(&format!("{name}/{file}"))?;
@@ -17,7 +17,7 @@ pub(super) fn with_facts(mut lock: Lock, files: &BTreeMap<String, String>) -> Lo
     };
     let suffix = format!("/{NAMESPACE}/namespace.yaml");
     let names: Vec<&str> = files.keys().filter_map(|path| path.strip_suffix(&suffix)).collect();
-    // What a remote dials is its primary's gateway, which tells the two to belong together.
+    // A remote dials the gateway of its primary, so the address identifies the primary.
     let mut dialled: BTreeMap<&str, String> = BTreeMap::new();
     for name in &names {
         let text = |value: &Option<Value>, pointer: &str| value.as_ref()?.pointer(pointer)?.as_str().map(str::to_owned);

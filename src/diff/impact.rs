@@ -1,9 +1,9 @@
-//! The kinds of what a change means for a running cluster, the worst first, in words.
+//! The kinds of consequences, the worst first.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What a change means for a cluster, the worst first.
+/// The kind of a consequence, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Kind {
@@ -13,17 +13,17 @@ pub enum Kind {
     Leaves,
     /// The cluster joins the mesh.
     Joins,
-    /// Others dial its gateway at another address.
+    /// The address of its gateway changes.
     GatewayAddress,
     /// Node routes change.
     Routes,
     /// Another certificate, under the same root.
     Certificates,
-    /// istiod has to start anew.
+    /// istiod must restart.
     RestartIstiod,
-    /// Sidecars and gateways have to start anew.
+    /// Sidecars and gateways must restart.
     RestartProxies,
-    /// Applying it is all.
+    /// Applying the files is enough.
     Reapply,
     /// Nothing.
     Nothing,

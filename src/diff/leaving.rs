@@ -1,4 +1,4 @@
-//! What removes a cluster from a running mesh: no later build knows of it any more.
+//! The commands that remove a cluster from a running mesh. A later build does not know the cluster.
 
 use crate::artifact::{DIRECTORIES, Directory, Means};
 use crate::command::{self, Command, OURS};
@@ -6,7 +6,7 @@ use crate::layout::{ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS, ROUTES};
 
 use super::facts::{Known, Member};
 
-/// The commands in order. As `uninstall.sh` does for a whole mesh, they keep what is somebody else's; `neighbours` are the
+/// The commands in order. Like `uninstall.sh`, they keep objects that are not from meshgen. `neighbours` are the
 /// clusters whose nodes have routes to this one, itself included.
 pub(super) fn commands(
     before: &Known<'_>,
@@ -28,7 +28,8 @@ pub(super) fn commands(
         in_namespace(&["delete", "secrets", "-l", OURS]),
         command::delete_owned(&member.context, "istio,eastwest-gateway"),
         kubectl(&["delete", webhooks, "-l", &revision]),
-        in_namespace(&["get", "all,secrets,configmaps,persistentvolumeclaims"]).remark("is any of it somebody else's?"),
+        in_namespace(&["get", "all,secrets,configmaps,persistentvolumeclaims"])
+            .remark("does anyone else need any of it?"),
     ]);
     let last = kubectl(&["delete", "namespace", ISTIO_SYSTEM]);
     commands.iter().map(ToString::to_string).chain([format!("# if not: {last}")]).collect()
@@ -42,7 +43,7 @@ fn credentials(after: &Known<'_>) -> Vec<Command> {
         if after.files_of(primary).contains_key(script.as_str()) {
             return Command::script(&format!("NEW/{script}"));
         }
-        // The only cluster that is left needs no credentials, and has no script for them.
+        // If only one cluster stays, it needs no credentials and has no script for them.
         let selector = format!("istio/multiCluster=true,{OURS}");
         Command::kubectl(&member.context).words(["-n", ISTIO_SYSTEM, "delete", "secrets", "-l", &selector])
     };
@@ -57,8 +58,8 @@ fn routes(after: &Known<'_>, name: &str, neighbour: &str) -> Command {
     whole.remark(&format!("as root, on each node of {neighbour}"))
 }
 
-/// The directories of a cluster that hold plain objects, last applied first. What istioctl installed, the namespace and the Secrets
-/// go by themselves.
+/// The directories of a cluster with plain objects, in reverse order. Other commands remove what istioctl installed, the namespace
+/// and the Secrets.
 fn plain_directories(before: &Known<'_>, name: &str) -> Vec<&'static str> {
     let files = before.files_of(name);
     let is_there = |directory: &&Directory| {

@@ -17,9 +17,9 @@ pub struct ObjectChange {
     pub kind: String,
     /// The object's namespace, if it has one.
     pub namespace: Option<String>,
-    /// The object's name; none for what kustomize alone reads.
+    /// The object's name; none for a file that only kustomize reads.
     pub name: Option<String>,
-    /// The file that states the object; where it was removed, the file that did.
+    /// The file that states the object; if the object was removed, the file that stated it.
     pub file: String,
     /// What happened to it.
     pub what: What,
@@ -27,7 +27,7 @@ pub struct ObjectChange {
     pub from: Option<String>,
     /// The fields that differ.
     pub fields: Vec<FieldChange>,
-    /// The whole object, where only one side has it.
+    /// The whole object, if only one side has it.
     pub value: Option<Value>,
 }
 
@@ -36,12 +36,12 @@ pub struct ObjectChange {
 #[serde(rename_all = "camelCase")]
 pub struct FieldChange {
     /// The field's path. An item of a list is named by what identifies it, `ports[name=tls]`, `hosts[="*.local"]`, or by its position
-    /// in the first side's list, `match[0]`; one that is added without an identity, `match[+]`. A key that is no plain word is
+    /// in the first side's list, `match[0]`; one that is added without an identity, `match[+]`. A key that is not a plain word is
     /// quoted: `labels["app.kubernetes.io/name"]`.
     pub path: String,
-    /// The first side's value; none where the field is added.
+    /// The first side's value; none if the field is added.
     pub before: Option<Value>,
-    /// The second side's value; none where the field is removed.
+    /// The second side's value; none if the field is removed.
     pub after: Option<Value>,
 }
 
@@ -84,7 +84,7 @@ impl Object<'_> {
     }
 }
 
-/// Compares the files of a cluster: objects where both sides read as objects, texts where not.
+/// Compares the files of a cluster: as objects if both sides are manifests, and otherwise as texts.
 pub(super) fn compare<'f>(
     before: &BTreeMap<&'f str, &'f str>,
     after: &BTreeMap<&'f str, &'f str>,
@@ -141,7 +141,7 @@ fn difference(one: &Object<'_>, other: &Object<'_>) -> Option<ObjectChange> {
     Some(ObjectChange { from, fields, ..other.change(what) })
 }
 
-/// Says of an object that is new in one cluster that it went from another, where it is the same.
+/// Marks an added object as moved if another cluster lost an equal one.
 pub(super) fn say_where_from(clusters: &mut [ClusterChange]) {
     let gone: Vec<(usize, Value, String)> = clusters
         .iter()
@@ -210,8 +210,8 @@ fn compare_named(path: &mut String, field: &str, before: &[Value], after: &[Valu
     }
 }
 
-/// Items without an identity: what both lists hold is the same, wherever it stands; scalars come and go by their value, the rest
-/// is matched in order.
+/// Compares items without an identity. Items that both lists have are equal, whatever their position. Scalars are added and removed
+/// by value, and the rest is matched in order.
 fn compare_unnamed(path: &mut String, before: &[Value], after: &[Value], changes: &mut Vec<FieldChange>) {
     let mut added: Vec<&Value> = after.iter().collect();
     let mut removed: Vec<(usize, &Value)> = before.iter().enumerate().collect();
@@ -242,7 +242,7 @@ fn compare_unnamed(path: &mut String, before: &[Value], after: &[Value], changes
     }
 }
 
-/// The field by which every item of both lists is known.
+/// The field that identifies every item of both lists.
 fn identifying(before: &[Value], after: &[Value]) -> Option<&'static str> {
     const FIELDS: [&str; 5] = ["name", "port", "number", "host", "address"];
     let is_known_by = |field: &str, items: &[Value]| {
@@ -253,7 +253,7 @@ fn identifying(before: &[Value], after: &[Value]) -> Option<&'static str> {
     FIELDS.into_iter().find(|field| !is_empty && is_known_by(field, before) && is_known_by(field, after))
 }
 
-/// What a field says of which item it is; a port of a Gateway's server is a mapping with a number.
+/// The value of a field that identifies an item. A port of a Gateway's server is a mapping with a number.
 fn identity_by(item: &Value, field: &str) -> Option<String> {
     let value = item.get(field)?;
     let value = value.get("number").unwrap_or(value);

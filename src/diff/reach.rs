@@ -7,19 +7,19 @@ use crate::lock::Gateway;
 
 use super::facts::{Known, Member};
 
-/// How pods of one cluster reach those of another.
+/// How pods of one cluster reach pods of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Path {
     /// Not at all.
     None,
-    /// Through an east-west gateway of the other's network.
+    /// Through an east-west gateway of the other network.
     Gateway,
     /// Pod to pod, on one network.
     Direct,
 }
 
-/// Ordered pairs of clusters between which the way changes: each of the first to each of the second, but never to itself.
+/// Ordered pairs of clusters between which the route of traffic changes: from each caller to each other called cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PathChange {
@@ -27,9 +27,9 @@ pub struct PathChange {
     pub from: Vec<String>,
     /// The clusters that are called.
     pub to: Vec<String>,
-    /// The way before.
+    /// The route before.
     pub before: Path,
-    /// The way after.
+    /// The route after.
     pub after: Path,
 }
 
@@ -37,17 +37,17 @@ pub struct PathChange {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CredentialChange {
-    /// The cluster whose control plane reads the others' API servers.
+    /// The cluster whose control plane reads the API servers of other clusters.
     pub primary: String,
     /// The clusters whose credentials it gets.
     pub added: Vec<String>,
     /// The clusters whose credentials it must no longer have.
     pub revoked: Vec<String>,
-    /// The clusters whose API server it reaches at another address.
+    /// The clusters whose API server has another address.
     pub renewed: Vec<String>,
 }
 
-/// The pairs whose way changes, those with the same callers and the same change together.
+/// The pairs whose route changes. Pairs with the same callers and the same change are merged.
 pub(super) fn paths(before: &Known<'_>, after: &Known<'_>) -> Vec<PathChange> {
     let (old, new) = (Ways::of(before), Ways::of(after));
     if old.is_same(&new) {
@@ -72,7 +72,7 @@ pub(super) fn paths(before: &Known<'_>, after: &Known<'_>) -> Vec<PathChange> {
     changes.map(|((from, before, after), to)| PathChange { from: owned(from), to: owned(to), before, after }).collect()
 }
 
-/// The networks of a mesh, as far as they decide on ways.
+/// The facts of the networks of a mesh that determine routes.
 #[derive(PartialEq)]
 struct Ways<'f> {
     networks: BTreeMap<&'f str, &'f str>,

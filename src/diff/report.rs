@@ -24,7 +24,7 @@ pub fn json(diff: &Diff) -> String {
     text
 }
 
-/// A line of the details: what it is, and the text behind its sign.
+/// A line of the details: its tone, and the text after its sign.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Line {
     tone: Tone,
@@ -40,7 +40,7 @@ enum Tone {
     Changed,
 }
 
-/// Clusters whose details are the same, told once.
+/// Clusters with the same details.
 struct Group<'d> {
     clusters: Vec<&'d str>,
     lines: Vec<Line>,
@@ -61,7 +61,7 @@ fn groups(diff: &Diff) -> Vec<Group<'_>> {
     groups
 }
 
-/// What differs in a cluster, its certificate aside, with paths that start at the cluster's directory.
+/// The differences in a cluster without its certificate, with paths relative to the directory of the cluster.
 fn details(cluster: &ClusterChange) -> Vec<Line> {
     let relative = |path: &str| path.strip_prefix(&format!("{}/", cluster.name)).unwrap_or(path).to_owned();
     let mut lines = Vec::new();
@@ -120,7 +120,7 @@ fn field_lines(field: &FieldChange, lines: &mut Vec<Line>) {
     }
 }
 
-/// The lines of a text, or of one that is wholly new or gone only how many.
+/// The lines of a text; if the text was added or removed, only their number.
 fn text_lines(change: &TextChange, file: &str, is_whole: bool, lines: &mut Vec<Line>) {
     let tone = match change.what {
         What::Added => Tone::Added,
@@ -151,12 +151,12 @@ fn hunk_lines(hunk: &Hunk) -> impl Iterator<Item = Line> {
 
 fn counted(change: &TextChange) -> String {
     match change.count() {
-        (0, 0) => "differs, and holds a private key: not shown".to_owned(),
+        (0, 0) => "differs, and contains a private key, so it is not shown".to_owned(),
         (added, removed) => format!("+{added} −{removed} lines"),
     }
 }
 
-/// The clusters of each meaning, the worst first, those with the same meanings together.
+/// The clusters of each consequence, the worst first. Clusters with the same consequences are merged.
 fn meanings(diff: &Diff) -> Vec<(Vec<&str>, &[Consequence])> {
     let mut meanings: Vec<(Vec<&str>, &[Consequence])> = Vec::new();
     for cluster in diff.changed() {
@@ -177,14 +177,14 @@ fn kinds(consequences: &[Consequence]) -> Vec<Kind> {
     kinds
 }
 
-/// What stands in one line for all.
+/// The summary in one line.
 fn summary(diff: &Diff) -> String {
     if diff.is_empty() {
         return "no difference".to_owned();
     }
     let summary = diff.summary;
     if summary.clusters == 0 && diff.authorities.is_empty() {
-        return "no cluster changes; files of the mesh as a whole do".to_owned();
+        return "no cluster changes, but files of the whole mesh do".to_owned();
     }
     let mut text = format!(
         "{}, {} changed, {} added, {} removed",
@@ -227,7 +227,7 @@ fn certificate_facts(change: &CertificateChange) -> String {
     }
 }
 
-/// The certificates that differ: whose, and how.
+/// The certificates that differ.
 fn certificates(diff: &Diff) -> Vec<(String, String)> {
     let authorities = diff.authorities.iter().map(|change| (authority(change), certificate_facts(&change.certificate)));
     let others = diff.clusters.iter().filter_map(|cluster| {
@@ -236,15 +236,17 @@ fn certificates(diff: &Diff) -> Vec<(String, String)> {
     authorities.chain(others).collect()
 }
 
-/// What is not known of one side, in a sentence.
+/// A sentence about the facts that one side does not record.
 fn unrecorded(diff: &Diff) -> Option<String> {
     let what = diff.unrecorded.join(", ");
     (!what.is_empty()).then(|| {
-        format!("One side was built by an older meshgen and does not record {what}: a change of these is not told.")
+        format!(
+            "One side was built by an older meshgen and does not record {what}, so a change of these is not reported."
+        )
     })
 }
 
-/// An authority in words. What takes the place of another everywhere needs no list of clusters.
+/// An authority in words, without a list of clusters if all clusters replace it.
 fn authority(change: &AuthorityChange) -> String {
     let is_replaced = change.certificate.before.is_some() && change.certificate.after.is_some();
     let what = match (change.role, is_replaced && change.is_everywhere) {
@@ -263,7 +265,7 @@ fn way(path: Path) -> &'static str {
     }
 }
 
-/// The changed ways between clusters, a line each.
+/// The changed routes between clusters, one line each.
 fn ways(diff: &Diff) -> Vec<String> {
     let list = |clusters: &[String]| bare_names(clusters.iter().map(String::as_str));
     let lines = diff.paths.iter();
@@ -272,7 +274,7 @@ fn ways(diff: &Diff) -> Vec<String> {
         .collect()
 }
 
-/// The changed credentials, a line each; control planes with the same change together.
+/// The changed credentials, one line each. Control planes with the same change are merged.
 fn credentials(diff: &Diff) -> Vec<String> {
     let mut changes: Vec<(Vec<&str>, [&[String]; 3])> = Vec::new();
     for change in &diff.credentials {

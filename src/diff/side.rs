@@ -13,7 +13,7 @@ use super::format_1;
 pub struct Side {
     /// The side, as its user named it.
     pub name: String,
-    /// What the tree records of its mesh.
+    /// The facts of the mesh that the tree records.
     pub(super) record: Lock,
     /// Every text but private keys, by path.
     files: BTreeMap<String, String>,
@@ -22,9 +22,9 @@ pub struct Side {
 
 #[derive(Debug)]
 enum Certificates {
-    /// What a topology asks for.
+    /// The certificates of a topology.
     Requested(Vec<Entry>),
-    /// What a tree holds, by cluster, read where it is asked for.
+    /// The certificates of a tree by cluster, read when they are needed.
     Standing(BTreeMap<String, OnceLock<Vec<Entry>>>),
 }
 
@@ -39,7 +39,7 @@ impl Side {
         }
     }
 
-    /// A tree as it stands: its lock, and its files by path.
+    /// An existing tree: its lock, and its files by path.
     pub fn standing(name: impl Into<String>, lock: Lock, files: impl IntoIterator<Item = (String, String)>) -> Self {
         let files: BTreeMap<String, String> =
             files.into_iter().filter(|(path, _)| !is_private(path) && path != lock::FILE).collect();
@@ -56,19 +56,19 @@ impl Side {
         pages.map(|(path, text)| (path.as_str(), text.as_str())).collect()
     }
 
-    /// The files of a cluster that are no certificates.
+    /// The files of a cluster that are not certificates.
     pub(super) fn files_of(&self, cluster: &str) -> BTreeMap<&str, &str> {
         let prefix = format!("{cluster}/");
         let files = self.files.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
         files.filter(|(path, _)| !is_pem(path)).map(|(path, text)| (path.as_str(), text.as_str())).collect()
     }
 
-    /// The public files of a cluster's bundle, where they stand: `root-cert.pem`, `ca-cert.pem` and `cert-chain.pem`.
+    /// The existing public files of a cluster's bundle: `root-cert.pem`, `ca-cert.pem` and `cert-chain.pem`.
     pub(super) fn bundle_files(&self, cluster: &str) -> [Option<&str>; 3] {
         bundle_paths(cluster).map(|path| self.files.get(&path).map(String::as_str))
     }
 
-    /// Every certificate of a cluster's bundle, the roots that it makes proxies trust included.
+    /// Every certificate of a cluster's bundle, with its roots.
     pub(super) fn certificates(&self, cluster: &str) -> Vec<&Entry> {
         match &self.certificates {
             Certificates::Requested(entries) => {

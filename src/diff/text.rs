@@ -14,24 +14,24 @@ pub struct TextChange {
     pub file: String,
     /// Whether the file is on both sides.
     pub what: What,
-    /// The lines that differ, with those around them. None where the file holds a private key, which no report shows.
+    /// The lines that differ, with their context. None if the file has a private key, which no report shows.
     pub hunks: Vec<Hunk>,
 }
 
-/// Lines that belong together.
+/// Lines that differ, with their context.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Hunk {
-    /// The first line's number in the first side's text, from 1; 0 where the text has no line.
+    /// The first line's number in the first side's text, from 1; 0 if the text has no line.
     pub line_before: usize,
-    /// The first line's number in the second side's text, from 1; 0 where the text has no line.
+    /// The first line's number in the second side's text, from 1; 0 if the text has no line.
     pub line_after: usize,
-    /// The lines, each behind ` `, `-` or `+` as in a unified diff, and with its own line end, if it has one.
+    /// The lines, each after ` `, `-` or `+` as in a unified diff, with its line end if it has one.
     pub lines: Vec<String>,
 }
 
 impl TextChange {
-    /// How many lines come and go.
+    /// How many lines were added and removed.
     pub fn count(&self) -> (usize, usize) {
         let count = |sign| self.hunks.iter().flat_map(|hunk| &hunk.lines).filter(|line| line.starts_with(sign)).count();
         (count('+'), count('-'))

@@ -11,8 +11,8 @@ pub enum What {
     Removed,
     /// Both have it, and it differs.
     Changed,
-    /// It stands in another file.
+    /// It moved to another file.
     Moved,
-    /// It has another name, and is otherwise the same.
+    /// It was renamed, and is otherwise the same.
     Renamed,
 }

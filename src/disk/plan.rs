@@ -1,4 +1,4 @@
-//! What a build is going to do to a directory, decided before the first write.
+//! The plan of what a build does to a directory, made before the first write.
 #![allow(clippy::disallowed_methods, reason = "this is the disk")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,53 +13,53 @@ use crate::tree::{File, Mode, Tree};
 
 use super::{DiskError, JOURNAL, TEMPORARY, at, is_absent, parse_lock, refusal, refuse_others};
 
-/// How a directory differs from a tree, and whose the difference is.
+/// How a directory differs from a tree.
 #[derive(Debug, Default)]
 pub struct Plan {
     /// The state of each file of the tree.
     pub states: BTreeMap<String, State>,
     /// Files of an earlier build that are no longer emitted.
     pub stale: Vec<String>,
-    /// The same, but somebody edited them: they stay, and are their editor's.
+    /// The same, but edited since. A build keeps them.
     pub edited_stale: Vec<String>,
-    /// What a build that was killed left behind.
+    /// Temporaries of a build that was killed.
     pub left_over: Vec<String>,
-    /// How many files of others stand in the tree's directories.
+    /// How many files in the directories of the tree are not from meshgen.
     pub others: usize,
     /// The journal of builds that were killed.
     pub(super) journal: String,
 }
 
-/// A file of the tree, as it stands on the disk.
+/// The state on the disk of a file of the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It holds what it should.
+    /// It is up to date.
     Unchanged,
-    /// It is not there.
+    /// It does not exist.
     Missing,
-    /// A build wrote it, and nobody since.
+    /// An earlier build wrote it, and it has not been edited since.
     Ours,
-    /// A build wrote it, and somebody changed it since.
+    /// An earlier build wrote it, and it has been edited since.
     Edited,
-    /// The same, and only its line ends were changed.
+    /// The same, but only its line ends changed.
     LineEnds,
     /// No build wrote it.
     Foreign,
 }
 
-/// The digests that builds gave to each path.
+/// The digests of each path in earlier builds.
 type Known<'t> = BTreeMap<&'t str, Vec<Digest>>;
 
 impl Plan {
     /// Compares a directory with a tree.
     ///
     /// # Errors
-    /// What cannot be read, and what stands in the way.
+    /// A file cannot be read, or is in the way.
     pub fn make(directory: &Utf8Path, tree: &Tree) -> Result<Self, DiskError> {
         let (lock, journal) = (directory.join(lock::FILE), directory.join(JOURNAL));
         let old = bytes(&lock)?.map(|bytes| parse_lock(&lock, bytes)).transpose()?.unwrap_or_default();
         let journal_text = String::from_utf8(bytes(&journal)?.unwrap_or_default())
-            .map_err(|_| refusal(&journal, "is no text: restore it, or remove it"))?;
+            .map_err(|_| refusal(&journal, "is not valid UTF-8: restore it, or remove it"))?;
         let mut known = Known::new();
         for (path, digest) in old.files.iter().map(|(path, digest)| (path.as_str(), *digest)) {
             known.entry(path).or_default().push(digest);
@@ -87,7 +87,7 @@ impl Plan {
         if gone.is_empty() {
             return Ok(());
         }
-        // What the new lock goes on pinning, such as the clusters that are not built this time, is not stale.
+        // A file that the new lock still lists, such as one of a cluster that is not built this time, is not stale.
         let new = lock_of(tree);
         let pinned: BTreeSet<&str> = new.paths().collect();
         let mut bytes = Vec::new();
@@ -106,7 +106,7 @@ impl Plan {
         self.states.iter().filter(move |(_, other)| **other == state).map(|(path, _)| path.as_str())
     }
 
-    /// The files of the tree in which somebody's work would be lost.
+    /// The files of the tree that were edited and that a build would overwrite.
     pub fn edited(&self) -> Vec<&str> {
         self.in_state(State::Edited).chain(self.in_state(State::LineEnds)).collect()
     }
@@ -119,7 +119,7 @@ impl Plan {
             && self.left_over.is_empty()
     }
 
-    /// Finds left-overs and the files of others, in the directories that exist.
+    /// Finds temporaries and files that are not from meshgen, in the directories that exist.
     fn list(&mut self, root: &Utf8Path, ours: &BTreeSet<&str>) -> Result<(), DiskError> {
         let directories: Vec<&str> = directories(ours).into_iter().collect();
         for listed in parallel::try_map(&directories, WORTH_A_THREAD, |directory| list(root, directory, ours))? {
@@ -131,7 +131,7 @@ impl Plan {
     }
 }
 
-/// Fewer files or directories are read before a thread has begun.
+/// Reading fewer files or directories takes less time than starting a thread.
 const WORTH_A_THREAD: usize = 64;
 
 /// The states of a tree's files, read on all processors.
@@ -161,7 +161,7 @@ fn state(
     if *bytes == file.bytes {
         return Ok(if agrees(bits, file.mode) { State::Unchanged } else { State::Ours });
     }
-    // The lock's own lines were read: what it says of others is used, and it is written anew.
+    // The lines of the lock were read, and the lock is always written again.
     if path == lock::FILE || is_known(bytes) {
         return Ok(State::Ours);
     }
@@ -174,7 +174,7 @@ fn state(
     Ok(if known.is_some() { State::Edited } else { State::Foreign })
 }
 
-/// Whether permissions are what they should be, as far as Git keeps them and secrets need them.
+/// Whether permissions are right: the executable bit that Git keeps, and the mode of secrets.
 fn agrees(bits: u32, mode: Mode) -> bool {
     match mode {
         Mode::Public => bits & 0o100 == 0,
@@ -183,7 +183,7 @@ fn agrees(bits: u32, mode: Mode) -> bool {
     }
 }
 
-/// The directories of paths, each after the one that it is in.
+/// The directories of paths, parents first.
 fn directories<'p>(paths: &BTreeSet<&'p str>) -> BTreeSet<&'p str> {
     let mut directories = BTreeSet::from([""]);
     for path in paths {
@@ -198,25 +198,25 @@ fn directories<'p>(paths: &BTreeSet<&'p str>) -> BTreeSet<&'p str> {
     directories
 }
 
-/// What stands in a directory besides the tree's own files.
+/// The entries of a directory that are not files of the tree.
 #[derive(Default)]
 struct Listed {
     left_over: Vec<String>,
     others: usize,
 }
 
-/// Lists a directory, which is neither a symbolic link nor a file, or is not there.
+/// Lists a directory, which must not be a symbolic link or a file, and need not exist.
 fn list(root: &Utf8Path, directory: &str, ours: &BTreeSet<&str>) -> Result<Listed, DiskError> {
     let mut listed = Listed::default();
     let full = root.join(directory);
-    // The output directory itself may be a link: the user named it.
+    // The output directory may be a link, because the user named it.
     let metadata = if directory.is_empty() { full.metadata() } else { full.symlink_metadata() };
     match metadata {
         Ok(metadata) if metadata.is_dir() => {}
         Ok(metadata) if metadata.is_symlink() => {
             return Err(refusal(&full, "is a symbolic link, which a build does not follow: remove it"));
         }
-        Ok(_) => return Err(refusal(&full, "is no directory, and the tree needs one there: move it away")),
+        Ok(_) => return Err(refusal(&full, "is not a directory, and the tree needs a directory there: move it away")),
         Err(error) if is_absent(&error) => return Ok(listed),
         Err(error) => return Err(at(&full)(error)),
     }
@@ -227,7 +227,7 @@ fn list(root: &Utf8Path, directory: &str, ours: &BTreeSet<&str>) -> Result<Liste
         }
         let path_of = |name: &str| if directory.is_empty() { name.to_owned() } else { [directory, "/", name].concat() };
         let path = path_of(entry.file_name());
-        // Others may call their files so too: a temporary has the name of a file that is known.
+        // Other files may have this prefix too. A temporary has the name of a known file.
         let becomes = entry.file_name().strip_prefix(TEMPORARY).map(path_of);
         if path == JOURNAL || becomes.is_some_and(|path| path == JOURNAL || ours.contains(path.as_str())) {
             listed.left_over.push(path);
@@ -238,10 +238,10 @@ fn list(root: &Utf8Path, directory: &str, ours: &BTreeSet<&str>) -> Result<Liste
     Ok(listed)
 }
 
-/// Reads a file, and tells its permissions; a symbolic link is not followed. None where there is no file.
+/// Reads a file and its permissions, without following a symbolic link. `None` if there is no file.
 fn read_regular(path: &Utf8Path, bytes: &mut Vec<u8>) -> Result<Option<u32>, DiskError> {
     bytes.clear();
-    // A pipe that nobody writes to would be waited for otherwise.
+    // Opening a pipe without a writer would block otherwise.
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).expect("the flags of open are an int");
     let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
@@ -262,7 +262,7 @@ fn read_regular(path: &Utf8Path, bytes: &mut Vec<u8>) -> Result<Option<u32>, Dis
     if !metadata.is_file() {
         return Err(refusal(path, NO_FILE));
     }
-    // One octet more than it holds: a read that comes short of its room has met the end.
+    // One byte more than the length of the file, so that a short read shows its end.
     bytes.reserve(usize::try_from(metadata.len()).unwrap_or(0) + 1);
     loop {
         let room = bytes.capacity() - bytes.len();
@@ -276,14 +276,14 @@ fn read_regular(path: &Utf8Path, bytes: &mut Vec<u8>) -> Result<Option<u32>, Dis
     Ok(Some(metadata.permissions().mode()))
 }
 
-const NO_FILE: &str = "is no file, and the tree needs one there: move it away";
+const NO_FILE: &str = "is not a file, and the tree needs a file there: move it away";
 
 fn bytes(path: &Utf8Path) -> Result<Option<Vec<u8>>, DiskError> {
     let mut bytes = Vec::new();
     Ok(read_regular(path, &mut bytes)?.map(|_| bytes))
 }
 
-/// The lock that a tree holds.
+/// The lock of a tree.
 pub(super) fn lock_of(tree: &Tree) -> Lock {
     let text = tree.get(lock::FILE).map(|file| String::from_utf8_lossy(&file.bytes));
     text.map(|text| text.parse().expect("what was printed can be read")).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Replaces a file of the user's by its next version.
+//! Replaces a file of the user.
 #![allow(clippy::disallowed_methods, reason = "this is the disk")]
 
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -9,29 +9,29 @@ use camino::Utf8Path;
 
 use super::{DiskError, at, temporary};
 
-/// Replaces a file that holds `before`, whole or not at all. Its permissions stay and, as far as we may, its owner; a symbolic
-/// link goes on leading to it.
+/// Atomically replaces a file that contains `before`. It keeps the permissions and, if possible, the owner. A symbolic
+/// link still points to it.
 ///
 /// # Errors
-/// The file and what the operating system says, or that it is not to be written, or that somebody wrote it meanwhile.
+/// The file and the error of the operating system, or that it must not be written or has changed in the meantime.
 pub fn rewrite(path: &Utf8Path, before: &[u8], after: &[u8]) -> Result<(), DiskError> {
     let target = path.canonicalize_utf8().map_err(at(path))?;
     if !fs::metadata(&target).map_err(at(path))?.is_file() {
-        return Err(at(path)(io::Error::other("is no regular file, so there is nothing to write the text back to")));
+        return Err(at(path)(io::Error::other("is not a regular file, so the fixed text cannot be written to it")));
     }
-    // Who may not write the file may not replace it, even where the directory would let them.
+    // A user who cannot write the file must not replace it, even if the directory allows that.
     let mut standing = OpenOptions::new().read(true).write(true).open(&target).map_err(at(path))?;
     let temporary = temporary(&target);
     let made = make(&temporary, &standing, after).and_then(|()| {
         let mut bytes = Vec::new();
         standing.read_to_end(&mut bytes)?;
         if bytes != before {
-            return Err(io::Error::other("was changed by somebody else meanwhile, and was left alone"));
+            return Err(io::Error::other("was changed in the meantime and is left unchanged"));
         }
         fs::rename(&temporary, &target)
     });
     if made.is_err() {
-        // The reason why is worth more than a left-over.
+        // The first error matters more than a temporary that cannot be removed.
         let _ = fs::remove_file(&temporary);
     }
     made.map_err(at(path))?;
@@ -39,7 +39,7 @@ pub fn rewrite(path: &Utf8Path, before: &[u8], after: &[u8]) -> Result<(), DiskE
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(at(directory))
 }
 
-/// Writes the next version beside the file, for its readers only.
+/// Writes the next version beside the file, with the permissions of the file.
 fn make(temporary: &Utf8Path, standing: &File, bytes: &[u8]) -> io::Result<()> {
     match fs::remove_file(temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -48,7 +48,7 @@ fn make(temporary: &Utf8Path, standing: &File, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temporary)?;
     let (wanted, made) = (standing.metadata()?, file.metadata()?);
     if (wanted.uid(), wanted.gid()) != (made.uid(), made.gid()) {
-        // Only root gives files away; to keep the text whole matters more than whose it is.
+        // Only root can change the owner. An atomic write matters more than the owner.
         let _ = fchown(&file, Some(wanted.uid()), Some(wanted.gid()));
     }
     file.set_permissions(Permissions::from_mode(wanted.mode() & 0o7777))?;

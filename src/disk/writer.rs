@@ -1,4 +1,4 @@
-//! Carries out a plan: `.gitignore` first, temporaries, one barrier, renames, removals, and the lock last.
+//! Executes a plan: `.gitignore` first, temporaries, one barrier, renames, removals, and the lock last.
 #![allow(clippy::disallowed_methods, reason = "this is the disk")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,53 +18,53 @@ use crate::tree::{Mode, Tree};
 use super::plan::lock_of;
 use super::{DiskError, JOURNAL, Plan, State, Written, at, is_absent, temporary, write_file};
 
-/// The right to write into a directory, which no other build has meanwhile. It ends with the process and leaves no file.
+/// An exclusive claim on a directory, so that no other build writes to it. It ends with the process and leaves no file.
 #[derive(Debug)]
 pub struct Claim {
     directory: File,
 }
 
 impl Claim {
-    /// Makes the directory if need be, and claims it.
+    /// Claims the directory, and makes it if it does not exist.
     ///
     /// # Errors
-    /// What the operating system says, or that another build is at work.
+    /// The error of the operating system, or another build is at work.
     pub fn take(directory: &Utf8Path) -> Result<Self, DiskError> {
         if is_in_git(directory) {
-            return Err(at(directory)(io::Error::other("is inside Git's own directory: name another one")));
+            return Err(at(directory)(io::Error::other("is inside the directory of Git: name another one")));
         }
         fs::create_dir_all(directory).map_err(at(directory))?;
         let file = File::open(directory).map_err(at(directory))?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { directory: file }),
             Err(rustix::io::Errno::WOULDBLOCK) => {
-                Err(at(directory)(io::Error::other("another build is writing here: wait until it is done")))
+                Err(at(directory)(io::Error::other("another build is writing here: wait until it ends")))
             }
             Err(error) => Err(at(directory)(error.into())),
         }
     }
 }
 
-/// Whether a directory is a repository's `.git` or inside of one, by its name or by where it leads.
+/// Whether a directory is a `.git` directory or inside one, by its name or by the target of its links.
 fn is_in_git(directory: &Utf8Path) -> bool {
     let is_git = |path: &Path| path.components().any(|part| part.as_os_str() == ".git");
-    // What is not there yet is made below what is.
+    // A directory that does not exist is made below the nearest one that exists.
     let standing = |path: PathBuf| path.ancestors().find_map(|path| path.canonicalize().ok());
     is_git(directory.as_std_path())
         || std::path::absolute(directory).ok().and_then(standing).is_some_and(|path| is_git(&path))
 }
 
-/// How a build waits until its temporaries are on the disk.
+/// How a build flushes its temporaries to the disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Barrier {
-    /// One call for all that was written to the file system.
+    /// One `syncfs` call for the file system.
     #[cfg(target_os = "linux")]
     #[cfg_attr(target_os = "linux", default)]
     FileSystem,
-    /// Each file, then the directories that name them: where no call does it for a whole file system.
+    /// One `fsync` call for each file and then for each directory, on systems without `syncfs`.
     #[cfg_attr(not(target_os = "linux"), default)]
     Files,
-    /// Not at all, to measure what waiting costs: where the power fails, files may be torn.
+    /// No flush, to measure its cost. After a power failure, files may be incomplete.
     None,
 }
 
@@ -77,21 +77,21 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// A disk of which every operation but the first few fails, as it does for a process that is killed.
+    /// A disk that fails after some operations, as for a process that is killed.
     pub fn ending_after(steps: usize) -> Self {
         Self { last: Some(steps), ..Self::default() }
     }
 
-    /// A disk that is waited for in another way.
+    /// A disk with another way to flush.
     #[must_use]
     pub fn waiting_for(self, barrier: Barrier) -> Self {
         Self { barrier, ..self }
     }
 
-    /// Makes a directory hold a tree.
+    /// Writes a tree to a directory.
     ///
     /// # Errors
-    /// The file and what the operating system says. Nothing is lost: the next build goes on from there.
+    /// The file and the error of the operating system. Nothing is lost: the next build goes on from there.
     pub fn write(&self, claim: &Claim, directory: &Utf8Path, tree: &Tree, plan: &Plan) -> Result<Written, DiskError> {
         let mut changed: Vec<&str> = plan
             .states
@@ -121,7 +121,7 @@ impl Writer {
             for path in &plan.stale {
                 self.remove(&directory.join(path))?;
             }
-            // The lock speaks of the others: they have their names before it has its own.
+            // The lock lists the other files, so they are renamed before it.
             if self.barrier == Barrier::Files {
                 let renamed = changed.iter().copied().chain(plan.stale.iter().map(String::as_str));
                 self.sync_directories(directory, renamed.map(|path| directory.join(path)))?;
@@ -141,7 +141,7 @@ impl Writer {
         Ok(written)
     }
 
-    /// Waits until all that was written is on the disk, under the names that it has.
+    /// Flushes all written files and their names to the disk.
     fn wait(
         &self,
         claim: &Claim,
@@ -165,14 +165,14 @@ impl Writer {
         }
     }
 
-    /// Waits until the directories of files are on the disk, up to a root.
+    /// Flushes the directories of files to the disk, up to a root.
     fn sync_directories(&self, root: &Utf8Path, paths: impl Iterator<Item = Utf8PathBuf>) -> Result<(), DiskError> {
         let mut directories = BTreeSet::new();
         for path in paths {
             let inside = path.ancestors().skip(1).take_while(|directory| directory.starts_with(root));
             directories.extend(inside.map(Utf8Path::to_owned));
         }
-        // The deepest first: a directory is named by the one that it is in.
+        // The deepest first, because a directory has its name in its parent.
         directories.iter().rev().try_for_each(|directory| self.sync(directory))
     }
 
@@ -181,8 +181,8 @@ impl Writer {
         File::open(path).and_then(|file| file.sync_all()).map_err(at(path))
     }
 
-    /// Writes the journal that names what the temporaries become, then the temporaries: whatever is left of them, the next
-    /// build knows where to look.
+    /// Writes the journal with the targets of the temporaries, then the temporaries. If some of them stay, the next
+    /// build finds them.
     fn prepare(
         &self,
         claim: &Claim,
@@ -224,13 +224,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Puts `.gitignore` in its place before there is any temporary: at no moment is there a key that `git add` would take.
+    /// Writes `.gitignore` before any temporary, so that `git add` never adds a key.
     fn ignore(&self, claim: &Claim, directory: &Utf8Path, tree: &Tree) -> Result<(), DiskError> {
         let file = tree.get(GITIGNORE).expect("a plan's files are the tree's");
         let target = directory.join(GITIGNORE);
         let temporary = temporary(&target);
         self.create(&temporary, &file.bytes, file.mode)?;
-        // The journal speaks of it: it is on the disk before the file has its name.
+        // The journal lists the file, so it is flushed before the file is renamed.
         self.wait(claim, directory, [temporary.clone(), directory.join(JOURNAL)].into_iter())?;
         self.rename(&temporary, &target)?;
         claim.directory.sync_all().map_err(at(directory))
@@ -238,7 +238,7 @@ impl Writer {
 
     fn create(&self, path: &Utf8Path, bytes: &[u8], mode: Mode) -> Result<(), DiskError> {
         if let Err(error) = self.step(path) {
-            // A kill may cut a file short.
+            // A killed process may leave an incomplete file.
             if self.steps.load(Ordering::Relaxed) == self.last.unwrap_or_default() + 1 {
                 write_file(path, &bytes[..bytes.len() / 2], mode)?;
             }
@@ -257,7 +257,7 @@ impl Writer {
         fs::remove_file(path).map_err(at(path))
     }
 
-    /// Counts an operation, and refuses it where the disk has ended.
+    /// Counts an operation, and refuses it after the last one.
     fn step(&self, path: &Utf8Path) -> Result<(), DiskError> {
         let step = self.steps.fetch_add(1, Ordering::Relaxed);
         match self.last {
@@ -267,9 +267,9 @@ impl Writer {
     }
 }
 
-/// Takes back temporaries where not all could be written.
+/// Removes temporaries if not all could be written.
 fn discard(directory: &Utf8Path, tree: &Tree, changed: &[&str], plan: &Plan) {
-    // What has its name already, the lock does not know yet.
+    // The lock does not list the files that were renamed already.
     let ignored = fs::read(directory.join(GITIGNORE)).ok();
     let is_in_place = || tree.get(GITIGNORE).map(|file| &file.bytes) == ignored.as_ref();
     let mut is_done = !changed.contains(&GITIGNORE) || !is_in_place();
@@ -278,7 +278,7 @@ fn discard(directory: &Utf8Path, tree: &Tree, changed: &[&str], plan: &Plan) {
         is_done &= fs::remove_file(temporary(&target)).map_or_else(|error| is_absent(&error), |()| true);
         remove_empty_parents(&target, directory);
     }
-    // What cannot be taken back is known by the journal: the next build goes on from there.
+    // The journal lists what cannot be removed, and the next build continues from there.
     if is_done && plan.journal.is_empty() {
         let _ = fs::remove_file(directory.join(JOURNAL));
     }
@@ -286,7 +286,7 @@ fn discard(directory: &Utf8Path, tree: &Tree, changed: &[&str], plan: &Plan) {
 
 fn remove_empty_parents(path: &Utf8Path, root: &Utf8Path) {
     for parent in path.ancestors().skip(1).take_while(|parent| *parent != root) {
-        // A directory in which somebody keeps a file is not empty, and stays.
+        // A directory with other files is not empty, and stays.
         if fs::remove_dir(parent).is_err() {
             return;
         }

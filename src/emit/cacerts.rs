@@ -32,7 +32,7 @@ pub(super) fn emit_files(cluster: &Cluster<'_>, bundle: &mut Bundle, tree: &mut 
     tree.add(path(ROOT_CERTIFICATE), Mode::Public, std::mem::take(&mut bundle.root_certificate));
     tree.add(path(CERTIFICATE), Mode::Public, std::mem::take(&mut bundle.certificate));
     tree.add(path(CHAIN), Mode::Public, std::mem::take(&mut bundle.chain));
-    // In a clone without keys the files are named all the same: who has them applies the directory.
+    // The kustomization names the keys even in a clone without them, because a person who has them applies it.
     if let Some(mut key) = bundle.key.take() {
         tree.add(path(KEY), Mode::Private, std::mem::take(&mut *key));
     }

@@ -10,7 +10,7 @@ pub(super) fn ignored(_: &Plan<'_, '_>) -> String {
     )
 }
 
-/// Keeps bytes as they are, and reviews short.
+/// Keeps line ends as they are, and folds generated files in reviews.
 pub(super) fn attributes(_: &Plan<'_, '_>) -> String {
     "# The bytes are pinned in meshgen.lock: no conversion of line ends.\n\
      * -text\n\

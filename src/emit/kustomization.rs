@@ -11,7 +11,7 @@ pub(super) const API_VERSION: &str = "kustomize.config.k8s.io/v1beta1";
 /// The name under which kustomize, kubectl, Argo CD and Flux look for a kustomization.
 pub(super) const FILE: &str = "kustomization.yaml";
 
-/// The kustomizations of a cluster's directories of manifests, but for those that wait for an operator that does not exist.
+/// The kustomizations of a cluster's directories of manifests, except those with an IstioOperator without an in-cluster operator.
 pub(super) fn texts(mesh: &Mesh<'_>, contents: &Contents) -> Vec<(&'static str, String)> {
     let is_read = |manifests: &[Manifest]| {
         mesh.release.has_in_cluster_operator || manifests.iter().all(|manifest| manifest.role != Role::Operator)

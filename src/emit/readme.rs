@@ -12,7 +12,7 @@ use crate::template;
 
 mod picture;
 
-/// Meshes of more clusters have their steps told once, and their picture counted.
+/// Meshes of more clusters have each step once for all clusters, and a picture with numbers instead of names.
 const CLUSTERS_TOLD: usize = 12;
 
 #[derive(Serialize)]
@@ -61,12 +61,12 @@ struct Stage<'m> {
     is_folded: bool,
     clusters: String,
     lines: Vec<String>,
-    /// What is to be known before the blocks.
+    /// A sentence before the blocks.
     note: &'static str,
     blocks: Vec<Block<'m>>,
 }
 
-/// What is typed for one cluster.
+/// The commands for one cluster.
 #[derive(Serialize)]
 struct Block<'m> {
     cluster: &'m str,
@@ -80,14 +80,14 @@ struct Collector<'m> {
     sampling: String,
 }
 
-/// A gateway whose address nobody has written yet.
+/// A gateway without an address.
 #[derive(Serialize)]
 struct Missing<'m> {
     name: &'m str,
     context: &'m str,
 }
 
-/// The tree's README: what this mesh is, who can apply which directory, every step in order.
+/// The README of the tree: the mesh, who can apply which directory, and every step in order.
 pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     let mesh = plan.mesh;
     let is_summary = mesh.clusters.len() > CLUSTERS_TOLD;
@@ -120,13 +120,13 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     template::render("README.md", values)
 }
 
-/// Who can apply what there is.
+/// Who can apply each directory and script.
 fn responsibilities(plan: &Plan<'_, '_>) -> Vec<Responsibility> {
     let who = |what: What| match what.who() {
         Who::Applier => "kubectl, Argo CD, Flux",
         Who::KeyHolder => "a person who has the private keys: they are not in Git",
         Who::Istioctl if plan.mesh.release.has_in_cluster_operator => {
-            "istioctl; or Argo CD and Flux where Istio's in-cluster operator runs"
+            "istioctl, or Argo CD and Flux if the in-cluster operator of Istio runs"
         }
         Who::Istioctl => "istioctl",
         Who::Operator => "a person with a context for each cluster",
@@ -157,12 +157,12 @@ fn row<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Row<'m> {
         },
         valid_until: match &cluster.intermediate {
             Some(intermediate) => intermediate.not_after.to_string(),
-            None => "signed for by its primary".to_owned(),
+            None => "none: its primary signs".to_owned(),
         },
     }
 }
 
-/// A stage as people carry it out who have one terminal per cluster: commands without a context.
+/// A stage for people who have one terminal per cluster: commands without a context.
 fn told<'m>(mesh: &'m Mesh<'_>, stage: &plan::Stage<'m, '_>, is_folded: bool) -> Stage<'m> {
     if is_folded {
         let mut actions: Vec<What> = Vec::new();
@@ -197,7 +197,7 @@ fn told<'m>(mesh: &'m Mesh<'_>, stage: &plan::Stage<'m, '_>, is_folded: bool) ->
     Stage { title: stage.name.title(), is_folded, clusters: String::new(), lines: Vec::new(), note: "", blocks }
 }
 
-/// Remote secrets where no terminal has a context for each cluster: made in one, carried to the others.
+/// Remote secrets for people without a context for each cluster: they make each Secret in one terminal and carry it to the others.
 fn carried_secrets<'m>(mesh: &'m Mesh<'_>, stage: &plan::Stage<'m, '_>) -> Stage<'m> {
     let needs = |primary: &Cluster<'_>, other: &Cluster<'_>| primary.is_primary() && primary.position != other.position;
     let file = |cluster: &Cluster<'_>| format!("remote-secret-{}.yaml", cluster.name);
@@ -220,8 +220,8 @@ fn carried_secrets<'m>(mesh: &'m Mesh<'_>, stage: &plan::Stage<'m, '_>) -> Stage
         is_folded: false,
         clusters: String::new(),
         lines: Vec::new(),
-        note: "With a context for each cluster, `remote-secrets.sh` of each primary does this. Without, make the secrets, \
-               carry each file to the terminals that apply it, and delete it everywhere afterwards: whoever has it reads that cluster.",
+        note: "If you have a context for each cluster, run `remote-secrets.sh` of each primary. Otherwise make the Secrets, \
+               carry each file to the terminals that apply it, and delete it everywhere afterwards: anyone who has it can read that cluster.",
         blocks: made.chain(applied).collect(),
     }
 }

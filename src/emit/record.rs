@@ -27,7 +27,7 @@ pub(super) fn of_tree(plan: &Plan<'_, '_>, trust: &Trust, tree: &Tree) -> Lock {
     lock
 }
 
-/// The record of a tree that holds some clusters only: what the standing lock says of all else stays.
+/// The record of a tree of some clusters. It keeps the other lines of the existing lock.
 pub(super) fn of_part(plan: &Plan<'_, '_>, trust: &Trust, tree: &Tree, part: &Part<'_>) -> Lock {
     let mut lock = with_certificates(plan, trust);
     let is_other = |path: &str| !part.has(cluster_of(path).unwrap_or_default());
@@ -82,7 +82,7 @@ fn certificate(facts: &Facts) -> lock::Certificate {
     }
 }
 
-/// The digests of a tree's files, and of keys that are not at hand, which stay pinned.
+/// The digests of a tree's files and of missing keys, which stay pinned.
 fn digests(mesh: &Mesh<'_>, trust: &Trust, tree: &Tree) -> Vec<(String, Digest)> {
     const FILES_WORTH_A_THREAD: usize = 256;
     let files: Vec<(&str, &File)> = tree.iter().collect();

@@ -28,7 +28,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     let clusters = clusters.map(|cluster| Installed {
         name: cluster.name,
         context: cluster.context,
-        // istioctl's word for no revision.
+        // istioctl calls an installation without a revision `default`.
         revision: cluster.revision.unwrap_or("default"),
         directories: directories(&plan.contents[cluster.position]),
     });

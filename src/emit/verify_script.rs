@@ -13,7 +13,7 @@ struct Values<'m> {
     clusters: Vec<Checked<'m>>,
 }
 
-/// What is to be seen in a cluster.
+/// The checks of a cluster.
 #[derive(Serialize)]
 struct Checked<'m> {
     name: &'m str,
@@ -39,7 +39,7 @@ struct Provided<'m> {
     port: u16,
 }
 
-/// `verify.sh`: is the mesh up?
+/// `verify.sh`: checks whether the mesh is up.
 pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     let mesh = plan.mesh;
     let clusters = mesh.clusters.iter().map(|cluster| checked(mesh, cluster)).collect();

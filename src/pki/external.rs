@@ -15,7 +15,7 @@ use super::inventory::DAYS_TO_RENEW;
 use super::trust::Trust;
 use super::verify::{self, Facts, Fault, Files, Proven};
 
-/// The files of a cluster's directory, the private key last: it may stay where it was made.
+/// The files of a cluster's directory. The private key is last, because it is optional.
 pub const FILES: [&str; 4] = [ROOT_CERTIFICATE, CERTIFICATE, CHAIN, KEY];
 
 /// The files that a company's own authority made, by `<cluster>/<file>`.
@@ -33,7 +33,7 @@ impl External {
         Self { directory: directory.into(), files: files.into_iter().collect() }
     }
 
-    /// Takes what is there for the wanted clusters, after proving it.
+    /// Verifies the files of the wanted clusters, and takes them.
     pub(crate) fn answer(
         &self,
         mesh: &Mesh<'_>,
@@ -66,7 +66,7 @@ impl External {
         }
     }
 
-    /// What has expired or soon will, on a day.
+    /// Warnings about certificates that have expired or soon will, on a day.
     pub fn expiring(&self, trust: &Trust, mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
         let is_ending = |facts: &Facts| (facts.not_after.0 - today.0).whole_days() <= DAYS_TO_RENEW;
         let bundles =
@@ -78,15 +78,15 @@ impl External {
             let issuers = bundle.issuers.iter().map(|issuer| (CHAIN, issuer));
             let ending =
                 roots.chain(issuers).chain([(CERTIFICATE, &bundle.facts)]).filter(|(_, facts)| is_ending(facts));
-            // What several clusters share is told once.
+            // An authority that several clusters share is reported once.
             for (file, facts) in ending.filter(|(_, facts)| known.insert(&facts.fingerprint)) {
                 let message = if file == CERTIFICATE {
-                    format!("the certificate of `{}` ends on {}", cluster.name, facts.not_after)
+                    format!("the certificate of `{}` expires on {}", cluster.name, facts.not_after)
                 } else {
-                    format!("the authority `{}` ends on {}", facts.subject, facts.not_after)
+                    format!("the authority `{}` expires on {}", facts.subject, facts.not_after)
                 };
                 let place = Place::File(self.path(cluster.name, file));
-                findings.push(EXPIRING_CERTIFICATE.at(place, message).help("ask your authority for the next one"));
+                findings.push(EXPIRING_CERTIFICATE.at(place, message).help("ask your authority for a new one"));
             }
         }
         findings
@@ -95,7 +95,7 @@ impl External {
     fn files(&self, cluster: &str) -> Result<Files<'_>, Vec<Fault>> {
         let file = |name: &'static str| {
             let text = self.files.get(&format!("{cluster}/{name}")).map(|text| text.as_str());
-            text.ok_or_else(|| Fault { file: name, reason: "is not there".to_owned() })
+            text.ok_or_else(|| Fault { file: name, reason: "does not exist".to_owned() })
         };
         match (file(ROOT_CERTIFICATE), file(CERTIFICATE), file(CHAIN)) {
             (Ok(root_certificate), Ok(certificate), Ok(chain)) => {
@@ -107,8 +107,9 @@ impl External {
 
     fn finding(&self, cluster: &str, fault: &Fault) -> Diagnostic {
         let message = format!("{} of `{cluster}` {}", fault.file, fault.reason);
-        EXTERNAL_CERTIFICATE.at(Place::File(self.path(cluster, fault.file)), message)
-            .help("istiod, or those who trust it, would refuse this: put the file right; docs/certificates.md says what belongs into it")
+        EXTERNAL_CERTIFICATE.at(Place::File(self.path(cluster, fault.file)), message).help(
+            "fix the file, because istiod or its peers would reject it; docs/certificates.md says what it contains",
+        )
     }
 
     fn path(&self, cluster: &str, file: &str) -> Utf8PathBuf {
@@ -116,7 +117,7 @@ impl External {
     }
 }
 
-/// There are keys among the files.
+/// The files are not printed, because there are keys among them.
 impl fmt::Debug for External {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "External({}, {} files)", self.directory, self.files.len())

@@ -16,7 +16,7 @@ use crate::words::hex;
 
 /// A certificate is renewed this many days before its end at the latest.
 pub(super) const DAYS_TO_RENEW: i64 = 90;
-/// An intermediate that lasts for less is hardly worth its roll-out.
+/// The shortest useful validity of an intermediate.
 const DAYS_WORTH_ISSUING: i64 = 365;
 
 /// What a certificate is in its mesh.
@@ -26,7 +26,7 @@ const DAYS_WORTH_ISSUING: i64 = 365;
 pub enum Role {
     /// Proxies are told to trust it.
     Root,
-    /// It stands between a cluster's certificate and the root.
+    /// It is between the certificate of a cluster and the root.
     Issuer,
     /// A cluster's istiod signs with it.
     Signer,
@@ -78,7 +78,7 @@ impl Entry {
     }
 }
 
-/// What a topology asks for; no seed is needed to know it.
+/// The certificates of a topology. They are known without the seed.
 pub fn requested(mesh: &Mesh<'_>) -> Vec<Entry> {
     let Root { mesh_id, not_before, not_after } = &mesh.root;
     let root = Entry {
@@ -106,7 +106,7 @@ pub fn requested(mesh: &Mesh<'_>) -> Vec<Entry> {
     [root].into_iter().chain(intermediates).collect()
 }
 
-/// What an authority of the mesh's own answered.
+/// The certificates that an external authority issued.
 pub fn answered(mesh: &Mesh<'_>, trust: &Trust) -> Vec<Entry> {
     let roots = trust.roots.iter().map(|root| Entry::of(Role::Root, None, None, root.clone()));
     let others = mesh.clusters.iter().flat_map(|cluster| {
@@ -121,7 +121,7 @@ pub fn answered(mesh: &Mesh<'_>, trust: &Trust) -> Vec<Entry> {
     roots.chain(others).collect()
 }
 
-/// What the three public files of a cluster's bundle hold, not proven: every certificate, each once.
+/// The certificates in the three public files of a cluster's bundle, each once and not verified.
 pub fn unproven(cluster: &str, generation: Option<u32>, files: [Option<&str>; 3]) -> Vec<Entry> {
     let [roots, certificate, chain] = files.map(|file| file.and_then(verify::facts_of).unwrap_or_default());
     let is_root = |facts: &Facts| roots.iter().any(|root| root.fingerprint == facts.fingerprint);
@@ -139,7 +139,7 @@ pub fn unproven(cluster: &str, generation: Option<u32>, files: [Option<&str>; 3]
     entries
 }
 
-/// What stands in a tree, proven from its bytes.
+/// The certificates of a tree, verified from its bytes.
 ///
 /// # Errors
 /// What is wrong with it, a sentence for each fault.
@@ -178,7 +178,7 @@ pub fn standing(standing: &Standing) -> Result<Vec<Entry>, Vec<String>> {
     if faults.is_empty() { Ok(entries) } else { Err(faults) }
 }
 
-/// What is doubtful about a mesh's certificates at a day.
+/// The warnings about the certificates of a mesh on a day.
 pub fn warnings(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
     let certificates = FieldPath::root().child("certificates");
     if mesh.has_external_authority {
@@ -189,11 +189,12 @@ pub fn warnings(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
     if root <= DAYS_TO_RENEW {
         let message = format!("the root certificate {}", ends(mesh.root.not_after, root));
         findings.push(
-            EXPIRING_CERTIFICATE.at(certificates.child("issuedOn"), message)
+            EXPIRING_CERTIFICATE
+                .at(certificates.child("issuedOn"), message)
                 .label(format!("plus {} days", (mesh.root.not_after.0 - mesh.root.not_before.0).whole_days()))
-                .help("a new root is a new trust: every workload has to get it before the old one ends; plan it as a migration"),
+                .help("plan a migration to a new root: every workload must trust it before the old one expires"),
         );
-        // What the root's end cuts off needs no further warning.
+        // An intermediate that expires because its root does gets no second warning.
         return findings;
     }
     let requests = || mesh.clusters.iter().filter_map(|cluster| cluster.intermediate.as_ref());
@@ -219,9 +220,9 @@ pub fn warnings(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
                         "write a later `certificates.issuedOn` for this cluster, or `intermediatesIssuedOn` for all: each renews under the same root"
                     }
                     OLD_ISSUED_ON => {
-                        "a cluster that joins late takes the mesh's old day: write `certificates: {issuedOn: …}` for it, a day of now"
+                        "a cluster that joins late takes the day of the mesh: write `certificates: {issuedOn: …}` for it, with a recent day"
                     }
-                    _ => "the root ends soon after: plan the next one",
+                    _ => "the root expires soon after: plan the next one",
                 })
         }));
     }
@@ -240,7 +241,7 @@ fn intermediate_warning(request: &Intermediate<'_>, mesh: &Mesh<'_>, today: Date
     let is_cut = request.not_after == mesh.root.not_after && whole < DAYS_WORTH_ISSUING;
     is_cut.then(|| {
         let message = format!(
-            "the certificate of `{}` is issued with {whole} days left, since its root ends then",
+            "the certificate of `{}` is issued with {whole} days left, because its root expires then",
             request.cluster
         );
         (SHORT_INTERMEDIATE, message)

@@ -34,7 +34,7 @@ impl<'m> RootAuthority<'m> {
         }
     }
 
-    /// Signs, and proves from the bytes what was signed.
+    /// Signs certificates, and verifies them from their bytes.
     pub(super) fn issue(&self, request: &Intermediate<'_>) -> Bundle {
         let path = KeyPath::intermediate(request);
         let key = DerivedKey::derive(self.seed, &path);

@@ -9,7 +9,7 @@ pub(super) struct Block<'t> {
     pub(super) text: &'t str,
 }
 
-/// The blocks of a PEM file, in order; what stands between them is passed over, as istiod does.
+/// The blocks of a PEM file, in order. Text between them is ignored, as by istiod.
 pub(super) fn blocks(text: &str) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
     let mut rest = text;

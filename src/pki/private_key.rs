@@ -1,4 +1,4 @@
-//! Private keys as istiod reads them, of which nothing but the public half is asked.
+//! Reads the public half of private keys, as istiod does.
 
 use p256::NistP256;
 use p256::elliptic_curve::sec1::{FromSec1Point, ModulusSize, ToSec1Point};
@@ -19,12 +19,12 @@ const UNCOMPRESSED: u8 = 4;
 /// The public half of a private key, as it would stand in a certificate.
 ///
 /// # Errors
-/// Why istiod would not read the key (1.30.3:security/pkg/pki/util/crypto.go), as the rest of a sentence that begins with its
+/// Why istiod does not read the key (1.30.3:security/pkg/pki/util/crypto.go), as the rest of a sentence that begins with its
 /// file's name. It repeats nothing of the key.
 pub(super) fn public_half(text: &str) -> Result<Vec<u8>, String> {
     let blocks = blocks(text);
-    let block = blocks.first().ok_or("holds no PEM block")?;
-    let bytes = || block.bytes().ok_or_else(|| "holds a block that is no PEM".to_owned());
+    let block = blocks.first().ok_or("contains no PEM block")?;
+    let bytes = || block.bytes().ok_or_else(|| "contains a block that is not valid PEM".to_owned());
     match block.label {
         "PRIVATE KEY" => {
             let der = bytes()?;
@@ -34,22 +34,23 @@ pub(super) fn public_half(text: &str) -> Result<Vec<u8>, String> {
                 ec_public_half(key.private_key.as_bytes(), Some(curve))
             };
             let rsa = || PrivateKey::from_pkcs8_der(&der).ok().and_then(|key| rsa_public_half(&key));
-            ec().or_else(rsa).ok_or_else(|| "holds a key that istiod does not take: use RSA, P-256 or P-384".to_owned())
+            ec().or_else(rsa)
+                .ok_or_else(|| "contains a key that istiod does not accept: use RSA, P-256 or P-384".to_owned())
         }
         "EC PRIVATE KEY" => ec_public_half(&bytes()?, None)
-            .ok_or_else(|| "holds an EC key that istiod does not take: use P-256 or P-384".to_owned()),
+            .ok_or_else(|| "contains an EC key that istiod does not accept: use P-256 or P-384".to_owned()),
         "RSA PRIVATE KEY" => PrivateKey::from_pkcs1_der(&bytes()?)
             .ok()
             .and_then(|key| rsa_public_half(&key))
-            .ok_or_else(|| "holds an RSA key that cannot be read; if it is encrypted, decrypt it".to_owned()),
+            .ok_or_else(|| "contains an RSA key that cannot be read: decrypt it if it is encrypted".to_owned()),
         "EC PARAMETERS" => {
-            Err("begins with `EC PARAMETERS`, which istiod takes for the key: remove that block (openssl's -noout)"
+            Err("begins with `EC PARAMETERS`, which istiod reads as the key: remove that block (openssl's -noout)"
                 .to_owned())
         }
         "ENCRYPTED PRIVATE KEY" => {
-            Err("holds an encrypted key, which istiod cannot open: decrypt it (openssl pkey)".to_owned())
+            Err("contains an encrypted key, which istiod cannot read: decrypt it (openssl pkey)".to_owned())
         }
-        label => Err(format!("begins with `{label}`, which is no private key")),
+        label => Err(format!("begins with `{label}`, which is not a private key")),
     }
 }
 

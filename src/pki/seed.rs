@@ -9,17 +9,17 @@ use crate::words::push_hex;
 /// The word that a seed's line begins with.
 const FORMAT: &str = "meshgen-seed-1";
 
-/// The fingerprint of `topologies/ca.seed`, which everybody has.
+/// The fingerprint of `topologies/ca.seed`, which is public.
 const DEMONSTRATION: &str = "757c902943566217";
 
 /// 32 secret bytes from which all keys of a mesh derive.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Seed([u8; 32]);
 
-/// Why a text is no seed. It never repeats what stands in the text.
+/// Why a text is not a seed. It never repeats a part of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SeedError {
-    /// There is no line that is not a comment.
+    /// All lines are comments.
     Empty,
     /// The last line is not `meshgen-seed-1`, 64 hexadecimal digits and 8 of a checksum.
     Malformed,
@@ -27,7 +27,7 @@ pub enum SeedError {
     SurroundedByText,
     /// A format of another meshgen.
     UnknownFormat,
-    /// The checksum is another: a digit was changed or lost.
+    /// The checksum does not match: a digit was changed or lost.
     Damaged,
 }
 
@@ -41,7 +41,7 @@ impl Seed {
     /// `meshgen-seed-1 <64 hex digits> <8 hex digits of its checksum>`.
     ///
     /// # Errors
-    /// Text that is no seed, or one that was damaged.
+    /// A text is not a seed, or the seed is damaged.
     pub fn parse(text: &str) -> Result<Self, SeedError> {
         let mut lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let line = lines.next().ok_or(SeedError::Empty)?;
@@ -77,7 +77,7 @@ impl Seed {
         line
     }
 
-    /// A name for the seed that tells nothing about it.
+    /// A fingerprint that reveals nothing about the seed.
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(b"meshgen seed fingerprint\0");
@@ -114,11 +114,11 @@ impl fmt::Debug for Seed {
 impl fmt::Display for SeedError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Empty => "holds no seed",
-            Self::Malformed => "is no seed: its last line must be `meshgen-seed-1 <64 hex digits> <8 hex digits>`",
-            Self::SurroundedByText => "holds more than comments and one seed",
-            Self::UnknownFormat => "holds a seed of another format: a newer meshgen may read it",
-            Self::Damaged => "is damaged: its checksum does not fit; restore it from a copy",
+            Self::Empty => "contains no seed",
+            Self::Malformed => "is not a seed: its last line must be `meshgen-seed-1 <64 hex digits> <8 hex digits>`",
+            Self::SurroundedByText => "contains more than comments and one seed",
+            Self::UnknownFormat => "contains a seed of another format: a newer meshgen may read it",
+            Self::Damaged => "is damaged: its checksum does not match; restore it from a copy",
         })
     }
 }

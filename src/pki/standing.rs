@@ -39,17 +39,17 @@ impl Standing {
         self.digests.keys().filter(is_bundle).filter_map(|path| cluster_of(path)).collect()
     }
 
-    /// The files of a cluster, if they are there and what the lock pins; the key may be missing, since it is not in Git.
+    /// The files of a cluster, if they exist and match the lock. The key may be missing, because it is not in Git.
     ///
     /// # Errors
-    /// What is missing or was changed, as a sentence's rest that begins with the file.
+    /// A file is missing or was changed, as the rest of a sentence.
     pub(super) fn files(&self, cluster: &str) -> Result<Files<'_>, String> {
         let file = |name: &str| {
             let path = bundle_path(cluster, name);
-            let text = self.files.get(&path).ok_or_else(|| format!("{path} is not there"))?;
+            let text = self.files.get(&path).ok_or_else(|| format!("{path} does not exist"))?;
             match self.digests.get(&path) {
                 Some(digest) if *digest == Digest::of(text.as_bytes()) => Ok(text.as_str()),
-                Some(_) => Err(format!("{path} is not what {} pins", lock::FILE)),
+                Some(_) => Err(format!("{path} differs from {}", lock::FILE)),
                 None => Err(format!("{path} is not in {}", lock::FILE)),
             }
         };
@@ -67,7 +67,7 @@ impl Standing {
     }
 }
 
-/// There are keys among the files.
+/// The files are not printed, because there are keys among them.
 impl fmt::Debug for Standing {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Standing({} files)", self.files.len())

@@ -1,4 +1,4 @@
-//! The answers to a mesh's certificate requests, each proven from its bytes.
+//! The certificates of a mesh, each verified from its bytes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,22 +13,22 @@ use super::verify::{self, Facts, Fault, TrustAnchor};
 use super::{Authority, Bundle, Seed, Standing};
 use crate::words::hex;
 
-/// Fewer are answered before a thread has begun.
+/// Issuing fewer takes less time than starting a thread.
 const CLUSTERS_WORTH_A_THREAD: usize = 4;
 
-/// What all clusters of a mesh believe in, and what each of them signs with.
+/// The roots of a mesh, and the bundle of each cluster.
 #[derive(Debug)]
 pub struct Trust {
     /// The facts of every root that the mesh's proxies trust: one, where meshgen makes it.
     pub roots: Vec<Facts>,
-    /// By the cluster's position; none where no istiod runs.
+    /// By the position of the cluster; none if the cluster runs no istiod.
     pub bundles: Vec<Option<Bundle>>,
-    /// How many intermediates were signed for this answer, and not taken over.
+    /// How many intermediates were signed, and not reused.
     pub issued: usize,
 }
 
 impl Trust {
-    /// Gives a mesh the dates of its certificates, which an authority of the author's own chooses.
+    /// Sets the dates of certificates in a mesh to those of the external authority.
     pub(crate) fn set_dates(&self, mesh: &mut Mesh<'_>) {
         if let Some(root) = self.roots.first() {
             (mesh.root.not_before, mesh.root.not_after) = (root.not_before, root.not_after);
@@ -45,10 +45,10 @@ impl Authority {
     /// Answers every request of a mesh.
     ///
     /// # Errors
-    /// Without the seed: a finding for each cluster whose certificate would have to be made anew.
+    /// Without the seed: a finding for each cluster that needs a new certificate.
     ///
     /// # Panics
-    /// Where a certificate of our own making does not hold: nothing that rests on it may be written.
+    /// If a new certificate does not pass verification.
     pub fn answer(self, mesh: &Mesh<'_>) -> Result<Trust, Vec<Diagnostic>> {
         self.answer_for(mesh, |_| true)
     }
@@ -68,7 +68,7 @@ impl Authority {
     }
 }
 
-/// Takes over what stands and is what is asked for, and signs the rest.
+/// Reuses existing certificates that match their requests, and signs the rest.
 fn issue(mesh: &Mesh<'_>, seed: &Seed, standing: &Standing, is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync) -> Trust {
     let root = RootAuthority::new(seed, &mesh.root);
     let issued = AtomicUsize::new(0);
@@ -88,7 +88,7 @@ fn issue(mesh: &Mesh<'_>, seed: &Seed, standing: &Standing, is_wanted: impl Fn(&
     Trust { roots: vec![root.anchor().facts().clone()], bundles, issued: issued.into_inner() }
 }
 
-/// Takes over what stands, all of it or nothing: without the seed nothing can be signed.
+/// Reuses existing certificates for all requests. Without the seed nothing can be signed.
 fn take_over(
     mesh: &Mesh<'_>,
     standing: &Standing,
@@ -122,18 +122,18 @@ fn take_over(
     }
 }
 
-/// The standing bundle of a cluster, or why it is no answer.
+/// The existing bundle of a cluster, or why it cannot be used.
 fn standing_answer(standing: &Standing, root: &TrustAnchor, request: &Intermediate<'_>) -> Result<Bundle, String> {
     let files = standing.files(request.cluster)?;
     if files.root_certificate != root.pem() {
-        return Err("its root is another than that of the other clusters".to_owned());
+        return Err("its root is not the root of the other clusters".to_owned());
     }
     let proven = verify::verify_standing(files, root).map_err(|faults| sentence(&faults))?;
     if !is_answer(&proven.certificate, request) {
         let Facts { not_before, not_after, .. } = &proven.certificate;
         let Intermediate { not_before: first, not_after: last, generation, .. } = request;
         return Err(format!(
-            "generation {generation} from {first} to {last} is wanted, and another from {not_before} to {not_after} stands"
+            "expected generation {generation} from {first} to {last}, found another from {not_before} to {not_after}"
         ));
     }
     let mut bundle = Bundle::taken(files, files.key.map(|key| key.to_owned().into()), proven);
@@ -147,7 +147,7 @@ fn sentence(faults: &[Fault]) -> String {
     faults.iter().map(|fault| format!("{} {}", fault.file, fault.reason)).collect::<Vec<_>>().join("; ")
 }
 
-/// Whether a certificate is what is asked for: its serial number is the digest of the whole request.
+/// Whether a certificate matches its request. Its serial number is the digest of the whole request.
 fn is_answer(facts: &Facts, request: &Intermediate<'_>) -> bool {
     facts.serial == hex(&KeyPath::intermediate(request).serial_number())
         && facts.not_before == request.not_before
@@ -162,20 +162,19 @@ fn is_root(facts: &Facts, mesh: &Mesh<'_>, standing: &Standing) -> bool {
 fn other_root(standing: &Standing) -> Diagnostic {
     let place = FieldPath::root().child("certificates");
     let finding = if standing.is_empty() {
-        SEED_NEEDED.at(place, "nothing was built yet, and without the seed no certificate can be made")
+        SEED_NEEDED.at(place, "the certificates need the seed, because nothing was built yet")
     } else {
         SEED_NEEDED
-            .at(place, "the root that stands is not the one that this topology asks for")
-            .label("mesh ID, first day and validity make the root")
+            .at(place, "the existing root is not the root of this topology")
+            .label("mesh ID, first day and validity determine the root")
     };
     finding.help(WHO_CAN_HELP)
 }
 
 fn refused(cluster: &Cluster<'_>, reason: &str) -> Diagnostic {
     let place = FieldPath::root().child("clusters").index(cluster.position).child("name");
-    let message = format!("`{}` needs a new certificate, which only the seed can make", cluster.name);
+    let message = format!("`{}` needs a new certificate, and only the seed can make it", cluster.name);
     SEED_NEEDED.at(place, message).label(reason).help(WHO_CAN_HELP)
 }
 
-const WHO_CAN_HELP: &str =
-    "let somebody who has the mesh's seed build and commit, or name it with `--ca FILE` or `MESHGEN_CA_SEED_FILE`";
+const WHO_CAN_HELP: &str = "ask a person who has the seed of the mesh to build and commit, or name the seed with `--ca FILE` or `MESHGEN_CA_SEED_FILE`";

@@ -1,4 +1,4 @@
-//! Proves of a bundle, from its bytes alone, that istiod will sign with it and that everybody will believe it.
+//! Verifies a bundle from its bytes: istiod can sign with it, and all proxies of the mesh accept the certificates.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use super::pem::{blocks, is_strict};
 use super::private_key::public_half;
 use super::x509::Parsed;
 
-/// The four files of a bundle, as somebody wrote them.
+/// The four files of a bundle.
 #[derive(Debug, Clone, Copy)]
 pub struct Files<'f> {
     /// `root-cert.pem`.
@@ -53,7 +53,7 @@ pub struct Facts {
     pub not_after: Date,
 }
 
-/// A bundle that was proven.
+/// A bundle that was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proven {
     /// The facts of every root that proxies are told to trust, in the order of the file.
@@ -64,10 +64,10 @@ pub struct Proven {
     pub issuers: Vec<Facts>,
 }
 
-/// What is wrong with a file of meshgen's own that holds more than meshgen writes.
-const NOT_ALONE: &str = "holds more than the certificate that meshgen writes";
+/// The reason if a file contains more than meshgen writes.
+const NOT_ALONE: &str = "contains more than the certificate that meshgen writes";
 
-/// A root that was proven, which bundles are proven against without proving it again.
+/// A verified root, against which bundles are verified.
 pub struct TrustAnchor {
     pem: String,
     certificate: Parsed,
@@ -76,10 +76,10 @@ pub struct TrustAnchor {
 }
 
 impl TrustAnchor {
-    /// Proves a root of meshgen's own making: one certificate, and not a byte besides.
+    /// Verifies a root that meshgen made: exactly one certificate.
     ///
     /// # Errors
-    /// Every fault of it.
+    /// Every fault of the root.
     pub fn prove(pem: &str) -> Result<Self, Vec<Fault>> {
         let fault = |reason| vec![Fault { file: ROOT, reason }];
         let mut certificates = Parsed::all(pem).map_err(fault)?;
@@ -97,11 +97,11 @@ impl TrustAnchor {
     /// this key makes again needs no other proof.
     ///
     /// # Errors
-    /// Every fault of it.
+    /// Every fault of the root.
     pub(super) fn prove_with(pem: &str, key: &SigningKey) -> Result<Self, Vec<Fault>> {
         let anchor = Self::prove(pem)?;
         if anchor.certificate.public_key() != key.verifying_key().to_sec1_point(false).as_bytes() {
-            return Err(vec![Fault { file: ROOT, reason: "is not of the key that signs".to_owned() }]);
+            return Err(vec![Fault { file: ROOT, reason: "does not have the key that signs".to_owned() }]);
         }
         Ok(Self { key: Some(key.clone()), ..anchor })
     }
@@ -117,22 +117,22 @@ impl TrustAnchor {
     }
 }
 
-/// There may be a key in it.
+/// The key is not printed.
 impl fmt::Debug for TrustAnchor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("TrustAnchor").field("facts", &self.facts).finish_non_exhaustive()
     }
 }
 
-/// The facts of every certificate in a text, whatever they are good for.
+/// The facts of every certificate in a text. They are not verified.
 pub(super) fn facts_of(text: &str) -> Option<Vec<Facts>> {
     Some(Parsed::all(text).ok()?.iter().map(facts).collect())
 }
 
-/// Proves a bundle that somebody wrote, or says what is wrong with it. Every root that it names is proven, and stated as a fact.
+/// Verifies a bundle, or says what is wrong with it. Every root of the bundle is verified, and is one of the facts.
 ///
 /// # Errors
-/// Every fault that can be told apart, in the order of the files.
+/// Every fault, in the order of the files.
 pub fn verify(files: Files<'_>) -> Result<Proven, Vec<Fault>> {
     let mut faults = Vec::new();
     let roots = read(ROOT, files.root_certificate, &mut faults).unwrap_or_default();
@@ -143,23 +143,23 @@ pub fn verify(files: Files<'_>) -> Result<Proven, Vec<Fault>> {
     proven.filter(|_| faults.is_empty()).ok_or(faults)
 }
 
-/// Proves a bundle that a build of meshgen's wrote earlier, under a root that was proven before: its files hold what meshgen
-/// writes and nothing besides.
+/// Verifies a bundle that an earlier build wrote, under a root that was verified before. Its files contain exactly what meshgen
+/// writes.
 ///
-/// Nothing short of this is enough for a bundle that stands already, not even its digest in `meshgen.lock`: whoever changes
-/// the one can change the other. So each build proves each, also where nothing is written after all.
+/// Each build verifies each existing bundle. The digest in `meshgen.lock` is not enough, because anyone who changes the bundle can
+/// change the digest too.
 ///
 /// # Errors
-/// Every fault that can be told apart, in the order of the files.
+/// Every fault, in the order of the files.
 pub fn verify_standing(files: Files<'_>, anchor: &TrustAnchor) -> Result<Proven, Vec<Fault>> {
     verify_own(files, anchor, anchor.key.as_ref())
 }
 
-/// Proves a bundle that was just made, as everybody else would: a signature is proven by the public key alone, so that no fault of
-/// the code that signs is passed on.
+/// Verifies a bundle that was just made. Only the public key is used, so that a mistake in
+/// the code that signs is found.
 ///
 /// # Errors
-/// Every fault that can be told apart, in the order of the files.
+/// Every fault, in the order of the files.
 pub(super) fn verify_fresh(files: Files<'_>, anchor: &TrustAnchor) -> Result<Proven, Vec<Fault>> {
     verify_own(files, anchor, None)
 }
@@ -168,7 +168,7 @@ fn verify_own(files: Files<'_>, anchor: &TrustAnchor, key: Option<&SigningKey>) 
     let mut faults = Vec::new();
     let mut fault = |file, reason: &str| faults.push(Fault { file, reason: reason.to_owned() });
     if files.root_certificate != anchor.pem {
-        fault(ROOT, "is another root than that of the mesh");
+        fault(ROOT, "is not the root of the mesh");
     }
     if !is_strict(files.certificate) {
         fault(CERTIFICATE, NOT_ALONE);
@@ -177,7 +177,7 @@ fn verify_own(files: Files<'_>, anchor: &TrustAnchor, key: Option<&SigningKey>) 
         fault(CHAIN, "is not ca-cert.pem followed by root-cert.pem, and nothing else");
     }
     if files.key.is_some_and(|key| blocks(key).len() != 1 || !is_strict(key)) {
-        fault(KEY, "holds more than the key that meshgen writes");
+        fault(KEY, "contains more than the key that meshgen writes");
     }
     let proven = prove(files, std::slice::from_ref(&anchor.certificate), key, &mut faults);
     proven.filter(|_| faults.is_empty()).ok_or(faults)
@@ -188,13 +188,13 @@ fn read(file: &'static str, text: &str, faults: &mut Vec<Fault>) -> Option<Vec<P
     Parsed::all(text).map_err(|reason| faults.push(Fault { file, reason })).ok()
 }
 
-/// Proves what a bundle says of its roots, which are proven themselves; `key` is the private key of the only one.
+/// Verifies a bundle against its roots, which were verified before. `key` is the private key of the only root.
 fn prove(files: Files<'_>, roots: &[Parsed], key: Option<&SigningKey>, faults: &mut Vec<Fault>) -> Option<Proven> {
     let certificates = read(CERTIFICATE, files.certificate, faults);
     // istiod reads the first block of ca-cert.pem alone (1.30.3:security/pkg/pki/util/keycertbundle.go).
     if certificates.as_ref().is_some_and(|certificates| certificates.len() > 1) {
         let reason =
-            "holds several certificates, of which istiod reads the first: the others belong into cert-chain.pem";
+            "contains several certificates, and istiod reads only the first: move the others to cert-chain.pem";
         faults.push(Fault { file: CERTIFICATE, reason: reason.to_owned() });
     }
     let certificate = certificates.and_then(|certificates| certificates.into_iter().next());
@@ -220,10 +220,10 @@ fn prove(files: Files<'_>, roots: &[Parsed], key: Option<&SigningKey>, faults: &
 fn check_root(root: &Parsed, faults: &mut Vec<Fault>) {
     let mut fault = |reason: &str| faults.push(Fault { file: ROOT, reason: reason.to_owned() });
     if !root.is_issued_under_the_name_of(root) || !root.is_signed_by(root) {
-        fault("is not signed by itself: it has to be the root, not an intermediate");
+        fault("is not signed by itself: use the root, not an intermediate");
     }
     if !root.is_authority() {
-        fault("is no certificate authority (CA:TRUE is missing)");
+        fault("is not a certificate authority (CA:TRUE is missing)");
     }
     if !root.may_sign_certificates() {
         fault("may not sign certificates (keyCertSign is missing)");
@@ -243,7 +243,7 @@ fn check_chain<'c>(
 ) -> Option<Vec<&'c Parsed>> {
     let mut fault = |file: &'static str, reason: String| faults.push(Fault { file, reason });
     if !certificate.is_authority() {
-        fault(CERTIFICATE, "is no certificate authority (CA:TRUE is missing)".to_owned());
+        fault(CERTIFICATE, "is not a certificate authority (CA:TRUE is missing)".to_owned());
     }
     if !certificate.may_sign_certificates() {
         fault(CERTIFICATE, "may not sign certificates (keyCertSign is missing)".to_owned());
@@ -251,7 +251,7 @@ fn check_chain<'c>(
     if !certificate.may_issue_servers() {
         fault(
             CERTIFICATE,
-            "has extended key usages without serverAuth, so no server's certificate may follow".to_owned(),
+            "has extended key usages without serverAuth, so it cannot issue certificates of servers".to_owned(),
         );
     }
     if let Some(reason) = certificate.refused_key() {
@@ -284,7 +284,7 @@ fn check_chain<'c>(
             return None;
         }
         if !issuer.is_authority() || !issuer.may_sign_certificates() {
-            fault(CHAIN, format!("has `{}` as an issuer, which is no certificate authority", by()));
+            fault(CHAIN, format!("has `{}` as an issuer, which is not a certificate authority", by()));
         }
         if issuer.path_length().is_some_and(|length| usize::from(length) < below + 1) {
             fault(CHAIN, format!("is longer than the path length of `{}` allows", by()));
@@ -292,16 +292,16 @@ fn check_chain<'c>(
         let (first, last) = subject.validity();
         let (earliest, latest) = issuer.validity();
         if first < earliest || last > latest {
-            fault(file, format!("has `{}` valid on days on which its issuer `{}` is not", name(), by()));
+            fault(file, format!("has `{}` valid on days when its issuer `{}` is not", name(), by()));
         }
         if first >= last {
-            fault(file, format!("has `{}` ending before it begins", name()));
+            fault(file, format!("has `{}` expire before it begins", name()));
         }
     }
     Some(links)
 }
 
-/// What is wrong between bundles: different roots, a serial number or a key that occurs twice. By cluster.
+/// The faults between bundles, by cluster: different roots, or a duplicate serial number or key.
 pub fn verify_together<'c>(bundles: &[(&'c str, Proven)]) -> Vec<(&'c str, Fault)> {
     let mut faults = Vec::new();
     let Some((first, reference)) = bundles.first() else { return faults };
@@ -310,18 +310,13 @@ pub fn verify_together<'c>(bundles: &[(&'c str, Proven)]) -> Vec<(&'c str, Fault
     for (cluster, bundle) in bundles {
         let mut fault = |file, reason| faults.push((*cluster, Fault { file, reason }));
         if fingerprints(&bundle.roots) != fingerprints(&reference.roots) {
-            fault(
-                ROOT,
-                format!(
-                    "is another root than that of `{first}`: clusters with different roots do not trust each other"
-                ),
-            );
+            fault(ROOT, format!("is not the root of `{first}`: clusters with different roots do not trust each other"));
         }
         if let Some(other) = serials.insert(&bundle.certificate.serial, cluster) {
-            fault(CERTIFICATE, format!("has the serial number of the certificate of `{other}`"));
+            fault(CERTIFICATE, format!("has the same serial number as the certificate of `{other}`"));
         }
         if let Some(other) = keys.insert(&bundle.certificate.key, cluster) {
-            fault(CERTIFICATE, format!("has the key of `{other}`: each cluster needs one of its own"));
+            fault(CERTIFICATE, format!("has the same key as `{other}`: each cluster needs its own"));
         }
     }
     faults

@@ -1,4 +1,4 @@
-//! Certificates as others see them: read from bytes, by other code than makes them.
+//! Reads certificates from bytes, with other code than the code that makes them.
 
 use std::borrow::Cow;
 
@@ -34,7 +34,7 @@ const RSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.
 const RSA_WITH_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13");
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 
-/// The least number of bits of an RSA key that is not to be broken.
+/// The minimum number of bits of an RSA key.
 const MINIMUM_RSA_BITS: u32 = 2048;
 
 /// A certificate and its bytes.
@@ -62,20 +62,20 @@ impl Parsed {
     pub(super) fn all_beside<'k>(text: &str, known: &[&'k Self]) -> Result<Vec<Cow<'k, Self>>, String> {
         let blocks = blocks(text);
         if blocks.is_empty() {
-            return Err("holds no PEM block".to_owned());
+            return Err("contains no PEM block".to_owned());
         }
         blocks
             .iter()
             .map(|block| {
                 if block.label != "CERTIFICATE" {
-                    return Err(format!("holds a block `{}` where only certificates belong", block.label));
+                    return Err(format!("contains a block `{}`, and only certificates are allowed", block.label));
                 }
                 if let Some(known) = known.iter().find(|known| known.pem == block.text) {
                     return Ok(Cow::Borrowed(*known));
                 }
-                let der = block.bytes().ok_or("holds a block that is no PEM")?.to_vec();
-                let certificate =
-                    Certificate::from_der(&der).map_err(|error| format!("holds no X.509 certificate: {error}"))?;
+                let der = block.bytes().ok_or("contains a block that is not valid PEM")?.to_vec();
+                let certificate = Certificate::from_der(&der)
+                    .map_err(|error| format!("contains an invalid X.509 certificate: {error}"))?;
                 Ok(Cow::Owned(Self { der, pem: block.text.to_owned(), certificate }))
             })
             .collect()
@@ -145,20 +145,20 @@ impl Parsed {
         self.certificate.tbs_certificate().subject_public_key_info().subject_public_key.raw_bytes()
     }
 
-    /// Why istiod, or Envoy, would not take the key.
+    /// Why istiod or Envoy does not accept the key.
     pub(super) fn refused_key(&self) -> Option<String> {
         let algorithm = &self.certificate.tbs_certificate().subject_public_key_info().algorithm;
         match algorithm.oid {
             RSA => {
                 let bits = PublicKey::from_pkcs1_der(self.public_key()).map_or(0, |key| key.n().bit_width());
                 (bits < MINIMUM_RSA_BITS)
-                    .then(|| format!("has an RSA key of {bits} bits: {MINIMUM_RSA_BITS} is the least"))
+                    .then(|| format!("has an RSA key of {bits} bits: use at least {MINIMUM_RSA_BITS}"))
             }
             EC => match self.curve() {
                 Some(P256 | P384) => None,
-                _ => Some("has a key on a curve that istiod does not take: use P-256 or P-384".to_owned()),
+                _ => Some("has a key on a curve that istiod does not accept: use P-256 or P-384".to_owned()),
             },
-            _ => Some("has a key that istiod does not take: use RSA, P-256 or P-384".to_owned()),
+            _ => Some("has a key that istiod does not accept: use RSA, P-256 or P-384".to_owned()),
         }
     }
 
@@ -187,7 +187,7 @@ impl Parsed {
 
     /// Whether a P-256 key, signing as meshgen does (RFC 6979), gives exactly this certificate's signature again.
     ///
-    /// What equals our own signature is a signature. What does not can still be one: `is_signed_by` tells.
+    /// An equal signature is valid. A different one can still be valid: see `is_signed_by`.
     pub(super) fn is_signed_again_by(&self, key: &SigningKey) -> bool {
         let algorithm = self.certificate.signature_algorithm().oid;
         let Some(digest) = self.signed_digest().filter(|_| algorithm == ECDSA_WITH_SHA256) else { return false };

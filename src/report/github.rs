@@ -35,7 +35,7 @@ fn annotation(out: &mut String, written: &Written<'_>, located: &Located<'_>) {
         properties += &place(written.position(range.start), written.position(range.end));
     }
     write!(properties, ",title={}", property(located.finding.rule)).expect("a String takes everything");
-    // A job's log shows the message without its properties, so it says once more where it belongs.
+    // The log of a job shows the message without its properties, so the message repeats its place.
     let mut message = format!("{}: {}", at(written, first), located.finding.message);
     if !first.text.is_empty() && others.is_empty() {
         write!(message, ": {}", first.text).expect("a String takes everything");
@@ -62,7 +62,7 @@ fn at(written: &Written<'_>, spot: &Spot<'_>) -> String {
     }
 }
 
-/// GitHub takes columns only of a place within one line.
+/// GitHub accepts columns only for a place within one line.
 fn place(start: Position, end: Position) -> String {
     let lines = format!(",line={},endLine={}", start.line, end.line);
     if start.line == end.line { format!("{lines},col={},endColumn={}", start.column, end.column) } else { lines }

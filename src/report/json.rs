@@ -15,17 +15,17 @@ use super::{File, Located, Spot, count, locate};
 /// The format of the JSON report.
 pub const FORMAT: &str = "meshgen-check-1";
 
-/// What was found in topologies.
+/// The findings of topologies.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// `meshgen-check-1`.
     pub format: &'static str,
-    /// How much was found.
+    /// The number of findings.
     pub summary: Summary,
     /// The findings in the order of the files, of the places in them, and of the rules.
     pub findings: Vec<Finding>,
-    /// What could not be read. What was found elsewhere stands all the same.
+    /// Files that could not be read. The other files have findings all the same.
     pub unread: Vec<Unread>,
 }
 
@@ -36,11 +36,11 @@ impl Report {
     }
 }
 
-/// How much was found.
+/// The number of findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// Topologies that were named, those that could not be read included.
+    /// The number of topologies, including those that could not be read.
     pub files: usize,
     /// Findings that stop a build.
     pub errors: usize,
@@ -50,33 +50,33 @@ pub struct Summary {
     pub fixable: usize,
 }
 
-/// One finding: one fault, whatever the number of places that it touches.
+/// One finding, which may be about several places.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// The rule's name, as `meshgen explain` takes it.
+    /// The name of the rule, for `meshgen explain`.
     pub rule: &'static str,
     /// Whether the finding stops a build.
     pub severity: Level,
     /// One sentence on what is wrong.
     pub message: String,
-    /// Where the fault is.
+    /// The place of the fault.
     pub location: Location,
-    /// The other places that it touches.
+    /// The other places of the fault.
     pub related: Vec<Location>,
     /// What to do.
     pub help: Vec<String>,
-    /// A change of the text that mends the fault.
+    /// A change of the text that removes the finding.
     pub patch: Option<Patch>,
 }
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Level {
-    /// Nothing can be emitted.
+    /// It stops a build.
     Error,
-    /// The tree is emitted all the same.
+    /// It does not stop a build.
     Warning,
 }
 
@@ -86,9 +86,9 @@ pub enum Level {
 pub struct Location {
     /// The file, as it was named; `<stdin>` is standard input.
     pub file: String,
-    /// The field, such as `clusters[1].network`; null where the fault is not in a field.
+    /// The field, such as `clusters[1].network`; null if the fault is not in a field.
     pub field: Option<String>,
-    /// The text that states it; null where none does, as of a file as a whole.
+    /// The range of the text; null if the place has none, such as a whole file.
     pub range: Option<Span>,
     /// The fact at the place; may be empty.
     pub text: String,
@@ -120,9 +120,9 @@ pub struct Point {
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Patch {
-    /// What goes; empty where something is added.
+    /// The text to remove; empty if text is only added.
     pub range: Span,
-    /// What comes.
+    /// The text to insert.
     pub replacement: String,
     /// Whether a program may make the change without asking.
     pub certainty: Certainty,

@@ -96,7 +96,7 @@ impl Suite {
     }
 }
 
-/// A name that stays when lines move: a pipeline knows by it that a fault is an old one.
+/// A name that does not depend on line numbers, so that a pipeline recognises an old fault.
 fn name_of(written: &Written<'_>, located: &Located<'_>) -> String {
     match located.labels.first().and_then(|spot| spot.field()) {
         Some(field) if !field.segments().is_empty() => format!("{}: {}", located.finding.rule, written.named(field)),

@@ -114,8 +114,8 @@ impl Artifact<'_> {
         }
         if let Some(edit) = &located.edit {
             let description = match edit.certainty {
-                Certainty::Certain => "Certain: nothing else can have been meant.",
-                Certainty::Likely => "A guess: look before you take it.",
+                Certainty::Certain => "Certain: nothing else can be meant.",
+                Certainty::Likely => "A guess: check it before you apply it.",
             };
             result["fixes"] = json!([{
                 "description": { "text": description },

@@ -30,7 +30,7 @@ pub fn text(source: &Source, findings: &[Diagnostic], style: Style) -> String {
     out
 }
 
-/// Draws the findings of several topologies in their order, counts them and, with `offers_fix`, says how many `--fix` mends.
+/// Draws the findings of several topologies in their order, counts them and, with `offers_fix`, says how many `--fix` fixes.
 pub fn texts(files: &[File], style: Style, offers_fix: bool) -> String {
     let mut out = String::new();
     let mut fixable = 0;
@@ -40,7 +40,7 @@ pub fn texts(files: &[File], style: Style, offers_fix: bool) -> String {
     let summary = summary(files.iter().flat_map(|file| &file.findings));
     out.push_str(summary.trim_end());
     if offers_fix && fixable > 0 {
-        write!(out, "; `--fix` can mend {fixable}").expect("a String takes everything");
+        write!(out, "; {fixable} can be fixed with `--fix`").expect("a String takes everything");
     }
     let rules: BTreeSet<&str> = files.iter().flat_map(|file| &file.findings).map(|finding| finding.rule).collect();
     let named = match (rules.len(), rules.first()) {
@@ -48,12 +48,12 @@ pub fn texts(files: &[File], style: Style, offers_fix: bool) -> String {
         _ => "RULE",
     };
     if !rules.is_empty() {
-        writeln!(out, "\n`meshgen explain {named}` says more").expect("a String takes everything");
+        writeln!(out, "\nfor more, run `meshgen explain {named}`").expect("a String takes everything");
     }
     out
 }
 
-/// How many findings of a file are shown at most: who mends these will ask again.
+/// How many findings of a file are shown at most.
 const NAMED: usize = 1000;
 
 /// Draws findings, and says how many of them have a certain patch.
@@ -77,9 +77,9 @@ fn draw(source: &Source, findings: &[Diagnostic], style: Style, out: &mut String
     located.iter().filter(is_fixable).count()
 }
 
-/// Draws the findings of a file as long as somebody may read them: of the rest it names the places.
+/// Draws the findings of a file up to a limit, and names the places of the rest.
 ///
-/// To lay out a line takes long where it is long, and a file that a program wrote can be one line with thousands of mistakes.
+/// Drawing a long line takes long, and a generated file can be one line with thousands of mistakes.
 pub(super) struct Artist {
     renderer: Renderer,
     /// How much can still be drawn.
@@ -154,13 +154,13 @@ fn groups<'a>(written: &'a Written<'_>, located: &Located<'a>) -> Vec<Group<'a>>
         is_drawn = true;
     }
     let mut group = if is_drawn { title.element(snippet) } else { Group::with_title(title) };
-    // A place that the text does not have, such as a field left to its default, is named only where no other is.
+    // A place that is not in the text, such as a field with its default, is named only if there is no other.
     others.retain(|path| !is_drawn || *path != written.name());
     others.dedup();
     for path in others {
         group = group.element(Origin::path(printable(path)));
     }
-    // The last help says what the patch shows.
+    // The last help belongs to the patch.
     let shown = usize::from(located.edit.is_some());
     let (helps, said) = finding.help.split_at(finding.help.len().saturating_sub(shown));
     for help in helps {
@@ -177,7 +177,7 @@ fn groups<'a>(written: &'a Written<'_>, located: &Located<'a>) -> Vec<Group<'a>>
     groups
 }
 
-/// The lines that are drawn: to search the whole text for each finding takes long where there are many.
+/// The lines that are drawn, because searching the whole text for each finding takes long.
 struct Window<'a> {
     text: &'a str,
     name: &'a str,
@@ -210,7 +210,7 @@ fn summary<'f>(findings: impl Iterator<Item = &'f Diagnostic> + Clone) -> String
     }
 }
 
-/// Several lines without what a terminal would obey.
+/// Several lines without control characters.
 fn printable_lines(text: &str) -> String {
     text.split('\n').map(|line| printable(line.trim_end_matches('\r'))).collect::<Vec<String>>().join("\n")
 }

@@ -3,7 +3,7 @@ use serde_json::Value;
 use crate::diagnostic::{Certainty, FieldPath, Replacement, nearest};
 use crate::rule::{INVALID_VALUE, WRONG_TYPE};
 use crate::syntax::plain;
-use crate::topology::{grammar, mend};
+use crate::topology::{fix, grammar};
 use crate::words::joined;
 
 use super::expected::{choices, filler};
@@ -26,7 +26,7 @@ impl Faults<'_> {
             let written = value.as_str().unwrap_or_default();
             let meant = nearest(written, choices.iter().copied())
                 .map(|meant| (meant.to_owned(), Certainty::of_word(written, meant, choices.iter().copied())))
-                .or_else(|| mend(schema["format"].as_str()?, written));
+                .or_else(|| fix(schema["format"].as_str()?, written));
             let help = match &meant {
                 Some((meant, Certainty::Certain)) if choices.is_empty() => format!("write `{meant}`"),
                 Some((meant, _)) if help.starts_with("an example") => format!("did you mean `{meant}`?"),
@@ -57,7 +57,7 @@ impl Faults<'_> {
         let message = format!("`{path}` is {found} here, not {}", describe_type(kind));
         let (help, meant) = match kind {
             "string" => {
-                // What is wrong in quotes too is better said at once.
+                // If the text is also invalid in quotes, report that.
                 if let Some((message, help)) = refuse(&Value::from(text), schema, path, self.definitions) {
                     return self.hole(schema, path, INVALID_VALUE, message, help);
                 }
@@ -82,7 +82,7 @@ impl Faults<'_> {
     }
 }
 
-/// The truth that a word of YAML 1.1, or one in quotes, was to be.
+/// The boolean that a word of YAML 1.1, or a quoted one, means.
 fn truth(text: &str) -> Option<&'static str> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" => Some("true"),
@@ -97,14 +97,14 @@ pub(super) fn refuse(value: &Value, schema: &Value, path: &FieldPath, definition
     if !choices.is_empty() && value.as_str().is_some_and(|value| !choices.contains(&value)) {
         let known: Vec<String> = choices.iter().map(|choice| format!("`{choice}`")).collect();
         return Some((
-            format!("`{}` is no value of `{path}`", shown(value)),
+            format!("invalid value `{}` for `{path}`", shown(value)),
             format!("write {}", joined(&known, "or")),
         ));
     }
     if let (Some(format), Some(text)) = (schema["format"].as_str(), value.as_str()) {
         let fault = (grammar(format)?.refuse)(text)?;
         let what = if text.is_empty() { path.to_string() } else { shown(value) };
-        // A grammar that knows a way out says it behind a colon.
+        // A grammar that has a help writes it after a colon.
         let (fault, help) = match fault.split_once(": ") {
             Some((fault, help)) => (fault, help.to_owned()),
             None => (fault.as_str(), format!("an example: `{}`", shown(&filler(schema, definitions)))),

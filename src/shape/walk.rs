@@ -11,7 +11,7 @@ use super::Shape;
 use super::expected::{choices, filler, resolve, type_of};
 use super::faults::Faults;
 use super::scalar::refuse;
-use super::wording::{describe, describe_type, example, first_sentence, inside, of};
+use super::wording::{describe, describe_type, example, first_sentence, inside};
 
 /// A walk of a document along the schema.
 pub(super) struct Walk<'a> {
@@ -44,7 +44,7 @@ impl<'a> Walk<'a> {
             self.walked.push((id, schema, path.clone()));
             return self.written(id, schema, path);
         };
-        // What is wrong with a value is said where it is written, and not again for each alias of it.
+        // Findings about a value are reported where it is written, and not again for each alias.
         self.repeats.insert(path.clone(), first.clone());
         let said = std::mem::take(self.faults.findings);
         let value = self.written(id, schema, path);
@@ -140,7 +140,7 @@ impl<'a> Walk<'a> {
         let meant: Vec<Option<&str>> = unknown.iter().map(|(name, _)| nearest(name, absent.iter().copied())).collect();
         for ((name, field), known) in unknown.into_iter().zip(&meant) {
             SYNTAX.stop_at(self.faults.findings, || Place::Key(field.clone()))?;
-            let message = format!("`{name}` is no field {}", of(path));
+            let message = format!("unknown field `{name}` {}", inside(path));
             let finding = UNKNOWN_FIELD.at(Place::Key(field), message).label("unknown field");
             self.faults.findings.push(if let Some(known) = *known {
                 let is_only = meant.iter().filter(|other| **other == Some(known)).count() == 1;
@@ -152,14 +152,14 @@ impl<'a> Walk<'a> {
                 finding.help(format!("the fields are {}", known.join(", ")))
             });
         }
-        // A field that is there under a misspelt name is not missing too, and nobody knows what it holds.
+        // A field with a misspelt name is not missing too. Its value is not known.
         let mut holes: BTreeSet<&str> = meant.into_iter().flatten().collect();
         for name in missing {
             if !holes.insert(name) {
                 continue;
             }
             let property = resolve(&schema["properties"][name], self.faults.definitions);
-            let message = format!("`{name}` is missing {}", inside(path));
+            let message = format!("missing field `{name}` {}", inside(path));
             let help = match example(property) {
                 Some(example) if choices(property).len() == 1 => format!("add `{name}: {example}`"),
                 Some(example) => format!("add it, for example `{name}: {example}`"),
@@ -183,7 +183,7 @@ impl<'a> Walk<'a> {
         Ok(Value::Object(fields))
     }
 
-    /// Where a line for a field that heads the topology belongs, which is written without braces.
+    /// The place for a missing field at the head of a topology that is written without braces.
     fn start_for(&self, name: &str, id: NodeId, Mapping { entries, .. }: &Mapping) -> Option<usize> {
         const HEAD: [&str; 2] = ["apiVersion", "kind"];
         let before = &HEAD[..HEAD.iter().position(|head| *head == name)?];

@@ -1,4 +1,4 @@
-//! How mistakes of shape are worded.
+//! The wording of findings about shape.
 
 use serde_json::Value;
 
@@ -49,10 +49,6 @@ pub(super) fn describe(kind: &Kind) -> &'static str {
         Kind::Sequence(_) => "a list",
         Kind::Mapping(_) => "a mapping",
     }
-}
-
-pub(super) fn of(path: &FieldPath) -> String {
-    if path.segments().is_empty() { "of a topology".to_owned() } else { format!("of `{path}`") }
 }
 
 pub(super) fn inside(path: &FieldPath) -> String {

@@ -21,7 +21,7 @@ impl Document {
     /// Parses `text`. What is wrong but leaves a tree (a key that stands twice) is pushed onto `findings`.
     ///
     /// # Errors
-    /// The first place at which the text is no YAML, or no YAML of the kind that a topology is written in.
+    /// The first place at which the text is invalid YAML, or YAML that a topology cannot contain.
     pub fn parse(text: &str, findings: &mut Vec<Diagnostic>) -> Result<Self, Diagnostic> {
         let mut builder = Builder {
             text,
@@ -56,8 +56,8 @@ impl<'text> Builder<'text, '_> {
             match event {
                 Event::StreamStart | Event::DocumentStart(_) => {}
                 Event::StreamEnd => {
-                    let help = "a topology begins with `apiVersion: meshgen/v1` and `kind: Topology`";
-                    return Err(SYNTAX.at(0..0, "the file holds no topology").help(help));
+                    let help = "begin with `apiVersion: meshgen/v1` and `kind: Topology`";
+                    return Err(SYNTAX.at(0..0, "the file is empty").help(help));
                 }
                 event => {
                     let root = self.value(event, span, 0)?;
@@ -75,9 +75,9 @@ impl<'text> Builder<'text, '_> {
                 Event::DocumentEnd => {}
                 Event::StreamEnd => return Ok(()),
                 _ => {
-                    return Err(SYNTAX.at(self.range(span), "a second document begins here").help(
-                        "a file holds one topology: remove the `---`, or put the second mesh into a file of its own",
-                    ));
+                    return Err(SYNTAX
+                        .at(self.range(span), "a second document begins here")
+                        .help("remove the `---`, or put the second mesh into its own file"));
                 }
             }
         }
@@ -86,15 +86,13 @@ impl<'text> Builder<'text, '_> {
     fn value(&mut self, event: Event<'text>, span: Span, depth: usize) -> Result<NodeId, Diagnostic> {
         let range = self.range(span);
         if depth > MAXIMUM_DEPTH {
-            let message = format!("more than {MAXIMUM_DEPTH} mappings or sequences stand in one another");
-            return Err(SYNTAX.at(range, message).help("write the values in fewer levels"));
+            let message = format!("more than {MAXIMUM_DEPTH} mappings or sequences are nested");
+            return Err(SYNTAX.at(range, message).help("use fewer levels"));
         }
         match event {
             Event::Alias(anchor) => {
                 let Some(id) = self.anchors.get(&anchor).copied() else {
-                    return Err(SYNTAX
-                        .at(range, "an alias inside its own anchor has no end")
-                        .help("write the value out"));
+                    return Err(SYNTAX.at(range, "this alias is inside its own anchor").help("write the value out"));
                 };
                 self.repeated.insert(id.0);
                 Ok(id)
@@ -122,7 +120,7 @@ impl<'text> Builder<'text, '_> {
                 let range = range.start..end.max(range.end);
                 Ok(self.add(Node { range, kind: Kind::Mapping(mapping), size }, anchor))
             }
-            _ => Err(SYNTAX.at(range, "a value is missing here")),
+            _ => Err(SYNTAX.at(range, "missing value")),
         }
     }
 
@@ -150,13 +148,13 @@ impl<'text> Builder<'text, '_> {
             let value = self.value(event, span, depth + 1)?;
             if let Some(first) = positions.get(&key) {
                 SYNTAX.stop_at(self.findings, || key_range.clone())?;
-                let message = format!("`{key}` stands twice in one mapping");
+                let message = format!("duplicate key `{key}`");
                 self.findings.push(
                     DUPLICATE_KEY
                         .at(key_range, message)
                         .label("again here")
                         .and(entries[*first].key_range.clone(), "first here")
-                        .help("keep one of the two: readers of YAML disagree on which of them counts"),
+                        .help("keep one of the two: YAML readers disagree on which of them counts"),
                 );
                 continue;
             }
@@ -175,7 +173,7 @@ impl<'text> Builder<'text, '_> {
                 }
                 if text == "<<" && style == ScalarStyle::Plain {
                     return Err(SYNTAX
-                        .at(range, "merge keys are no part of YAML 1.2")
+                        .at(range, "YAML 1.2 has no merge keys")
                         .help("write the fields out, or use an alias for a whole value"));
                 }
                 Ok((text.into_owned(), range))
@@ -227,7 +225,5 @@ fn refuse_tag(is_tagged: bool, range: &Range<usize>) -> Result<(), Diagnostic> {
     if !is_tagged {
         return Ok(());
     }
-    Err(SYNTAX
-        .at(range.clone(), "a tag stands before this value")
-        .help("a topology has no tags: quote the value if it has to be text"))
+    Err(SYNTAX.at(range.clone(), "tags are not allowed").help("remove the tag, or quote the value if it must be text"))
 }

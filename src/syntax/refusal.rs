@@ -11,7 +11,7 @@ pub(super) fn refused(text: &str, byte: usize, info: &str) -> Diagnostic {
     // The parser stops before a tab or behind it.
     let tabs = [line, next].map(|line| line + text[line..].bytes().take_while(|byte| *byte == b' ').count());
     if let Some(tab) = tabs.into_iter().find(|tab| text[*tab..].starts_with('\t')) {
-        return SYNTAX.at(tab..tab + 1, "a tab indents this line").help("YAML is indented by spaces");
+        return SYNTAX.at(tab..tab + 1, "this line is indented with a tab").help("indent with spaces");
     }
     if let Some(tab) = text[line..at].rfind(":\t").filter(|tab| text[line + tab + 1..at].trim().is_empty()) {
         let tab = line + tab + 1;
@@ -22,13 +22,13 @@ pub(super) fn refused(text: &str, byte: usize, info: &str) -> Diagnostic {
     SYNTAX.at(at..end, message).help(help)
 }
 
-/// The phrases of saphyr-parser that have a translation. They are no part of its interface, so its version is pinned.
+/// The phrases of saphyr-parser that have a translation. They are not part of its interface, so its version is pinned.
 fn in_words(info: &str) -> (String, &'static str) {
     let (message, help) = match info {
         "simple key expect ':'" | "simple key expected" => {
             ("a line is neither `key: value` nor `- item`", "look for a missing colon here or on the line before")
         }
-        "invalid indentation in quoted scalar" => ("a quote opens here and is never closed", "close it on its line"),
+        "invalid indentation in quoted scalar" => ("this quote is not closed", "close it on its line"),
         "while parsing a flow mapping, did not find expected ',' or '}'"
         | "':' may not precede any of `[{` in flow mapping" => {
             ("a brace is not closed, or a comma is missing", "look for a missing `}` or `,` here or on the line before")
@@ -38,13 +38,14 @@ fn in_words(info: &str) -> (String, &'static str) {
             "look for a missing `]` or `,` here or on the line before",
         ),
         "mapping values are not allowed in this context" => {
-            ("a key stands where none can", "quote a value that holds `: `, or indent this line as its neighbours are")
+            ("a key is not allowed here", "quote a value that contains `: `, or indent this line like its neighbours")
         }
-        "\"-\" is only valid inside a block" => {
-            ("a `- ` stands between brackets or braces", "close what is open before it, or quote the text")
-        }
+        "\"-\" is only valid inside a block" => (
+            "a `- ` is not allowed between brackets or braces",
+            "close the bracket or brace before it, or quote the text",
+        ),
         _ => {
-            let message = format!("this is no YAML: {}", info.trim_end_matches('.'));
+            let message = format!("invalid YAML: {}", info.trim_end_matches('.'));
             return (message, "look for a missing colon, quote or bracket here or on the line before");
         }
     };
@@ -61,11 +62,7 @@ mod tests {
     const REFUSED: [(&str, &str, &str); 9] = [
         ("mesh:\n  id: a\n  name\nistio: b\n", "simple key expect ':'", "a line is neither `key: value` nor `- item`"),
         ("mesh: a\nistio", "simple key expected", "a line is neither `key: value` nor `- item`"),
-        (
-            "mesh:\n  id: \"a\nistio: b\n",
-            "invalid indentation in quoted scalar",
-            "a quote opens here and is never closed",
-        ),
+        ("mesh:\n  id: \"a\nistio: b\n", "invalid indentation in quoted scalar", "this quote is not closed"),
         (
             "mesh: {id: a\nistio: b\n",
             "while parsing a flow mapping, did not find expected ',' or '}'",
@@ -81,9 +78,9 @@ mod tests {
             "while parsing a flow sequence, expected ',' or ']'",
             "a bracket is not closed, or a comma is missing",
         ),
-        ("mesh: a: b\n", "mapping values are not allowed in this context", "a key stands where none can"),
-        ("mesh: [- a]\n", "\"-\" is only valid inside a block", "a `- ` stands between brackets or braces"),
-        ("mesh: %a\n", "unexpected character: `%'", "this is no YAML: unexpected character: `%'"),
+        ("mesh: a: b\n", "mapping values are not allowed in this context", "a key is not allowed here"),
+        ("mesh: [- a]\n", "\"-\" is only valid inside a block", "a `- ` is not allowed between brackets or braces"),
+        ("mesh: %a\n", "unexpected character: `%'", "invalid YAML: unexpected character: `%'"),
     ];
 
     #[test]

@@ -31,10 +31,10 @@ impl FromStr for Cidr {
         // `ipnet` takes `010.0.0.0`, which is 10.0.0.0 to it and 8.0.0.0 to others; `IpAddr` and Kubernetes take no leading zeros.
         let is_read_differently = length.len() > 1 && length.starts_with('0') || address.parse::<IpAddr>().is_err();
         if is_read_differently || !length.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err("is no range of addresses: write it like `10.68.0.0/16` or `fd00::/64`".to_owned());
+            return Err("is not a range of addresses: write it like `10.68.0.0/16` or `fd00::/64`".to_owned());
         }
         let Ok(net) = text.parse::<IpNet>() else {
-            return Err("is no range of addresses: write it like `10.68.0.0/16` or `fd00::/64`".to_owned());
+            return Err("is not a range of addresses: write it like `10.68.0.0/16` or `fd00::/64`".to_owned());
         };
         if net.addr() != net.network() {
             return Err(format!("has bits set beyond its prefix: write `{}`", net.trunc()));
@@ -63,7 +63,9 @@ impl FromStr for IpAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|_| "is no IP address: write it like `192.168.229.128` or `fd00::80`".to_owned())
+        text.parse()
+            .map(Self)
+            .map_err(|_| "is not an IP address: write it like `192.168.229.128` or `fd00::80`".to_owned())
     }
 }
 
@@ -170,19 +172,19 @@ impl FromStr for ApiServer {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let form = "is no URL: write it like `https://192.168.229.128:6443`";
+        let form = "is not a URL: write it like `https://192.168.229.128:6443`";
         let (scheme, rest) = text.split_once("://").ok_or(form)?;
         if scheme.is_empty() || !scheme.bytes().all(|byte| byte.is_ascii_lowercase()) {
             return Err(form.to_owned());
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("holds a blank or a character that is not ASCII".to_owned());
+            return Err("contains a space or a character that is not ASCII".to_owned());
         }
         let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         let (host, port) = match host.strip_prefix('[') {
             Some(bracketed) => {
-                let (host, port) = bracketed.split_once(']').ok_or("opens `[` and never closes it")?;
+                let (host, port) = bracketed.split_once(']').ok_or("has no `]` for its `[`")?;
                 if host.parse::<std::net::Ipv6Addr>().is_err() {
                     return Err("has no IPv6 address between its brackets".to_owned());
                 }
@@ -214,7 +216,7 @@ fn refuse_host(text: &str) -> Option<String> {
     }
     // RFC 1123, section 2.1: a name whose last label is all digits could be taken for an address.
     if text.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit())) {
-        return Some("is no IP address, and no DNS name either: its last part is a number".to_owned());
+        return Some("is neither an IP address nor a DNS name: its last part is a number".to_owned());
     }
     None
 }

@@ -9,25 +9,25 @@ use super::Date;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Certificates {
-    /// Who makes the certificates.
+    /// Who issues the certificates.
     #[serde(default)]
     pub authority: CertificateAuthority,
-    /// Where an external authority's files are, relative to this file: for each cluster a directory of its name with
-    /// `root-cert.pem`, `ca-cert.pem`, `cert-chain.pem` and, where it may be there, `ca-key.pem`.
+    /// The directory of the files of an external authority, relative to this file. It has a directory for each cluster, with
+    /// `root-cert.pem`, `ca-cert.pem`, `cert-chain.pem` and, if you keep it there, `ca-key.pem`.
     #[schemars(length(min = 1))]
     pub directory: Option<String>,
-    /// The root's first day, UTC; needed unless the authority is external. Once built, another day is another root.
+    /// The first day of the root, UTC. Required unless the authority is external. Do not change it after the first build: another day makes another root.
     pub issued_on: Option<Date>,
     /// How many days the root is valid.
     #[serde(default = "default_root_validity_days")]
     #[schemars(range(min = 1, max = 36500))]
     pub root_validity_days: u32,
-    /// The intermediates' first day, UTC. Default: `issuedOn`. A later day renews every intermediate under the same root.
+    /// The first day of the intermediates, UTC. Default: `issuedOn`. A later day renews every intermediate under the same root.
     pub intermediates_issued_on: Option<Date>,
-    /// How many days an intermediate is valid. Default: 730, cut at the root's end.
+    /// How many days an intermediate is valid. Default: 730, but not longer than the root.
     #[schemars(range(min = 1, max = 36500))]
     pub intermediate_validity_days: Option<u32>,
-    /// The generation of the intermediates' keys. A higher one makes new keys within the same dates.
+    /// The generation of the keys of the intermediates. A higher one makes new keys with the same dates.
     #[serde(default = "default_generation")]
     #[schemars(range(min = 1, max = u32::MAX))]
     pub generation: u32,
@@ -52,18 +52,18 @@ impl Certificates {
     }
 }
 
-/// Who makes the mesh's certificates.
+/// Who issues the certificates of the mesh.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum CertificateAuthority {
-    /// meshgen, from the mesh's seed.
+    /// meshgen, from the seed of the mesh.
     #[default]
     Seed,
-    /// An authority of your own; meshgen proves what it made and passes it on.
+    /// Your own authority; meshgen verifies its certificates and copies them.
     External,
 }
 
-/// One cluster's own intermediate.
+/// The intermediate of one cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClusterCertificates {

@@ -10,34 +10,34 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Cluster {
-    /// The cluster ID, everywhere.
+    /// The name and the cluster ID.
     pub name: Name,
-    /// The network that the cluster's pods are on.
+    /// The network of the cluster's pods.
     #[schemars(extend("examples" = ["network1"]))]
     pub network: Name,
-    /// The cluster whose istiod serves this one. Default: its own, which makes it a primary.
+    /// The primary whose istiod serves this cluster. Default: its own istiod, which makes it a primary.
     pub control_plane: Option<Name>,
     /// The kubeconfig context that the scripts use. Default: the name.
     #[schemars(length(min = 1))]
     pub context: Option<String>,
-    /// The API server, as the primaries reach it.
+    /// The URL at which the primaries reach the API server.
     pub api_server: ApiServer,
-    /// The range of Service addresses; with static routing it is routed too, through the first node.
+    /// The range of Service addresses. With static routing, a route through the first node leads to it.
     #[serde(rename = "serviceCIDR")]
     pub service_cidr: Option<Cidr>,
-    /// The nodes and the pods on each. Needed for static routing.
+    /// The nodes and the pods on each. Required for static routing.
     #[serde(default)]
     pub nodes: Vec<Node>,
-    /// Present: this cluster has an east-west gateway. `{}` is enough where nobody needs its address.
+    /// The east-west gateway of this cluster. Write `{}` if no other cluster needs its address. Default: no gateway.
     pub east_west_gateway: Option<EastWestGateway>,
-    /// This cluster's own intermediate certificate.
+    /// The intermediate certificate of this cluster.
     pub certificates: Option<ClusterCertificates>,
-    /// This cluster's own Kubernetes version.
+    /// The Kubernetes version of this cluster.
     pub kubernetes: Option<Kubernetes>,
-    /// This cluster's own settings of Istio, merged last.
+    /// The Istio settings of this cluster, merged last.
     #[serde(default)]
     pub istio: ClusterIstio,
-    /// Findings about this cluster that are meant to be so.
+    /// Warnings to accept for this cluster.
     #[serde(default)]
     pub allow: Vec<Allow>,
 }
@@ -63,14 +63,14 @@ impl Cluster {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Node {
-    /// The node's address, as other nodes reach it.
+    /// The address at which other nodes reach this node.
     pub address: IpAddress,
-    /// The range of the addresses of the pods on this node.
+    /// The range of addresses of the pods on this node.
     #[serde(rename = "podCIDR")]
     pub pod_cidr: Cidr,
 }
 
-/// One cluster's own settings of Istio.
+/// The Istio settings of one cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClusterIstio {

@@ -12,7 +12,7 @@ pub struct EastWestGateway {
     /// The Service's `spec.externalIPs`.
     #[serde(default, rename = "externalIPs")]
     pub external_ips: Vec<IpAddress>,
-    /// What others dial: an IP address or a DNS name. Default: the first external IP.
+    /// The address that other clusters dial: an IP address or a DNS name. Default: the first external IP.
     pub address: Option<Address>,
     /// The type of the gateway's Service.
     #[serde(default)]
@@ -23,7 +23,7 @@ pub struct EastWestGateway {
 }
 
 impl EastWestGateway {
-    /// What others dial: what the author says, or the first external IP.
+    /// The address that other clusters dial: `address`, or the first external IP.
     pub(crate) fn dialled(&self) -> Option<Address> {
         self.address.clone().or_else(|| self.external_ips.first().map(|ip| Address::Ip(ip.0)))
     }

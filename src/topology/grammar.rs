@@ -6,7 +6,7 @@ use super::address::{Address, ApiServer, Cidr, IpAddress};
 use super::text::{MeshId, Name, Revision, TrustDomain};
 use super::version::{Date, IstioVersion, KubernetesVersion};
 
-/// A grammar of strings: the schema names it, the reader of topologies asks it.
+/// A grammar of strings. The schema names it, and the reader of topologies applies it.
 pub struct Grammar {
     /// The schema's `format`.
     pub format: &'static str,

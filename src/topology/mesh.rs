@@ -3,7 +3,7 @@ use serde::Deserialize;
 
 use super::{MeshId, Name, TrustDomain};
 
-/// What all clusters of the mesh have in common.
+/// The settings that all clusters of the mesh have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Mesh {
@@ -12,18 +12,18 @@ pub struct Mesh {
     /// The SPIFFE trust domain of every workload.
     #[serde(default)]
     pub trust_domain: TrustDomain,
-    /// Findings that are meant to be so.
+    /// Warnings to accept.
     #[serde(default)]
     pub allow: Vec<Allow>,
 }
 
-/// A finding that is meant to be so, and why.
+/// A warning to accept, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Allow {
-    /// The rule that is to be silent.
+    /// The rule of the warning.
     pub rule: String,
-    /// Why that is right here.
+    /// Why the warning can be accepted here.
     #[schemars(length(min = 1))]
     pub reason: String,
 }
@@ -32,7 +32,7 @@ pub struct Allow {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Workloads {
-    /// Namespaces whose pods are restarted when a change of mesh config asks for it.
+    /// Namespaces whose pods `install.sh` restarts if a change of the mesh config requires it.
     #[serde(default)]
     pub namespaces: Vec<Name>,
 }

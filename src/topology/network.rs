@@ -3,7 +3,7 @@ use serde::Deserialize;
 
 use super::Name;
 
-/// A network: its pods reach each other directly, pods of other networks through an east-west gateway.
+/// A network. Its pods reach each other directly, and pods on other networks through an east-west gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Network {
@@ -19,9 +19,9 @@ pub struct Network {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum PodRouting {
-    /// They do already: the network routes pod addresses.
+    /// The network routes pod addresses.
     #[default]
     Native,
-    /// By routes on the nodes, which meshgen emits.
+    /// Through routes on the nodes, which meshgen generates.
     Static,
 }

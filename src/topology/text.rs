@@ -94,14 +94,14 @@ impl FromStr for Revision {
         match refuse_label(text, 56) {
             Some(fault) => Err(fault),
             None if is_misread(text) => Err(format!(
-                "is no text for YAML, and Istio's charts write a revision without quotes: write for example `r-{text}`"
+                "is not text in YAML, and Istio's charts write a revision without quotes: write for example `r-{text}`"
             )),
             None => Ok(Self(text.to_owned())),
         }
     }
 }
 
-/// Whether a label is a truth, a number or a day for readers of YAML 1.1, if nobody quotes it (yaml.org/type).
+/// Whether readers of YAML 1.1 read an unquoted label as a boolean, a number or a date (yaml.org/type).
 fn is_misread(label: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let has_prefix = ["0x", "0b", "0o"].iter().any(|prefix| label.starts_with(prefix));
@@ -178,7 +178,7 @@ impl FromStr for TrustDomain {
             return Err("is longer than 255 characters".to_owned());
         }
         if !text.bytes().all(is_allowed) {
-            return Err("may hold only lower-case letters, digits, `.`, `-` and `_`".to_owned());
+            return Err("may contain only lower-case letters, digits, `.`, `-` and `_`".to_owned());
         }
         Ok(Self(text.to_owned()))
     }
@@ -194,7 +194,7 @@ pub(super) fn refuse_label(text: &str, maximum: usize) -> Option<String> {
     }
     let bytes = text.as_bytes();
     if !bytes.iter().all(|byte| is_letter_or_digit(byte) || *byte == b'-') {
-        return Some("may hold only lower-case letters, digits and `-`".to_owned());
+        return Some("may contain only lower-case letters, digits and `-`".to_owned());
     }
     if !bytes.first().is_some_and(is_letter_or_digit) || !bytes.last().is_some_and(is_letter_or_digit) {
         return Some("must begin and end with a lower-case letter or a digit".to_owned());

@@ -7,7 +7,7 @@ use serde_json::Number;
 
 use super::{Address, Name};
 
-/// Where traces go.
+/// The collector of traces.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Tracing {
@@ -19,22 +19,22 @@ pub struct Tracing {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Zipkin {
-    /// The cluster that the collector runs in.
+    /// The cluster of the collector.
     pub cluster: Name,
-    /// How many of a hundred requests are traced.
+    /// The percentage of requests that are traced.
     #[serde(default)]
     pub sampling_percent: SamplingPercent,
     /// How proxies reach the collector.
     #[serde(default)]
     pub via: Via,
-    /// The collector's port on that cluster's east-west gateway.
+    /// The port of the collector on the east-west gateway of that cluster.
     #[serde(default = "default_gateway_port")]
     #[schemars(range(min = 1024, max = 65535))]
     pub gateway_port: u16,
-    /// The node port of that port of the gateway. Default: Kubernetes chooses one.
+    /// The node port of that gateway port. Default: Kubernetes chooses one.
     #[schemars(range(min = 1, max = 65535))]
     pub node_port: Option<u16>,
-    /// Whether the collector is installed. `false`: Service `zipkin` in `istio-system`, port 9411, is there already.
+    /// Whether to install the collector. Write `false` if the Service `zipkin` in `istio-system`, port 9411, exists already.
     #[serde(default = "default_install")]
     pub install: bool,
 }
@@ -43,10 +43,10 @@ pub struct Zipkin {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Via {
-    /// By a port of its own on the east-west gateway of the collector's cluster, in plain text.
+    /// Through a separate port on the east-west gateway of the collector's cluster, in plain text.
     #[default]
     Gateway,
-    /// Through the mesh, as any service is reached: mutual TLS, no port of its own. From Istio 1.22 on.
+    /// Through the mesh, with mutual TLS, like any other service. Needs Istio 1.22 or later.
     Mesh,
 }
 

@@ -32,8 +32,8 @@ impl FromStr for IstioVersion {
     fn from_str(text: &str) -> Result<Self, String> {
         match numbers(text).as_deref() {
             Some([major, minor, patch]) => Ok(Self { major: *major, minor: *minor, patch: *patch }),
-            Some([_, _]) => Err("is no exact version: write its three numbers, like `1.30.3`".to_owned()),
-            _ => Err("is no version: write three numbers, like `1.30.3`".to_owned()),
+            Some([_, _]) => Err("is not an exact version: write three numbers, like `1.30.3`".to_owned()),
+            _ => Err("is not a version: write three numbers, like `1.30.3`".to_owned()),
         }
     }
 }
@@ -68,7 +68,7 @@ impl FromStr for KubernetesVersion {
         match numbers(text).as_deref() {
             Some([major, minor]) => Ok(Self { major: *major, minor: *minor, patch: None }),
             Some([major, minor, patch]) => Ok(Self { major: *major, minor: *minor, patch: Some(*patch) }),
-            _ => Err("is no version: write it like `\"1.21\"` or `\"1.21.3\"`".to_owned()),
+            _ => Err("is not a version: write it like `\"1.21\"` or `\"1.21.3\"`".to_owned()),
         }
     }
 }
@@ -101,7 +101,7 @@ impl FromStr for Date {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let form = || "is no date: write it like `2026-11-01`".to_owned();
+        let form = || "is not a date: write it like `2026-11-01`".to_owned();
         let bytes = text.as_bytes();
         let has_form = bytes.len() == 10
             && bytes
@@ -119,7 +119,9 @@ impl FromStr for Date {
         if !(2000..2200).contains(&year) {
             return Err("is not between the years 2000 and 2199".to_owned());
         }
-        time::Date::from_calendar_date(year, month, day).map(Self).map_err(|_| "is no day of the calendar".to_owned())
+        time::Date::from_calendar_date(year, month, day)
+            .map(Self)
+            .map_err(|_| "is not a day of the calendar".to_owned())
     }
 }
 

@@ -55,7 +55,7 @@ fn errors(findings: &[Diagnostic]) -> usize {
 }
 
 #[test]
-fn every_case_is_mended_as_written_down() {
+fn every_case_is_fixed_as_written_down() {
     assert!(!cases().is_empty());
     for case in cases() {
         let directory = tempfile::tempdir().unwrap();
@@ -114,10 +114,10 @@ fn a_file_keeps_its_permissions_and_a_link_leads_on() {
     assert!(place("link.yaml").symlink_metadata().unwrap().is_symlink());
     let after = place("real/mesh.yaml").metadata().unwrap();
     assert_eq!((after.mode(), after.uid(), after.gid()), (before.mode(), before.uid(), before.gid()));
-    let mended = BROKEN.replace("v1.30.3", "1.30.3").replace("lna", "lan");
-    assert_eq!(fs::read_to_string(place("real/mesh.yaml")).unwrap(), mended);
+    let repaired = BROKEN.replace("v1.30.3", "1.30.3").replace("lna", "lan");
+    assert_eq!(fs::read_to_string(place("real/mesh.yaml")).unwrap(), repaired);
     assert_eq!(common::entries(&place("real")).len(), 1, "something was left behind");
-    // With nothing to mend, nothing is written.
+    // If nothing is fixed, nothing is written.
     let before = place("real/mesh.yaml").metadata().unwrap();
     assert_eq!(check(directory.path(), &["--fix", "link.yaml"]).status.code(), Some(0));
     let after = place("real/mesh.yaml").metadata().unwrap();
@@ -134,7 +134,7 @@ fn what_cannot_be_written_is_said_and_reported_as_it_stands() {
     let output = shell.output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
-    assert!(said.contains("error: pipe.yaml: is no regular file"), "{said}");
+    assert!(said.contains("error: pipe.yaml: is not a regular file"), "{said}");
     assert!(said.contains("error: missing.yaml: No such file"), "{said}");
     assert!(said.contains("good.yaml:5:18: fixed invalid-value"), "{said}");
     assert!(text(&output.stdout).contains("error[invalid-value]: `v1.30.3`"), "{}", text(&output.stdout));
@@ -148,7 +148,7 @@ fn a_file_that_somebody_else_writes_meanwhile_is_left_alone() {
     fs::write(&path, "theirs").unwrap();
     let path = camino::Utf8Path::from_path(&path).unwrap();
     let error = meshgen::disk::rewrite(path, b"what was read", b"ours").unwrap_err();
-    assert!(error.to_string().contains("changed by somebody else"), "{error}");
+    assert!(error.to_string().contains("changed in the meantime"), "{error}");
     assert_eq!(fs::read_to_string(path).unwrap(), "theirs");
     assert_eq!(common::entries(directory.path()).len(), 1);
     meshgen::disk::rewrite(path, b"theirs", b"ours").unwrap();
@@ -160,9 +160,9 @@ fn standard_output_is_for_one_thing() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("mesh.yaml"), BROKEN).unwrap();
     for (arguments, why) in [
-        (&["--fix", "--dry-run", "--format", "json", "mesh.yaml"][..], "leave out `--format`"),
-        (&["--fix", "--format", "sarif", "-"], "leave out `--format`"),
-        (&["--fix", "-", "mesh.yaml"], "`-` goes alone"),
+        (&["--fix", "--dry-run", "--format", "json", "mesh.yaml"][..], "remove `--format`"),
+        (&["--fix", "--format", "sarif", "-"], "remove `--format`"),
+        (&["--fix", "-", "mesh.yaml"], "`-` cannot be combined with files"),
         (&["--dry-run", "mesh.yaml"], "--fix"),
     ] {
         let output = check(directory.path(), arguments);
@@ -198,10 +198,10 @@ fn one_patch_that_does_harm_keeps_no_other_from_being_made() {
         meshgen::check_on(source, today(), Vec::new())
     });
     let slips = clusters.matches("netwrok").count() + clusters.matches("apiserver").count();
-    assert_eq!(fixed.mended.len(), slips);
+    assert_eq!(fixed.fixes.len(), slips);
     assert_eq!(
         fixed.left.iter().map(|fault| fault.message.as_str()).collect::<Vec<&str>>(),
-        ["`netwroks` is no field of a topology"]
+        ["unknown field `netwroks` in the topology"]
     );
     assert!(looks.get() < slips / 2, "{} looks for {slips} slips: each is looked at alone", looks.get());
     let wanted = text.replace("netwrok:", "network:").replace("apiserver", "apiServer");
@@ -225,9 +225,9 @@ fn what_an_alias_repeats_is_left_alone() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A topology never has more errors afterwards, mending it again changes nothing, and where no change is certain nothing changes.
+    /// A topology never has more errors afterwards, fixing it again changes nothing, and where no change is certain nothing changes.
     #[test]
-    fn mending_does_no_harm(text in mutation::broken()) {
+    fn fixing_does_no_harm(text in mutation::broken()) {
         let source = Source::new("mesh.yaml", text.as_bytes());
         let before = meshgen::check_on(&source, today(), Vec::new());
         let once = fixed(&source);
@@ -276,8 +276,8 @@ proptest! {
             if mark { format!("\u{feff}{text}") } else { text }
         };
         let broken = finished(format!("{}{slip}{}", &text[..field.start()], &text[field.end()..]));
-        let mended = fixed(&Source::new("mesh.yaml", broken.as_bytes()));
-        prop_assert_eq!(String::from_utf8(mended.bytes).unwrap(), finished(text.clone()), "{}", slip);
+        let repaired = fixed(&Source::new("mesh.yaml", broken.as_bytes()));
+        prop_assert_eq!(String::from_utf8(repaired.bytes).unwrap(), finished(text.clone()), "{}", slip);
     }
 }
 

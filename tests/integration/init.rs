@@ -134,7 +134,7 @@ fn numbers_that_make_no_mesh_are_refused_before_anything_is_written() {
         (&["--primaries", "3"], "3 control planes are more than 2 clusters can have"),
         (&["--clusters", "255"], "at most 254 clusters"),
         (&["--istio", "1.12.0"], "Istio 1.12.0 is not supported: the supported releases are"),
-        (&["--istio", "1.30"], "no exact version"),
+        (&["--istio", "1.30"], "not an exact version"),
         (&["--name", "Mesh"], "lower-case letters"),
     ] {
         let output = init(place.path(), arguments);
@@ -158,9 +158,9 @@ fn a_schema_of_another_version_is_said_and_may_be_allowed() {
     };
     assert!(!check().contains("stale-schema"));
     fs::write(&schema, "{}").unwrap();
-    assert!(check().contains("warning[stale-schema]: editors check the topology by another schema"));
+    assert!(check().contains("warning[stale-schema]: editors check the topology with the schema of another meshgen"));
     fs::remove_file(&schema).unwrap();
-    assert!(check().contains("warning[stale-schema]: editors find no schema"));
+    assert!(check().contains("warning[stale-schema]: editors do not find the schema"));
     let text = fs::read_to_string(&topology).unwrap();
     let allow = "mesh:\n  allow: [{rule: stale-schema, reason: the editors have their own}]\n";
     fs::write(&topology, text.replace("mesh:\n", allow)).unwrap();

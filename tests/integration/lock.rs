@@ -75,17 +75,17 @@ fn what_cannot_be_read_is_refused_with_a_way_out() {
     let file = format!("{} README.md", "0".repeat(64));
     for (text, wanted) in [
         ("meshgen-lock-3\n".to_owned(), "was written by a newer meshgen"),
-        (String::new(), "is no lock of meshgen"),
-        (format!("meshgen-lock-2\n{root}\n<<<<<<< ours\n{file}\n"), "holds a conflict that Git left open"),
+        (String::new(), "is not a lock file of meshgen"),
+        (format!("meshgen-lock-2\n{root}\n<<<<<<< ours\n{file}\n"), "contains an unresolved Git conflict"),
         (format!("meshgen-lock-2\n{root}\n{file}\ncolour of east blue\n"), "has a line 4 that cannot be read"),
         (format!("meshgen-lock-2\n{root}\n{}\n", &file[1..]), "has a line 3 that cannot be read"),
-        (format!("meshgen-lock-2\n{file}\n"), "names no root"),
-        (format!("meshgen-lock-1\nmeshgen 0.1.0\n{file}\n"), "names no root"),
+        (format!("meshgen-lock-2\n{file}\n"), "has no root"),
+        (format!("meshgen-lock-1\nmeshgen 0.1.0\n{file}\n"), "has no root"),
     ] {
         let why = text.parse::<Lock>().unwrap_err();
         assert!(why.starts_with(wanted), "{text}: {why}");
         assert!(
-            why.contains("restore it") || why.contains("use that one") || why.contains("take either side"),
+            why.contains("restore it") || why.contains("use that version") || why.contains("take either side"),
             "{why}"
         );
     }

@@ -199,7 +199,7 @@ fn a_failure_names_the_step_from_which_it_goes_on() {
     position(&calls, &["west/30-istio/istio.yaml"]);
     let unknown = stage.run("install.sh", &["--from", "nowhere"]);
     assert_eq!(unknown.status.code(), Some(2));
-    assert!(said(&unknown).contains("there is no step nowhere") && said(&unknown).contains("east/30-istio"));
+    assert!(said(&unknown).contains("no such step: nowhere") && said(&unknown).contains("east/30-istio"));
     assert_eq!(stage.run("install.sh", &["--form", "x"]).status.code(), Some(2));
 }
 
@@ -274,7 +274,7 @@ fn verify_says_what_is_and_what_is_not() {
         "east: istiod is not ready",
         "east: the topology gives the gateway the address 192.0.2.100, its Service has 192.0.2.200",
         "east: it does not know west",
-        "east: it knows north, which is no cluster of this mesh",
+        "east: it knows north, which is not a cluster of this mesh",
         "east: its proxies do not report traces to 192.0.2.100:15018",
         "east: the trace collector is not healthy",
     ] {
@@ -307,7 +307,7 @@ fn an_uninstallation_leaves_nothing_of_ours_and_all_of_others() {
     );
     let output = stage.run("uninstall.sh", &["--yes"]);
     assert!(output.status.success(), "{}", said(&output));
-    let kept = "these are not ours:\n  Deployment kiali\n  ConfigMap istio-my-dashboards\n  Secret vault-token\n  AuthorizationPolicy deny\n";
+    let kept = "these are not from meshgen:\n  Deployment kiali\n  ConfigMap istio-my-dashboards\n  Secret vault-token\n  AuthorizationPolicy deny\n";
     assert!(said(&output).contains(kept), "{}", said(&output));
     let calls = stage.called();
     let owned = "install.operator.istio.io/owning-resource in (istio,eastwest-gateway)";
@@ -356,7 +356,7 @@ fn a_namespace_of_another_mesh_is_left_alone() {
     stage.remember("labels-_touch_pwned__west", "");
     let output = stage.run("uninstall.sh", &["--yes"]);
     assert!(
-        output.status.success() && said(&output).contains("there is no namespace istio-system"),
+        output.status.success() && said(&output).contains("namespace istio-system does not exist"),
         "{}",
         said(&output)
     );

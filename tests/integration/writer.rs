@@ -128,7 +128,7 @@ fn an_edited_file_that_is_no_longer_emitted_is_never_removed() {
     place.want(1, "1.11.2");
     let said = place.refused(&[]);
     assert!(said.contains("out/c1/10-namespace/namespace.yaml was edited since meshgen wrote it, and is no longer"));
-    assert!(said.contains("help: remove what is no longer emitted, or make it a file of your own"), "{said}");
+    assert!(said.contains("help: remove what is no longer emitted, or keep it as your own file"), "{said}");
     let check = place.build(&["--check"]);
     assert_eq!(check.status.code(), Some(1));
     let listed = String::from_utf8(check.stdout).unwrap();
@@ -179,10 +179,10 @@ fn a_lock_that_lists_what_is_not_meshgen_s_removes_shows_and_writes_nothing() {
     for digest in [meshgen::lock::Digest::of(b"theirs").to_string(), "0".repeat(64)] {
         for path in others {
             fs::write(place.out("meshgen.lock"), format!("{lock}{digest} {path}\n")).unwrap();
-            let named = format!("out/meshgen.lock: lists `{}`, which is no file of meshgen's", path.escape_debug());
+            let named = format!("out/meshgen.lock: lists `{}`, which is not a file of meshgen", path.escape_debug());
             for more in [&[] as &[&str], &["--overwrite"], &["--check"], &["--cluster", "c0"]] {
                 let said = place.refused(more);
-                assert!(said.contains(&named) && said.contains("take that line out"), "{said}");
+                assert!(said.contains(&named) && said.contains("remove that line"), "{said}");
             }
         }
     }
@@ -218,7 +218,7 @@ fn nothing_is_written_into_git_s_own_directory() {
     for output in [".git", ".git/out", "./.git/hooks/", "link", "link/out"] {
         let told = place.command_into(output).output().unwrap();
         let said = String::from_utf8(told.stderr).unwrap();
-        assert!(said.contains("is inside Git's own directory"), "{said}");
+        assert!(said.contains("is inside the directory of Git"), "{said}");
         assert_eq!(told.status.code(), Some(2));
     }
     let mut inside = Command::new(env!("CARGO_BIN_EXE_meshgen"));
@@ -235,7 +235,7 @@ fn a_lost_lock_costs_nothing_and_a_stranger_s_file_is_never_taken() {
     fs::remove_file(place.out("meshgen.lock")).unwrap();
     fs::write(place.out("install.sh"), "mine").unwrap();
     let said = place.refused(&["--overwrite"]);
-    assert!(said.contains("out/install.sh is not meshgen's"), "{said}");
+    assert!(said.contains("out/install.sh is not from meshgen"), "{said}");
     assert_eq!(fs::read_to_string(place.out("install.sh")).unwrap(), "mine");
 }
 
@@ -245,7 +245,7 @@ fn files_of_others_are_no_difference() {
     fs::write(place.out("c0/notes.md"), "ours").unwrap();
     assert_eq!(place.build(&["--check"]).status.code(), Some(0));
     let said = String::from_utf8(place.build(&[]).stderr).unwrap();
-    assert!(said.contains("note: 1 file in its directories is not meshgen's, and was left alone"), "{said}");
+    assert!(said.contains("note: 1 file in its directories is not from meshgen and is left unchanged"), "{said}");
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn files_of_others_that_are_named_like_left_overs_stay() {
     // Of a cluster that is leaving the lock knows the files.
     place.want(1, "1.11.2");
     let said = String::from_utf8(place.build(&[]).stderr).unwrap();
-    assert!(said.contains(&format!("note: {} files in its directories are not meshgen's", others.len())), "{said}");
+    assert!(said.contains(&format!("note: {} files in its directories are not from meshgen", others.len())), "{said}");
     let mut wanted = bytes(&tree(1, "1.11.2"));
     wanted.extend(others.map(|path| (path.to_owned(), Vec::new())));
     assert_eq!(files(&place.0.path().join("out")), wanted);
@@ -342,7 +342,7 @@ fn what_stands_in_the_way_is_named() {
     let place = Place::new(1);
     fs::remove_file(place.out("install.sh")).unwrap();
     fs::create_dir(place.out("install.sh")).unwrap();
-    assert!(place.refused(&[]).contains("install.sh: is no file"));
+    assert!(place.refused(&[]).contains("install.sh: is not a file"));
     fs::remove_dir(place.out("install.sh")).unwrap();
     let made = Command::new("mkfifo").arg(place.out("install.sh")).status().unwrap();
     assert!(made.success());
@@ -350,7 +350,7 @@ fn what_stands_in_the_way_is_named() {
     fs::remove_file(place.out("install.sh")).unwrap();
     fs::remove_dir_all(place.out("c0/10-namespace")).unwrap();
     fs::write(place.out("c0/10-namespace"), "a file").unwrap();
-    assert!(place.refused(&[]).contains("c0/10-namespace: is no directory"));
+    assert!(place.refused(&[]).contains("c0/10-namespace: is not a directory"));
     fs::remove_file(place.out("c0/10-namespace")).unwrap();
     assert!(place.build(&[]).status.success(), "a directory that went away comes back");
 }
@@ -360,10 +360,10 @@ fn a_lock_that_cannot_be_used_is_told() {
     let place = Place::new(1);
     let lock = fs::read_to_string(place.out("meshgen.lock")).unwrap();
     let cases = [
-        (lock.replace("meshgen 0", "<<<<<<< HEAD\nmeshgen 0"), "a conflict that Git left open"),
+        (lock.replace("meshgen 0", "<<<<<<< HEAD\nmeshgen 0"), "an unresolved Git conflict"),
         (lock.replace("meshgen-lock-2", "meshgen-lock-3"), "written by a newer meshgen"),
-        ("nonsense".to_owned(), "no lock of meshgen"),
-        (format!("{lock}{} ../outside\n", "0".repeat(64)), "lists `../outside`, which is no file of meshgen's"),
+        ("nonsense".to_owned(), "not a lock file of meshgen"),
+        (format!("{lock}{} ../outside\n", "0".repeat(64)), "lists `../outside`, which is not a file of meshgen"),
     ];
     for (text, reason) in cases {
         fs::write(place.out("meshgen.lock"), text).unwrap();
@@ -371,7 +371,7 @@ fn a_lock_that_cannot_be_used_is_told() {
         assert!(said.contains(reason), "{said}");
     }
     fs::write(place.out("meshgen.lock"), b"\xff\xfe").unwrap();
-    assert!(place.refused(&[]).contains("is no text"));
+    assert!(place.refused(&[]).contains("is not valid UTF-8"));
 }
 
 #[test]

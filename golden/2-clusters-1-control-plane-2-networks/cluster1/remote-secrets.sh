@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Gives the control plane of cluster1 the credentials of every other cluster of mesh mesh1.
-# Run it again at any time: what is there is renewed, what has left the mesh is removed. No credential is printed or stored.
+# Run it again at any time: it renews existing credentials and removes those of clusters that left the mesh. No credential is printed or stored.
 set -euo pipefail
 shopt -s inherit_errexit
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Routes from a node of cluster1 to the pods and Services of the other clusters on network1.
 # Run it as root on every node of cluster1:  routes.sh add | remove | check
-# Routes of others are never changed: ours carry the protocol number 77. They last until the node restarts.
+# It changes only its own routes, which have the protocol number 77. They last until the node restarts.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -29,16 +29,16 @@ route() {
   own=$(ip "$family" -o address show to "$1")
   next=$(ip "$family" -o address show to "$2")
   if [[ -n $own$next ]]; then
-    printf '%s is of this node\n' "$1"
+    printf '%s belongs to this node\n' "$1"
     return
   fi
   present=$(ip "$family" route show exact "$1")
   if [[ $present == *" proto $protocol"* ]]; then
     ours "$family" "$1" "$2" "$present "
   elif [[ "$present " == *" via $2 "* ]]; then
-    printf '%s via %s is there, and not ours\n' "$1" "$2"
+    printf '%s via %s exists, but is not from meshgen\n' "$1" "$2"
   elif [[ -n $present ]]; then
-    printf 'error: %s has a route that is not ours: %s\n' "$1" "$present" >&2
+    printf 'error: %s has a route that is not from meshgen: %s\n' "$1" "$present" >&2
     foreign=1
   elif [[ $verb == add ]]; then
     ip "$family" route add "$1" via "$2" proto "$protocol" || fail "$1 via $2 cannot be added; is $2 on a network of this node?"
@@ -58,12 +58,12 @@ ours() {
       ;;
     *)
       if [[ $4 == *" via $3 "* ]]; then
-        printf '%s via %s is there\n' "$2" "$3"
+        printf '%s via %s exists\n' "$2" "$3"
       elif [[ $verb == add ]]; then
         ip "$1" route replace "$2" via "$3" proto "$protocol"
         printf '%s now via %s\n' "$2" "$3"
       else
-        printf '%s leads elsewhere than via %s\n' "$2" "$3"
+        printf '%s does not lead via %s\n' "$2" "$3"
         missing=1
       fi
       ;;

@@ -17,7 +17,7 @@ pub(super) struct Arguments {
     /// How the certificates are shown
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Exit with 1 if a certificate expires within so many days
+    /// Exit with 1 if a certificate expires within this many days
     #[arg(long, value_name = "DAYS")]
     within: Option<u32>,
     #[command(flatten)]
@@ -63,7 +63,7 @@ fn standing(arguments: &Arguments) -> Result<Vec<Entry>, Refusal> {
     let lock = disk::read_lock(&arguments.place)?.unwrap_or_default();
     let standing = disk::read_standing(&arguments.place, lock)?;
     if standing.is_empty() {
-        return Err(Refusal(format!("{} holds no {}: nothing was built there", arguments.place, lock::FILE)));
+        return Err(Refusal(format!("{} has no {}: nothing was built there", arguments.place, lock::FILE)));
     }
     inventory::standing(&standing).map_err(|faults| Refusal(faults.join("\nerror: ")))
 }

@@ -8,7 +8,7 @@ use crate::words::bare_names;
 /// The most characters of a report: GitHub takes 65,536 in a comment.
 pub const LIMIT: usize = 60_000;
 
-/// A difference as a comment on a pull request: what it means first, the details folded. What does not fit is counted.
+/// A difference as a comment on a pull request: consequences first, then folded details. Parts that do not fit are counted.
 pub fn markdown(diff: &Diff) -> String {
     let mut page = Page { out: String::new(), left_out: 0 };
     let heading = format!("### meshgen: {}\n\n", escaped(&summary(diff)));
@@ -45,7 +45,7 @@ struct Page {
 const RESERVE: usize = 200;
 
 impl Page {
-    /// Takes a whole part, or counts it as left out.
+    /// Adds a part, or counts it as left out if it does not fit.
     fn add(&mut self, part: &str) {
         if self.out.chars().count() + part.chars().count() + RESERVE <= LIMIT {
             self.out.push_str(part);
@@ -106,7 +106,7 @@ impl Page {
         let consequences = diff.changed().flat_map(|cluster| &cluster.consequences);
         let mut commands: Vec<&str> = Vec::new();
         for command in consequences.flat_map(|consequence| &consequence.commands) {
-            // Who removes a neighbour's routes does it once, whatever the reason.
+            // The routes of a neighbour are removed once, even for several reasons.
             if command.starts_with('#') || !commands.contains(&command.as_str()) {
                 commands.push(command);
             }
@@ -164,7 +164,7 @@ fn longest_run(text: &str, wanted: char) -> usize {
     text.split(|character| character != wanted).map(str::len).max().unwrap_or_default()
 }
 
-/// Text that is nothing but text in a paragraph or a table's cell.
+/// Text escaped for a paragraph or a table cell.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {

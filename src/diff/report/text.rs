@@ -16,7 +16,7 @@ pub struct Style {
     pub width: Option<usize>,
 }
 
-/// A difference for a terminal: details first, then what they mean, and all in one line at the end.
+/// A difference for a terminal: details first, then the consequences, and a summary in the last line.
 pub fn text(diff: &Diff, style: Style) -> String {
     let mut page = Page { out: String::new(), style };
     for group in groups(diff) {
@@ -44,12 +44,12 @@ struct Page {
 
 impl Page {
     fn line(&mut self, style: anstyle::Style, text: &str) {
-        // A file of somebody else's may hold what a terminal would obey.
+        // A file may contain escape sequences.
         self.out.push_str(&styled(&printable(text), style, self.style.is_coloured));
         self.out.push('\n');
     }
 
-    /// A sentence, broken between words where the terminal ends; what goes on is indented further.
+    /// A sentence, wrapped at the width of the terminal and indented.
     fn prose(&mut self, style: anstyle::Style, indent: usize, text: &str) {
         let width = self.style.width.unwrap_or(usize::MAX);
         let first = " ".repeat(indent);
@@ -108,7 +108,7 @@ impl Page {
             let words: Vec<&str> = kinds.iter().map(|kind| kind.words()).collect();
             self.prose(colour, 2, &format!("{}: {}", bare_names(clusters), words.join("; ")));
             for consequence in consequences {
-                // Where there is but one kind of consequence, the line above has named it.
+                // If there is only one kind of consequence, the line above names it.
                 let kind = if kinds.len() > 1 { format!("{}: ", consequence.kind.words()) } else { String::new() };
                 self.prose(PLAIN, 4, &format!("{kind}{}", consequence.why));
                 for command in &consequence.commands {

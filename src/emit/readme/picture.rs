@@ -7,7 +7,7 @@ use std::fmt::Write;
 use crate::mesh::{Cluster, Mesh, Network};
 use crate::words::plural;
 
-/// Clusters inside their networks, who controls whom, gateways, and where traces go.
+/// The clusters inside their networks, their control planes, their gateways, and the collector.
 pub(super) fn clusters(mesh: &Mesh<'_>) -> String {
     let mut picture = "flowchart LR".to_owned();
     let used = mesh.networks.iter().filter(|network| !network.clusters.is_empty());
@@ -68,7 +68,7 @@ pub(super) fn summary(mesh: &Mesh<'_>) -> String {
 /// Mermaid draws at most 500 arrows and reads at most 50,000 characters. Between 21 boxes there are at most 420.
 const BOXES: usize = 21;
 
-/// The networks that have a box of their own, which are the largest, and the others. Nobody is on the ones left out.
+/// The largest networks, which have their own box, and the others. Networks without clusters are left out.
 fn by_size<'a, 'm>(mesh: &'a Mesh<'m>) -> (Vec<&'a Network<'m>>, Vec<&'a Network<'m>>) {
     let mut networks: Vec<&Network<'_>> = mesh.networks.iter().filter(|network| !network.clusters.is_empty()).collect();
     networks.sort_by_key(|network| Reverse(network.clusters.len()));

@@ -83,11 +83,11 @@ fn what_a_seed_says_about_itself_does_not_make_it_the_demonstration() {
 fn a_damaged_seed_is_recognised_and_not_repeated() {
     let line = seed().line().to_string();
     let mut cases = vec![
-        (String::new(), "holds no seed"),
-        ("# nothing but words\n".to_owned(), "holds no seed"),
+        (String::new(), "contains no seed"),
+        ("# nothing but words\n".to_owned(), "contains no seed"),
         (line.replace("seed-1", "seed-2"), "another format"),
-        (line.replace("meshgen-seed-1", "-----BEGIN PRIVATE KEY-----"), "is no seed"),
-        (line.to_uppercase(), "is no seed"),
+        (line.replace("meshgen-seed-1", "-----BEGIN PRIVATE KEY-----"), "is not a seed"),
+        (line.to_uppercase(), "is not a seed"),
         (format!("{line}{line}"), "more than comments and one seed"),
         (line.replace("0707 ", "0708 "), "checksum"),
         (line.replacen("0707", "7007", 1), "checksum"),
@@ -104,7 +104,7 @@ fn a_damaged_seed_is_recognised_and_not_repeated() {
     }
     let workshop = workshop();
     workshop.write("ca.seed", [0xff, 0xfe, 0]);
-    refused(&workshop.build(&[]), &["is no text"]);
+    refused(&workshop.build(&[]), &["not valid UTF-8"]);
     workshop.write("ca.seed", vec![b'#'; 70_000]);
     refused(&workshop.build(&[]), &["too long"]);
 }

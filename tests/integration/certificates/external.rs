@@ -93,26 +93,26 @@ type Break = fn(&Company);
 
 /// How a bundle is broken, and what is said of it.
 const BROKEN: &[(Break, &str)] = &[
-    (|c| c.remove("west", "root-cert.pem"), "root-cert.pem of `west` is not there"),
-    (|c| c.remove("west", "ca-cert.pem"), "ca-cert.pem of `west` is not there"),
-    (|c| c.remove("west", "cert-chain.pem"), "cert-chain.pem of `west` is not there"),
-    (|c| c.put("west", "ca-cert.pem", ""), "ca-cert.pem of `west` holds no PEM block"),
-    (|c| c.put("west", "cert-chain.pem", "certificate\n"), "cert-chain.pem of `west` holds no PEM block"),
+    (|c| c.remove("west", "root-cert.pem"), "root-cert.pem of `west` does not exist"),
+    (|c| c.remove("west", "ca-cert.pem"), "ca-cert.pem of `west` does not exist"),
+    (|c| c.remove("west", "cert-chain.pem"), "cert-chain.pem of `west` does not exist"),
+    (|c| c.put("west", "ca-cert.pem", ""), "ca-cert.pem of `west` contains no PEM block"),
+    (|c| c.put("west", "cert-chain.pem", "certificate\n"), "cert-chain.pem of `west` contains no PEM block"),
     (
         |c| c.put("west", "root-cert.pem", &c.get("west", "root-cert.pem").replace("-----END", "----END")),
-        "root-cert.pem of `west` holds no PEM block",
+        "root-cert.pem of `west` contains no PEM block",
     ),
     (
         |c| c.put("west", "ca-cert.pem", &c.get("west", "ca-key.pem")),
-        "ca-cert.pem of `west` holds a block `PRIVATE KEY` where only certificates belong",
+        "ca-cert.pem of `west` contains a block `PRIVATE KEY`, and only certificates are allowed",
     ),
     (
         |c| c.put("west", "ca-cert.pem", &c.get("west", "ca-cert.pem").replacen("\nMII", "\nM!!", 1)),
-        "ca-cert.pem of `west` holds a block that is no PEM",
+        "ca-cert.pem of `west` contains a block that is not valid PEM",
     ),
     (
         |c| c.put("west", "ca-cert.pem", &c.get("west", "ca-cert.pem").replacen("\nMII", "\nMAA", 1)),
-        "ca-cert.pem of `west` holds no X.509 certificate",
+        "ca-cert.pem of `west` contains an invalid X.509 certificate",
     ),
     (
         |c| {
@@ -120,7 +120,7 @@ const BROKEN: &[(Break, &str)] = &[
             c.make("west2", P256, INTERMEDIATE, Some("other"), 730);
             c.deliver("west", "west2", "other");
         },
-        "root-cert.pem of `west` is another root than that of `east`",
+        "root-cert.pem of `west` is not the root of `east`",
     ),
     (
         |c| c.put("west", "root-cert.pem", &c.get("west", "ca-cert.pem")),
@@ -174,23 +174,23 @@ const BROKEN: &[(Break, &str)] = &[
             );
             c.put("west", "ca-key.pem", &c.0.read("encrypted.key"));
         },
-        "ca-key.pem of `west` holds an encrypted key",
+        "ca-key.pem of `west` contains an encrypted key",
     ),
     (
         |c| {
             c.0.run("openssl", &["genpkey", "-algorithm", "ed25519", "-out", "ed.key"]);
             c.put("west", "ca-key.pem", &c.0.read("ed.key"));
         },
-        "ca-key.pem of `west` holds a key that istiod does not take",
+        "ca-key.pem of `west` contains a key that istiod does not accept",
     ),
-    (|c| c.put("west", "ca-key.pem", "key"), "ca-key.pem of `west` holds no PEM block"),
+    (|c| c.put("west", "ca-key.pem", "key"), "ca-key.pem of `west` contains no PEM block"),
     (
         |c| c.put("west", "ca-key.pem", &c.get("west", "ca-cert.pem")),
-        "ca-key.pem of `west` begins with `CERTIFICATE`, which is no private key",
+        "ca-key.pem of `west` begins with `CERTIFICATE`, which is not a private key",
     ),
     (
         |c| c.replace_west(P256, &INTERMEDIATE.replace("CA:TRUE,pathlen:0", "CA:FALSE"), 730),
-        "ca-cert.pem of `west` is no certificate authority",
+        "ca-cert.pem of `west` is not a certificate authority",
     ),
     (
         |c| c.replace_west(P256, &INTERMEDIATE.replace("keyCertSign,", ""), 730),
@@ -202,7 +202,7 @@ const BROKEN: &[(Break, &str)] = &[
     ),
     (
         |c| c.replace_west(P256, INTERMEDIATE, 4000),
-        "ca-cert.pem of `west` has `CN=Company west,O=Istio` valid on days on which its issuer",
+        "ca-cert.pem of `west` has `CN=Company west,O=Istio` valid on days when its issuer",
     ),
     (
         |c| c.replace_west(&["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"], INTERMEDIATE, 730),
@@ -210,13 +210,16 @@ const BROKEN: &[(Break, &str)] = &[
     ),
     (
         |c| c.replace_west(&["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"], INTERMEDIATE, 730),
-        "ca-cert.pem of `west` has a key on a curve that istiod does not take",
+        "ca-cert.pem of `west` has a key on a curve that istiod does not accept",
     ),
     (
         |c| c.replace_west(&["-algorithm", "ed25519"], INTERMEDIATE, 730),
-        "ca-cert.pem of `west` has a key that istiod does not take",
+        "ca-cert.pem of `west` has a key that istiod does not accept",
     ),
-    (|c| c.deliver("west", "east", "root"), "ca-cert.pem of `west` has the serial number of the certificate of `east`"),
+    (
+        |c| c.deliver("west", "east", "root"),
+        "ca-cert.pem of `west` has the same serial number as the certificate of `east`",
+    ),
     (
         |c| {
             // The same key under another certificate.
@@ -224,7 +227,7 @@ const BROKEN: &[(Break, &str)] = &[
             c.0.write("again.key", c.0.read("east.key"));
             c.deliver("west", "again", "root");
         },
-        "ca-cert.pem of `west` has the key of `east`",
+        "ca-cert.pem of `west` has the same key as `east`",
     ),
     (
         |c| {
@@ -284,16 +287,16 @@ const BROKEN: &[(Break, &str)] = &[
             let chain = ["west8.pem", "server.pem", "root.pem"].map(|file| c.0.read(file)).concat();
             c.put("west", "cert-chain.pem", &chain);
         },
-        "cert-chain.pem of `west` has `CN=Company server,O=Istio` as an issuer, which is no certificate authority",
+        "cert-chain.pem of `west` has `CN=Company server,O=Istio` as an issuer, which is not a certificate authority",
     ),
-    (|c| c.replace_west(P256, INTERMEDIATE, -1), "has `CN=Company west,O=Istio` ending before it begins"),
+    (|c| c.replace_west(P256, INTERMEDIATE, -1), "has `CN=Company west,O=Istio` expire before it begins"),
     (
         |c| {
             c.make("weak", P256, "subjectKeyIdentifier=hash\nbasicConstraints=CA:FALSE\n", None, 3650);
             c.make("west6", P256, INTERMEDIATE, Some("weak"), 730);
             c.deliver("west", "west6", "weak");
         },
-        "root-cert.pem of `west` is no certificate authority",
+        "root-cert.pem of `west` is not a certificate authority",
     ),
     // A root that one cluster alone trusts.
     (
@@ -301,7 +304,7 @@ const BROKEN: &[(Break, &str)] = &[
             c.make("other", P256, ROOT, None, 3650);
             c.put("west", "root-cert.pem", &format!("{}{}", c.get("west", "root-cert.pem"), c.0.read("other.pem")));
         },
-        "root-cert.pem of `west` is another root than that of `east`",
+        "root-cert.pem of `west` is not the root of `east`",
     ),
     // Every certificate in root-cert.pem is trusted, so every one has to be a root.
     (
@@ -322,7 +325,7 @@ const BROKEN: &[(Break, &str)] = &[
                 &format!("{}{}", c.get("west", "ca-cert.pem"), c.get("west", "root-cert.pem")),
             );
         },
-        "ca-cert.pem of `west` holds several certificates",
+        "ca-cert.pem of `west` contains several certificates",
     ),
 ];
 
@@ -463,7 +466,7 @@ fn a_root_that_all_clusters_trust_beside_the_first_is_a_fact_that_everybody_tell
         );
     }
     let checked = company.0.meshgen(&["check", "mesh.yaml"]);
-    assert!(checked.stdout.contains("the authority `CN=Company next,O=Istio` ends on"), "{checked:?}");
+    assert!(checked.stdout.contains("the authority `CN=Company next,O=Istio` expires on"), "{checked:?}");
     let said = company.0.build(&[]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert_eq!(company.0.read("out/meshgen.lock").matches("\nroot sha256:").count(), 2);

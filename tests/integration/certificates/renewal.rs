@@ -116,16 +116,16 @@ fn without_the_seed_each_cluster_that_needs_it_is_named() {
         workshop.write("mesh.yaml", topology(DATES, &[("east", ""), ("west", "generation: 2"), ("north", "")]));
         let said = workshop.build(arguments);
         assert_eq!(said.code, Some(2), "{said:?}");
-        assert!(said.stderr.contains("`west` needs a new certificate, which only the seed can make"), "{said:?}");
+        assert!(said.stderr.contains("`west` needs a new certificate, and only the seed can make it"), "{said:?}");
         assert!(said.stderr.contains("`north` needs a new certificate"), "{said:?}");
         assert!(!said.stderr.contains("`east` needs"), "{said:?}");
-        assert!(said.stderr.contains("somebody who has the mesh's seed"), "{said:?}");
+        assert!(said.stderr.contains("a person who has the seed of the mesh"), "{said:?}");
         assert_eq!(files(&workshop.path("out")), before);
     }
     workshop.write("mesh.yaml", topology("issuedOn: 2027-01-01", &TWO));
     let root = workshop.build(&["--check"]);
     assert_eq!(root.code, Some(2));
-    assert!(root.stderr.contains("the root that stands is not the one that this topology asks for"), "{root:?}");
+    assert!(root.stderr.contains("the existing root is not the root of this topology"), "{root:?}");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_standing_certificate_that_was_changed_is_not_taken() {
     workshop.write("out/west/20-cacerts/ca-cert.pem", other.read("out/west/20-cacerts/ca-cert.pem"));
     let said = workshop.build(&["--check"]);
     assert_eq!(said.code, Some(2), "{said:?}");
-    assert!(said.stderr.contains("west/20-cacerts/ca-cert.pem is not what meshgen.lock pins"), "{said:?}");
+    assert!(said.stderr.contains("west/20-cacerts/ca-cert.pem differs from meshgen.lock"), "{said:?}");
     // Not even where the lock was changed along with it.
     let lock = workshop.read("out/meshgen.lock");
     let digest =
@@ -322,7 +322,10 @@ fn a_root_that_somebody_adds_to_a_tree_is_told() {
     let said = workshop.meshgen(&["diff", "git:HEAD:out", "out"]);
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.stdout.contains("a root in west: new: valid 2026-11-01"), "{said:?}");
-    assert!(said.stdout.contains("whoever holds that root's key can sign for every identity of the mesh"), "{said:?}");
+    assert!(
+        said.stdout.contains("anyone with the key of that root can sign for every identity of the mesh"),
+        "{said:?}"
+    );
     let shown = workshop.meshgen(&["ca", "show", "out"]);
     assert_eq!(shown.stdout.lines().filter(|line| line.starts_with("root ")).count(), 2, "{shown:?}");
 }

@@ -1,11 +1,11 @@
-//! What a string outside its grammar was meant to be.
+//! Fixes of strings that do not match their grammar.
 
 use crate::diagnostic::Certainty;
 
 use super::grammar::grammar;
 
-/// The string of a schema's `format` that another was meant to be, and how sure that is.
-pub fn mend(format: &str, text: &str) -> Option<(String, Certainty)> {
+/// The string of a schema's `format` that `text` probably means, and how certain that is.
+pub fn fix(format: &str, text: &str) -> Option<(String, Certainty)> {
     let grammar = grammar(format)?;
     let trimmed = text.trim();
     let is_right = |(meant, _): &(String, Certainty)| (grammar.refuse)(meant).is_none();
@@ -15,7 +15,7 @@ pub fn mend(format: &str, text: &str) -> Option<(String, Certainty)> {
 
 fn read_kindly(format: &str, text: &str) -> Option<(String, Certainty)> {
     match format {
-        // Names stand elsewhere too, in other fields and in kubeconfigs: another spelling is for the author to choose.
+        // Other fields and kubeconfigs have the same name, so only the author can change its spelling.
         "dns-1123-label" | "mesh-id" => {
             let name = text.to_lowercase().replace(['_', '.', ' '], "-");
             Some((name.trim_matches('-').to_owned(), Certainty::Likely))
@@ -27,18 +27,18 @@ fn read_kindly(format: &str, text: &str) -> Option<(String, Certainty)> {
             Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
                 Some((host.to_owned(), Certainty::Likely))
             }
-            // RFC 4343: case means nothing in names.
+            // RFC 4343: DNS names are not case-sensitive.
             _ => Some((text.to_lowercase(), Certainty::Certain)),
         },
         "api-server" => match text.split_once("://") {
             Some((scheme, rest)) => Some((format!("{}://{rest}", scheme.to_lowercase()), Certainty::Certain)),
-            // An API server speaks nothing else.
+            // An API server serves only HTTPS.
             None => Some((format!("https://{text}"), Certainty::Certain)),
         },
         "istio-version" => text.strip_prefix('v').map(|version| (version.to_owned(), Certainty::Certain)),
         "kubernetes-version" => {
             let version = text.strip_prefix('v').unwrap_or(text);
-            // What a distribution adds behind it says nothing of what Kubernetes can do.
+            // The suffix of a distribution does not change what Kubernetes supports.
             let plain = version.split(['+', '-']).next().unwrap_or(version);
             let certainty = if plain == version { Certainty::Certain } else { Certainty::Likely };
             Some((plain.to_owned(), certainty))
@@ -85,7 +85,7 @@ mod tests {
             ("date", "01.11.2026", None),
         ];
         for (format, text, wanted) in cases {
-            assert_eq!(mend(format, text), wanted.map(|(text, certainty)| (text.to_owned(), certainty)), "{text}");
+            assert_eq!(fix(format, text), wanted.map(|(text, certainty)| (text.to_owned(), certainty)), "{text}");
         }
     }
 }
