@@ -60,18 +60,18 @@ pub struct Release {
     pub gateway_variables: &'static [(&'static str, &'static str)],
 }
 
-/// A bug that a later patch of the same line mends.
+/// A bug that a later patch of the same line fixes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Bug {
-    /// The third number of the version that mends it.
-    pub mended_in: u32,
+    /// The third number of the version that fixes it.
+    pub fixed_in: u32,
     /// What the version does, as the rest of a sentence.
     pub what: &'static str,
     /// Whether only a mesh of several clusters meets it, by its remote secrets.
     pub needs_remote_secrets: bool,
-    /// The issue, or the release note: `releasenotes/notes` of the version that mends it.
+    /// The issue, or the release note: `releasenotes/notes` of the version that fixes it.
     pub source: &'static str,
-    /// The variable of istiod that mends it from that patch on, where the patch alone does not, and its value.
+    /// The variable of istiod that fixes it from that patch on, where the patch alone does not, and its value.
     pub switch: Option<(&'static str, &'static str)>,
 }
 
@@ -112,7 +112,7 @@ pub enum TracingMeans {
 
 /// Where keys for tokens cannot be fetched, a key stands in whose private half is in Istio's source.
 const LEAKED_KEY: Bug = Bug {
-    mended_in: 0,
+    fixed_in: 0,
     what: "takes tokens that anybody can forge while a RequestAuthentication's keys cannot be fetched",
     needs_remote_secrets: false,
     source: "`1.28.5:releasenotes/notes/jwks-private-key-leak.yaml`",
@@ -120,7 +120,7 @@ const LEAKED_KEY: Bug = Bug {
 };
 
 const UNESCAPED_IDENTITIES: Bug = Bug {
-    mended_in: 0,
+    fixed_in: 0,
     what: "can let an AuthorizationPolicy match identities and namespaces that it does not name",
     needs_remote_secrets: false,
     source: "istio/istio#59992",
@@ -134,7 +134,7 @@ const V1_11: Release = Release {
     // 1.11.6 has a list of what it takes there, which holds everything by default and is empty from 1.13 on
     // (`1.11.8:pilot/pkg/features/pilot.go`); `none` is the name of no method.
     bugs: &[Bug {
-        mended_in: 6,
+        fixed_in: 6,
         what: "runs whatever a remote secret's kubeconfig names as its credential plugin",
         needs_remote_secrets: true,
         source: "`1.11.8:releasenotes/notes/multicuster-secret-auth.yaml`",
@@ -161,7 +161,7 @@ const V1_28: Release = Release {
     minor: 28,
     kubernetes: (30, 34),
     end_of_life: Some((2026, 7, 1)),
-    bugs: &[Bug { mended_in: 5, ..LEAKED_KEY }, Bug { mended_in: 7, ..UNESCAPED_IDENTITIES }],
+    bugs: &[Bug { fixed_in: 5, ..LEAKED_KEY }, Bug { fixed_in: 7, ..UNESCAPED_IDENTITIES }],
     remotes: RemoteShape::Thin,
     tracing: TracingMeans::Provider,
     networking_api: "networking.istio.io/v1",
@@ -184,17 +184,17 @@ const V1_29: Release = Release {
     kubernetes: (31, 35),
     end_of_life: None,
     bugs: &[
-        Bug { mended_in: 1, ..LEAKED_KEY },
-        Bug { mended_in: 3, ..UNESCAPED_IDENTITIES },
+        Bug { fixed_in: 1, ..LEAKED_KEY },
+        Bug { fixed_in: 3, ..UNESCAPED_IDENTITIES },
         Bug {
-            mended_in: 3,
+            fixed_in: 3,
             what: "can lock up when a remote secret is updated",
             needs_remote_secrets: true,
             source: "istio/istio#59875",
             switch: None,
         },
         Bug {
-            mended_in: 5,
+            fixed_in: 5,
             what: "can crash when a remote secret is updated twice in a row",
             needs_remote_secrets: true,
             source: "istio/istio#60520",
@@ -211,14 +211,14 @@ const V1_30: Release = Release {
     kubernetes: (32, 36),
     bugs: &[
         Bug {
-            mended_in: 1,
+            fixed_in: 1,
             what: "can lock up while it waits for the remote clusters",
             needs_remote_secrets: true,
             source: "`1.30.1:releasenotes/notes/multicluster-clusterstore-rlock-deadlock.yaml`",
             switch: None,
         },
         Bug {
-            mended_in: 3,
+            fixed_in: 3,
             what: "does not take a renewed remote secret before it is restarted",
             needs_remote_secrets: true,
             source: "istio/istio#60612",
@@ -236,10 +236,10 @@ pub const RELEASES: &[Release] = &[V1_11, V1_28, V1_29, V1_30];
 /// The newest version that was read in full.
 pub const NEWEST: &str = "1.30.3";
 
-/// The variables of istiod that mend bugs of this version, and their values.
+/// The variables of istiod that fix bugs of this version, and their values.
 pub fn switches(version: IstioVersion) -> impl Iterator<Item = (&'static str, &'static str)> {
     let bugs = release(version).map_or(&[][..], |release| release.bugs);
-    bugs.iter().filter(move |bug| version.patch >= bug.mended_in).filter_map(|bug| bug.switch)
+    bugs.iter().filter(move |bug| version.patch >= bug.fixed_in).filter_map(|bug| bug.switch)
 }
 
 /// The release that a version belongs to, if meshgen can emit for it.

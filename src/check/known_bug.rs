@@ -13,10 +13,10 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let version = context.topology.istio.version;
     let Some(release) = release(version) else { return };
     let has_remote_secrets = context.topology.clusters.len() > 1;
-    let is_met = |bug: &&Bug| version.patch < bug.mended_in && (has_remote_secrets || !bug.needs_remote_secrets);
+    let is_met = |bug: &&Bug| version.patch < bug.fixed_in && (has_remote_secrets || !bug.needs_remote_secrets);
     let bugs: Vec<&Bug> = release.bugs.iter().filter(is_met).collect();
-    let Some(mended_in) = bugs.iter().map(|bug| bug.mended_in).max() else { return };
-    let fixed = IstioVersion { patch: mended_in, ..version };
+    let Some(fixed_in) = bugs.iter().map(|bug| bug.fixed_in).max() else { return };
+    let fixed = IstioVersion { patch: fixed_in, ..version };
     let place = FieldPath::root().child("istio").child("version");
     let finding = match bugs.as_slice() {
         [bug] => {
@@ -26,7 +26,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
             let message = format!("istiod {version} has {} bugs that affect this mesh", bugs.len());
             let finding = RULE.at(place, message).label(format!("fixed in {fixed}"));
             bugs.iter().fold(finding, |finding, bug| {
-                let fixed = IstioVersion { patch: bug.mended_in, ..version };
+                let fixed = IstioVersion { patch: bug.fixed_in, ..version };
                 finding.help(format!("before {fixed} it {} ({})", bug.what, bug.source))
             })
         }
