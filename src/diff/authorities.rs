@@ -10,9 +10,7 @@ use super::{AuthorityChange, CertificateChange, Side};
 /// The differences in the authorities of all bundles. Equal differences of several clusters are merged.
 pub(super) fn compare(before: &Side, after: &Side, names: &BTreeSet<&str>) -> Vec<AuthorityChange> {
     let mut changes: Vec<AuthorityChange> = Vec::new();
-    let mut holders = 0;
     for name in names {
-        holders += usize::from(!after.certificates(name).is_empty());
         if is_same_bundle(before, after, name) {
             continue;
         }
@@ -31,6 +29,10 @@ pub(super) fn compare(before: &Side, after: &Side, names: &BTreeSet<&str>) -> Ve
             }
         }
     }
+    if changes.is_empty() {
+        return changes;
+    }
+    let holders = names.iter().filter(|name| !after.certificates(name).is_empty()).count();
     for change in &mut changes {
         change.is_everywhere = change.clusters.len() == holders;
     }
