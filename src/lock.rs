@@ -11,6 +11,7 @@ use std::str::FromStr;
 use sha2::Digest as _;
 
 use crate::topology::{Date, IstioVersion};
+use crate::tree::Tree;
 
 /// The lock's path in a tree.
 pub const FILE: &str = "meshgen.lock";
@@ -99,6 +100,12 @@ impl Digest {
 }
 
 impl Lock {
+    /// The lock that a tree holds; an empty one where it holds none.
+    pub(crate) fn of(tree: &Tree) -> Self {
+        let text = tree.get(FILE).map(|file| String::from_utf8_lossy(&file.bytes));
+        text.map(|text| text.parse().expect("what was printed can be read")).unwrap_or_default()
+    }
+
     /// The digest of a file.
     pub fn digest(&self, path: &str) -> Option<Digest> {
         self.files.iter().find(|(known, _)| known == path).map(|(_, digest)| *digest)

@@ -103,8 +103,7 @@ fn seed(arguments: &Arguments) -> Result<Option<Seed>, Refusal> {
 /// Refuses to replace the root in the output without `--replace-root`.
 fn refuse_other_root(arguments: &Arguments, standing: &Lock, tree: &Tree) -> Result<(), Refusal> {
     let path = arguments.output.join(lock::FILE);
-    let made = tree.get(lock::FILE).expect("every tree has a lock");
-    let made: Lock = String::from_utf8_lossy(&made.bytes).parse().expect("what was printed can be read");
+    let made = Lock::of(tree);
     let roots = |lock: &Lock| lock.roots.iter().map(|root| root.fingerprint.clone()).collect::<Vec<String>>();
     let made = roots(&made);
     let other = roots(standing).into_iter().find(|root| !made.contains(root));

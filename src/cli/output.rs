@@ -4,7 +4,7 @@ use clap::Args;
 use crate::diff::report;
 use crate::diff::{self, Side};
 use crate::disk::{self, Claim, Plan, State, Writer};
-use crate::lock;
+use crate::lock::Lock;
 use crate::tree::{Mode, Tree};
 use crate::words::plural;
 
@@ -58,8 +58,7 @@ fn meaning(directory: &Utf8Path, tree: &Tree) -> Result<String, Refusal> {
     let Some(lock) = disk::read_lock(directory)? else { return Ok(String::new()) };
     let files = disk::read_listed(directory, &lock)?;
     let before = Side::standing(directory.as_str(), lock, files);
-    let made = tree.get(lock::FILE).expect("every tree has a lock");
-    let made = String::from_utf8_lossy(&made.bytes).parse().expect("what was printed can be read");
+    let made = Lock::of(tree);
     let after = Side::standing("the topology", made, tree.clone().into_texts());
     let difference = diff::compare(&before, &after);
     if difference.is_empty() {

@@ -88,7 +88,7 @@ impl Plan {
             return Ok(());
         }
         // A file that the new lock still lists, such as one of a cluster that is not built this time, is not stale.
-        let new = lock_of(tree);
+        let new = Lock::of(tree);
         let pinned: BTreeSet<&str> = new.paths().collect();
         let mut bytes = Vec::new();
         for (path, digests) in gone.into_iter().filter(|(path, _)| !pinned.contains(path)) {
@@ -281,10 +281,4 @@ const NO_FILE: &str = "is not a file, and the tree needs a file there: move it a
 fn bytes(path: &Utf8Path) -> Result<Option<Vec<u8>>, DiskError> {
     let mut bytes = Vec::new();
     Ok(read_regular(path, &mut bytes)?.map(|_| bytes))
-}
-
-/// The lock of a tree.
-pub(super) fn lock_of(tree: &Tree) -> Lock {
-    let text = tree.get(lock::FILE).map(|file| String::from_utf8_lossy(&file.bytes));
-    text.map(|text| text.parse().expect("what was printed can be read")).unwrap_or_default()
 }

@@ -12,10 +12,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::FlockOperation;
 
 use crate::layout::GITIGNORE;
-use crate::lock::{self, Digest};
+use crate::lock::{self, Digest, Lock};
 use crate::tree::{Mode, Tree};
 
-use super::plan::lock_of;
 use super::{DiskError, JOURNAL, Plan, State, Written, at, is_absent, temporary, write_file};
 
 /// An exclusive claim on a directory, so that no other build writes to it. It ends with the process and leaves no file.
@@ -196,7 +195,7 @@ impl Writer {
             journal.push('\n');
         }
         // The new lock has the digests of all files but itself.
-        let new = lock_of(tree);
+        let new = Lock::of(tree);
         let known: BTreeMap<&str, Digest> = new.files.iter().map(|(path, digest)| (path.as_str(), *digest)).collect();
         for path in changed {
             let file = tree.get(path).expect("a plan's files are the tree's");
