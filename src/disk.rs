@@ -172,13 +172,13 @@ pub fn replace(path: &Utf8Path, bytes: &[u8]) -> Result<(), DiskError> {
 }
 
 fn write_file(path: &Utf8Path, bytes: &[u8], mode: Mode) -> Result<(), DiskError> {
-    // Another build may have been killed here. Its temporary is replaced, never written to.
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(path)(error)),
-        _ => {}
+    let create = || OpenOptions::new().write(true).create_new(true).mode(mode.bits()).open(path);
+    let mut file = match create() {
+        // Another build may have been killed here. Its temporary is replaced, never written to.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs::remove_file(path).and_then(|()| create()),
+        created => created,
     }
-    let mut file: File =
-        OpenOptions::new().write(true).create_new(true).mode(mode.bits()).open(path).map_err(at(path))?;
+    .map_err(at(path))?;
     // The umask may have cleared bits.
     if mode != Mode::Private {
         file.set_permissions(fs::Permissions::from_mode(mode.bits())).map_err(at(path))?;

@@ -62,11 +62,12 @@ pub fn is_emitted(path: &str) -> bool {
         let mut files = MANIFESTS.iter().filter(|manifest| manifest.directory == directory).peekable();
         files.peek().is_some() && (file == kustomization::FILE || files.any(|manifest| manifest.file == file))
     };
-    match path.split('/').collect::<Vec<&str>>()[..] {
-        [file] => file == lock::FILE || PAGES.iter().any(|page| page.file == file),
-        [cluster, file] => is_cluster(cluster) && SCRIPTS.iter().any(|script| script.file == file),
-        [cluster, CACERTS, file] => is_cluster(cluster) && cacerts::FILES.contains(&file),
-        [cluster, directory, file] => is_cluster(cluster) && is_manifest(directory, file),
+    let mut parts = path.split('/');
+    match [parts.next(), parts.next(), parts.next(), parts.next()] {
+        [Some(file), None, ..] => file == lock::FILE || PAGES.iter().any(|page| page.file == file),
+        [Some(cluster), Some(file), None, _] => is_cluster(cluster) && SCRIPTS.iter().any(|script| script.file == file),
+        [Some(cluster), Some(CACERTS), Some(file), None] => is_cluster(cluster) && cacerts::FILES.contains(&file),
+        [Some(cluster), Some(directory), Some(file), None] => is_cluster(cluster) && is_manifest(directory, file),
         _ => false,
     }
 }

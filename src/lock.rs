@@ -179,29 +179,27 @@ impl FromStr for Lock {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        // A marker of Git is no line of a lock, so it is looked for only where a line cannot be read.
         let is_marker = |line: &str| ["<<<<<<< ", "=======", ">>>>>>> "].iter().any(|marker| line.starts_with(marker));
-        if text.lines().any(is_marker) {
-            return Err("contains an unresolved Git conflict: take either side of it, then build again".to_owned());
-        }
+        let refusal = |why: &str| match text.lines().any(is_marker) {
+            true => "contains an unresolved Git conflict: take either side of it, then build again".to_owned(),
+            false => why.to_owned(),
+        };
         let mut lines = text.lines();
-        let format = lines.next().and_then(|line| line.strip_prefix(FORMAT));
-        let mut lock = match format {
+        let mut lock = match lines.next().and_then(|line| line.strip_prefix(FORMAT)) {
             Some("1") => Self { is_format_1: true, ..Self::default() },
             Some("2") => Self::default(),
-            Some(_) => {
-                return Err("was written by a newer meshgen: use that version".to_owned());
-            }
+            Some(_) => return Err(refusal("was written by a newer meshgen: use that version")),
             None => {
-                return Err(
-                    "is not a lock file of meshgen: restore it from Git, or remove it if the tree is not meshgen's"
-                        .to_owned(),
-                );
+                return Err(refusal(
+                    "is not a lock file of meshgen: restore it from Git, or remove it if the tree is not meshgen's",
+                ));
             }
         };
         for (number, line) in lines.enumerate() {
             // Two branches of different formats may have been merged.
             if !line.starts_with(FORMAT) && lock.read_line(line).is_none() {
-                return Err(format!("has a line {} that cannot be read: restore it from Git", number + 2));
+                return Err(refusal(&format!("has a line {} that cannot be read: restore it from Git", number + 2)));
             }
         }
         if lock.roots.is_empty() && !lock.files.is_empty() {
@@ -299,7 +297,11 @@ impl FromStr for Digest {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let nibble = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let nibble = |byte: u8| match byte {
+            b'0'..=b'9' => Some(byte - b'0'),
+            b'a'..=b'f' => Some(byte - b'a' + 10),
+            _ => None,
+        };
         let bytes = text.as_bytes();
         if bytes.len() != 64 {
             return Err(());

@@ -3,7 +3,7 @@ use clap::Args;
 
 use crate::diagnostic::Diagnostic;
 use crate::disk::DiskError;
-use crate::lock::{self, Lock};
+use crate::lock::{self, Certificate, Lock};
 use crate::part::Part;
 use crate::pki::{Authority, Seed, Standing};
 use crate::source::Source;
@@ -43,7 +43,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let (checked, standing) =
         parallel::beside(|| crate::read(&source, &mut findings), || read_standing(&arguments.output));
     let Some(checked) = checked else { return Ok(refuse(&source, &findings)) };
-    let (lock, standing) = standing?;
+    let standing = standing?;
+    let roots = standing.lock().roots.clone();
+    let lock = if arguments.cluster.is_empty() { Lock::default() } else { standing.lock().clone() };
     let authority = match external::read_named(ExternalFiles::of(&checked), &arguments.topology)? {
         Some(external) => Authority::External(external),
         None => authority(arguments, standing)?,
@@ -56,18 +58,16 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     match compiled {
         Ok(tree) => {
             say_findings(&source, &findings);
-            refuse_other_root(arguments, &lock, &tree)?;
+            refuse_other_root(arguments, &roots, &tree)?;
             output::put(&arguments.output, &tree, &arguments.put)
         }
         Err(findings) => Ok(refuse(&source, &findings)),
     }
 }
 
-/// The lock in a directory, and the certificates that stand there.
-fn read_standing(output: &Utf8Path) -> Result<(Lock, Standing), DiskError> {
-    let lock = disk::read_lock(output)?.unwrap_or_default();
-    let standing = disk::read_standing(output, lock.clone())?;
-    Ok((lock, standing))
+/// The certificates in a directory, and the lock that pins them.
+fn read_standing(output: &Utf8Path) -> Result<Standing, DiskError> {
+    disk::read_standing(output, disk::read_lock(output)?.unwrap_or_default())
 }
 
 /// The issuer: the seed if there is one, and otherwise the certificates in the output.
@@ -101,12 +101,11 @@ fn seed(arguments: &Arguments) -> Result<Option<Seed>, Refusal> {
 }
 
 /// Refuses to replace the root in the output without `--replace-root`.
-fn refuse_other_root(arguments: &Arguments, standing: &Lock, tree: &Tree) -> Result<(), Refusal> {
+fn refuse_other_root(arguments: &Arguments, standing: &[Certificate], tree: &Tree) -> Result<(), Refusal> {
     let path = arguments.output.join(lock::FILE);
-    let made = Lock::of(tree);
-    let roots = |lock: &Lock| lock.roots.iter().map(|root| root.fingerprint.clone()).collect::<Vec<String>>();
-    let made = roots(&made);
-    let other = roots(standing).into_iter().find(|root| !made.contains(root));
+    let fingerprints = |roots: &[Certificate]| roots.iter().map(|root| root.fingerprint.clone()).collect::<Vec<_>>();
+    let made = fingerprints(&Lock::of(tree).roots);
+    let other = fingerprints(standing).into_iter().find(|root| !made.contains(root));
     let made = made.join(", sha256:");
     match other {
         Some(other) if !arguments.replace_root => Err(Refusal(format!(

@@ -121,7 +121,7 @@ impl Plan {
 
     /// Finds temporaries and files that are not from meshgen, in the directories that exist.
     fn list(&mut self, root: &Utf8Path, ours: &BTreeSet<&str>) -> Result<(), DiskError> {
-        let directories: Vec<&str> = directories(ours).into_iter().collect();
+        let directories: Vec<&str> = directories(ours.iter().copied()).into_iter().collect();
         for listed in parallel::try_map(&directories, WORTH_A_THREAD, |directory| list(root, directory, ours))? {
             self.left_over.extend(listed.left_over);
             self.others += listed.others;
@@ -131,8 +131,8 @@ impl Plan {
     }
 }
 
-/// Reading fewer files or directories takes less time than starting a thread.
-const WORTH_A_THREAD: usize = 64;
+/// Reading or writing fewer files or directories takes less time than starting a thread.
+pub(super) const WORTH_A_THREAD: usize = 64;
 
 /// The states of a tree's files, read on all processors.
 fn states(directory: &Utf8Path, tree: &Tree, known: &Known<'_>) -> Result<BTreeMap<String, State>, DiskError> {
@@ -184,10 +184,10 @@ fn agrees(bits: u32, mode: Mode) -> bool {
 }
 
 /// The directories of paths, parents first.
-fn directories<'p>(paths: &BTreeSet<&'p str>) -> BTreeSet<&'p str> {
+pub(super) fn directories<'p>(paths: impl Iterator<Item = &'p str>) -> BTreeSet<&'p str> {
     let mut directories = BTreeSet::from([""]);
     for path in paths {
-        let mut rest = *path;
+        let mut rest = path;
         while let Some((directory, _)) = rest.rsplit_once('/') {
             if !directories.insert(directory) {
                 break;

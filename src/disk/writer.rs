@@ -13,8 +13,10 @@ use rustix::fs::FlockOperation;
 
 use crate::layout::GITIGNORE;
 use crate::lock::{self, Digest, Lock};
+use crate::parallel;
 use crate::tree::{Mode, Tree};
 
+use super::plan::{WORTH_A_THREAD, directories};
 use super::{DiskError, JOURNAL, Plan, State, Written, at, is_absent, temporary, write_file};
 
 /// An exclusive claim on a directory, so that no other build writes to it. It ends with the process and leaves no file.
@@ -113,10 +115,11 @@ impl Writer {
             changed.retain(|path| *path != GITIGNORE);
             let temporaries = changed.iter().map(|path| temporary(&directory.join(path)));
             self.wait(claim, directory, temporaries.chain([journal.clone()]))?;
-            for path in changed.iter().filter(|path| **path != lock::FILE) {
+            let others: Vec<&str> = changed.iter().copied().filter(|path| *path != lock::FILE).collect();
+            parallel::try_map(&others, WORTH_A_THREAD, |path| {
                 let target = directory.join(path);
-                self.rename(&temporary(&target), &target)?;
-            }
+                self.rename(&temporary(&target), &target)
+            })?;
             for path in &plan.stale {
                 self.remove(&directory.join(path))?;
             }
@@ -208,18 +211,16 @@ impl Writer {
         if changed.contains(&GITIGNORE) {
             self.ignore(claim, directory, tree)?;
         }
-        let mut made: BTreeSet<Utf8PathBuf> = BTreeSet::new();
-        for path in changed.iter().filter(|path| **path != GITIGNORE) {
-            let file = tree.get(path).expect("a plan's files are the tree's");
-            let target = directory.join(path);
-            let parent = target.parent().expect("a file has a directory");
-            if !made.contains(parent) {
-                self.step(parent)?;
-                fs::create_dir_all(parent).map_err(at(parent))?;
-                made.insert(parent.to_owned());
-            }
-            self.create(&temporary(&target), &file.bytes, file.mode)?;
+        let others: Vec<&str> = changed.iter().copied().filter(|path| *path != GITIGNORE).collect();
+        for parent in directories(others.iter().copied()) {
+            let parent = directory.join(parent);
+            self.step(&parent)?;
+            fs::create_dir_all(&parent).map_err(at(&parent))?;
         }
+        parallel::try_map(&others, WORTH_A_THREAD, |path| {
+            let file = tree.get(path).expect("a plan's files are the tree's");
+            self.create(&temporary(&directory.join(path)), &file.bytes, file.mode)
+        })?;
         Ok(())
     }
 
