@@ -314,6 +314,43 @@ fn a_byte_besides_the_certificates_that_meshgen_writes_is_refused() {
 }
 
 #[test]
+fn text_beside_a_certificate_is_refused_also_where_its_chain_repeats_it() {
+    for text in ["# trusted since 2026\n", "\n", "-----BEGIN NOTHING-----\n"] {
+        let workshop = repository();
+        let directory = "west/20-cacerts";
+        let certificate = workshop.read(&format!("out/{directory}/ca-cert.pem"));
+        let root = workshop.read(&format!("out/{directory}/root-cert.pem"));
+        forge(&workshop, &format!("{directory}/ca-cert.pem"), &format!("{text}{certificate}"));
+        forge(&workshop, &format!("{directory}/cert-chain.pem"), &format!("{text}{certificate}{root}"));
+        let said = workshop.build(&["--check"]);
+        assert_eq!(said.code, Some(2), "{text:?}: {said:?}");
+        assert!(said.stderr.contains("ca-cert.pem contains more than the certificate that meshgen writes"), "{said:?}");
+    }
+    for text in ["# trusted since 2026\n", "\n"] {
+        let workshop = repository();
+        let path = "west/20-cacerts/cert-chain.pem";
+        forge(&workshop, path, &format!("{}{text}", workshop.read(&format!("out/{path}"))));
+        let said = workshop.build(&["--check"]);
+        assert_eq!(said.code, Some(2), "{text:?}: {said:?}");
+        assert!(said.stderr.contains("is not ca-cert.pem followed by root-cert.pem, and nothing else"), "{said:?}");
+    }
+}
+
+#[test]
+fn a_key_file_that_contains_more_than_its_key_is_refused() {
+    for addition in ["# nobody looks here\n", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
+        let workshop = built(&topology(DATES, &TWO));
+        fs::remove_file(workshop.path("ca.seed")).unwrap();
+        assert_eq!(workshop.build(&["--check"]).code, Some(0));
+        let path = "west/20-cacerts/ca-key.pem";
+        forge(&workshop, path, &format!("{}{addition}", workshop.read(&format!("out/{path}"))));
+        let said = workshop.build(&["--check"]);
+        assert_eq!(said.code, Some(2), "{addition:?}: {said:?}");
+        assert!(said.stderr.contains("ca-key.pem contains more than the key that meshgen writes"), "{said:?}");
+    }
+}
+
+#[test]
 fn a_root_that_somebody_adds_to_a_tree_is_told() {
     let root = stranger();
     let workshop = repository();
