@@ -89,6 +89,7 @@ fn midnight(date: Date) -> OffsetDateTime {
 #[cfg(test)]
 mod tests {
     use p256::Scalar;
+    use p256::ecdsa::signature::Signer;
     use p256::ecdsa::{Signature, SigningKey};
     use p256::elliptic_curve::ops::Reduce;
     use sha2::{Digest, Sha256};
@@ -139,6 +140,90 @@ mod tests {
                 Err(faults) => assert!(!holds && faults[0].reason.starts_with("has a signature of"), "{faults:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_new_signature_is_verified_by_the_public_key() {
+        let day = |year| Date(time::Date::from_calendar_date(year, time::Month::November, 1).unwrap());
+        let (not_before, not_after) = (day(2026), day(2028));
+        let (seed, other) = (Seed::new([7; 32]), Seed::new([8; 32]));
+        let request = Root { mesh_id: "mesh1", not_before, not_after };
+        let (root, other) = (RootAuthority::new(&seed, &request), RootAuthority::new(&other, &request));
+        let request = Intermediate { mesh_id: "mesh1", cluster: "east", generation: 1, not_before, not_after };
+        let bundle = root.issue(&request);
+        // What signs has another key than it says: what it signs, it would sign again.
+        let mut anchor = TrustAnchor::prove(root.anchor().pem()).unwrap();
+        anchor.key = Some(other.key.signing().clone());
+        let (_, der) = pem::decode_vec(bundle.certificate.as_bytes()).unwrap();
+        let message = Certificate::from_der(&der).unwrap().tbs_certificate().to_der().unwrap();
+        let wrong: Signature = other.key.signing().sign(&message);
+        let (r, s) = wrong.split_scalars();
+        let certificate = pem::encode_string("CERTIFICATE", LineEnding::LF, &signed(&der, |_, _| (*r, *s))).unwrap();
+        let chain = format!("{certificate}{}", anchor.pem());
+        let files = Files { root_certificate: anchor.pem(), certificate: &certificate, chain: &chain, key: None };
+        assert!(verify::verify_standing(files, &anchor).is_ok());
+        let faults = verify::verify_fresh(files, &anchor).unwrap_err();
+        assert!(faults[0].reason.starts_with("has a signature of"), "{faults:?}");
+    }
+
+    #[test]
+    fn a_signature_is_over_the_bytes_that_stand_there() {
+        let day = |year| Date(time::Date::from_calendar_date(year, time::Month::November, 1).unwrap());
+        let (not_before, not_after) = (day(2026), day(2028));
+        let seed = Seed::new([7; 32]);
+        let root = RootAuthority::new(&seed, &Root { mesh_id: "mesh1", not_before, not_after });
+        let request = Intermediate { mesh_id: "mesh1", cluster: "east", generation: 1, not_before, not_after };
+        let (_, der) = pem::decode_vec(root.issue(&request).certificate.as_bytes()).unwrap();
+        // `critical FALSE`, which DER leaves out: who writes the certificate again to verify it does not see these bytes.
+        let key_identifier = [0x06, 0x03, 0x55, 0x1d, 0x0e];
+        let at = der.windows(5).position(|bytes| bytes == key_identifier).unwrap() + 5;
+        let changed = inserted(&der, at, &[0x01, 0x01, 0x00]);
+        let again = Certificate::from_der(&changed).unwrap().tbs_certificate().to_der().unwrap();
+        assert_eq!(again, Certificate::from_der(&der).unwrap().tbs_certificate().to_der().unwrap());
+        let certificate = pem::encode_string("CERTIFICATE", LineEnding::LF, &changed).unwrap();
+        let chain = format!("{certificate}{}", root.anchor().pem());
+        let root_certificate = root.anchor().pem();
+        let files = Files { root_certificate, certificate: &certificate, chain: &chain, key: None };
+        for told in [verify::verify(files), verify::verify_standing(files, root.anchor())] {
+            let faults = told.unwrap_err();
+            assert!(faults[0].reason.starts_with("has a signature of"), "{faults:?}");
+        }
+    }
+
+    /// DER with bytes between two elements, and the lengths of all elements around them as they are then.
+    fn inserted(der: &[u8], at: usize, bytes: &[u8]) -> Vec<u8> {
+        let long = if der[1] & 0x80 == 0 { 0 } else { usize::from(der[1] & 0x7f) };
+        let header = 2 + long;
+        let mut content = Vec::new();
+        let mut start = header;
+        while start < der.len() {
+            let end = start + element(&der[start..]);
+            if start == at {
+                content.extend(bytes);
+            }
+            if start < at && at < end {
+                content.extend(inserted(&der[start..end], at - start, bytes));
+            } else {
+                content.extend(&der[start..end]);
+            }
+            start = end;
+        }
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        let length = match content.len() {
+            ..0x80 => vec![length[1]],
+            0x80..0x100 => vec![0x81, length[1]],
+            _ => vec![0x82, length[0], length[1]],
+        };
+        [&der[..1], &length, &content].concat()
+    }
+
+    /// How long the first element is.
+    fn element(der: &[u8]) -> usize {
+        let long = usize::from(der[1] & 0x7f);
+        if der[1] & 0x80 == 0 {
+            return 2 + long;
+        }
+        2 + long + der[2..2 + long].iter().fold(0, |length, byte| length << 8 | usize::from(*byte))
     }
 
     /// The certificate with the other signature of two that hold: (r, -s), which is not what RFC 6979 gives.

@@ -72,7 +72,8 @@ pub struct TrustAnchor {
     pem: String,
     certificate: Parsed,
     facts: Facts,
-    key: Option<SigningKey>,
+    /// The root's private key, if it is at hand.
+    pub(super) key: Option<SigningKey>,
 }
 
 impl TrustAnchor {
