@@ -181,9 +181,10 @@ impl FromStr for Lock {
     fn from_str(text: &str) -> Result<Self, String> {
         // A marker of Git is no line of a lock, so it is looked for only where a line cannot be read.
         let is_marker = |line: &str| ["<<<<<<< ", "=======", ">>>>>>> "].iter().any(|marker| line.starts_with(marker));
-        let refusal = |why: &str| match text.lines().any(is_marker) {
-            true => "contains an unresolved Git conflict: take either side of it, then build again".to_owned(),
-            false => why.to_owned(),
+        let refusal = |why: &str| {
+            let is_conflict = text.lines().any(is_marker);
+            let conflict = "contains an unresolved Git conflict: take either side of it, then build again";
+            if is_conflict { conflict } else { why }.to_owned()
         };
         let mut lines = text.lines();
         let mut lock = match lines.next().and_then(|line| line.strip_prefix(FORMAT)) {
