@@ -34,7 +34,7 @@ fn first_few<S: AsRef<str>>(names: &[S]) -> String {
     format!("{} and {} more", shown.join(", "), names.len() - FEW)
 }
 
-/// A fence for a block of code that no line of the text closes (CommonMark 0.31.2, 4.5).
+/// A fence for a block of code that no line of the text closes (`CommonMark` 0.31.2, 4.5).
 pub(crate) fn fence(text: &str) -> String {
     let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or_default();
     "`".repeat(longest.max(2) + 1)
