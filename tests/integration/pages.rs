@@ -122,9 +122,13 @@ fn calls(commands: &[String], scripts: &[String]) -> Vec<Vec<String>> {
     said.split_terminator('\x1e').map(words).collect()
 }
 
+fn is_script(path: &str) -> bool {
+    path.strip_suffix(".sh").is_some()
+}
+
 /// The unit that a call carries out; none if it waits for the one before.
 fn unit(call: &[String]) -> Option<String> {
-    if call[0].ends_with(".sh") {
+    if is_script(&call[0]) {
         return Some(call[0].clone());
     }
     let read = call.iter().skip_while(|word| !["-k", "-f"].contains(&word.as_str())).nth(1);
@@ -146,7 +150,7 @@ fn the_steps_of_a_page_run_in_order_and_each_in_its_context() {
             lock.clusters.iter().map(|(name, cluster)| (name.as_str(), cluster.context.as_deref().unwrap())).collect();
         let is_told = |step: &&String| !step.ends_with("/restart") && !step.ends_with("/routes.sh");
         let mut wanted = lock.steps.iter().filter(is_told);
-        let scripts: Vec<String> = lock.steps.iter().filter(|step| step.ends_with(".sh")).cloned().collect();
+        let scripts: Vec<String> = lock.steps.iter().filter(|step| is_script(step)).cloned().collect();
         let (_, steps) = text("README.md").split_once("\n## Every step\n").unwrap();
         let (steps, later) = steps.split_once("\n## Afterwards\n").unwrap();
         for stage in steps.split("\n### ").skip(1) {
@@ -155,7 +159,7 @@ fn the_steps_of_a_page_run_in_order_and_each_in_its_context() {
                 units.extend(unit(&call).filter(|unit| units.last() != Some(unit)));
                 let (cluster, _) = units.last().unwrap().split_once('/').unwrap();
                 let context = format!("--context={}", contexts[cluster]);
-                assert!(call[0].ends_with(".sh") || call.contains(&context), "{}: {call:?}", source.name);
+                assert!(is_script(&call[0]) || call.contains(&context), "{}: {call:?}", source.name);
             }
             // Clusters with the same commands stand together; of each of them, the units are in the plan's order.
             let planned: Vec<String> = wanted.by_ref().take(units.len()).cloned().collect();
