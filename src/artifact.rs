@@ -23,7 +23,7 @@ mod zipkin;
 /// A numbered directory, which never changes its meaning.
 pub(crate) struct Directory {
     pub(crate) name: &'static str,
-    /// What is in it, for people. Neighbours with the same words are told together.
+    /// What is in it, for people.
     pub(crate) what: &'static str,
     /// How it is applied.
     pub(crate) means: Means,
@@ -77,15 +77,10 @@ pub(crate) const DIRECTORIES: &[Directory] = &[
         means: Means::Secret,
         when: When::Prepared,
     },
-    Directory {
-        name: ISTIO,
-        what: "Istio and the gateway, as IstioOperators",
-        means: Means::Istio,
-        when: When::ControlPlane,
-    },
+    Directory { name: ISTIO, what: "Istio, as an IstioOperator", means: Means::Istio, when: When::ControlPlane },
     Directory {
         name: EASTWEST_GATEWAY,
-        what: "Istio and the gateway, as IstioOperators",
+        what: "the east-west gateway, as an IstioOperator",
         means: Means::Gateway,
         when: When::Gateway,
     },

@@ -74,8 +74,10 @@ fn word(text: &str) -> String {
 /// Where the commands of a unit are typed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Place<'p> {
-    /// In a terminal of its own for each cluster: the cluster's directory, and the name of its istiod where it is known.
-    Terminal { directory: &'p str, istiod: Option<&'p str> },
+    /// In a terminal in the tree's directory: the name of the cluster, its context, and the name of its istiod.
+    Terminal { cluster: &'p str, context: &'p str, istiod: &'p str },
+    /// The same in a loop, whose variables are `cluster` and `context`, over clusters with an istiod of the same name.
+    Loop { istiod: &'p str },
     /// In a function of `install.sh`, whose parameters are cluster, context and the name of istiod.
     Script,
 }
@@ -83,7 +85,8 @@ pub(crate) enum Place<'p> {
 impl Place<'_> {
     fn command(self, program: &str, words: &[&str]) -> Command {
         match self {
-            Self::Terminal { .. } => Command::new(program).words(words.iter().copied()),
+            Self::Terminal { context, .. } => in_context(program, words, &quote(context)),
+            Self::Loop { .. } => in_context(program, words, "\"$context\""),
             // istioctl takes options behind its words only.
             Self::Script if program == "istioctl" => {
                 let (verb, rest) = words.split_first().expect("istioctl has a verb");
@@ -96,7 +99,8 @@ impl Place<'_> {
     fn path(self, directory: &str, file: &str) -> String {
         let path = if file.is_empty() { directory.to_owned() } else { [directory, "/", file].concat() };
         match self {
-            Self::Terminal { directory, .. } => [directory, "/", &path].concat(),
+            Self::Terminal { cluster, .. } => [cluster, "/", &path].concat(),
+            Self::Loop { .. } => ["\"$cluster/", &path, "\""].concat(),
             Self::Script => ["\"$1/", &path, "\""].concat(),
         }
     }
@@ -113,7 +117,7 @@ impl Place<'_> {
     fn wait(self, deployment: &str) -> Command {
         let deployment = ["deployment/", deployment].concat();
         match self {
-            Self::Terminal { .. } => {
+            Self::Terminal { .. } | Self::Loop { .. } => {
                 self.command("kubectl", &["-n", ISTIO_SYSTEM, "rollout", "status"]).shell(&deployment)
             }
             Self::Script => self
@@ -125,11 +129,23 @@ impl Place<'_> {
     }
 }
 
-/// The commands for the unit of a directory; none if a script runs it.
+/// A command with a context that is a word of the shell already.
+fn in_context(program: &str, words: &[&str], context: &str) -> Command {
+    let context = ["--context=", context].concat();
+    match words.split_first() {
+        // istioctl takes options behind its words only.
+        Some((verb, rest)) if program == "istioctl" => {
+            Command::new(program).words([*verb]).shell(&context).words(rest.iter().copied())
+        }
+        _ => Command::new(program).shell(&context).words(words.iter().copied()),
+    }
+}
+
+/// The commands for a unit; none if `install.sh` has a function of its own for it, or if it runs on nodes.
 pub(crate) fn commands(what: What, place: Place<'_>) -> Vec<Command> {
     let istiod = match place {
-        Place::Terminal { istiod, .. } => istiod,
-        Place::Script => Some("\"$3\""),
+        Place::Terminal { istiod, .. } | Place::Loop { istiod } => istiod,
+        Place::Script => "\"$3\"",
     };
     match what {
         What::Objects(directory) => vec![place.apply(&[], directory)],
@@ -139,26 +155,32 @@ pub(crate) fn commands(what: What, place: Place<'_>) -> Vec<Command> {
         }
         What::Collector(directory) => vec![place.apply(&[], directory), place.wait("zipkin")],
         What::Istio(_) => {
-            let install = place.install(ISTIO, &["istio.yaml", "mesh-config.yaml"]);
-            [install].into_iter().chain(istiod.map(|istiod| place.wait(istiod))).collect()
+            vec![place.install(ISTIO, &["istio.yaml", "mesh-config.yaml"]), place.wait(istiod)]
         }
         What::ThinRemote(_) => vec![place.install(ISTIO, &["istio.yaml"])],
         // In a separate command, because together with istio.yaml it would replace istiod.
         What::Gateway(_) => {
             vec![place.install(EASTWEST_GATEWAY, &["eastwest-gateway.yaml"]), place.wait(eastwest_gateway::NAME)]
         }
+        What::Script(script) if !matches!(place, Place::Script) => vec![Command::script(&place.path(script, ""))],
         What::Script(_) | What::NodeScript(_) | What::Restart => Vec::new(),
     }
 }
 
-/// Restarts what may run with an older mesh config: gateways, and workloads in some namespaces; in this terminal's cluster.
-pub(crate) fn restarts(namespaces: &[&str]) -> Vec<Command> {
+/// Restarts what may run with an older mesh config: gateways, and workloads in some namespaces.
+pub(crate) fn restarts(namespaces: &[&str], place: Place<'_>) -> Vec<Command> {
     let restart = |namespace: &str, what: &[&str]| {
-        Command::new("kubectl").words(["-n", namespace, "rollout", "restart"]).words(what.iter().copied())
+        place.command("kubectl", &["-n", namespace, "rollout", "restart"]).words(what.iter().copied())
     };
     let gateways = ["deployments", "-l", "istio in (ingressgateway,egressgateway,eastwestgateway)"];
     let workloads = namespaces.iter().map(|namespace| restart(namespace, &["deployments,statefulsets,daemonsets"]));
     [restart(ISTIO_SYSTEM, &gateways)].into_iter().chain(workloads).collect()
+}
+
+/// Prints the address of a cluster's east-west gateway.
+pub(crate) fn gateway_address(place: Place<'_>) -> Command {
+    let address = "jsonpath={.status.loadBalancer.ingress[0].ip}{.status.loadBalancer.ingress[0].hostname}{\"\\n\"}";
+    place.command("kubectl", &["-n", ISTIO_SYSTEM, "get", "service", eastwest_gateway::NAME, "-o", address])
 }
 
 /// Deletes the objects of istioctl installations with these names, which have its labels
@@ -189,13 +211,20 @@ mod tests {
 
     #[test]
     fn a_page_and_the_script_say_the_same() {
-        let here = Place::Terminal { directory: "east", istiod: Some("istiod") };
+        let here = Place::Terminal { cluster: "east", context: "admin@east", istiod: "istiod" };
         let said = |place| commands(What::Istio(ISTIO), place).iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(
             said(here),
             [
-                "istioctl install -y -f east/30-istio/istio.yaml -f east/30-istio/mesh-config.yaml",
-                "kubectl -n istio-system rollout status deployment/istiod"
+                "istioctl install --context='admin@east' -y -f east/30-istio/istio.yaml -f east/30-istio/mesh-config.yaml",
+                "kubectl --context='admin@east' -n istio-system rollout status deployment/istiod"
+            ]
+        );
+        assert_eq!(
+            said(Place::Loop { istiod: "istiod" }),
+            [
+                r#"istioctl install --context="$context" -y -f "$cluster/30-istio/istio.yaml" -f "$cluster/30-istio/mesh-config.yaml""#,
+                r#"kubectl --context="$context" -n istio-system rollout status deployment/istiod"#
             ]
         );
         assert_eq!(

@@ -168,11 +168,11 @@ impl StageName {
         match self {
             Self::Routes => "Node routes",
             Self::Prepared => "Namespaces and certificate authorities",
-            Self::Primaries => "Primaries: Istio, east-west gateway, exposure",
+            Self::Primaries => "Primaries",
             Self::Webhooks => "Remotes: webhook and the way to their primary",
             Self::Credentials => "Remote secrets",
-            Self::Remotes => "Remotes: Istio, east-west gateway, exposure",
-            Self::Gateways => "Remotes: east-west gateway",
+            Self::Remotes => "Remotes",
+            Self::Gateways => "Remotes: east-west gateways",
             Self::Collector => "Trace collector",
             Self::Restart => "Restart of what runs with an older mesh config",
         }

@@ -34,6 +34,12 @@ fn first_few<S: AsRef<str>>(names: &[S]) -> String {
     format!("{} and {} more", shown.join(", "), names.len() - FEW)
 }
 
+/// A fence for a block of code that no line of the text closes (`CommonMark` 0.31.2, 4.5).
+pub(crate) fn fence(text: &str) -> String {
+    let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or_default();
+    "`".repeat(longest.max(2) + 1)
+}
+
 /// Text without control characters, which could be escape sequences.
 pub(crate) fn printable(text: &str) -> String {
     without_controls(text, char::REPLACEMENT_CHARACTER)
@@ -77,6 +83,11 @@ mod tests {
     #[test]
     fn one_thing_is_singular() {
         assert_eq!([0, 1, 2].map(|count| plural(count, "file")), ["0 files", "1 file", "2 files"]);
+    }
+
+    #[test]
+    fn a_fence_is_longer_than_what_it_encloses() {
+        assert_eq!(["", "a `b` c", "a\n```\nb", "`````"].map(fence), ["```", "```", "````", "``````"]);
     }
 
     #[test]

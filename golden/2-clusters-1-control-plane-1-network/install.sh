@@ -213,7 +213,7 @@ step 'cluster1/20-cacerts' 'cluster1' apply_secret 20-cacerts
 step 'cluster2/10-namespace' 'cluster2' apply 10-namespace
 step 'cluster2/20-cacerts' 'cluster2' apply_secret 20-cacerts
 
-stage 'Primaries: Istio, east-west gateway, exposure'
+stage 'Primaries'
 step 'cluster1/30-istio' 'cluster1' install_istio istiod
 step 'cluster1/40-eastwest-gateway' 'cluster1' install_gateway
 step 'cluster1/50-exposure' 'cluster1' apply 50-exposure
@@ -221,7 +221,7 @@ step 'cluster1/50-exposure' 'cluster1' apply 50-exposure
 stage 'Remote secrets'
 step 'cluster1/remote-secrets.sh' 'cluster1' remote_secrets
 
-stage 'Remotes: Istio, east-west gateway, exposure'
+stage 'Remotes'
 step 'cluster2/30-istio' 'cluster2' install_istio istiod
 
 stage 'Trace collector'

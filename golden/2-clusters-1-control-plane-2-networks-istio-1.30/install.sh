@@ -208,7 +208,7 @@ step 'cluster1/10-namespace' 'cluster1' apply 10-namespace
 step 'cluster1/20-cacerts' 'cluster1' apply_secret 20-cacerts
 step 'cluster2/10-namespace' 'cluster2' apply 10-namespace
 
-stage 'Primaries: Istio, east-west gateway, exposure'
+stage 'Primaries'
 step 'cluster1/30-istio' 'cluster1' install_istio istiod
 step 'cluster1/40-eastwest-gateway' 'cluster1' install_gateway
 step 'cluster1/50-exposure' 'cluster1' apply 50-exposure
@@ -220,7 +220,7 @@ step 'cluster2/30-istio' 'cluster2' install_remote istiod
 stage 'Remote secrets'
 step 'cluster1/remote-secrets.sh' 'cluster1' remote_secrets
 
-stage 'Remotes: east-west gateway'
+stage 'Remotes: east-west gateways'
 step 'cluster2/40-eastwest-gateway' 'cluster2' install_gateway
 
 stage 'Trace collector'

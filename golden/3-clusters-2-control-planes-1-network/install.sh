@@ -216,7 +216,7 @@ step 'cluster2/20-cacerts' 'cluster2' apply_secret 20-cacerts
 step 'cluster3/10-namespace' 'cluster3' apply 10-namespace
 step 'cluster3/20-cacerts' 'cluster3' apply_secret 20-cacerts
 
-stage 'Primaries: Istio, east-west gateway, exposure'
+stage 'Primaries'
 step 'cluster1/30-istio' 'cluster1' install_istio istiod
 step 'cluster1/40-eastwest-gateway' 'cluster1' install_gateway
 step 'cluster1/50-exposure' 'cluster1' apply 50-exposure
@@ -228,7 +228,7 @@ stage 'Remote secrets'
 step 'cluster1/remote-secrets.sh' 'cluster1' remote_secrets
 step 'cluster2/remote-secrets.sh' 'cluster2' remote_secrets
 
-stage 'Remotes: Istio, east-west gateway, exposure'
+stage 'Remotes'
 step 'cluster3/30-istio' 'cluster3' install_istio istiod
 
 stage 'Trace collector'

@@ -215,7 +215,7 @@ step 'cluster2/10-namespace' 'cluster2' apply 10-namespace
 step 'cluster3/10-namespace' 'cluster3' apply 10-namespace
 step 'cluster3/20-cacerts' 'cluster3' apply_secret 20-cacerts
 
-stage 'Primaries: Istio, east-west gateway, exposure'
+stage 'Primaries'
 step 'cluster1/30-istio' 'cluster1' install_istio istiod
 step 'cluster1/40-eastwest-gateway' 'cluster1' install_gateway
 step 'cluster1/50-exposure' 'cluster1' apply 50-exposure

@@ -1,19 +1,25 @@
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
-use crate::command::{self, Command};
-
 use crate::artifact::{DIRECTORIES, SCRIPTS};
-use crate::layout::REMOTE_SECRETS;
+use crate::command::{self, Command, Place};
+use crate::layout::{EASTWEST_GATEWAY, ISTIO_SYSTEM, REMOTE_SECRETS};
 use crate::mesh::{Cluster, Mesh};
-use crate::plan::{self, Plan, Unit, What, Who};
+use crate::plan::{self, Plan, StageName, What, Who};
+use crate::release::{RELEASES, RemoteShape};
 use crate::template;
+use crate::topology::PodRouting;
+use crate::words::{fence, joined};
 
 mod picture;
 
-/// Meshes of more clusters have each step once for all clusters, and a picture with numbers instead of names.
-const CLUSTERS_TOLD: usize = 12;
+/// Meshes of more clusters have a picture with numbers instead of names.
+const CLUSTERS_DRAWN: usize = 12;
+
+/// More clusters with the same commands have them once, in a loop.
+const CLUSTERS_TOLD: usize = 3;
+
+/// How long the lines are on which a loop has its clusters.
+const WIDTH: usize = 100;
 
 #[derive(Serialize)]
 #[allow(clippy::struct_excessive_bools, reason = "each says whether a part of the page is there")]
@@ -25,14 +31,26 @@ struct Values<'m> {
     root_valid_until: String,
     picture: String,
     is_summary: bool,
-    has_operator: bool,
     responsibilities: Vec<Responsibility>,
-    has_thin_remotes: bool,
+    has_operator: bool,
+    has_gateways: bool,
+    has_remote_secrets: bool,
+    has_external_authority: bool,
+    has_static_networks: bool,
+    reloads_authority: bool,
+    /// The stage that comes first in an upgrade, if there are remotes without an istiod.
+    first_upgraded: Option<&'static str>,
+    /// The next minor version that meshgen knows, if a mesh cannot be upgraded to it in place.
+    distant: Option<String>,
     revision: &'m str,
     routed: Vec<&'m str>,
-    stages: Vec<Stage<'m>>,
+    /// Around commands: no context ends it.
+    fence: String,
+    stages: Vec<Stage>,
+    has_loops: bool,
+    restarts: Vec<Block>,
     collector: Option<Collector<'m>>,
-    missing: Vec<Missing<'m>>,
+    missing: Option<Block>,
 }
 
 /// A row of the table of clusters.
@@ -46,60 +64,49 @@ struct Row<'m> {
     valid_until: String,
 }
 
-/// Directories or a script, and who can apply them.
+/// A directory or a script, and who can apply it.
 #[derive(Serialize)]
 struct Responsibility {
-    names: String,
+    name: &'static str,
     what: &'static str,
     who: &'static str,
 }
 
-/// A stage, told for each cluster or once for all.
+/// A stage of the installation.
 #[derive(Serialize)]
-struct Stage<'m> {
-    title: &'m str,
-    is_folded: bool,
-    clusters: String,
-    lines: Vec<String>,
-    /// A sentence before the blocks.
-    note: &'static str,
-    blocks: Vec<Block<'m>>,
+struct Stage {
+    title: &'static str,
+    blocks: Vec<Block>,
 }
 
-/// The commands for one cluster.
+/// Clusters, and the commands for them.
 #[derive(Serialize)]
-struct Block<'m> {
-    cluster: &'m str,
-    lines: Vec<String>,
+struct Block {
+    clusters: String,
+    is_loop: bool,
+    commands: String,
 }
 
 #[derive(Serialize)]
 struct Collector<'m> {
     cluster: &'m str,
-    context: &'m str,
+    command: String,
     sampling: String,
 }
 
-/// A gateway without an address.
-#[derive(Serialize)]
-struct Missing<'m> {
-    name: &'m str,
-    context: &'m str,
-}
-
-/// The README of the tree: the mesh, who can apply which directory, and every step in order.
+/// The README of the tree: the mesh, who can apply which directory, every step in order, and what later days bring.
 pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     let mesh = plan.mesh;
-    let is_summary = mesh.clusters.len() > CLUSTERS_TOLD;
-    let collector = mesh.collector.as_ref().map(|collector| Collector {
-        cluster: mesh.clusters[collector.cluster].name,
-        context: mesh.clusters[collector.cluster].context,
-        sampling: collector.sampling_percent.0.to_string(),
-    });
-    let missing = mesh
-        .clusters
-        .iter()
-        .filter(|cluster| cluster.gateway.as_ref().is_some_and(|gateway| gateway.address.is_none()));
+    let release = mesh.release;
+    let is_summary = mesh.clusters.len() > CLUSTERS_DRAWN;
+    let (stages, restarts): (Vec<&plan::Stage<'_, '_>>, Vec<&plan::Stage<'_, '_>>) =
+        plan.installation().partition(|stage| stage.name != StageName::Restart);
+    let told = |stage: &plan::Stage<'_, '_>| Stage { title: stage.name.title(), blocks: told(mesh, stage) };
+    let stages: Vec<Stage> = stages.into_iter().map(told).collect();
+    let contexts: Vec<&str> = mesh.clusters.iter().map(|cluster| cluster.context).collect();
+    let is_missing = |cluster: &&Cluster<'_>| cluster.gateway.as_ref().is_some_and(|gateway| gateway.address.is_none());
+    let missing: Vec<&Cluster<'_>> = mesh.clusters.iter().filter(is_missing).collect();
+    let next = RELEASES.iter().find(|next| next.minor > release.minor);
     let values = Values {
         mesh: mesh.id,
         version: mesh.version.to_string(),
@@ -108,16 +115,37 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         root_valid_until: mesh.root.not_after.to_string(),
         picture: if is_summary { picture::summary(mesh) } else { picture::clusters(mesh) },
         is_summary,
-        has_operator: mesh.release.has_in_cluster_operator,
         responsibilities: responsibilities(plan),
-        has_thin_remotes: mesh.clusters.iter().any(|cluster| !cluster.runs_istiod),
+        has_operator: release.has_in_cluster_operator,
+        has_gateways: plan.has(EASTWEST_GATEWAY),
+        has_remote_secrets: plan.has(REMOTE_SECRETS),
+        has_external_authority: mesh.has_external_authority,
+        has_static_networks: mesh.networks.iter().any(|network| network.pod_routing == PodRouting::Static),
+        reloads_authority: release.reloads_authority,
+        first_upgraded: (release.remotes == RemoteShape::Thin && mesh.remotes().next().is_some())
+            .then(|| StageName::Webhooks.title()),
+        distant: next.filter(|next| next.minor > release.minor + 1).map(|next| format!("1.{}", next.minor)),
         revision: mesh.clusters.iter().find_map(|cluster| cluster.revision).unwrap_or_default(),
         routed: plan.routed(),
-        stages: plan.installation().map(|stage| told(mesh, stage, is_summary)).collect(),
-        collector,
-        missing: missing.map(|cluster| Missing { name: cluster.name, context: cluster.context }).collect(),
+        fence: fence(&contexts.join("\n")),
+        has_loops: stages.iter().flat_map(|stage| &stage.blocks).any(|block| block.is_loop),
+        stages,
+        restarts: restarts.into_iter().flat_map(|stage| self::told(mesh, stage)).collect(),
+        collector: collector(mesh),
+        missing: (!missing.is_empty()).then(|| block(&missing, |place| vec![command::gateway_address(place)])),
     };
     template::render("README.md", values)
+}
+
+fn collector<'m>(mesh: &'m Mesh<'_>) -> Option<Collector<'m>> {
+    let collector = mesh.collector.as_ref()?;
+    let cluster = &mesh.clusters[collector.cluster];
+    let forward = ["-n", ISTIO_SYSTEM, "port-forward", "service/zipkin", "9411:9411"];
+    Some(Collector {
+        cluster: cluster.name,
+        command: Command::kubectl(cluster.context).words(forward).to_string(),
+        sampling: collector.sampling_percent.0.to_string(),
+    })
 }
 
 /// Who can apply each directory and script.
@@ -134,14 +162,8 @@ fn responsibilities(plan: &Plan<'_, '_>) -> Vec<Responsibility> {
     };
     let directories = DIRECTORIES.iter().map(|row| (row.name, row.what, who(What::of_directory(row, true))));
     let scripts = SCRIPTS.iter().map(|row| (row.file, row.what, who(What::of_script(row))));
-    let mut rows: Vec<Responsibility> = Vec::new();
-    for (name, what, who) in directories.chain(scripts).filter(|(name, ..)| plan.has(name)) {
-        match rows.last_mut().filter(|row| row.what == what) {
-            Some(row) => row.names.extend([", `", name, "`"]),
-            None => rows.push(Responsibility { names: format!("`{name}`"), what, who }),
-        }
-    }
-    rows
+    let rows = directories.chain(scripts).filter(|(name, ..)| plan.has(name));
+    rows.map(|(name, what, who)| Responsibility { name, what, who }).collect()
 }
 
 fn row<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Row<'m> {
@@ -162,77 +184,66 @@ fn row<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Row<'m> {
     }
 }
 
-/// A stage for people who have one terminal per cluster: commands without a context.
-fn told<'m>(mesh: &'m Mesh<'_>, stage: &plan::Stage<'m, '_>, is_folded: bool) -> Stage<'m> {
-    if is_folded {
-        let mut actions: Vec<What> = Vec::new();
-        for unit in &stage.units {
-            if !actions.contains(&unit.what) {
-                actions.push(unit.what);
-            }
-        }
-        let every = stage.units.iter().map(|unit| unit.cluster.position).collect::<BTreeSet<usize>>().len();
-        let clusters = if every == mesh.clusters.len() {
-            "every cluster".to_owned()
-        } else {
-            format!("each of these {every} clusters, as far as it has the directory")
+/// The commands of a stage. Clusters with the same ones are together: each block has the whole of a cluster's part.
+fn told(mesh: &Mesh<'_>, stage: &plan::Stage<'_, '_>) -> Vec<Block> {
+    let units = stage.units.chunk_by(|unit, next| unit.cluster.position == next.cluster.position);
+    let mut groups: Vec<(Vec<What>, Vec<&Cluster<'_>>)> = Vec::new();
+    for units in units {
+        let whats: Vec<What> = units.iter().map(|unit| unit.what).collect();
+        let cluster = units[0].cluster;
+        let is_same = |group: &&mut (Vec<What>, Vec<&Cluster<'_>>)| {
+            group.0 == whats && group.1[0].istiod_service() == cluster.istiod_service()
         };
-        let istiods: BTreeSet<String> = stage.units.iter().map(|unit| unit.cluster.istiod_service()).collect();
-        let istiod = istiods.first().filter(|_| istiods.len() == 1);
-        let told = |what| commands(mesh, "$cluster", istiod.map(String::as_str), what);
-        let lines = actions.into_iter().flat_map(told).collect();
-        return Stage { title: stage.name.title(), is_folded, clusters, lines, note: "", blocks: Vec::new() };
-    }
-    if stage.units.iter().any(|unit| unit.what == What::Script(REMOTE_SECRETS)) {
-        return carried_secrets(mesh, stage);
-    }
-    let mut blocks: Vec<Block<'_>> = Vec::new();
-    for Unit { cluster, what } in &stage.units {
-        let mut lines = commands(mesh, cluster.name, Some(&cluster.istiod_service()), *what);
-        match blocks.last_mut() {
-            Some(block) if block.cluster == cluster.name => block.lines.append(&mut lines),
-            _ => blocks.push(Block { cluster: cluster.name, lines }),
+        match groups.iter_mut().find(is_same) {
+            Some((_, clusters)) => clusters.push(cluster),
+            None => groups.push((whats, vec![cluster])),
         }
     }
-    Stage { title: stage.name.title(), is_folded, clusters: String::new(), lines: Vec::new(), note: "", blocks }
+    groups.iter().map(|(whats, clusters)| block(clusters, |place| commands(mesh, whats, place))).collect()
 }
 
-/// Remote secrets for people without a context for each cluster: they make each Secret in one terminal and carry it to the others.
-fn carried_secrets<'m>(mesh: &'m Mesh<'_>, stage: &plan::Stage<'m, '_>) -> Stage<'m> {
-    let needs = |primary: &Cluster<'_>, other: &Cluster<'_>| primary.is_primary() && primary.position != other.position;
-    let file = |cluster: &Cluster<'_>| format!("remote-secret-{}.yaml", cluster.name);
-    let made = mesh.clusters.iter().filter(|cluster| mesh.clusters.iter().any(|primary| needs(primary, cluster)));
-    let made = made.map(|cluster| {
-        let command = mesh.release.create_remote_secret;
-        let server = template::quote(cluster.api_server);
-        let line =
-            format!("(umask 077; istioctl {command} --name={} --server={server} >{})", cluster.name, file(cluster));
-        Block { cluster: cluster.name, lines: vec![line] }
+fn commands(mesh: &Mesh<'_>, whats: &[What], place: Place<'_>) -> Vec<Command> {
+    let commands = whats.iter().map(|what| match what {
+        What::Restart => command::restarts(&mesh.workload_namespaces, place),
+        what => command::commands(*what, place),
     });
-    let applied = stage.units.iter().map(|unit| {
-        let others = mesh.clusters.iter().filter(|other| needs(unit.cluster, other));
-        let lines =
-            others.map(|other| format!("kubectl apply --server-side --field-manager=meshgen -f {}", file(other)));
-        Block { cluster: unit.cluster.name, lines: lines.collect() }
-    });
-    Stage {
-        title: stage.name.title(),
-        is_folded: false,
-        clusters: String::new(),
-        lines: Vec::new(),
-        note: "If you have a context for each cluster, run `remote-secrets.sh` of each primary. Otherwise make the Secrets, \
-               carry each file to the terminals that apply it, and delete it everywhere afterwards: anyone who has it can read that cluster.",
-        blocks: made.chain(applied).collect(),
+    commands.flatten().collect()
+}
+
+/// The same commands for each of some clusters.
+fn block(clusters: &[&Cluster<'_>], commands: impl Fn(Place<'_>) -> Vec<Command>) -> Block {
+    let istiod = clusters[0].istiod_service();
+    if clusters.len() > CLUSTERS_TOLD {
+        let text = looped(clusters, &commands(Place::Loop { istiod: &istiod }));
+        return Block { clusters: format!("these {} clusters", clusters.len()), is_loop: true, commands: text };
     }
-}
-
-fn commands(mesh: &Mesh<'_>, directory: &str, istiod: Option<&str>, what: What) -> Vec<String> {
-    let commands = match what {
-        What::Script(script) => {
-            vec![Command::script(&[directory, "/", script].concat()).remark("needs a context for each cluster")]
-        }
-        What::Restart => command::restarts(&mesh.workload_namespaces),
-        what => command::commands(what, command::Place::Terminal { directory, istiod }),
+    let of_cluster = |cluster: &&Cluster<'_>| {
+        commands(Place::Terminal { cluster: cluster.name, context: cluster.context, istiod: &istiod })
     };
-    commands.iter().map(ToString::to_string).collect()
+    let of_clusters: Vec<Vec<Command>> = clusters.iter().map(of_cluster).collect();
+    let separator = if of_clusters.iter().any(|commands| commands.len() > 1) { "\n\n" } else { "\n" };
+    let texts: Vec<String> = of_clusters.iter().map(|commands| lines(commands, "")).collect();
+    let names: Vec<String> = clusters.iter().map(|cluster| format!("`{}`", cluster.name)).collect();
+    Block { clusters: joined(&names, "and"), is_loop: false, commands: texts.join(separator) }
+}
+
+/// A loop over clusters and their contexts, in parentheses: `set -e` ends the loop and not the terminal.
+fn looped(clusters: &[&Cluster<'_>], body: &[Command]) -> String {
+    let mut pairs: Vec<String> = Vec::new();
+    for cluster in clusters {
+        let pair = format!("  {} {}", cluster.name, template::quote(cluster.context));
+        match pairs.last_mut().filter(|line| line.len() + pair.len() <= WIDTH) {
+            Some(line) => line.push_str(&pair),
+            None => pairs.push(pair),
+        }
+    }
+    let (pairs, body) = (pairs.join(" \\\n"), lines(body, "  "));
+    format!(
+        "(\nset -e\nset -- \\\n{pairs}\nwhile [ $# -gt 0 ]; do\n  cluster=$1 context=$2\n  shift 2\n  printf '%s\\n' \"$cluster\"\n{body}\ndone\n)"
+    )
+}
+
+fn lines(commands: &[Command], indentation: &str) -> String {
+    let lines: Vec<String> = commands.iter().map(|command| format!("{indentation}{command}")).collect();
+    lines.join("\n")
 }

@@ -48,6 +48,8 @@ BROKEN = [
     ("more arrows than Mermaid draws", OLD, "README.md", "flowchart LR\n", "flowchart LR\n" + "  c0 --> c1\n" * 501, "Mermaid"),
     ("more text than Mermaid reads", OLD, "README.md", "flowchart LR\n", "flowchart LR\n" + f"  c7[{'x' * 50_000}]\n", "Mermaid"),
     ("a step that applies what is not there", OLD, "README.md", "-k cluster1/50-exposure", "-k cluster1/50-gateways", "steps and links"),
+    ("a step in the context of another cluster", OLD, "README.md", "--context='cluster1' apply -k cluster1/50-exposure", "--context='cluster2' apply -k cluster1/50-exposure", "steps and links"),
+    ("a step in no context", OLD, "README.md", "istioctl install --context='cluster1'", "istioctl install", "steps and links"),
     ("a script that is not there", NEW, "README.md", "cluster2/routes.sh", "cluster2/nodes.sh", "steps and links"),
     ("a link that leads nowhere", OLD, "README.md", "`meshgen.lock` has", "[`meshgen.lock`](meshgen.lok) has", "steps and links"),
     ("a network that nobody declares", OLD, TOPOLOGY, "    network: network1", "    network: network7", "meshgen"),

@@ -2,8 +2,9 @@
 
 import json
 import re
+import shlex
 
-from .common import CACHE, REPOSITORY, run, want
+from .common import CACHE, REPOSITORY, Refused, run, want
 
 
 def tree_pages(meshes, *options):
@@ -28,28 +29,41 @@ def mermaid(meshes):
     return count
 
 
+# Stand-ins that say how they are called.
+SAY = """say() { printf '%s\\x1f' "$@" && printf '\\x1e'; } >&3
+kubectl() { say kubectl "$@"; }
+istioctl() { say istioctl "$@"; }
+set -eu
+"""
+
+
 def steps(meshes):
-    """What a tree's page tells people to apply and to run is there, and so is what it links to."""
+    """What a tree's page tells people to apply and to run is there and is of the cluster of the context, and so is what it links to."""
     count = 0
     for page, mesh, found in tree_pages(meshes):
         count += len(follow(page, found, mesh))
-        for code in found["code"]:
-            for path in paths(code) if code["language"] == "sh" else []:
-                # A mesh of many clusters has its steps told once, for those that have the directory.
-                clusters = mesh.clusters if "$cluster" in path else [""]
-                places = [mesh.tree / path.replace("$cluster", cluster) for cluster in clusters]
-                want(any(place.exists() for place in places), f"{page}: {path} is not there", mesh)
-                count += 1
+        for words in calls([code["text"] for code in found["code"] if code["language"] == "sh"], mesh):
+            program, context = words[0], next((word for word in words if word.startswith("--context=")), None)
+            want(program.endswith(".sh") or context, f"{page}: {' '.join(words)} names no context", mesh)
+            for path in (word for flag, word in zip(words, words[1:]) if flag in ("-f", "-k")):
+                cluster = mesh.clusters.get(path.split("/")[0], {"name": None})
+                want((mesh.tree / path).exists(), f"{page}: {path} is not there", mesh)
+                want(context == f"--context={cluster.get('context', cluster['name'])}", f"{page}: {path} goes to {context}", mesh)
+            count += 1
     return count
 
 
-def paths(code):
-    """What commands read, and the scripts that they are. A remote secret is made by the page's own commands."""
-    for line in code["text"].splitlines():
-        words = line.split("#")[0].split()
-        yield from (word for flag, word in zip(words, words[1:]) if flag in ("-f", "-k") and "/" in word)
-        if words and words[0].endswith(".sh"):
-            yield words[0]
+def calls(blocks, mesh):
+    """What bash runs of blocks of commands, in the directory of the tree, each call as its words."""
+    scripts = [str(path.relative_to(mesh.tree)) for path in sorted(mesh.tree.rglob("*.sh"))]
+    scripts += [f"./{path}" for path in scripts]
+    functions = "".join(f"{path}() {{ say {path} \"$@\"; }}\n" for path in scripts)
+    text = f"exec 3>&1 >/dev/null\n{SAY}{functions}cd {shlex.quote(str(mesh.tree))}\n" + "\n".join(blocks)
+    try:
+        said = run("bash", stdin=text)
+    except Refused as refused:
+        raise Refused(str(refused), mesh) from None
+    return [call.split("\x1f")[:-1] for call in said.split("\x1e")[:-1]]
 
 
 def links(root):

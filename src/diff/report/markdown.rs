@@ -3,7 +3,7 @@ use std::fmt::Write;
 use super::{
     Diff, Kind, Line, Tone, certificates, counted, credentials, groups, kinds, meanings, summary, unrecorded, ways,
 };
-use crate::words::bare_names;
+use crate::words::{bare_names, fence};
 
 /// The most characters of a report: GitHub takes 65,536 in a comment.
 pub const LIMIT: usize = 60_000;
@@ -123,7 +123,7 @@ impl Page {
     }
 
     fn fenced(&mut self, title: &str, language: &str, text: &str) {
-        let fence = "`".repeat(longest_run(text, '`').max(2) + 1);
+        let fence = fence(text);
         let title = escaped(title);
         self.add(&format!("<details><summary>{title}</summary>\n\n{fence}{language}\n{text}{fence}\n\n</details>\n\n"));
     }
@@ -158,10 +158,6 @@ impl Page {
         self.out.push('\n');
         self.out
     }
-}
-
-fn longest_run(text: &str, wanted: char) -> usize {
-    text.split(|character| character != wanted).map(str::len).max().unwrap_or_default()
 }
 
 /// Text escaped for a paragraph or a table cell.
