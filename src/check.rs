@@ -61,6 +61,7 @@ mod unusable_api_server;
 mod unusable_collector_address;
 mod unusable_node_port;
 mod unused_network;
+mod workload_namespace;
 
 pub(crate) use allowed::apply_allowances;
 use allowed::{allowances, allowed_kinds};
@@ -123,6 +124,7 @@ const CHECKS: &[Check] = &[
     external_authority::CHECK,
     intermediate_outside_root::CHECK,
     duplicate_context::CHECK,
+    workload_namespace::CHECK,
     duplicate_address::CHECK,
     unusable_address::CHECK,
     address_inside_range::CHECK,

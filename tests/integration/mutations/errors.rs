@@ -209,6 +209,11 @@ pub(crate) const ERRORS: &[Mutation] = &[
         let context = cluster.get("context").unwrap_or(&cluster["name"]).clone();
         Some(case.set(format!("clusters[{later}].context"), context))
     }),
+    Mutation("workload-namespace", |case| {
+        let again = case.one_of(&["istio-system", "shop"])?;
+        case.set("workloads.namespaces", json!(["shop"]));
+        Some(case.push("workloads.namespaces", json!(again)))
+    }),
     Mutation("duplicate-address", |case| {
         let later = case.any_cluster(|case, position| case.external_ips(position) > 0)?;
         let earlier = case.any_cluster(|case, position| position < later && case.external_ips(position) > 0)?;
