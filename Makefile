@@ -1,5 +1,5 @@
 # The default target lists the others.
-.PHONY: help build test lint deny advisories fmt golden output bench fuzz tools verify check clean
+.PHONY: help build test scripts lint deny advisories fmt golden output bench fuzz tools verify check clean
 .DEFAULT_GOAL := help
 
 MESHGEN := target/release/meshgen
@@ -16,6 +16,9 @@ build: ## Build the release program
 
 test: ## Run all tests
 	cargo test --locked
+
+scripts: ## Let every call of every script of every topology fail in every way, which takes a quarter of an hour
+	cargo test --locked -- --ignored --nocapture scripts::
 
 lint: ## Check formatting, lints and the documentation
 	cargo fmt --check

@@ -321,3 +321,17 @@ pub(crate) fn held<'v, 'p>(fields: &'v FreeForm, list: &str, path: &'p str) -> O
     }
     Some((value, &path[..length]))
 }
+
+/// What of the mesh config a proxy knows from its injection or its start alone: `defaultConfig` becomes its bootstrap
+/// (`1.30.3:pilot/cmd/pilot-agent/config/config.go`), the others are in the injection template and in the charts' gateways
+/// (`1.30.3:manifests/charts/istio-control/istio-discovery/files/injection-template.yaml`,
+/// `manifests/charts/gateways/istio-ingress/templates/deployment.yaml`; the same at 1.11.2). istiod hands all else to running proxies.
+pub(crate) const MESH_CONFIG_AT_START: &[&str] =
+    &["defaultConfig", "enablePrometheusMerge", "proxyInboundListenPort", "proxyListenPort", "trustDomain"];
+
+/// The same of the values: what injection templates and the charts' gateways read (the same files).
+pub(crate) const VALUES_AT_START: &[&str] = &["global", "istio_cni", "pilot.cni", "sidecarInjectorWebhook"];
+
+/// What of `values.global` only istiod and istioctl read.
+pub(crate) const NOT_AT_START: &[&str] =
+    &["configValidation", "externalIstiod", "meshNetworks", "operatorManageWebhooks", "remotePilotAddress"];

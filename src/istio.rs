@@ -8,10 +8,12 @@ use crate::topology::FreeForm;
 
 use crate::fact::{FACTS, Fact, Known, Write};
 
+pub(crate) use self::at_start::at_start;
 pub(crate) use self::mesh_config::mesh_config;
 pub(crate) use self::values::{gateway_global, values};
 pub(crate) use crate::fact::TRACING_PROVIDER;
 
+mod at_start;
 mod mesh_config;
 mod values;
 

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 use crate::artifact::{DIRECTORIES, Directory, MANIFESTS, Means, Role, SCRIPTS, Script, When};
 use crate::mesh::{Cluster, Mesh};
 use crate::parallel;
@@ -27,6 +29,8 @@ pub struct Contents {
     pub directories: Vec<(&'static str, Vec<Manifest>)>,
     /// The scripts with their texts.
     pub scripts: Vec<(&'static str, String)>,
+    /// The objects in the namespace of Istio that the directories state, as `Kind/name`.
+    pub objects: Vec<String>,
 }
 
 /// A file of objects, printed.
@@ -261,6 +265,13 @@ impl<'m, 't> Plan<'m, 't> {
     }
 }
 
+/// An object that is in a namespace, as `Kind/name`.
+fn namespaced(object: &Value) -> Option<String> {
+    object.pointer("/metadata/namespace")?;
+    let text = |path| object.pointer(path).and_then(Value::as_str);
+    Some(format!("{}/{}", text("/kind")?, text("/metadata/name")?))
+}
+
 impl Contents {
     /// What one cluster gets.
     pub fn of(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Self {
@@ -269,6 +280,9 @@ impl Contents {
             let documents = (manifest.documents)(mesh, cluster);
             if documents.is_empty() {
                 continue;
+            }
+            if manifest.role == Role::Resource {
+                contents.objects.extend(documents.iter().filter_map(namespaced));
             }
             let printed = Manifest { file: manifest.file, role: manifest.role, text: yaml::print_all(&documents) };
             match contents.directories.last_mut() {

@@ -14,6 +14,43 @@ macro_rules! templates {
 const TEMPLATES: &[(&str, &str)] =
     templates!["README.md", "install.sh", "remote-secrets.sh", "routes.sh", "topology", "uninstall.sh", "verify.sh"];
 
+/// What every script begins with. An older bash is refused before it misreads anything: it has no `inherit_errexit`, without
+/// which a failed question in `$(…)` is an empty answer.
+const PRELUDE: &str = r#"if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+  printf 'error: this script needs bash 4.4 or later, and this is bash %s (on macOS: brew install bash)\n' "$BASH_VERSION" >&2
+  exit 2
+fi
+set -euo pipefail
+shopt -s inherit_errexit
+"#;
+
+/// The functions of scripts that talk to clusters.
+const QUESTIONS: &str = r#"fail() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# ask CONTEXT TEMPLATE WORD...: what kubectl gets, through a template over a list. About what does not exist, the answer is empty;
+# no answer at all is a failure.
+ask() {
+  local answer
+  answer=$(kubectl --context="$1" get "${@:3}" -o jsonpath="answer:$2")
+  [[ $answer == answer:* ]] || fail "kubectl does not answer: get ${*:3}"
+  printf '%s' "${answer#answer:}"
+}
+
+# act COMMAND...: runs what says what it does; silence is a failure.
+act() {
+  local line is_silent=yes
+  while IFS= read -r line || [[ -n $line ]]; do
+    printf '%s\n' "$line"
+    is_silent=''
+  done < <("$@")
+  wait "$!" || return
+  [[ -z $is_silent ]] || fail "no answer: $*"
+}
+"#;
+
 /// Renders a template.
 ///
 /// # Panics
@@ -29,10 +66,13 @@ fn environment() -> Environment<'static> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     let mut syntax = SyntaxConfig::builder();
-    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+    // `{#` is the shell's, which counts with it.
+    syntax.comment_delimiters("{//", "//}").trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
     environment.set_syntax(syntax.build().expect("the delimiters are the usual ones"));
     environment.add_filter("sh", |text: String| quote(&text));
     environment.add_filter("cell", |text: String| cell(&text));
+    environment.add_global("prelude", PRELUDE);
+    environment.add_global("questions", QUESTIONS);
     for (name, source) in TEMPLATES {
         environment.add_template(name, source).unwrap_or_else(|error| panic!("{error:#}"));
     }

@@ -1,5 +1,9 @@
 #!/usr/bin/env bash
 # Removes mesh mesh1 from its clusters. Run it again at any time: it skips what is already removed.
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+  printf 'error: this script needs bash 4.4 or later, and this is bash %s (on macOS: brew install bash)\n' "$BASH_VERSION" >&2
+  exit 2
+fi
 set -euo pipefail
 shopt -s inherit_errexit
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -12,21 +16,72 @@ readonly owned="$owner in (istio,eastwest-gateway),$owner-namespace=$namespace"
 
 usage() {
   cat <<'USAGE'
-usage: uninstall.sh --yes [--crds]
-  --yes   remove; without it, only show what would be removed
-  --crds  remove Istio's CustomResourceDefinitions too, and with them every object of these kinds in the clusters
+usage: uninstall.sh --yes [--crds] [--cluster NAME]...
+  --yes           remove; without it, only show what would be removed
+  --crds          remove Istio's CustomResourceDefinitions too, and with them every object of these kinds in the clusters
+  --cluster NAME  only from this cluster
 USAGE
 }
 
+fail() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# ask CONTEXT TEMPLATE WORD...: what kubectl gets, through a template over a list. About what does not exist, the answer is empty;
+# no answer at all is a failure.
+ask() {
+  local answer
+  answer=$(kubectl --context="$1" get "${@:3}" -o jsonpath="answer:$2")
+  [[ $answer == answer:* ]] || fail "kubectl does not answer: get ${*:3}"
+  printf '%s' "${answer#answer:}"
+}
+
+# act COMMAND...: runs what says what it does; silence is a failure.
+act() {
+  local line is_silent=yes
+  while IFS= read -r line || [[ -n $line ]]; do
+    printf '%s\n' "$line"
+    is_silent=''
+  done < <("$@")
+  wait "$!" || return
+  [[ -z $is_silent ]] || fail "no answer: $*"
+}
+
+names=('cluster3' 'cluster1' 'cluster2')
+declare -A context=() revision=() service=() directories=() selected=()
+
+# cluster NAME CONTEXT REVISION SERVICE DIRECTORY...
+cluster() {
+  context[$1]=$2 revision[$1]=$3 service[$1]=$4 directories[$1]=${*:5}
+}
+
+cluster 'cluster3' 'cluster3' 'default' 'istiod'
+cluster 'cluster1' 'cluster1' 'default' 'istiod' 60-zipkin 50-exposure
+cluster 'cluster2' 'cluster2' 'default' 'istiod' 50-exposure
+
 yes='' crds='' current=''
-for argument in "$@"; do
-  case $argument in
+while [[ $# -gt 0 ]]; do
+  case $1 in
     --yes) yes=yes ;;
     --crds) crds=yes ;;
+    --cluster)
+      [[ $# -gt 1 && -n ${context[${2:-.}]:-} ]] || { usage >&2; exit 2; }
+      selected[$2]=yes
+      shift
+      ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
   esac
+  shift
 done
+if [[ ${#selected[@]} -gt 0 ]]; then
+  others=()
+  for name in "${names[@]}"; do
+    [[ -z ${selected[$name]:-} ]] || others+=("$name")
+  done
+  names=("${others[@]}")
+fi
 
 finish() {
   local code=$?
@@ -36,36 +91,32 @@ finish() {
 }
 trap finish EXIT
 
-fail() {
-  printf 'error: %s\n' "$*" >&2
-  exit 1
-}
-
 declare -A is_there=()
 
-# ask CLUSTER CONTEXT: whether the namespace is there, and of this mesh.
-ask() {
+# look CLUSTER: whether the namespace is there, and of this mesh.
+look() {
   local found
   current=$1
-  found=$(kubectl --context="$2" get namespace "$namespace" --ignore-not-found \
-    -o jsonpath='{.metadata.labels.app\.kubernetes\.io/managed-by} {.metadata.labels.app\.kubernetes\.io/part-of}')
+  found=$(ask "${context[$1]}" '{range .items[*]}{.metadata.labels.app\.kubernetes\.io/managed-by} {.metadata.labels.app\.kubernetes\.io/part-of}{end}' \
+    namespaces --field-selector "metadata.name=$namespace")
   case $found in
     '') ;;
     "meshgen $mesh") is_there[$1]=yes ;;
-    *) fail "the namespace $namespace is not of mesh $mesh: its labels name \"${found#* }\"; does the context $2 lead to $1?" ;;
+    *) fail "the namespace $namespace is not of mesh $mesh: its labels name \"${found#* }\"; does the context ${context[$1]} lead to $1?" ;;
   esac
   current=''
 }
 
-# remove CLUSTER CONTEXT REVISION DIRECTORY...
+# remove CLUSTER
 remove() {
-  local context=$2 directory kept
+  local context=${context[$1]} words directory kept
   current=$1
+  read -ra words <<<"${directories[$1]}"
   printf '\n%s\n' "$1"
   if [[ -z ${is_there[$1]:-} ]]; then
     printf 'namespace %s does not exist\n' "$namespace"
   else
-    for directory in "${@:4}"; do
+    for directory in "${words[@]}"; do
       remove_objects "$1" "$context" "$directory"
     done
     kubectl --context="$context" -n "$namespace" delete secrets --ignore-not-found -l "$ours"
@@ -73,13 +124,15 @@ remove() {
     remove_owned "$context" --namespaced=true
     # The webhooks that istioctl makes for a revision's tags have no owner.
     kubectl --context="$context" delete mutatingwebhookconfigurations,validatingwebhookconfigurations \
-      --ignore-not-found -l "istio.io/rev=$3"
+      --ignore-not-found -l "istio.io/rev=${revision[$1]}"
+    # istioctl makes this one for a remote without an istiod, and never removes it.
+    kubectl --context="$context" -n "$namespace" delete endpointslice "${service[$1]}" --ignore-not-found
   fi
   if [[ -n $crds ]]; then
     remove_crds "$context"
   fi
   if [[ -n ${is_there[$1]:-} ]]; then
-    kept=$(others "$context" "$3")
+    kept=$(others "$context" "${revision[$1]}")
     if [[ -n $kept ]]; then
       printf 'the namespace %s stays, because these are not from meshgen:\n%s\n' "$namespace" "$kept"
     else
@@ -93,6 +146,7 @@ remove() {
 remove_owned() {
   local found kind kinds=''
   found=$(kubectl --context="$1" api-resources "$2" --verbs=list,delete -o name)
+  [[ -n $found ]] || fail "kubectl does not say which kinds of objects there are: api-resources $2"
   while IFS= read -r kind; do
     [[ $kind == customresourcedefinitions.* ]] || kinds+=,$kind
   done <<<"$found"
@@ -117,9 +171,9 @@ remove_objects() {
 
 remove_crds() {
   local found name
-  found=$(kubectl --context="$1" get customresourcedefinitions -o name)
+  found=$(ask "$1" '{range .items[*]}{.metadata.name}{"\n"}{end}' customresourcedefinitions)
   while IFS= read -r name; do
-    [[ $name != *.istio.io ]] || kubectl --context="$1" delete "$name" --ignore-not-found
+    [[ $name != *.istio.io ]] || kubectl --context="$1" delete customresourcedefinition "$name" --ignore-not-found
   done <<<"$found"
 }
 
@@ -128,9 +182,11 @@ remove_crds() {
 others() {
   local kinds found kind name type
   kinds=$(kubectl --context="$1" api-resources --namespaced=true --verbs=list -o name)
-  found=$(kubectl --context="$1" -n "$namespace" get "${kinds//$'\n'/,}" --ignore-not-found \
-    -o go-template='{{range .items}}{{if not (or .metadata.deletionTimestamp .metadata.ownerReferences)}}{{.kind}} {{.metadata.name}} {{.type}}{{"\n"}}{{end}}{{end}}')
-  while read -r kind name type; do
+  [[ -n $kinds ]] || fail 'kubectl does not say which kinds of objects there are: api-resources'
+  found=$(ask "$1" '{range .items[*]}{.kind}|{.metadata.name}|{.type}|{.metadata.deletionTimestamp}{.metadata.ownerReferences[*].kind}{"\n"}{end}' \
+    "${kinds//$'\n'/,}" -n "$namespace")
+  while IFS='|' read -r kind name type dependent; do
+    [[ -z $dependent ]] || continue
     case "$kind/$name" in
       # Kubernetes makes these in every namespace, or derives them from other objects.
       / | ConfigMap/kube-root-ca.crt | ServiceAccount/default | Event/* | Endpoints/* | PodMetrics/*) ;;
@@ -151,22 +207,25 @@ others() {
 }
 
 printf 'This removes from each cluster: Istio, its east-west gateway, the other objects of meshgen, remote secrets, and the namespace %s.\n' "$namespace"
-printf '  %s through the context %s\n' 'cluster3' 'cluster3'
-printf '  %s through the context %s\n' 'cluster1' 'cluster1'
-printf '  %s through the context %s\n' 'cluster2' 'cluster2'
+for name in "${names[@]}"; do
+  printf '  %s through the context %s\n' "$name" "${context[$name]}"
+done
 printf 'Node routes stay until this is run on each node as root:\n'
-printf '  %s/routes.sh remove\n' 'cluster1'
-printf '  %s/routes.sh remove\n' 'cluster2'
-printf '  %s/routes.sh remove\n' 'cluster3'
+for name in 'cluster1' 'cluster2' 'cluster3'; do
+  [[ " ${names[*]} " != *" $name "* ]] || printf '  %s/routes.sh remove\n' "$name"
+done
 if [[ -z $yes ]]; then
   printf '\nNothing was removed. To remove all this, add --yes.\n'
   exit 2
 fi
 
-ask 'cluster3' 'cluster3'
-ask 'cluster1' 'cluster1'
-ask 'cluster2' 'cluster2'
+for name in "${names[@]}"; do
+  look "$name"
+done
 
-remove 'cluster3' 'cluster3' 'default'
-remove 'cluster1' 'cluster1' 'default' 60-zipkin 50-exposure
-remove 'cluster2' 'cluster2' 'default' 50-exposure
+for name in "${names[@]}"; do
+  remove "$name"
+done
+if [[ ${#selected[@]} -gt 0 ]]; then
+  printf '\nThe other clusters keep the credentials of these until the topology no longer names them, and each remote-secrets.sh --prune of the new tree was run.\n'
+fi

@@ -11,6 +11,8 @@ struct Values<'m> {
     create_remote_secret: &'m str,
     /// A line for each cluster whose credentials the primary needs.
     others: String,
+    /// The same, to get them.
+    calls: String,
 }
 
 /// `remote-secrets.sh` of a primary: every control plane needs the credentials of every other cluster, remotes of other
@@ -27,21 +29,25 @@ pub(super) fn text(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Option<String> {
                 cluster: cluster.name,
                 context: cluster.context,
                 create_remote_secret: mesh.release.create_remote_secret,
-                others: others.fold(String::new(), call),
+                others: lines("member", others.clone().map(|other| vec![other.name, other.context, other.api_server])),
+                calls: lines("secret", others.map(|other| vec![other.name])),
             },
         )
     })
 }
 
-/// Adds a call for a cluster: a template would take longer for each of these lines than for the rest of the script.
-fn call(mut lines: String, other: &Cluster<'_>) -> String {
-    if !lines.is_empty() {
-        lines.push('\n');
-    }
-    lines.push_str("secret");
-    for argument in [other.name, other.context, other.api_server] {
-        lines.push(' ');
-        template::quote_into(&mut lines, argument);
+/// Calls of a function: a template would take longer for each of these lines than for the rest of the script.
+fn lines<'w>(function: &str, calls: impl Iterator<Item = Vec<&'w str>>) -> String {
+    let mut lines = String::new();
+    for words in calls {
+        if !lines.is_empty() {
+            lines.push('\n');
+        }
+        lines.push_str(function);
+        for word in words {
+            lines.push(' ');
+            template::quote_into(&mut lines, word);
+        }
     }
     lines
 }

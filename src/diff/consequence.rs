@@ -315,7 +315,7 @@ impl Situation<'_> {
                 }
                 "remote-secrets.sh" => found.add(
                     Kind::Reapply,
-                    "its istiod reads the clusters whose credentials it has; `remote-secrets.sh` adds, renews and removes them",
+                    "its istiod reads the clusters whose credentials it has; `remote-secrets.sh` adds and renews them, and removes them with `--prune`",
                 ),
                 _ => found.add(Kind::Reapply, "a file that no tool reads as objects differs"),
             }

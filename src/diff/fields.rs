@@ -1,6 +1,6 @@
 //! What a change of an object's field means.
 
-use crate::fact::{FACTS, Fact, Impact};
+use crate::fact::{FACTS, Fact, Impact, MESH_CONFIG_AT_START, NOT_AT_START, VALUES_AT_START};
 
 use super::{Kind, ObjectChange};
 
@@ -31,30 +31,9 @@ const FIELDS: &[FieldRule] = &[
     FieldRule {
         kind: ISTIO_OPERATOR,
         name: ISTIO,
-        path: "spec.meshConfig.defaultConfig",
-        means: Kind::RestartProxies,
-        why: "proxies read `defaultConfig` when they start, and only then",
-    },
-    FieldRule {
-        kind: ISTIO_OPERATOR,
-        name: ISTIO,
         path: "spec.meshConfig",
-        means: Kind::RestartProxies,
-        why: "some of the mesh config goes into a proxy's bootstrap; `install.sh` restarts what runs with an older one",
-    },
-    FieldRule {
-        kind: ISTIO_OPERATOR,
-        name: ISTIO,
-        path: "spec.values.global.proxy",
-        means: Kind::RestartProxies,
-        why: "the injection template changes: running sidecars keep what was injected into them",
-    },
-    FieldRule {
-        kind: ISTIO_OPERATOR,
-        name: ISTIO,
-        path: "spec.values.sidecarInjectorWebhook",
-        means: Kind::RestartProxies,
-        why: "the injection template changes: running sidecars keep what was injected into them",
+        means: Kind::Reapply,
+        why: "istiod hands this part of the mesh config to running proxies",
     },
     FieldRule {
         kind: ISTIO_OPERATOR,
@@ -67,8 +46,8 @@ const FIELDS: &[FieldRule] = &[
         kind: ISTIO_OPERATOR,
         name: ISTIO,
         path: "spec.profile",
-        means: Kind::RestartIstiod,
-        why: "another profile changes istiod's Deployment, which istioctl rolls out anew, and which gateways there are",
+        means: Kind::RestartProxies,
+        why: "another profile changes istiod's Deployment, which istioctl rolls out anew, which gateways there are, and what istiod injects",
     },
     FieldRule {
         kind: ISTIO_OPERATOR,
@@ -97,10 +76,15 @@ impl From<Impact> for Kind {
 
 /// What the change of a field means, and why.
 pub(super) fn meaning(object: &ObjectChange, path: &str) -> (Kind, &'static str) {
-    if object.kind == ISTIO_OPERATOR
-        && let Some((impact, why)) = told(object, path)
-    {
-        return (impact.into(), why);
+    if object.kind == ISTIO_OPERATOR {
+        if let Some((impact, why)) = told(object, path) {
+            return (impact.into(), why);
+        }
+        if object.name.as_deref() == Some(ISTIO)
+            && let Some(why) = at_start(path)
+        {
+            return (Kind::RestartProxies, why);
+        }
     }
     let fits = |rule: &&FieldRule| {
         rule.kind == object.kind
@@ -119,6 +103,16 @@ pub(super) fn meaning(object: &ObjectChange, path: &str) -> (Kind, &'static str)
         _ => "applying it is all",
     };
     (Kind::Reapply, why)
+}
+
+/// Why running proxies do not take the change of a field, where they know it from their start alone.
+fn at_start(path: &str) -> Option<&'static str> {
+    let is_one = |list: &str, fields: &[&str]| fields.iter().any(|field| touches(path, &format!("{list}.{field}")));
+    if is_one("spec.meshConfig", MESH_CONFIG_AT_START) {
+        return Some("proxies read this part of the mesh config when they start, and only then");
+    }
+    let is_injected = is_one("spec.values", VALUES_AT_START) && !is_one("spec.values.global", NOT_AT_START);
+    is_injected.then_some("it is in what istiod injects: running sidecars keep what was injected into them")
 }
 
 /// What the change of a fact means that an IstioOperator tells.

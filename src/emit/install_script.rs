@@ -1,8 +1,8 @@
 use serde::Serialize;
 
 use crate::command;
+use crate::istio;
 use crate::layout::{EASTWEST_GATEWAY, ISTIO};
-use crate::mesh::Mesh;
 use crate::plan::{Plan, Unit, What};
 use crate::template;
 
@@ -10,12 +10,15 @@ use crate::template;
 struct Values<'m> {
     mesh: &'m str,
     version: String,
-    total: usize,
-    clusters: Vec<Context<'m>>,
+    clusters: Vec<Known<'m>>,
+    primaries: Vec<&'m str>,
+    has_remote_secrets: bool,
+    /// Whether istiod reads its authority only when it starts.
+    istiod_restarts: bool,
     routed: Vec<&'m str>,
     workload_namespaces: &'m [&'m str],
     functions: Functions,
-    stages: Vec<Stage<'m>>,
+    stages: Vec<Stage>,
 }
 
 /// What the script's functions run, a line each.
@@ -29,45 +32,52 @@ struct Functions {
     gateway: Vec<String>,
 }
 
-/// How a cluster is reached.
+/// How a cluster is reached, and who serves it.
 #[derive(Serialize)]
-pub(super) struct Context<'m> {
-    pub(super) name: &'m str,
-    pub(super) context: &'m str,
+struct Known<'m> {
+    name: &'m str,
+    context: &'m str,
+    primary: &'m str,
+    service: String,
+    at_start: String,
 }
 
 #[derive(Serialize)]
-struct Stage<'m> {
-    title: &'m str,
-    steps: Vec<Call<'m>>,
+struct Stage {
+    title: &'static str,
+    steps: Vec<Call>,
 }
 
 /// A step as the script calls it.
 #[derive(Serialize)]
-struct Call<'m> {
+struct Call {
     name: String,
-    context: &'m str,
     function: String,
 }
 
 /// `install.sh`: the whole mesh in order.
 pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     let mesh = plan.mesh;
-    let stages: Vec<Stage<'_>> = plan
+    let stages: Vec<Stage> = plan
         .installation()
-        .map(|stage| Stage {
-            title: stage.name.title(),
-            steps: stage.units.iter().map(|unit| call(mesh, unit)).collect(),
-        })
+        .map(|stage| Stage { title: stage.name.title(), steps: stage.units.iter().map(call).collect() })
         .collect();
-    let clusters = mesh.clusters.iter().map(|cluster| Context { name: cluster.name, context: cluster.context });
+    let clusters = mesh.clusters.iter().map(|cluster| Known {
+        name: cluster.name,
+        context: cluster.context,
+        primary: mesh.primary_of(cluster).name,
+        service: cluster.istiod_service(),
+        at_start: istio::at_start(mesh, cluster),
+    });
     template::render(
         "install.sh",
         Values {
             mesh: mesh.id,
             version: mesh.version.to_string(),
-            total: stages.iter().map(|stage| stage.steps.len()).sum(),
             clusters: clusters.collect(),
+            primaries: mesh.primaries().map(|primary| primary.name).collect(),
+            has_remote_secrets: mesh.clusters.len() > 1,
+            istiod_restarts: !mesh.release.reloads_authority,
             routed: plan.routed(),
             workload_namespaces: &mesh.workload_namespaces,
             functions: functions(),
@@ -92,7 +102,7 @@ fn functions() -> Functions {
     }
 }
 
-fn call<'m>(mesh: &'m Mesh<'_>, unit: &Unit<'m, '_>) -> Call<'m> {
+fn call(unit: &Unit<'_, '_>) -> Call {
     let service = unit.cluster.istiod_service();
     let function = match unit.what {
         What::Objects(directory) => format!("apply {directory}"),
@@ -103,12 +113,7 @@ fn call<'m>(mesh: &'m Mesh<'_>, unit: &Unit<'m, '_>) -> Call<'m> {
         What::Gateway(_) => "install_gateway".to_owned(),
         What::Script(_) => "remote_secrets".to_owned(),
         What::NodeScript(script) => unreachable!("{script} is run on nodes"),
-        What::Restart => {
-            // Proxies of a cluster without an istiod start with their primary's mesh config.
-            let config = if unit.cluster.runs_istiod { unit.cluster } else { mesh.primary_of(unit.cluster) };
-            let config_map = config.revision.map_or_else(|| "istio".to_owned(), |revision| format!("istio-{revision}"));
-            format!("restart {config_map} {}", template::quote(config.context))
-        }
+        What::Restart => "restart".to_owned(),
     };
-    Call { name: unit.to_string(), context: unit.cluster.context, function }
+    Call { name: unit.to_string(), function }
 }

@@ -10,6 +10,7 @@ struct Values<'m> {
     mesh: &'m str,
     clusters: Vec<Installed<'m>>,
     routed: Vec<&'m str>,
+    has_remote_secrets: bool,
 }
 
 /// A cluster and what was applied there besides Istio.
@@ -18,6 +19,7 @@ struct Installed<'m> {
     name: &'m str,
     context: &'m str,
     revision: &'m str,
+    service: String,
     directories: Vec<&'static str>,
 }
 
@@ -30,9 +32,18 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         context: cluster.context,
         // istioctl calls an installation without a revision `default`.
         revision: cluster.revision.unwrap_or("default"),
+        service: cluster.istiod_service(),
         directories: directories(&plan.contents[cluster.position]),
     });
-    template::render("uninstall.sh", Values { mesh: mesh.id, clusters: clusters.collect(), routed: plan.routed() })
+    template::render(
+        "uninstall.sh",
+        Values {
+            mesh: mesh.id,
+            clusters: clusters.collect(),
+            routed: plan.routed(),
+            has_remote_secrets: mesh.clusters.len() > 1,
+        },
+    )
 }
 
 /// The directories of plain objects, last applied first; the namespace goes last, by itself.

@@ -2,14 +2,21 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::istio;
+use crate::layout::ROUTES;
 use crate::mesh::{Cluster, Mesh};
-use crate::plan::Plan;
+use crate::plan::{Contents, Plan};
 use crate::template;
 
 #[derive(Serialize)]
 struct Values<'m> {
     mesh: &'m str,
+    version: String,
     lists_remote_clusters: bool,
+    /// Whether istiod reads its authority only when it starts.
+    istiod_restarts: bool,
+    /// The kinds of what meshgen states, as kubectl lists them.
+    our_kinds: &'static str,
     clusters: Vec<Checked<'m>>,
 }
 
@@ -29,6 +36,16 @@ struct Checked<'m> {
     /// Where its primary's istiod sends the traces of its gateway's proxy.
     provider: Option<Provided<'m>>,
     has_collector: bool,
+    /// The cluster whose root it trusts.
+    root: &'m str,
+    /// The revision that its webhooks are labelled with.
+    revision: &'m str,
+    /// The addresses of its nodes, where they need routes: words for the shell.
+    nodes: String,
+    /// What its proxies know from their start alone.
+    at_start: String,
+    /// The objects that meshgen states there, as `Kind/name`, and `remote-secrets` on a primary: words for the shell.
+    objects: String,
 }
 
 /// A service that proxies have to know, and the address behind it where it is none of a cluster's.
@@ -39,17 +56,29 @@ struct Provided<'m> {
     port: u16,
 }
 
+/// The kinds of namespaced objects that meshgen states, Istio's own after those that each cluster has.
+const OUR_KINDS: &str = "deployments,services,secrets,\
+                         gateways.networking.istio.io,virtualservices.networking.istio.io,\
+                         serviceentries.networking.istio.io,telemetries.telemetry.istio.io";
+
 /// `verify.sh`: checks whether the mesh is up.
 pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     let mesh = plan.mesh;
-    let clusters = mesh.clusters.iter().map(|cluster| checked(mesh, cluster)).collect();
+    let clusters = mesh.clusters.iter().zip(&plan.contents);
     template::render(
         "verify.sh",
-        Values { mesh: mesh.id, lists_remote_clusters: mesh.release.lists_remote_clusters, clusters },
+        Values {
+            mesh: mesh.id,
+            version: mesh.version.to_string(),
+            lists_remote_clusters: mesh.release.lists_remote_clusters,
+            istiod_restarts: !mesh.release.reloads_authority,
+            our_kinds: OUR_KINDS,
+            clusters: clusters.map(|(cluster, contents)| checked(mesh, cluster, contents)).collect(),
+        },
     )
 }
 
-fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Checked<'m> {
+fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Contents) -> Checked<'m> {
     let gateway = cluster.gateway.as_ref();
     let others = mesh.clusters.iter().filter(|other| cluster.is_primary() && other.position != cluster.position);
     let reports_to = gateway.and_then(|_| mesh.bootstrap_collector_of(cluster));
@@ -60,11 +89,7 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Checked<'m> {
         istiod: if cluster.runs_istiod { cluster.istiod_service() } else { String::new() },
         has_gateway: gateway.is_some(),
         address: gateway.and_then(|gateway| gateway.address.as_deref()).unwrap_or_default(),
-        known: others.fold(String::new(), |mut words, other| {
-            words.push(' ');
-            template::quote_into(&mut words, other.name);
-            words
-        }),
+        known: words(others.map(|other| other.name)),
         reports_to: reports_to.unwrap_or_default(),
         provider: provider.map(|provider| Provided {
             host: provider.service.split_once('/').map_or(provider.service.as_str(), |(_, host)| host),
@@ -72,5 +97,30 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Checked<'m> {
             port: provider.port,
         }),
         has_collector: mesh.collector.as_ref().is_some_and(|collector| collector.cluster == cluster.position),
+        root: if cluster.runs_istiod { cluster.name } else { mesh.primary_of(cluster).name },
+        // istioctl calls an installation without a revision `default`.
+        revision: cluster.revision.unwrap_or("default"),
+        nodes: if contents.scripts.iter().any(|(script, _)| *script == ROUTES) {
+            words(cluster.written.nodes.iter().map(|node| node.address.to_string()))
+        } else {
+            String::new()
+        },
+        at_start: istio::at_start(mesh, cluster),
+        objects: words(
+            contents
+                .objects
+                .iter()
+                .map(String::as_str)
+                .chain(cluster.intermediate.is_some().then_some("Secret/cacerts"))
+                .chain(cluster.is_primary().then_some("remote-secrets")),
+        ),
     }
+}
+
+fn words(list: impl Iterator<Item = impl AsRef<str>>) -> String {
+    list.fold(String::new(), |mut words, word| {
+        words.push(' ');
+        template::quote_into(&mut words, word.as_ref());
+        words
+    })
 }

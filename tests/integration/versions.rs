@@ -210,7 +210,7 @@ fn a_revision_reaches_every_name_that_depends_on_it() {
         }
         let text = |path: &str| String::from_utf8(tree.get(path).unwrap().bytes.clone()).unwrap();
         assert!(text("install.sh").contains("install_istio istiod-stable"), "{version}");
-        assert!(text("install.sh").contains("restart istio-stable"), "{version}");
+        assert!(text("install.sh").contains("revision=stable"), "{version}");
         assert!(text("verify.sh").contains("ready 'istiod-stable'"), "{version}");
         assert!(text("README.md").contains("istio.io/rev=stable"), "{version}");
     }

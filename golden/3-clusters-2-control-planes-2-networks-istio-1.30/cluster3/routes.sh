@@ -2,9 +2,12 @@
 # Routes from a node of cluster3 to the pods and Services of the other clusters on network2.
 # Run it as root on every node of cluster3:  routes.sh add | remove | check
 # It changes only its own routes, which have the protocol number 77. They last until the node restarts.
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+  printf 'error: this script needs bash 4.4 or later, and this is bash %s (on macOS: brew install bash)\n' "$BASH_VERSION" >&2
+  exit 2
+fi
 set -euo pipefail
 shopt -s inherit_errexit
-
 readonly protocol=77
 missing=0 foreign=0
 

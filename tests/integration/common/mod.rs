@@ -10,6 +10,7 @@ use meshgen::source::Source;
 use meshgen::tree::Tree;
 
 pub(crate) mod mutation;
+pub(crate) mod simulator;
 pub(crate) mod trees;
 
 /// The checkout.

@@ -1,0 +1,57 @@
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::fact::{MESH_CONFIG_AT_START, NOT_AT_START, VALUES_AT_START};
+use crate::mesh::{Cluster, Mesh};
+use crate::topology::FreeForm;
+use crate::words::hex;
+
+use super::{mesh_config, values};
+
+/// How many digits tell two configurations apart.
+const DIGITS: usize = 12;
+
+/// What the proxies of a cluster know from their start alone, as `install.sh` and `verify.sh` compare it: the version of Istio, the
+/// control plane that serves them, its revision, and a digest of the configuration.
+pub(crate) fn at_start(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> String {
+    let primary = mesh.primary_of(cluster).name;
+    let revision = cluster.revision.map(|revision| format!(" revision={revision}")).unwrap_or_default();
+    let digest = &hex(&Sha256::digest(configuration(mesh, cluster).to_string()))[..DIGITS];
+    format!("istio={} control-plane={primary}{revision} configuration={digest}", mesh.version)
+}
+
+/// The configuration that is injected: that of the cluster's own istiod, or of its primary's for the cluster.
+fn configuration(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Value {
+    let istiod = if cluster.runs_istiod { cluster } else { mesh.primary_of(cluster) };
+    let config = picked(mesh_config(mesh, istiod), MESH_CONFIG_AT_START);
+    let mut values = picked(values(mesh, istiod), VALUES_AT_START);
+    if let Some(Value::Object(global)) = values.get_mut("global") {
+        global.retain(|field, _| !NOT_AT_START.contains(&field.as_str()));
+    }
+    Value::from_iter([
+        ("cluster", Value::from(cluster.name)),
+        ("network", Value::from(cluster.network)),
+        ("profile", Value::from(mesh.profile)),
+        ("meshConfig", sorted(&Value::Object(config))),
+        ("values", sorted(&Value::Object(values))),
+    ])
+}
+
+fn picked(fields: FreeForm, paths: &[&str]) -> FreeForm {
+    let fields = Value::Object(fields);
+    let value = |path: &str| fields.pointer(&format!("/{}", path.replace('.', "/"))).cloned();
+    paths.iter().filter_map(|path| Some(((*path).to_owned(), value(path)?))).collect()
+}
+
+/// The order of keys means nothing to Istio.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
+            fields.sort_by_key(|(key, _)| *key);
+            fields.into_iter().map(|(key, value)| (key.clone(), sorted(value))).collect()
+        }
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
+}

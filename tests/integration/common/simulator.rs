@@ -1,0 +1,186 @@
+//! A tree and the simulated clusters that its scripts work on (`tests/simulator`).
+
+use std::fmt::Write;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use meshgen::lock::Lock;
+use meshgen::source::Source;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub(crate) struct Simulator {
+    directory: TempDir,
+}
+
+/// What a script said and how it ended.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) text: String,
+}
+
+/// The program that stands in, which cargo builds beside the tests.
+fn program() -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let program = tests.parent().and_then(Path::parent).unwrap().join("examples/simulator");
+    assert!(program.exists(), "run `cargo build --example simulator`, as `cargo test` does");
+    program
+}
+
+impl Simulator {
+    /// Empty clusters, and the tree of a topology.
+    pub(crate) fn new(topology: &str) -> Self {
+        let simulator = Self { directory: tempfile::tempdir().unwrap() };
+        for directory in ["programs", "state/clusters"] {
+            fs::create_dir_all(simulator.path(directory)).unwrap();
+        }
+        for name in ["kubectl", "istioctl", "ip"] {
+            symlink(program(), simulator.path("programs").join(name)).unwrap();
+        }
+        simulator.build(topology);
+        simulator
+    }
+
+    /// Replaces the tree by that of a topology. Clusters that are new begin with the namespaces of Kubernetes and of a user.
+    pub(crate) fn build(&self, topology: &str) -> &Self {
+        let tree = super::compile(&Source::new("topology.yaml", topology.as_bytes()));
+        let _ = fs::remove_dir_all(self.path("out"));
+        for (path, file) in tree.iter() {
+            let path = self.path("out").join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, &file.bytes).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(file.mode.bits())).unwrap();
+        }
+        let lock = self.lock();
+        self.set("version", json!(lock.istio.unwrap().version.to_string()));
+        for context in lock.clusters.into_values().filter_map(|cluster| cluster.context) {
+            if self.cluster_file(&context).exists() {
+                continue;
+            }
+            fs::write(self.cluster_file(&context), json!({"context": context, "objects": {}}).to_string()).unwrap();
+            for namespace in ["default", "kube-system", "shop"] {
+                self.put(&context, &json!({"kind": "Namespace", "metadata": {"name": namespace}}));
+            }
+            let labels = json!({"app": "reviews"});
+            self.put(
+                &context,
+                &json!({
+                    "kind": "Deployment",
+                    "metadata": {"name": "reviews", "namespace": "shop", "labels": labels},
+                    "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}}},
+                }),
+            );
+        }
+        self
+    }
+
+    pub(crate) fn lock(&self) -> Lock {
+        fs::read_to_string(self.path("out/meshgen.lock")).unwrap().parse().unwrap()
+    }
+
+    /// The same tree and clusters once more.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self { directory: tempfile::tempdir().unwrap() };
+        let done = Command::new("cp").arg("-a").arg(self.path(".")).arg(copy.path(".")).status().unwrap();
+        assert!(done.success());
+        copy
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Changes a setting of the simulator.
+    pub(crate) fn set(&self, name: &str, value: Value) {
+        let path = self.path("state/settings.json");
+        let mut settings: Value =
+            fs::read(&path).map_or_else(|_| json!({}), |bytes| serde_json::from_slice(&bytes).unwrap());
+        settings[name] = value;
+        fs::write(path, settings.to_string()).unwrap();
+    }
+
+    /// Lets a call fail: `fails`, `times-out` or `silent`.
+    pub(crate) fn fail(&self, number: usize, how: &str) {
+        self.set("fault", json!([number, how]));
+    }
+
+    pub(crate) fn heal(&self) {
+        self.set("fault", Value::Null);
+    }
+
+    pub(crate) fn run(&self, script: &str, arguments: &[&str]) -> Said {
+        let path = format!("{}:{}", self.path("programs").display(), std::env::var("PATH").unwrap());
+        // From another directory: a script finds its tree by itself.
+        let mut command = Command::new(self.path("out").join(script));
+        command
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .env("PATH", path)
+            .env("SIMULATOR", self.path("state"));
+        let output: Output = command.output().unwrap();
+        let said = Said {
+            code: output.status.code(),
+            text: format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
+        };
+        let violations = fs::read_to_string(self.path("state/violations")).unwrap_or_default();
+        assert_eq!(violations, "", "{script} {arguments:?}: {}", said.text);
+        said
+    }
+
+    /// Runs a script that has to succeed; what it called.
+    #[track_caller]
+    pub(crate) fn calls(&self, script: &str, arguments: &[&str]) -> Vec<String> {
+        self.called();
+        let said = self.run(script, arguments);
+        assert_eq!(said.code, Some(0), "{}", said.text);
+        self.called()
+    }
+
+    /// The calls since this was asked last: the program and its words.
+    pub(crate) fn called(&self) -> Vec<String> {
+        let path = self.path("state/calls");
+        let calls = fs::read_to_string(&path).unwrap_or_default();
+        let _ = fs::remove_file(path);
+        let calls = calls.lines().map(|line| serde_json::from_str::<(String, Vec<String>)>(line).unwrap());
+        calls.map(|(program, words)| format!("{program} {}", words.join(" "))).collect()
+    }
+
+    fn cluster_file(&self, context: &str) -> PathBuf {
+        let name = context.bytes().fold(String::new(), |mut name, byte| {
+            write!(name, "{byte:02x}").unwrap();
+            name
+        });
+        self.path("state/clusters").join(name)
+    }
+
+    fn cluster(&self, context: &str) -> Value {
+        serde_json::from_slice(&fs::read(self.cluster_file(context)).unwrap()).unwrap()
+    }
+
+    /// The objects of a cluster, by `Kind/namespace/name`.
+    pub(crate) fn objects(&self, context: &str) -> serde_json::Map<String, Value> {
+        self.cluster(context)["objects"].as_object().unwrap().clone()
+    }
+
+    pub(crate) fn object(&self, context: &str, key: &str) -> Option<Value> {
+        self.objects(context).remove(key)
+    }
+
+    /// Puts an object into a cluster, or replaces it.
+    pub(crate) fn put(&self, context: &str, object: &Value) {
+        let text = |path| object.pointer(path).and_then(Value::as_str).unwrap_or_default();
+        let key = [text("/kind"), text("/metadata/namespace"), text("/metadata/name")].join("/");
+        let mut cluster = self.cluster(context);
+        cluster["objects"][key] = object.clone();
+        fs::write(self.cluster_file(context), cluster.to_string()).unwrap();
+    }
+
+    pub(crate) fn remove(&self, context: &str, key: &str) {
+        let mut cluster = self.cluster(context);
+        assert!(cluster["objects"].as_object_mut().unwrap().shift_remove(key).is_some(), "{key}");
+        fs::write(self.cluster_file(context), cluster.to_string()).unwrap();
+    }
+}

@@ -1,0 +1,129 @@
+//! A question that is not answered is no answer: each call of each script fails, times out or says nothing, and the script ends there.
+
+use super::*;
+
+/// What a script does in a state of the mesh.
+struct Run {
+    state: Simulator,
+    script: String,
+    arguments: &'static [&'static str],
+}
+
+fn run(state: &Simulator, script: &str, arguments: &'static [&'static str]) -> Run {
+    Run { state: state.copy(), script: script.to_owned(), arguments }
+}
+
+/// What the clusters are at last; a restart may have been asked for twice.
+fn end(simulator: &Simulator) -> Vec<serde_json::Map<String, Value>> {
+    let objects = |context: &str| {
+        let mut objects = simulator.objects(context);
+        for (_, object) in objects.iter_mut().filter(|(_, object)| object.get("simulator").is_some()) {
+            object["simulator"]["restarts"] = Value::Null;
+            object["simulator"]["template"] = Value::Null;
+            object["spec"]["template"]["metadata"]["annotations"] = Value::Null;
+        }
+        objects
+    };
+    let clusters = simulator.lock().clusters.into_values();
+    clusters.filter_map(|cluster| cluster.context).map(|context| objects(&context)).collect()
+}
+
+/// Calls that say nothing where they have nothing to do.
+fn may_be_silent(call: &str) -> bool {
+    call.contains(" delete ") && call.contains("--ignore-not-found")
+}
+
+/// Lets each call fail once, in one of three ways or in all; how many runs that were.
+fn fail_each(Run { state, script, arguments }: &Run, ways: usize) -> usize {
+    let whole = state.copy();
+    let calls = whole.calls(script, arguments);
+    let mut count = 0;
+    for (index, call) in calls.iter().enumerate() {
+        // Where one way is tried, the three take turns.
+        for way in index..index + ways {
+            let how = ["fails", "times-out", "silent"][way % 3];
+            if how == "silent" && may_be_silent(call) {
+                continue;
+            }
+            count += 1;
+            let simulator = state.copy();
+            simulator.fail(index + 1, how);
+            let said = simulator.run(script, arguments);
+            let called = simulator.called();
+            let what = format!("{script} {arguments:?}, call {index} {how}: {call}");
+            assert!(said.code.is_some_and(|code| code != 0), "{what}: {}", said.text);
+            assert_eq!(called, calls[..=index], "{what}: it went on: {}", said.text);
+            assert!(said.text.contains("error: "), "{what}: {}", said.text);
+            simulator.heal();
+            let again = simulator.run(script, arguments);
+            assert_eq!(again.code, Some(0), "{what}: {}", again.text);
+            assert_eq!(end(&simulator), end(&whole), "{what}");
+        }
+    }
+    count
+}
+
+/// The same for the checks of one cluster at a time, so that the order of the calls is known.
+fn fail_each_check(mesh: &Simulator, cluster: &str) -> usize {
+    let arguments = ["--cluster", cluster];
+    let calls = mesh.copy().calls("verify.sh", &arguments);
+    for (index, call) in calls.iter().enumerate() {
+        for how in ["fails", "silent"] {
+            let simulator = mesh.copy();
+            simulator.fail(index + 1, how);
+            let said = simulator.run("verify.sh", &arguments);
+            assert_eq!(said.code, Some(1), "call {index} {how}, {call}: {}", said.text);
+        }
+    }
+    2 * calls.len()
+}
+
+#[test]
+fn each_call_fails_once_and_the_next_run_completes() {
+    let fresh = Simulator::new(&topology("1.30.3"));
+    let there = installed("1.30.3");
+    let left = there.copy();
+    remote_secrets::leave(&left, "north", "meshgen");
+    let changed = installed("1.11.2");
+    changed.build(
+        &topology("1.11.2")
+            .replace("profile: demo", "profile: demo, meshConfig: {defaultConfig: {concurrency: 1}}")
+            .replace("issuedOn: 2026-11-01", "issuedOn: 2026-11-01, intermediatesIssuedOn: 2026-11-20"),
+    );
+    let runs = [
+        run(&fresh, "install.sh", &[]),
+        run(&changed, "install.sh", &["--cluster", "west"]),
+        run(&left, "east/remote-secrets.sh", &["--prune"]),
+        run(&there, "uninstall.sh", &["--yes", "--crds"]),
+    ];
+    for run in &runs {
+        fail_each(run, 1);
+    }
+}
+
+#[test]
+fn a_check_that_is_not_answered_fails() {
+    fail_each_check(&installed("1.11.2"), "west");
+    fail_each_check(&installed("1.30.3"), "east");
+}
+
+/// It takes minutes: `make scripts`.
+#[test]
+#[ignore = "it lets every call of every script of every topology fail in every way"]
+#[allow(clippy::print_stderr, reason = "it says how many runs it was")]
+fn each_call_of_every_topology_fails_in_every_way() {
+    let mut count = 0;
+    for topology in common::topologies() {
+        let text = std::fs::read_to_string(&topology).unwrap();
+        let fresh = Simulator::new(&text);
+        let there = fresh.copy();
+        there.calls("install.sh", &[]);
+        let mut runs = vec![run(&fresh, "install.sh", &[]), run(&there, "uninstall.sh", &["--yes", "--crds"])];
+        let lock = there.lock();
+        let scripts = lock.steps.iter().filter(|step| step.ends_with("/remote-secrets.sh"));
+        runs.extend(scripts.map(|script| run(&there, script, &[])));
+        count += runs.iter().map(|run| fail_each(run, 3)).sum::<usize>();
+        count += lock.clusters.keys().map(|cluster| fail_each_check(&there, cluster)).sum::<usize>();
+    }
+    eprintln!("{count} runs in which a call failed");
+}

@@ -1,0 +1,81 @@
+//! remote-secrets.sh
+
+use super::*;
+
+const SECRET: &str = "Secret/istio-system/istio-remote-secret-west";
+
+/// The mesh, installed but for the remote secret.
+fn without_secret() -> Simulator {
+    let simulator = installed("1.30.3");
+    simulator.remove(EAST, SECRET);
+    simulator
+}
+
+#[test]
+fn credentials_are_applied_with_labels_and_never_shown() {
+    let simulator = without_secret();
+    let said = simulator.run("east/remote-secrets.sh", &[]);
+    done(&said);
+    assert!(!said.text.contains("token-of-west"), "{}", said.text);
+    let secret = simulator.object(EAST, SECRET).unwrap();
+    assert_eq!(secret["metadata"]["labels"]["app.kubernetes.io/managed-by"], "meshgen");
+    assert_eq!(secret["metadata"]["labels"]["app.kubernetes.io/part-of"], "mesh1");
+    assert!(secret["data"]["west"].is_string(), "{secret}");
+}
+
+/// A Secret of a cluster that the tree does not know, with our labels or with others.
+pub(super) fn leave(simulator: &Simulator, name: &str, manager: &str) {
+    simulator.put(
+        EAST,
+        &json!({
+            "kind": "Secret",
+            "metadata": {"name": format!("istio-remote-secret-{name}"), "namespace": "istio-system", "labels": {
+                "istio/multiCluster": "true",
+                "app.kubernetes.io/managed-by": manager,
+                "app.kubernetes.io/part-of": "mesh1",
+            }},
+            "data": {name: "e30="},
+        }),
+    );
+}
+
+#[test]
+fn the_secret_of_a_cluster_that_left_is_listed_and_removed_on_demand() {
+    let simulator = installed("1.30.3");
+    leave(&simulator, "north", "meshgen");
+    leave(&simulator, "south", "somebody");
+    let said = simulator.run("east/remote-secrets.sh", &[]);
+    done(&said);
+    let words = "the Secret istio-remote-secret-north belongs to a cluster that left the mesh: --prune removes it";
+    assert!(said.text.contains(words) && !said.text.contains("south"), "{}", said.text);
+    let calls = simulator.calls("east/remote-secrets.sh", &["--prune"]);
+    let deleted: Vec<&String> = calls.iter().filter(|call| call.contains(" delete ")).collect();
+    assert!(matches!(deleted[..], [one] if one.ends_with("delete secret istio-remote-secret-north")), "{deleted:#?}");
+    assert!(simulator.object(EAST, "Secret/istio-system/istio-remote-secret-south").is_some());
+    assert!(simulator.object(EAST, SECRET).is_some());
+    // Limited to one cluster, it knows the others all the same.
+    leave(&simulator, "north", "meshgen");
+    simulator.calls("east/remote-secrets.sh", &["--cluster", "west", "--prune"]);
+    assert!(simulator.object(EAST, SECRET).is_some());
+}
+
+#[test]
+fn a_credential_that_is_not_given_is_not_applied() {
+    let simulator = without_secret();
+    simulator.set("dead", json!([WEST]));
+    refused(&simulator.run("east/remote-secrets.sh", &[]), 1, "west gives no credential; does its context answer?");
+    assert!(simulator.object(EAST, SECRET).is_none());
+}
+
+#[test]
+fn an_empty_credential_is_refused() {
+    let simulator = without_secret();
+    let real = simulator.path("programs/istioctl");
+    std::fs::rename(&real, simulator.path("programs/real")).unwrap();
+    // The symbolic link is told by its name.
+    let script = "#!/usr/bin/env bash\nset -o pipefail\nexec -a istioctl \"$(dirname \"$0\")/real\" \"$@\" | sed 's/token-of-.*//'\n";
+    std::fs::write(&real, script).unwrap();
+    std::fs::set_permissions(&real, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    refused(&simulator.run("east/remote-secrets.sh", &[]), 1, "the credential of west is empty");
+    assert!(simulator.object(EAST, SECRET).is_none());
+}

@@ -1,0 +1,324 @@
+//! istioctl: what it installs, as far as scripts and other clusters see it.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::arguments::Arguments;
+use crate::kinds::KINDS;
+use crate::kubectl::put;
+use crate::kustomize;
+use crate::reconcile;
+use crate::state::{Answer, Cluster, State, key, text};
+
+const NAMESPACE: &str = "istio-system";
+const OWNER: &str = "install.operator.istio.io/owning-resource";
+
+pub(crate) fn run(state: &mut State, words: &[String]) -> Answer {
+    let valued = ["--context", "-f", "--name", "--server", "-n", "-o", "--fqdn"];
+    match Arguments::parse(words, &valued, &["-y", "--remote"]) {
+        Ok(arguments) => call(state, &arguments),
+        Err(error) => Answer::strange(error),
+    }
+}
+
+fn call(state: &mut State, arguments: &Arguments) -> Answer {
+    let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
+    if words == ["version"] && arguments.get("--remote") == Some("false") {
+        return Answer::said(format!("client version: {}\n", state.settings.version));
+    }
+    let Some(context) = arguments.get("--context").map(str::to_owned) else {
+        return Answer::strange("istioctl without --context");
+    };
+    if state.settings.dead.contains(&context) {
+        return Answer::refused("Error: dial tcp 192.0.2.1:6443: i/o timeout");
+    }
+    state.load_all();
+    if state.cluster(&context).is_none() {
+        return Answer::refused(format!("Error: context \"{context}\" does not exist"));
+    }
+    match words[..] {
+        ["version"] => version(state, &context),
+        ["install"] => install(state, &context, arguments),
+        ["create-remote-secret"] | ["x", "create-remote-secret"] => create_remote_secret(state, &context, arguments),
+        ["remote-clusters"] => remote_clusters(state, &context),
+        ["proxy-config", what @ ("bootstrap" | "clusters"), "deployment/istio-eastwestgateway"] => {
+            proxy_config(state, &context, what, arguments)
+        }
+        _ => Answer::strange(format!("istioctl {}", words.join(" "))),
+    }
+}
+
+/// The client's, istiod's, and those of the proxies that it serves (`1.30.3:pkg/version/cobra.go`); questions that fail leave out a line.
+fn version(state: &State, context: &str) -> Answer {
+    let mut out = format!("client version: {}\n", state.settings.version);
+    let cluster = &state.clusters[context];
+    let istiod = cluster.objects.values().find(|object| reconcile::is_istiod(object));
+    if let Some(istiod) = istiod {
+        out += &format!("control plane version: {}\n", text(istiod, "/simulator/version"));
+        let mut proxies = std::collections::BTreeMap::new();
+        for other in state.clusters.values() {
+            for proxy in other.objects.values().filter(|object| text(object, "/simulator/started/context") == context) {
+                *proxies.entry(text(proxy, "/simulator/started/version")).or_insert(0) += 1;
+            }
+        }
+        let counts: Vec<String> =
+            proxies.iter().map(|(version, count)| format!("{version} ({count} proxies)")).collect();
+        let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
+        out += &format!("data plane version: {counts}\n");
+    }
+    Answer::said(out)
+}
+
+/// Lays `over` onto `base`, as istioctl merges the files of a command.
+fn merge(base: &mut Value, over: &Value) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) => {
+            for (name, value) in over {
+                merge(base.entry(name.as_str()).or_insert(Value::Null), value);
+            }
+        }
+        (base, over) => *base = over.clone(),
+    }
+}
+
+fn install(state: &mut State, context: &str, arguments: &Arguments) -> Answer {
+    let mut operator = Value::Null;
+    for file in arguments.all("-f") {
+        let Ok(text) = fs::read_to_string(file) else {
+            return Answer::refused(format!("Error: open {file}: no such file"));
+        };
+        match kustomize::documents(&text) {
+            Ok(documents) => documents.iter().for_each(|document| merge(&mut operator, document)),
+            Err(error) => return Answer::refused(error),
+        }
+    }
+    let version = state.settings.version.clone();
+    let cluster = state.cluster(context).expect("the context is there");
+    if !cluster.objects.contains_key(&key("Namespace", "", NAMESPACE)) {
+        return Answer::refused("Error: namespaces \"istio-system\" not found");
+    }
+    let name = text(&operator, "/metadata/name").to_owned();
+    let mut objects = objects(&operator, &version);
+    let revision = revision(&operator);
+    let mut keys = Vec::new();
+    for object in &mut objects {
+        let labels = &mut object["metadata"]["labels"];
+        for (label, value) in [
+            (OWNER, name.as_str()),
+            ("install.operator.istio.io/owning-resource-namespace", NAMESPACE),
+            ("operator.istio.io/version", &version),
+            ("istio.io/rev", &revision),
+        ] {
+            labels[label] = json!(value);
+        }
+        keys.push(key(text(object, "/kind"), text(object, "/metadata/namespace"), text(object, "/metadata/name")));
+        if let Err(error) = put(cluster, object.clone()) {
+            return Answer::refused(format!("Error: {error}"));
+        }
+    }
+    // istioctl prunes what it no longer renders of the same revision, but no EndpointSlices (`1.30.3:operator/pkg/uninstall/prune.go`).
+    cluster.objects.retain(|key, object| {
+        text(object, "/kind") == "EndpointSlice"
+            || object.pointer("/metadata/labels").and_then(|labels| labels.get(OWNER)) != Some(&json!(name))
+            || text(object, "/metadata/labels/istio.io~1rev") != revision
+            || text(object, "/kind") == "CustomResourceDefinition"
+            || keys.contains(key)
+    });
+    reconcile::all(state);
+    Answer::said("✔ Istio core installed\n✔ Istiod installed\n✔ Installation complete")
+}
+
+fn revision(operator: &Value) -> String {
+    match text(operator, "/spec/revision") {
+        "" => "default".to_owned(),
+        revision => revision.to_owned(),
+    }
+}
+
+fn namespaced(kind: &str, name: &str, labels: Value) -> Value {
+    json!({"kind": kind, "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels}})
+}
+
+fn everywhere(kind: &str, name: &str, labels: Value) -> Value {
+    json!({"kind": kind, "metadata": {"name": name, "labels": labels}})
+}
+
+/// A Deployment of one container, whose pods start anew when `template` changes.
+fn deployment(name: &str, labels: &Value, template: &Value) -> Value {
+    let mut object = namespaced("Deployment", name, labels.clone());
+    object["spec"] =
+        json!({"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": template}});
+    object
+}
+
+/// What istioctl applies for an IstioOperator.
+fn objects(operator: &Value, version: &str) -> Vec<Value> {
+    let suffix = match revision(operator).as_str() {
+        "default" => String::new(),
+        revision => format!("-{revision}"),
+    };
+    let is_thin = text(operator, "/spec/profile") == "remote";
+    if text(operator, "/metadata/name") == "eastwest-gateway" {
+        return gateways(operator, version);
+    }
+    let service = format!("istiod{suffix}");
+    let values = operator.pointer("/spec/values").cloned().unwrap_or_default();
+    let mut objects: Vec<Value> = KINDS
+        .iter()
+        .filter(|kind| kind.is_custom())
+        .map(|kind| everywhere("CustomResourceDefinition", &kind.full(), json!({})))
+        .collect();
+    objects.extend([
+        namespaced("ServiceAccount", "istio-reader-service-account", json!({})),
+        everywhere("ClusterRole", &format!("istio-reader-clusterrole{suffix}-{NAMESPACE}"), json!({})),
+        namespaced("Service", &service, json!({"app": "istiod"})),
+    ]);
+    let mut webhook = everywhere(
+        "MutatingWebhookConfiguration",
+        &format!("istio-sidecar-injector{suffix}"),
+        json!({"app": "sidecar-injector"}),
+    );
+    webhook["webhooks"] = json!([{"clientConfig": {"service": {"name": service}}}]);
+    objects.push(webhook);
+    let address = text(&values, "/global/remotePilotAddress");
+    if is_thin {
+        let mut slice = namespaced("EndpointSlice", &service, json!({"kubernetes.io/service-name": service}));
+        slice["endpoints"] = json!([{"addresses": [address]}]);
+        objects.push(slice);
+        return objects;
+    }
+    let last = objects.iter_mut().find(|object| text(object, "/kind") == "Service").expect("the Service is there");
+    last["spec"] = json!({"selector": {"app": "istiod"}});
+    let mut istiod =
+        deployment(&service, &json!({"app": "istiod"}), &json!({"version": version, "pilot": values["pilot"]}));
+    istiod["install"] =
+        json!({"version": version, "address": address, "cluster": values.pointer("/global/multiCluster/clusterName")});
+    let mut config = namespaced("ConfigMap", &format!("istio{suffix}"), json!({}));
+    config["data"] = json!({"mesh": operator.pointer("/spec/meshConfig").cloned().unwrap_or_default().to_string(),
+                            "injected": values["global"]["proxy"].to_string()});
+    objects.extend([
+        istiod,
+        config,
+        namespaced("ServiceAccount", &service, json!({})),
+        namespaced("Role", &service, json!({})),
+        everywhere("ClusterRole", &format!("istiod-clusterrole{suffix}-{NAMESPACE}"), json!({})),
+        everywhere("ValidatingWebhookConfiguration", &format!("istio-validator{suffix}-{NAMESPACE}"), json!({})),
+    ]);
+    let more: &[&str] = match text(operator, "/spec/profile") {
+        "demo" => &["ingressgateway", "egressgateway"],
+        "default" => &["ingressgateway"],
+        _ => &[],
+    };
+    for name in more {
+        let labels = json!({"app": format!("istio-{name}"), "istio": name});
+        objects.push(deployment(&format!("istio-{name}"), &labels, &json!({"version": version})));
+        objects.push(namespaced("Service", &format!("istio-{name}"), labels));
+    }
+    objects
+}
+
+fn gateways(operator: &Value, version: &str) -> Vec<Value> {
+    let mut objects = Vec::new();
+    for gateway in operator.pointer("/spec/components/ingressGateways").and_then(Value::as_array).into_iter().flatten()
+    {
+        let name = text(gateway, "/name");
+        let labels = gateway["label"].clone();
+        let mut gateway_deployment = deployment(
+            name,
+            &labels,
+            &json!({"version": version, "env": gateway.pointer("/k8s/env"), "network": operator.pointer("/spec/values/global/network")}),
+        );
+        gateway_deployment["install"] =
+            json!({"cluster": operator.pointer("/spec/values/global/multiCluster/clusterName")});
+        let mut service = namespaced("Service", name, labels);
+        service["spec"] = gateway.pointer("/k8s/service").cloned().unwrap_or_default();
+        objects.extend([
+            gateway_deployment,
+            service,
+            namespaced("ServiceAccount", &format!("{name}-service-account"), json!({})),
+            namespaced("HorizontalPodAutoscaler", name, json!({})),
+            namespaced("Role", &format!("{name}-sds"), json!({})),
+        ]);
+    }
+    objects
+}
+
+/// The form of `1.30.3:istioctl/pkg/multicluster/remote_secret.go`.
+fn create_remote_secret(state: &mut State, context: &str, arguments: &Arguments) -> Answer {
+    let (Some(name), Some(server)) = (arguments.get("--name"), arguments.get("--server")) else {
+        return Answer::strange("create-remote-secret wants --name and --server");
+    };
+    // It makes the account where Istio's charts did not yet (`1.11.2` and `1.30.3:istioctl/pkg/multicluster/remote_secret.go`, getOrCreateServiceAccount).
+    let cluster = state.cluster(context).expect("the context is there");
+    if !cluster.objects.contains_key(&key("Namespace", "", NAMESPACE)) {
+        return Answer::refused("Error: namespaces \"istio-system\" not found");
+    }
+    let account = namespaced("ServiceAccount", "istio-reader-service-account", json!({}));
+    cluster.objects.entry(key("ServiceAccount", NAMESPACE, "istio-reader-service-account")).or_insert(account);
+    Answer::said(format!(
+        "# This file is autogenerated, do not edit.\napiVersion: v1\nkind: Secret\nmetadata:\n  annotations:\n    \
+         networking.istio.io/cluster: {name}\n  creationTimestamp: null\n  labels:\n    istio/multiCluster: \"true\"\n  \
+         name: istio-remote-secret-{name}\n  namespace: istio-system\nstringData:\n  {name}: |\n    apiVersion: v1\n    clusters:\n    \
+         - cluster:\n        server: {server}\n      name: {name}\n    users:\n    - name: {name}\n      user:\n        \
+         token: token-of-{name}\n---\n"
+    ))
+}
+
+fn remote_clusters(state: &State, context: &str) -> Answer {
+    let mut out = "NAME     SECRET     STATUS     ISTIOD\n".to_owned();
+    for object in state.clusters[context].objects.values() {
+        if text(object, "/metadata/labels/istio~1multiCluster") == "true" {
+            for name in object["data"].as_object().into_iter().flatten().map(|(name, _)| name) {
+                let secret = text(object, "/metadata/name");
+                out += &format!("{name}     istio-system/{secret}     synced     istiod-0\n");
+            }
+        }
+    }
+    Answer::said(out)
+}
+
+fn proxy_config(state: &State, context: &str, what: &str, arguments: &Arguments) -> Answer {
+    let cluster = &state.clusters[context];
+    let Some(gateway) = cluster.objects.get(&key("Deployment", NAMESPACE, "istio-eastwestgateway")) else {
+        return Answer::refused("Error: deployment istio-eastwestgateway not found");
+    };
+    if what == "bootstrap" {
+        let config: Value = serde_json::from_str(text(gateway, "/simulator/started/mesh")).unwrap_or_default();
+        let address = text(&config, "/defaultConfig/tracing/zipkin/address");
+        let (host, port) = address.rsplit_once(':').unwrap_or(("", "0"));
+        let socket = json!({"address": host.trim_matches(['[', ']']), "portValue": port.parse::<u16>().unwrap_or(0)});
+        return Answer::said(
+            json!({"bootstrap": {"staticResources": {"clusters": [{"name": "zipkin", "socketAddress": socket}]}}})
+                .to_string(),
+        );
+    }
+    let host = arguments.get("--fqdn").unwrap_or_default();
+    let serving = reconcile::serving(state, context).unwrap_or_default();
+    let mut found = Vec::new();
+    for object in state.clusters.get(&serving).into_iter().flat_map(|cluster: &Cluster| cluster.objects.values()) {
+        let (kind, name) = (text(object, "/kind"), text(object, "/metadata/name"));
+        if kind == "ServiceEntry" && object["spec"]["hosts"] == json!([host]) {
+            let (port, address) = (&object["spec"]["ports"][0]["number"], &object["spec"]["endpoints"][0]["address"]);
+            let socket = json!({"address": address, "portValue": port});
+            found.push(json!({"name": format!("outbound|{port}||{host}"), "socketAddress": socket}));
+        } else if kind == "Service" && host.starts_with(&format!("{name}.{NAMESPACE}.svc")) {
+            for port in object["spec"]["ports"].as_array().into_iter().flatten() {
+                found.push(json!({"name": format!("outbound|{}||{host}", port["port"])}));
+            }
+        }
+    }
+    // A Service is known from every cluster.
+    if found.is_empty() {
+        for object in state.clusters.values().flat_map(|cluster| cluster.objects.values()) {
+            if text(object, "/kind") == "Service"
+                && host.starts_with(&format!("{}.{NAMESPACE}.svc", text(object, "/metadata/name")))
+            {
+                for port in object["spec"]["ports"].as_array().into_iter().flatten() {
+                    found.push(json!({"name": format!("outbound|{}||{host}", port["port"])}));
+                }
+            }
+        }
+    }
+    Answer::said(json!(found).to_string())
+}

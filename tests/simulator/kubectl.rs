@@ -1,0 +1,397 @@
+//! kubectl: what scripts ask and do with it.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::arguments::Arguments;
+use crate::kinds::{self, KINDS, Kind};
+use crate::kustomize;
+use crate::query;
+use crate::reconcile;
+use crate::state::{Answer, Cluster, State, key, text};
+
+const VALUED: &[&str] = &[
+    "--context",
+    "--request-timeout",
+    "-n",
+    "--namespace",
+    "-l",
+    "--selector",
+    "--field-selector",
+    "-o",
+    "--output",
+    "-k",
+    "-f",
+    "--field-manager",
+    "--timeout",
+    "--raw",
+    "--namespaced",
+    "--verbs",
+];
+const FLAGS: &[&str] =
+    &["-A", "--all-namespaces", "--ignore-not-found", "--server-side", "--force-conflicts", "--overwrite", "--local"];
+
+/// What goes wrong, as the real program says it, or as something that it never would.
+pub(crate) enum Refusal {
+    Said(String),
+    Strange(String),
+}
+
+type Outcome = Result<String, Refusal>;
+
+fn said(text: impl Into<String>) -> Refusal {
+    Refusal::Said(text.into())
+}
+
+fn strange(text: impl Into<String>) -> Refusal {
+    Refusal::Strange(text.into())
+}
+
+pub(crate) fn run(state: &mut State, words: &[String]) -> Answer {
+    let outcome = Arguments::parse(words, VALUED, FLAGS).map_err(strange).and_then(|arguments| call(state, &arguments));
+    match outcome {
+        Ok(out) => Answer::said(out),
+        Err(Refusal::Said(err)) => Answer::refused(err),
+        Err(Refusal::Strange(what)) => Answer::strange(what),
+    }
+}
+
+fn call(state: &mut State, arguments: &Arguments) -> Outcome {
+    let context = arguments.get("--context").ok_or_else(|| strange("kubectl without --context"))?.to_owned();
+    let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
+    if let ["label", ref labels @ ..] = words[..]
+        && arguments.has("--local")
+    {
+        return label_local(labels);
+    }
+    if state.settings.dead.contains(&context) {
+        return Err(said("Unable to connect to the server: dial tcp 192.0.2.1:6443: i/o timeout"));
+    }
+    let late = state.settings.late.clone();
+    if state.cluster(&context).is_none() {
+        return Err(said(format!("error: context \"{context}\" does not exist")));
+    }
+    let is_change = !matches!(words[..], ["get" | "api-resources", ..] | ["rollout", "status", ..]);
+    if is_change {
+        state.load_all();
+    }
+    let cluster = state.cluster(&context).expect("the context is there");
+    let outcome = match words[..] {
+        ["get"] if arguments.has("--raw") => raw(cluster, arguments.get("--raw").unwrap_or_default()),
+        ["get", types, ref names @ ..] => get(cluster, arguments, types, names),
+        ["api-resources"] => api_resources(cluster, arguments),
+        ["apply"] => apply(cluster, arguments),
+        ["delete"] if arguments.has("-k") => delete_directory(cluster, arguments),
+        ["delete", types, ref names @ ..] => delete(cluster, arguments, types, names),
+        ["annotate", types, ref names @ ..] => annotate(cluster, arguments, types, names),
+        ["rollout", "restart", types, ref names @ ..] => restart(cluster, arguments, types, names),
+        ["rollout", "status", name] => {
+            let is_late = late.contains(&format!("{context} {name}"));
+            status(cluster, arguments, name, is_late)
+        }
+        _ => Err(strange(format!("kubectl {}", words.join(" ")))),
+    }?;
+    if is_change {
+        reconcile::all(state);
+    }
+    Ok(outcome)
+}
+
+fn namespace(arguments: &Arguments) -> &str {
+    arguments.any(&["-n", "--namespace"]).unwrap_or("default")
+}
+
+fn raw(cluster: &Cluster, path: &str) -> Outcome {
+    match path {
+        "/readyz" => Ok("ok".to_owned()),
+        path if path.ends_with("/proxy/health") => {
+            let is_there = cluster.objects.contains_key(&key("Deployment", "istio-system", "zipkin"));
+            if is_there {
+                Ok("{\"status\":\"UP\"}".to_owned())
+            } else {
+                Err(said("Error from server (NotFound): services \"zipkin\" not found"))
+            }
+        }
+        other => Err(strange(format!("get --raw {other}"))),
+    }
+}
+
+fn kind(cluster: &Cluster, word: &str) -> Result<&'static Kind, Refusal> {
+    let kind = kinds::by_word(word).ok_or_else(|| strange(format!("the kind {word}")))?;
+    if kind.is_served(cluster) {
+        Ok(kind)
+    } else {
+        Err(said(format!("error: the server doesn't have a resource type \"{word}\"")))
+    }
+}
+
+/// The objects that a command line names: their keys.
+fn named(cluster: &Cluster, arguments: &Arguments, types: &str, names: &[&str]) -> Result<Vec<String>, Refusal> {
+    let is_everywhere = arguments.has("-A") || arguments.has("--all-namespaces");
+    let mut found = Vec::new();
+    for word in types.split(',') {
+        let (word, name) = word.split_once('/').map_or((word, None), |(word, name)| (word, Some(name)));
+        let kind = kind(cluster, word)?;
+        let names: Vec<&str> = name.into_iter().chain(names.iter().copied()).collect();
+        let place = if kind.is_namespaced { namespace(arguments) } else { "" };
+        for name in &names {
+            let key = key(kind.name, place, name);
+            if cluster.objects.contains_key(&key) {
+                found.push(key);
+            } else if !arguments.has("--ignore-not-found") {
+                return Err(said(format!("Error from server (NotFound): {} \"{name}\" not found", kind.full())));
+            }
+        }
+        if !names.is_empty() {
+            continue;
+        }
+        let wanted = arguments.get("--field-selector").map(|selector| {
+            selector.strip_prefix("metadata.name=").ok_or_else(|| strange(format!("the field selector {selector}")))
+        });
+        let wanted = wanted.transpose()?;
+        for (key, object) in &cluster.objects {
+            let is_kind = text(object, "/kind") == kind.name;
+            let is_here = is_everywhere || !kind.is_namespaced || text(object, "/metadata/namespace") == place;
+            let is_named = wanted.is_none_or(|name| name == text(object, "/metadata/name"));
+            if is_kind && is_here && is_named {
+                let selector = arguments.any(&["-l", "--selector"]);
+                let is_selected = selector.map(|selector| query::selects(selector, object.pointer("/metadata/labels")));
+                if is_selected.transpose().map_err(strange)?.unwrap_or(true) {
+                    found.push(key.clone());
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn get(cluster: &Cluster, arguments: &Arguments, types: &str, names: &[&str]) -> Outcome {
+    let keys = named(cluster, arguments, types, names)?;
+    let objects: Vec<&Value> = keys.iter().map(|key| &cluster.objects[key]).collect();
+    let is_one = !names.is_empty() || types.contains('/');
+    let root = match objects[..] {
+        [] if is_one => return Ok(String::new()),
+        [object] if is_one => object.clone(),
+        _ => json!({"apiVersion": "v1", "kind": "List", "items": objects}),
+    };
+    match arguments.any(&["-o", "--output"]).unwrap_or_default() {
+        "name" => Ok(keys.iter().map(|key| object_name(key) + "\n").collect()),
+        "json" => Ok(root.to_string()),
+        format => match format.split_once('=') {
+            Some(("jsonpath", template)) => query::jsonpath(&root, template).map_err(strange),
+            Some(("go-template", template)) => query::go_template(&root, template).map_err(strange),
+            _ => Err(strange(format!("get -o {format}"))),
+        },
+    }
+}
+
+/// `deployment.apps/istiod`.
+fn object_name(key: &str) -> String {
+    let (kind, rest) = key.split_once('/').expect("a key has a kind");
+    let name = rest.split_once('/').map_or(rest, |(_, name)| name);
+    kinds::by_kind(kind).map_or_else(|| key.to_owned(), |kind| kind.named(name))
+}
+
+fn api_resources(cluster: &Cluster, arguments: &Arguments) -> Outcome {
+    if arguments.any(&["-o"]) != Some("name") {
+        return Err(strange("api-resources without -o name"));
+    }
+    let is_namespaced = arguments.get("--namespaced").map(|value| value == "true");
+    let kinds = KINDS.iter().filter(|kind| kind.is_served(cluster));
+    let kinds = kinds.filter(|kind| is_namespaced.is_none_or(|wanted| wanted == kind.is_namespaced));
+    Ok(kinds.map(|kind| kind.full() + "\n").collect())
+}
+
+fn input() -> Result<String, Refusal> {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map_err(|error| said(error.to_string()))?;
+    Ok(text)
+}
+
+fn stated(arguments: &Arguments) -> Result<Vec<Value>, Refusal> {
+    match (arguments.get("-k"), arguments.get("-f")) {
+        (Some(directory), None) => kustomize::build(Path::new(directory)).map_err(said),
+        (None, Some("-")) => kustomize::documents(&input()?).map_err(said),
+        _ => Err(strange("apply wants -k DIRECTORY or -f -")),
+    }
+}
+
+fn apply(cluster: &mut Cluster, arguments: &Arguments) -> Outcome {
+    let is_server_side = arguments.has("--server-side");
+    let mut out = String::new();
+    for object in stated(arguments)? {
+        let kind = text(&object, "/kind").to_owned();
+        let served = kinds::by_kind(&kind).ok_or_else(|| strange(format!("an object of the kind {kind}")))?;
+        if !served.is_served(cluster) {
+            return Err(said(format!(
+                "error: resource mapping not found for name: \"{}\": no matches for kind \"{kind}\" in version \"{}\"\n\
+                 ensure CRDs are installed first",
+                text(&object, "/metadata/name"),
+                text(&object, "/apiVersion")
+            )));
+        }
+        let place = text(&object, "/metadata/namespace").to_owned();
+        if served.is_namespaced && !cluster.objects.contains_key(&key("Namespace", "", &place)) {
+            return Err(said(format!("Error from server (NotFound): namespaces \"{place}\" not found")));
+        }
+        let name = text(&object, "/metadata/name").to_owned();
+        let change = put(cluster, object).map_err(said)?;
+        let change = if is_server_side { "serverside-applied" } else { change };
+        out += &format!("{} {change}\n", served.named(&name));
+    }
+    Ok(out)
+}
+
+/// Lays an object over the one that is there; annotations and labels of others stay. What happened to it.
+pub(crate) fn put(cluster: &mut Cluster, mut object: Value) -> Result<&'static str, String> {
+    if text(&object, "/kind") == "Secret"
+        && let Some(texts) = object.as_object_mut().and_then(|fields| fields.remove("stringData"))
+    {
+        for (name, value) in texts.as_object().into_iter().flatten() {
+            object["data"][name] = json!(kustomize::base64(value.as_str().unwrap_or_default().as_bytes()));
+        }
+    }
+    let kind = text(&object, "/kind").to_owned();
+    let key = key(&kind, text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
+    let Some(old) = cluster.objects.get(&key) else {
+        cluster.objects.insert(key, object);
+        return Ok("created");
+    };
+    let immutable: &[&str] = match kind.as_str() {
+        "Deployment" | "StatefulSet" | "DaemonSet" => &["/spec/selector"],
+        "RoleBinding" | "ClusterRoleBinding" => &["/roleRef"],
+        "Service" => &["/spec/loadBalancerClass"],
+        _ => &[],
+    };
+    for path in immutable {
+        if old.pointer(path) != object.pointer(path) {
+            let field = path.trim_start_matches('/').replace('/', ".");
+            let name = text(&object, "/metadata/name");
+            return Err(format!("The {kind} \"{name}\" is invalid: {field}: Invalid value: field is immutable"));
+        }
+    }
+    for field in ["annotations", "labels"] {
+        let mut merged = old["metadata"][field].as_object().cloned().unwrap_or_default();
+        merged.extend(object["metadata"][field].as_object().cloned().unwrap_or_default());
+        if !merged.is_empty() {
+            object["metadata"][field] = Value::Object(merged);
+        }
+    }
+    // What `rollout restart` wrote into the template stays, as with each other manager of fields.
+    if let Some(restarted) = old.pointer("/spec/template/metadata/annotations") {
+        object["spec"]["template"]["metadata"]["annotations"] = restarted.clone();
+    }
+    for field in ["status", "simulator"] {
+        if let Some(kept) = old.get(field) {
+            object[field] = kept.clone();
+        }
+    }
+    if *old == object {
+        return Ok("unchanged");
+    }
+    cluster.objects.insert(key, object);
+    Ok("configured")
+}
+
+fn delete_directory(cluster: &mut Cluster, arguments: &Arguments) -> Outcome {
+    let mut out = String::new();
+    for object in stated(arguments)? {
+        let kind = text(&object, "/kind");
+        let served = kinds::by_kind(kind).ok_or_else(|| strange(format!("an object of the kind {kind}")))?;
+        if !served.is_served(cluster) {
+            return Err(said(format!(
+                "error: resource mapping not found for name: \"{}\": no matches for kind \"{kind}\" in version \"{}\"\n\
+                 ensure CRDs are installed first",
+                text(&object, "/metadata/name"),
+                text(&object, "/apiVersion")
+            )));
+        }
+        let key = key(kind, text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
+        if cluster.objects.contains_key(&key) {
+            out += &removed(cluster, &key);
+        } else if !arguments.has("--ignore-not-found") {
+            return Err(said(format!("Error from server (NotFound): {key} not found")));
+        }
+    }
+    Ok(out)
+}
+
+fn delete(cluster: &mut Cluster, arguments: &Arguments, types: &str, names: &[&str]) -> Outcome {
+    let is_named = !names.is_empty() || types.contains('/');
+    if !is_named && !arguments.has("-l") {
+        return Err(strange("delete without a name or a selector"));
+    }
+    let keys = named(cluster, arguments, types, names)?;
+    if keys.is_empty() && !is_named {
+        return Ok("No resources found\n".to_owned());
+    }
+    Ok(keys.iter().map(|key| removed(cluster, key)).collect())
+}
+
+/// Removes an object and what goes with it.
+pub(crate) fn removed(cluster: &mut Cluster, removed: &str) -> String {
+    let Some(object) = cluster.objects.shift_remove(removed) else { return String::new() };
+    let name = text(&object, "/metadata/name").to_owned();
+    match text(&object, "/kind") {
+        "Namespace" => cluster.objects.retain(|_, object| text(object, "/metadata/namespace") != name),
+        "CustomResourceDefinition" => {
+            let kind = KINDS.iter().find(|kind| kind.full() == name);
+            cluster.objects.retain(|_, object| kind.is_none_or(|kind| text(object, "/kind") != kind.name));
+        }
+        _ => {}
+    }
+    format!("{} deleted\n", object_name(removed).replacen('/', " \"", 1) + "\"")
+}
+
+fn annotate(cluster: &mut Cluster, arguments: &Arguments, types: &str, names: &[&str]) -> Outcome {
+    let (names, changes): (Vec<&str>, Vec<&str>) = names.iter().partition(|word| !word.contains('='));
+    let mut out = String::new();
+    for key in named(cluster, arguments, types, &names)? {
+        for change in &changes {
+            let (name, value) = change.split_once('=').expect("a change has a value");
+            let annotations = &mut cluster.objects.get_mut(&key).expect("it was found")["metadata"]["annotations"];
+            if annotations.get(name).is_some() && !arguments.has("--overwrite") {
+                return Err(said("error: --overwrite is false but found the following declared annotation(s)"));
+            }
+            annotations[name] = json!(value);
+        }
+        out += &format!("{} annotated\n", object_name(&key));
+    }
+    Ok(out)
+}
+
+fn restart(cluster: &mut Cluster, arguments: &Arguments, types: &str, names: &[&str]) -> Outcome {
+    let mut out = String::new();
+    for key in named(cluster, arguments, types, names)? {
+        let object = cluster.objects.get_mut(&key).expect("it was found");
+        let count = object.pointer("/simulator/restarts").and_then(Value::as_u64).unwrap_or(0) + 1;
+        object["simulator"]["restarts"] = json!(count);
+        object["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] =
+            json!(count.to_string());
+        out += &format!("{} restarted\n", object_name(&key));
+    }
+    Ok(out)
+}
+
+fn status(cluster: &Cluster, arguments: &Arguments, name: &str, is_late: bool) -> Outcome {
+    let keys = named(cluster, arguments, name, &[])?;
+    let object = &cluster.objects[&keys[0]];
+    if is_late || object.pointer("/simulator/isReady") != Some(&json!(true)) {
+        return Err(said("error: timed out waiting for the condition"));
+    }
+    Ok(format!("deployment \"{}\" successfully rolled out\n", text(object, "/metadata/name")))
+}
+
+fn label_local(labels: &[&str]) -> Outcome {
+    let mut out = String::new();
+    for mut object in kustomize::documents(&input()?).map_err(said)? {
+        for label in labels {
+            let (name, value) = label.split_once('=').ok_or_else(|| strange(format!("the label {label}")))?;
+            object["metadata"]["labels"][name] = json!(value);
+        }
+        out += &serde_yaml::to_string(&object).map_err(|error| said(error.to_string()))?;
+    }
+    Ok(out)
+}

@@ -1,0 +1,79 @@
+//! A kustomization as `kubectl -k` builds it, as far as meshgen writes them.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize as _;
+use serde_json::{Value, json};
+
+/// The documents of a YAML text.
+pub(crate) fn documents(text: &str) -> Result<Vec<Value>, String> {
+    let documents = serde_yaml::Deserializer::from_str(text).map(Value::deserialize);
+    let documents: Result<Vec<Value>, _> = documents.collect();
+    Ok(documents
+        .map_err(|error| format!("error: error parsing YAML: {error}"))?
+        .into_iter()
+        .filter(Value::is_object)
+        .collect())
+}
+
+/// The objects of a directory.
+pub(crate) fn build(directory: &Path) -> Result<Vec<Value>, String> {
+    let path = directory.join("kustomization.yaml");
+    let text = fs::read_to_string(&path).map_err(|_| {
+        format!("error: unable to find one of 'kustomization.yaml' in directory '{}'", directory.display())
+    })?;
+    let mut objects = Vec::new();
+    for kustomization in documents(&text)? {
+        for (field, _) in kustomization.as_object().expect("documents are mappings") {
+            if !["apiVersion", "kind", "namespace", "resources", "secretGenerator", "patches"].contains(&field.as_str())
+            {
+                return Err(format!("simulator: a kustomization with {field}"));
+            }
+        }
+        for file in list(&kustomization, "resources") {
+            let text = read(&directory.join(file.as_str().unwrap_or_default()))?;
+            objects.extend(documents(&String::from_utf8_lossy(&text))?);
+        }
+        for secret in list(&kustomization, "secretGenerator") {
+            let mut data = serde_json::Map::new();
+            for file in list(secret, "files") {
+                let file = file.as_str().unwrap_or_default();
+                data.insert(file.to_owned(), json!(base64(&read(&directory.join(file))?)));
+            }
+            let labels = secret.pointer("/options/labels").cloned().unwrap_or_default();
+            objects.push(json!({
+                "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": data,
+                "metadata": {"name": secret["name"], "namespace": kustomization["namespace"], "labels": labels},
+            }));
+        }
+    }
+    Ok(objects)
+}
+
+fn list<'v>(value: &'v Value, field: &str) -> impl Iterator<Item = &'v Value> {
+    value.get(field).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|_| {
+        format!(
+            "error: accumulating resources: evalsymlink failure on '{0}' : lstat {0}: no such file or directory",
+            path.display()
+        )
+    })
+}
+
+/// RFC 4648, section 4.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for digit in 0..4 {
+            let index = usize::try_from(word >> (18 - 6 * digit) & 63).unwrap();
+            out.push(if digit <= chunk.len() { char::from(DIGITS[index]) } else { '=' });
+        }
+    }
+    out
+}

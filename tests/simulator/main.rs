@@ -1,0 +1,52 @@
+//! Stands in for kubectl, istioctl and ip in tests of the emitted scripts: clusters with objects, istiods and proxies, kept in files.
+//!
+//! It acts by the name under which it is called. What it models, and from which source, stands in README.md.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::needless_pass_by_value,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a program of tests: it reads and writes its own files, and fails loudly where they are broken"
+)]
+
+use std::env;
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::state::{Answer, Fault, State};
+
+mod arguments;
+mod ip;
+mod istioctl;
+mod kinds;
+mod kubectl;
+mod kustomize;
+mod query;
+mod reconcile;
+mod state;
+
+fn main() -> ExitCode {
+    let mut words = env::args();
+    let program = words.next().unwrap_or_default();
+    let program = Path::new(&program).file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let words: Vec<String> = words.collect();
+    let mut state = State::open();
+    let answer = match state.record(&program, &words) {
+        Some(Fault::Silent) => Answer::default(),
+        Some(Fault::Fails) => Answer::refused("error: the server was unable to return a response in the time allotted"),
+        Some(Fault::TimesOut) => Answer::refused("error: timed out waiting for the condition"),
+        None => match program.as_str() {
+            "kubectl" => kubectl::run(&mut state, &words),
+            "istioctl" => istioctl::run(&mut state, &words),
+            "ip" => ip::run(&mut state, &words),
+            other => Answer::strange(format!("called as {other}")),
+        },
+    };
+    state.close(&answer);
+    print!("{}", answer.out);
+    eprint!("{}", answer.err);
+    ExitCode::from(answer.code)
+}

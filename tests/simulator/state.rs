@@ -1,0 +1,165 @@
+//! Clusters in files, one for each context, under a lock for each call: scripts call in parallel.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// What the program says and how it ends.
+#[derive(Default)]
+pub(crate) struct Answer {
+    pub(crate) out: String,
+    pub(crate) err: String,
+    pub(crate) code: u8,
+    /// A call that the real program would not understand, or that no script should make.
+    pub(crate) is_strange: bool,
+}
+
+impl Answer {
+    pub(crate) fn said(out: impl Into<String>) -> Self {
+        Self { out: out.into(), ..Self::default() }
+    }
+
+    pub(crate) fn refused(err: impl Into<String>) -> Self {
+        Self { err: err.into() + "\n", code: 1, ..Self::default() }
+    }
+
+    pub(crate) fn strange(what: impl Into<String>) -> Self {
+        Self { err: format!("simulator: {}\n", what.into()), code: 97, is_strange: true, ..Self::default() }
+    }
+}
+
+/// How a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Fault {
+    Fails,
+    TimesOut,
+    /// It does nothing, says nothing, and succeeds.
+    Silent,
+}
+
+/// What a test decides, in `settings.json`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Settings {
+    /// The version of istioctl.
+    pub(crate) version: String,
+    /// The call that fails, counted from 1, and how.
+    pub(crate) fault: Option<(usize, Fault)>,
+    /// Contexts whose API server does not answer.
+    pub(crate) dead: Vec<String>,
+    /// `CONTEXT deployment/NAME`: what does not get ready.
+    pub(crate) late: Vec<String>,
+}
+
+/// A cluster: its objects by `Kind/namespace/name`.
+pub(crate) struct Cluster {
+    pub(crate) context: String,
+    pub(crate) objects: Map<String, Value>,
+    /// The text of its file, to see what changed.
+    before: String,
+}
+
+impl Cluster {
+    /// Reads a file. `Value` is parsed by code of `serde_json`, which is optimised where that of this program is not.
+    fn read(path: &Path) -> Option<Self> {
+        let before = fs::read_to_string(path).ok()?;
+        let mut value: Value = before.parse().unwrap();
+        let Value::Object(objects) = value["objects"].take() else { panic!("a cluster has objects") };
+        Some(Self { context: text(&value, "/context").to_owned(), objects, before })
+    }
+}
+
+pub(crate) struct State {
+    directory: PathBuf,
+    pub(crate) settings: Settings,
+    pub(crate) clusters: BTreeMap<String, Cluster>,
+    is_loaded: bool,
+    _lock: File,
+}
+
+impl State {
+    pub(crate) fn open() -> Self {
+        let directory = PathBuf::from(std::env::var("SIMULATOR").expect("SIMULATOR names the directory of the state"));
+        let lock = File::create(directory.join("lock")).unwrap();
+        rustix::fs::flock(&lock, FlockOperation::LockExclusive).unwrap();
+        let settings = fs::read(directory.join("settings.json")).map(|bytes| serde_json::from_slice(&bytes).unwrap());
+        let settings = settings.unwrap_or_default();
+        Self { directory, settings, clusters: BTreeMap::new(), is_loaded: false, _lock: lock }
+    }
+
+    /// Writes a call down; how it fails, if a test wants it.
+    pub(crate) fn record(&self, program: &str, words: &[String]) -> Option<Fault> {
+        let path = self.directory.join("calls");
+        let number = fs::read_to_string(&path).map_or(0, |text| text.lines().count()) + 1;
+        let mut calls = OpenOptions::new().create(true).append(true).open(path).unwrap();
+        writeln!(calls, "{}", json!([program, words])).unwrap();
+        self.settings.fault.filter(|(at, _)| *at == number).map(|(_, how)| how)
+    }
+
+    /// The cluster of a context.
+    pub(crate) fn cluster(&mut self, context: &str) -> Option<&mut Cluster> {
+        if !self.clusters.contains_key(context) {
+            let cluster = Cluster::read(&self.file(context))?;
+            self.clusters.insert(context.to_owned(), cluster);
+        }
+        self.clusters.get_mut(context)
+    }
+
+    /// All clusters, which see each other's gateways.
+    pub(crate) fn load_all(&mut self) {
+        if std::mem::replace(&mut self.is_loaded, true) {
+            return;
+        }
+        for entry in fs::read_dir(self.directory.join("clusters")).unwrap() {
+            let cluster = Cluster::read(&entry.unwrap().path()).unwrap();
+            self.clusters.entry(cluster.context.clone()).or_insert(cluster);
+        }
+    }
+
+    pub(crate) fn node(&self) -> PathBuf {
+        self.directory.join("node.json")
+    }
+
+    /// Writes what changed.
+    pub(crate) fn close(mut self, answer: &Answer) {
+        for (context, cluster) in std::mem::take(&mut self.clusters) {
+            let mut after = json!({"context": context});
+            after["objects"] = Value::Object(cluster.objects);
+            let after = after.to_string();
+            if after != cluster.before {
+                fs::write(self.file(&context), after).unwrap();
+            }
+        }
+        if answer.is_strange {
+            let mut file =
+                OpenOptions::new().create(true).append(true).open(self.directory.join("violations")).unwrap();
+            write!(file, "{}", answer.err).unwrap();
+        }
+    }
+
+    /// Contexts hold any characters.
+    fn file(&self, context: &str) -> PathBuf {
+        let name = context.bytes().fold(String::new(), |mut name, byte| {
+            write!(name, "{byte:02x}").unwrap();
+            name
+        });
+        self.directory.join("clusters").join(name)
+    }
+}
+
+/// The name of an object in a cluster.
+pub(crate) fn key(kind: &str, namespace: &str, name: &str) -> String {
+    [kind, namespace, name].join("/")
+}
+
+/// A text at a path of an object; empty where there is none.
+pub(crate) fn text<'o>(object: &'o Value, path: &str) -> &'o str {
+    object.pointer(path).and_then(Value::as_str).unwrap_or_default()
+}
