@@ -40,15 +40,22 @@ ask() {
   printf '%s' "${answer#answer:}"
 }
 
-# act COMMAND...: runs what says what it does; silence is a failure.
-act() {
+# relay: prints each line as it comes, and fails if there is none.
+relay() {
   local line is_silent=yes
   while IFS= read -r line || [[ -n $line ]]; do
     printf '%s\n' "$line"
     is_silent=''
-  done < <("$@")
-  wait "$!" || return
-  [[ -z $is_silent ]] || fail "no answer: $*"
+  done
+  [[ -z $is_silent ]]
+}
+
+# act COMMAND...: runs what says what it does; silence is a failure.
+act() {
+  local codes=(0 0)
+  "$@" | relay || codes=("${PIPESTATUS[@]}")
+  [[ ${codes[0]} -eq 0 ]] || return "${codes[0]}"
+  [[ ${codes[1]} -eq 0 ]] || fail "no answer: $*"
 }
 
 wrong() {

@@ -47,13 +47,18 @@ impl Simulator {
     /// Replaces the tree by that of a topology. Clusters that are new begin with the namespaces of Kubernetes and of a user.
     pub(crate) fn build(&self, topology: &str) -> &Self {
         let tree = super::compile(&Source::new("topology.yaml", topology.as_bytes()));
-        let _ = fs::remove_dir_all(self.path("out"));
+        for directory in ["made", "out"] {
+            let _ = fs::remove_dir_all(self.path(directory));
+        }
         for (path, file) in tree.iter() {
-            let path = self.path("out").join(path);
+            let path = self.path("made").join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, &file.bytes).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(file.mode.bits())).unwrap();
         }
+        // A script that this process wrote may be open in a child of another test, and Linux runs no file that is open for writing.
+        let done = Command::new("cp").arg("-a").args([self.path("made"), self.path("out")]).status().unwrap();
+        assert!(done.success());
         let lock = self.lock();
         self.set("version", json!(lock.istio.unwrap().version.to_string()));
         for context in lock.clusters.into_values().filter_map(|cluster| cluster.context) {
@@ -75,6 +80,16 @@ impl Simulator {
             );
         }
         self
+    }
+
+    /// Puts a script in the place of a program.
+    pub(crate) fn stand_in(&self, name: &str, script: &str) {
+        let made = self.path("made").join(name);
+        fs::write(&made, script).unwrap();
+        fs::set_permissions(&made, fs::Permissions::from_mode(0o755)).unwrap();
+        let program = self.path("programs").join(name);
+        let _ = fs::remove_file(&program);
+        assert!(Command::new("cp").arg("-a").args([made, program]).status().unwrap().success());
     }
 
     pub(crate) fn lock(&self) -> Lock {

@@ -49,8 +49,13 @@ fn a_broken_rule_is_reported_and_no_other_error() {
         let errors = errors_of(case);
         // One fault, one finding.
         let rules: Vec<&str> = errors.iter().map(|finding| finding.rule).collect();
-        prop_assert_eq!(rules, [mutation.0], "{}", shown);
-        prop_assert!(at.is_empty() || errors.iter().any(|finding| is_at(finding, at)), "nothing at {}: {}", at, shown);
+        prop_assert_eq!(rules, [mutation.0], "{}", shown());
+        prop_assert!(
+            at.is_empty() || errors.iter().any(|finding| is_at(finding, at)),
+            "nothing at {}: {}",
+            at,
+            shown()
+        );
         Ok(true)
     });
 }
@@ -58,7 +63,7 @@ fn a_broken_rule_is_reported_and_no_other_error() {
 #[test]
 fn a_doubtful_thing_is_warned_of_and_no_error() {
     for_each(WARNINGS, |case, at, mutation, shown| {
-        prop_assert!(errors_of(case).is_empty(), "{}", shown);
+        prop_assert!(errors_of(case).is_empty(), "{}", shown());
         let of_rule = |findings: Vec<Diagnostic>| -> Vec<Diagnostic> {
             findings.into_iter().filter(|finding| finding.rule == mutation.0).collect()
         };
@@ -66,14 +71,17 @@ fn a_doubtful_thing_is_warned_of_and_no_error() {
         let long_ago = case.today.map(|_| Date::from_str("2000-01-01").unwrap());
         let before = of_rule(findings(&source(&case.before), long_ago));
         let after = of_rule(findings(&source(&case.value), case.today));
-        prop_assert!(after.iter().any(|finding| is_at(finding, at)), "nothing at {}: {}", at, shown);
+        prop_assert!(after.iter().any(|finding| is_at(finding, at)), "nothing at {}: {}", at, shown());
         // Some random topologies have the warning there already.
         Ok(!before.iter().any(|finding| is_at(finding, at)))
     });
 }
 
 /// Breaks random topologies in every way of a table, and sees to it that each way has been gone.
-fn for_each(table: &[Mutation], holds: impl Fn(&Case, &str, &Mutation, &str) -> Result<bool, TestCaseError>) {
+fn for_each(
+    table: &[Mutation],
+    holds: impl Fn(&Case, &str, &Mutation, &dyn Fn() -> String) -> Result<bool, TestCaseError>,
+) {
     let applied: RefCell<BTreeMap<&str, usize>> = RefCell::default();
     let config = ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() };
     let strategy = (generator::topologies(), any::<u64>());
@@ -82,9 +90,12 @@ fn for_each(table: &[Mutation], holds: impl Fn(&Case, &str, &Mutation, &str) -> 
         for mutation in table {
             let mut case = case(&generated, choices, table);
             let Some(at) = (mutation.1)(&mut case) else { continue };
-            let source = case.source();
-            let report = common::report(&source, &findings(&source, case.today));
-            let shown = format!("{} at `{at}`\n{report}\n{}", mutation.0, source.text());
+            // Drawing a report takes longer than finding what is in it.
+            let shown = || {
+                let source = case.source();
+                let report = common::report(&source, &findings(&source, case.today));
+                format!("{} at `{at}`\n{report}\n{}", mutation.0, source.text())
+            };
             if holds(&case, &at, mutation, &shown)? {
                 *applied.borrow_mut().entry(mutation.0).or_default() += 1;
             }

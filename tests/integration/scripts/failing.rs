@@ -54,6 +54,10 @@ fn fail_each(Run { state, script, arguments }: &Run, ways: usize) -> usize {
             assert!(said.code.is_some_and(|code| code != 0), "{what}: {}", said.text);
             assert_eq!(called, calls[..=index], "{what}: it went on: {}", said.text);
             assert!(said.text.contains("error: "), "{what}: {}", said.text);
+            // What only asked changed nothing, and the next run is as good as one after the call before.
+            if ways == 1 && call.contains(" get ") {
+                continue;
+            }
             simulator.heal();
             let again = simulator.run(script, arguments);
             assert_eq!(again.code, Some(0), "{what}: {}", again.text);

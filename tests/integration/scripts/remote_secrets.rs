@@ -70,12 +70,10 @@ fn a_credential_that_is_not_given_is_not_applied() {
 #[test]
 fn an_empty_credential_is_refused() {
     let simulator = without_secret();
-    let real = simulator.path("programs/istioctl");
-    std::fs::rename(&real, simulator.path("programs/real")).unwrap();
-    // The symbolic link is told by its name.
-    let script = "#!/usr/bin/env bash\nset -o pipefail\nexec -a istioctl \"$(dirname \"$0\")/real\" \"$@\" | sed 's/token-of-.*//'\n";
-    std::fs::write(&real, script).unwrap();
-    std::fs::set_permissions(&real, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::rename(simulator.path("programs/istioctl"), simulator.path("programs/real")).unwrap();
+    // The simulator acts by its name.
+    let script = "#!/usr/bin/env bash\nexec -a istioctl \"${0%/*}/real\" \"$@\" > >(sed 's/token-of-.*//')\n";
+    simulator.stand_in("istioctl", script);
     refused(&simulator.run("east/remote-secrets.sh", &[]), 1, "the credential of west is empty");
     assert!(simulator.object(EAST, SECRET).is_none());
 }

@@ -166,20 +166,19 @@ fn an_api_server_that_does_not_answer_is_one_line() {
 #[test]
 fn clusters_are_asked_at_the_same_time() {
     let simulator = Simulator::new(&install::thirty());
-    // Three API servers that answer when all three were asked: one after the other, they never would.
-    let kubectl = simulator.path("programs/kubectl");
-    std::fs::create_dir(simulator.path("asked")).unwrap();
+    // Three API servers that answer when the third was asked: one after the other, they would wait.
+    let done = Command::new("mkfifo").arg(simulator.path("gate")).status().unwrap();
+    assert!(done.success());
     let script = format!(
-        "#!/usr/bin/env bash\ncontext=${{1#--context=}}\nmkdir -p {0}/$context\n\
-         for ((turn = 0; turn < 400; turn++)); do\n  [[ $(ls {0} | wc -l) -lt 3 ]] || exit 1\n  read -rt 0.05 <> <(:)\ndone\ntouch {0}-in-turn\nexit 1\n",
-        simulator.path("asked").display()
+        "#!/usr/bin/env bash\nexec 3<>{0}/gate\nprintf '%s\\n' \"$1\" >>{0}/asked\n\
+         if [[ $(wc -l <{0}/asked) -eq 3 ]]; then\n  printf 'open\\nopen\\n' >&3\n\
+         else\n  read -rt 20 <&3 || touch {0}/in-turn\nfi\nexit 1\n",
+        simulator.path("").display()
     );
-    std::fs::remove_file(&kubectl).unwrap();
-    std::fs::write(&kubectl, script).unwrap();
-    std::fs::set_permissions(&kubectl, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    simulator.stand_in("kubectl", &script);
     let said = simulator.run("verify.sh", &["--cluster", "c1", "--cluster", "c2", "--cluster", "c29"]);
     refused(&said, 1, "3 checks, 3 failed");
-    assert!(!simulator.path("asked-in-turn").exists());
+    assert!(!simulator.path("in-turn").exists());
 }
 
 #[test]
@@ -205,9 +204,7 @@ fn names_are_compared_by_what_they_resolve_to() {
     ] {
         let simulator = Simulator::new(&named(name));
         simulator.run("install.sh", &[]);
-        std::fs::write(simulator.path("programs/getent"), getent).unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(simulator.path("programs/getent"), mode).unwrap();
+        simulator.stand_in("getent", getent);
         let mut service = simulator.object(EAST, "Service/istio-system/istio-eastwestgateway").unwrap();
         service["status"] = json!({"loadBalancer": {"ingress": [{"hostname": "a1b2.elb.amazonaws.com"}]}});
         simulator.put(EAST, &service);
