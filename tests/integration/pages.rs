@@ -94,7 +94,7 @@ fn meshes_of(clusters: usize, version: &str) -> String {
 }
 
 /// What stands between each fence of commands and its end.
-fn blocks(markdown: &str) -> Vec<String> {
+pub(crate) fn blocks(markdown: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut lines = markdown.split_inclusive('\n');
     while let Some(line) = lines.next() {

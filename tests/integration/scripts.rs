@@ -10,6 +10,7 @@ use crate::common::simulator::{Said, Simulator};
 mod failing;
 mod install;
 mod nodes;
+mod readme;
 mod remote_secrets;
 mod uninstall;
 mod verify;

@@ -127,21 +127,25 @@ impl Simulator {
     }
 
     pub(crate) fn run(&self, script: &str, arguments: &[&str]) -> Said {
-        let path = format!("{}:{}", self.path("programs").display(), std::env::var("PATH").unwrap());
         // From another directory: a script finds its tree by itself.
         let mut command = Command::new(self.path("out").join(script));
-        command
-            .args(arguments)
-            .current_dir(self.directory.path())
-            .env("PATH", path)
-            .env("SIMULATOR", self.path("state"));
-        let output: Output = command.output().unwrap();
+        self.finish(command.args(arguments).current_dir(self.directory.path()))
+    }
+
+    /// Types commands in the directory of the tree, until one fails.
+    pub(crate) fn follow(&self, commands: &str) -> Said {
+        self.finish(Command::new("bash").args(["-euo", "pipefail", "-c", commands]).current_dir(self.path("out")))
+    }
+
+    fn finish(&self, command: &mut Command) -> Said {
+        let path = format!("{}:{}", self.path("programs").display(), std::env::var("PATH").unwrap());
+        let output: Output = command.env("PATH", path).env("SIMULATOR", self.path("state")).output().unwrap();
         let said = Said {
             code: output.status.code(),
             text: format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
         };
         let violations = fs::read_to_string(self.path("state/violations")).unwrap_or_default();
-        assert_eq!(violations, "", "{script} {arguments:?}: {}", said.text);
+        assert_eq!(violations, "", "{command:?}: {}", said.text);
         said
     }
 
