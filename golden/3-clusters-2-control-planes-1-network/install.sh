@@ -64,6 +64,9 @@ wrong() {
   exit 2
 }
 
+readonly names=('cluster1' 'cluster2' 'cluster3')
+readonly primaries=('cluster1' 'cluster2')
+readonly routed=('cluster1' 'cluster2' 'cluster3')
 declare -A context=() primary=() istiod=() at_start=() selected=()
 
 # cluster NAME CONTEXT PRIMARY SERVICE: the last is that of its control plane.
@@ -90,7 +93,7 @@ while [[ $# -gt 0 ]]; do
       shift
       ;;
     --cluster)
-      [[ $# -gt 1 && -n ${context[${2:-.}]:-} ]] || wrong "--cluster needs one of: cluster1 cluster2 cluster3"
+      [[ $# -gt 1 && -n ${context[${2:-.}]:-} ]] || wrong "--cluster needs one of: ${names[*]}"
       selected[$2]=yes
       shift
       ;;
@@ -408,7 +411,7 @@ if [[ -z $dry_run ]]; then
   found=$(istioctl version --remote=false)
   found=${found##* }
   [[ $found == "$istio_version" ]] || fail "istioctl is $found, and this mesh is made for $istio_version"
-  for name in 'cluster1' 'cluster2' 'cluster3'; do
+  for name in "${names[@]}"; do
     [[ -n ${asked[$name]:-} ]] || continue
     found=$(kubectl --context="${context[$name]}" --request-timeout=20s get --raw /readyz) || found=''
     [[ -n $found ]] || fail "cluster $name does not answer through the context ${context[$name]}"
@@ -422,7 +425,7 @@ if [[ -z $dry_run ]]; then
 fi
 
 if [[ -z $from ]]; then
-  for name in 'cluster1' 'cluster2' 'cluster3'; do
+  for name in "${routed[@]}"; do
     if [[ ${#selected[@]} -eq 0 || -n ${selected[$name]:-} ]]; then
       printf 'Before this, on each node of %s as root: %s/routes.sh add\n' "$name" "$name"
     fi
@@ -447,7 +450,7 @@ done
 if [[ -z $dry_run ]]; then
   if [[ ${#selected[@]} -gt 0 ]]; then
     printf '\nA cluster that is new is known to the other control planes once they have its remote secret:\n'
-    for name in 'cluster1' 'cluster2'; do
+    for name in "${primaries[@]}"; do
       unknown=''
       for other in "${!selected[@]}"; do
         [[ ${primary[$other]} == "$name" ]] || unknown+=" --cluster $other"

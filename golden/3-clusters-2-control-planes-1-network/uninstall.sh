@@ -55,6 +55,7 @@ act() {
   [[ ${codes[1]} -eq 0 ]] || fail "no answer: $*"
 }
 
+readonly routed=('cluster1' 'cluster2' 'cluster3')
 names=('cluster3' 'cluster1' 'cluster2')
 declare -A context=() revision=() service=() directories=() selected=()
 
@@ -218,7 +219,7 @@ for name in "${names[@]}"; do
   printf '  %s through the context %s\n' "$name" "${context[$name]}"
 done
 printf 'Node routes stay until this is run on each node as root:\n'
-for name in 'cluster1' 'cluster2' 'cluster3'; do
+for name in "${routed[@]}"; do
   [[ " ${names[*]} " != *" $name "* ]] || printf '  %s/routes.sh remove\n' "$name"
 done
 if [[ -z $yes ]]; then
