@@ -190,8 +190,11 @@ fn objects(operator: &Value, version: &str) -> Vec<Value> {
     }
     let last = objects.iter_mut().find(|object| text(object, "/kind") == "Service").expect("the Service is there");
     last["spec"] = json!({"selector": {"app": "istiod"}});
-    let mut istiod =
-        deployment(&service, &json!({"app": "istiod"}), &json!({"version": version, "pilot": values["pilot"]}));
+    let mut istiod = deployment(
+        &service,
+        &json!({"app": "istiod", "istio": "pilot"}),
+        &json!({"version": version, "pilot": values["pilot"]}),
+    );
     istiod["install"] =
         json!({"version": version, "address": address, "cluster": values.pointer("/global/multiCluster/clusterName")});
     let mut config = namespaced("ConfigMap", &format!("istio{suffix}"), json!({}));

@@ -16,7 +16,7 @@ pub(crate) fn is_istiod(object: &Value) -> bool {
 }
 
 fn is_gateway(object: &Value) -> bool {
-    text(object, "/kind") == "Deployment" && !text(object, "/metadata/labels/istio").is_empty()
+    text(object, "/kind") == "Deployment" && !["", "pilot"].contains(&text(object, "/metadata/labels/istio"))
 }
 
 /// A workload of a user, with a sidecar.

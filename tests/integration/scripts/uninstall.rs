@@ -28,17 +28,28 @@ fn an_uninstallation_leaves_nothing_of_ours_and_all_of_others() {
             ("Secret", "vault-token", json!({"type": "Opaque"})),
             ("Secret", "default-token-x2", json!({"type": "kubernetes.io/service-account-token"})),
             ("AuthorizationPolicy", "deny", json!({})),
+            ("Service", "of-another-operator", json!({})),
             ("Lease", "istio-gateway-deployment-default", json!({})),
         ] {
             simulator.put(EAST, &object(kind, name, &more));
         }
+        let mut other = simulator.object(EAST, "Service/istio-system/of-another-operator").unwrap();
+        other["metadata"]["labels"] = json!({
+            "install.operator.istio.io/owning-resource": "ingress",
+            "install.operator.istio.io/owning-resource-namespace": "istio-system",
+        });
+        simulator.put(EAST, &other);
         simulator.put(WEST, &object("ConfigMap", "kube-root-ca.crt", &json!({})));
         simulator.called();
         let said = simulator.run("uninstall.sh", &["--yes"]);
         done(&said);
-        for kept in
-            ["Deployment kiali", "ConfigMap istio-my-dashboards", "Secret vault-token", "AuthorizationPolicy deny"]
-        {
+        for kept in [
+            "Deployment kiali",
+            "ConfigMap istio-my-dashboards",
+            "Secret vault-token",
+            "AuthorizationPolicy deny",
+            "Service of-another-operator",
+        ] {
             assert!(said.text.contains(&format!("  {kept}\n")), "{kept}: {}", said.text);
         }
         assert!(
