@@ -47,10 +47,10 @@ relay() {
   [[ -z $is_silent ]]
 }
 
-# act COMMAND...: runs what says what it does; silence is a failure.
+# act COMMAND...: runs what says what it does, istioctl on standard error; silence is a failure.
 act() {
   local codes=(0 0)
-  "$@" | relay || codes=("${PIPESTATUS[@]}")
+  "$@" 2>&1 | relay || codes=("${PIPESTATUS[@]}")
   [[ ${codes[0]} -eq 0 ]] || return "${codes[0]}"
   [[ ${codes[1]} -eq 0 ]] || fail "no answer: $*"
 }
@@ -169,7 +169,7 @@ remove_objects() {
   fi
   while IFS= read -r line; do
     case $line in
-      *'no matches for kind'* | 'ensure CRDs are installed first'* | *' deleted') ;;
+      *'no matches for kind'* | 'ensure CRDs are installed first'* | *' deleted' | *' deleted from '*' namespace') ;;
       *) fail "$output" ;;
     esac
   done <<<"$output"
@@ -199,6 +199,9 @@ others() {
       / | ConfigMap/kube-root-ca.crt | ServiceAccount/default | Event/* | Endpoints/* | PodMetrics/*) ;;
       # istiod creates these, and nothing removes them.
       ConfigMap/istio-ca-root-cert | ConfigMap/istio-ca-crl | Secret/istio-ca-secret) ;;
+      # istioctl 1.11 keeps what it installed in these (`operator/cmd/mesh/shared.go`).
+      IstioOperator/installed-state-istio | IstioOperator/installed-state-istio-"$2") ;;
+      IstioOperator/installed-state-eastwest-gateway | IstioOperator/installed-state-eastwest-gateway-"$2") ;;
       # istiods elect their leaders by these.
       ConfigMap/istio-leader | ConfigMap/istio-status-leader | ConfigMap/istio-analyze-leader) ;;
       ConfigMap/istio-gateway-leader | ConfigMap/istio-gateway-status-leader | ConfigMap/istio-node-untaint) ;;

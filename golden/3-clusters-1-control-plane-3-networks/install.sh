@@ -50,10 +50,10 @@ relay() {
   [[ -z $is_silent ]]
 }
 
-# act COMMAND...: runs what says what it does; silence is a failure.
+# act COMMAND...: runs what says what it does, istioctl on standard error; silence is a failure.
 act() {
   local codes=(0 0)
-  "$@" | relay || codes=("${PIPESTATUS[@]}")
+  "$@" 2>&1 | relay || codes=("${PIPESTATUS[@]}")
   [[ ${codes[0]} -eq 0 ]] || return "${codes[0]}"
   [[ ${codes[1]} -eq 0 ]] || fail "no answer: $*"
 }

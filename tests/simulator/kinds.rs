@@ -67,6 +67,7 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("ServiceEntry", "serviceentry", "serviceentries", "networking.istio.io", true),
     kind("Sidecar", "sidecar", "sidecars", "networking.istio.io", true),
     kind("EnvoyFilter", "envoyfilter", "envoyfilters", "networking.istio.io", true),
+    kind("IstioOperator", "istiooperator", "istiooperators", "install.istio.io", true),
     kind("Telemetry", "telemetry", "telemetries", "telemetry.istio.io", true),
     kind("AuthorizationPolicy", "authorizationpolicy", "authorizationpolicies", "security.istio.io", true),
 ];
