@@ -303,7 +303,10 @@ routes() {
   local node found
   command -v ip >/dev/null || return
   for node; do
-    found=$(ip -o address show to "$node")
+    if ! found=$(ip -o address show to "$node"); then
+      bad 'ip does not say which addresses this machine has'
+      return
+    fi
     if [[ -n $found ]]; then
       if "./$cluster/routes.sh" check >/dev/null 2>&1; then
         ok "this node, $node, has its routes"

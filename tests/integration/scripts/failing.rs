@@ -73,6 +73,10 @@ fn fail_each_check(mesh: &Simulator, cluster: &str) -> usize {
     let calls = mesh.copy().calls("verify.sh", &arguments);
     for (index, call) in calls.iter().enumerate() {
         for how in ["fails", "silent"] {
+            // A machine that is no node has none of its addresses.
+            if how == "silent" && call.starts_with("ip ") {
+                continue;
+            }
             let simulator = mesh.copy();
             simulator.fail(index + 1, how);
             let said = simulator.run("verify.sh", &arguments);
@@ -128,6 +132,6 @@ fn each_call_of_every_topology_fails_in_every_way() {
         runs.extend(scripts.map(|script| run(&there, script, &[])));
         count += runs.iter().map(|run| fail_each(run, 3)).sum::<usize>();
         count += lock.clusters.keys().map(|cluster| fail_each_check(&there, cluster)).sum::<usize>();
+        eprintln!("{}: {count} runs in which a call failed, with those before", topology.display());
     }
-    eprintln!("{count} runs in which a call failed");
 }
