@@ -17,7 +17,7 @@ build: ## Build the release program
 test: ## Run all tests
 	cargo test --locked
 
-scripts: ## Let every call of every script of every topology fail in every way, which takes a quarter of an hour
+scripts: ## Let every call of every script of every topology fail in every way, which takes an hour
 	cargo test --locked -- --ignored --nocapture scripts::
 
 lint: ## Check formatting, lints and the documentation

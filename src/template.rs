@@ -94,7 +94,7 @@ pub(crate) fn quote(text: &str) -> String {
 }
 
 /// The same, behind what is there.
-pub(crate) fn quote_into(out: &mut String, text: &str) {
+fn quote_into(out: &mut String, text: &str) {
     out.push('\'');
     for (index, part) in text.split('\'').enumerate() {
         if index > 0 {
@@ -103,6 +103,15 @@ pub(crate) fn quote_into(out: &mut String, text: &str) {
         out.push_str(part);
     }
     out.push('\'');
+}
+
+/// Words of a command, each quoted and behind a space.
+pub(crate) fn words(list: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    list.into_iter().fold(String::new(), |mut words, word| {
+        words.push(' ');
+        quote_into(&mut words, word.as_ref());
+        words
+    })
 }
 
 /// Text in a cell of an HTML table.

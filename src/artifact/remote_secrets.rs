@@ -38,16 +38,5 @@ pub(super) fn text(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Option<String> {
 
 /// Calls of a function: a template would take longer for each of these lines than for the rest of the script.
 fn lines<'w>(function: &str, calls: impl Iterator<Item = Vec<&'w str>>) -> String {
-    let mut lines = String::new();
-    for words in calls {
-        if !lines.is_empty() {
-            lines.push('\n');
-        }
-        lines.push_str(function);
-        for word in words {
-            lines.push(' ');
-            template::quote_into(&mut lines, word);
-        }
-    }
-    lines
+    calls.map(|words| [function, &template::words(words)].concat()).collect::<Vec<String>>().join("\n")
 }

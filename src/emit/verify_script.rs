@@ -89,7 +89,7 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Conte
         istiod: if cluster.runs_istiod { cluster.istiod_service() } else { String::new() },
         has_gateway: gateway.is_some(),
         address: gateway.and_then(|gateway| gateway.address.as_deref()).unwrap_or_default(),
-        known: words(others.map(|other| other.name)),
+        known: template::words(others.map(|other| other.name)),
         reports_to: reports_to.unwrap_or_default(),
         provider: provider.map(|provider| Provided {
             host: provider.service.split_once('/').map_or(provider.service.as_str(), |(_, host)| host),
@@ -101,12 +101,12 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Conte
         // istioctl calls an installation without a revision `default`.
         revision: cluster.revision.unwrap_or("default"),
         nodes: if contents.scripts.iter().any(|(script, _)| *script == ROUTES) {
-            words(cluster.written.nodes.iter().map(|node| node.address.to_string()))
+            template::words(cluster.written.nodes.iter().map(|node| node.address.to_string()))
         } else {
             String::new()
         },
         at_start: istio::at_start(mesh, cluster),
-        objects: words(
+        objects: template::words(
             contents
                 .objects
                 .iter()
@@ -115,12 +115,4 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Conte
                 .chain(cluster.is_primary().then_some("remote-secrets")),
         ),
     }
-}
-
-fn words(list: impl Iterator<Item = impl AsRef<str>>) -> String {
-    list.fold(String::new(), |mut words, word| {
-        words.push(' ');
-        template::quote_into(&mut words, word.as_ref());
-        words
-    })
 }

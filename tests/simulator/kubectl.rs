@@ -218,6 +218,17 @@ fn stated(arguments: &Arguments) -> Result<Vec<Value>, Refusal> {
     }
 }
 
+/// The kind of an object is not served.
+fn no_match(object: &Value) -> Refusal {
+    said(format!(
+        "error: resource mapping not found for name: \"{}\": no matches for kind \"{}\" in version \"{}\"\n\
+         ensure CRDs are installed first",
+        text(object, "/metadata/name"),
+        text(object, "/kind"),
+        text(object, "/apiVersion")
+    ))
+}
+
 fn apply(cluster: &mut Cluster, arguments: &Arguments) -> Outcome {
     let is_server_side = arguments.has("--server-side");
     let mut out = String::new();
@@ -225,12 +236,7 @@ fn apply(cluster: &mut Cluster, arguments: &Arguments) -> Outcome {
         let kind = text(&object, "/kind").to_owned();
         let served = kinds::by_kind(&kind).ok_or_else(|| strange(format!("an object of the kind {kind}")))?;
         if !served.is_served(cluster) {
-            return Err(said(format!(
-                "error: resource mapping not found for name: \"{}\": no matches for kind \"{kind}\" in version \"{}\"\n\
-                 ensure CRDs are installed first",
-                text(&object, "/metadata/name"),
-                text(&object, "/apiVersion")
-            )));
+            return Err(no_match(&object));
         }
         let place = text(&object, "/metadata/namespace").to_owned();
         if served.is_namespaced && !cluster.objects.contains_key(&key("Namespace", "", &place)) {
@@ -301,12 +307,7 @@ fn delete_directory(cluster: &mut Cluster, arguments: &Arguments) -> Outcome {
         let kind = text(&object, "/kind");
         let served = kinds::by_kind(kind).ok_or_else(|| strange(format!("an object of the kind {kind}")))?;
         if !served.is_served(cluster) {
-            return Err(said(format!(
-                "error: resource mapping not found for name: \"{}\": no matches for kind \"{kind}\" in version \"{}\"\n\
-                 ensure CRDs are installed first",
-                text(&object, "/metadata/name"),
-                text(&object, "/apiVersion")
-            )));
+            return Err(no_match(&object));
         }
         let key = key(kind, text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
         if cluster.objects.contains_key(&key) {
