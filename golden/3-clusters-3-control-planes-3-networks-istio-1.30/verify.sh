@@ -164,6 +164,30 @@ intermediate() {
   fi
 }
 
+# certificate DIRECTORY: the root that the proxy of the east-west gateway trusts, and the intermediate behind its own certificate.
+certificate() {
+  local said chain='' trusted='' signer root
+  said=$(istioctl --context="$context" proxy-config secret deployment/istio-eastwestgateway -n "$namespace" -o json 2>/dev/null)
+  said=${said//[[:space:]]/}
+  if [[ $said =~ '"name":"default","tlsCertificate":{"certificateChain":{"inlineBytes":"'([^\"]+) ]]; then
+    chain=$(base64 --decode <<<"${BASH_REMATCH[1]}")
+  fi
+  if [[ $said =~ '"name":"ROOTCA","validationContext":{"trustedCa":{"inlineBytes":"'([^\"]+) ]]; then
+    trusted=$(base64 --decode <<<"${BASH_REMATCH[1]}")
+  fi
+  signer=$(<"$1/ca-cert.pem")
+  root=$(<"$1/root-cert.pem")
+  if [[ -z $chain || -z $trusted ]]; then
+    bad 'the gateway does not say which certificates it has'
+  elif [[ ${trusted//[[:space:]]/} != "${root//[[:space:]]/}" ]]; then
+    bad 'the gateway trusts another root than that of this tree'
+  elif [[ ${chain//[[:space:]]/} != *"${signer//[[:space:]]/}"* ]]; then
+    skipped 'the certificate of the gateway is not under the intermediate of this tree yet: it takes another within a day, or when it restarts'
+  else
+    ok 'the gateway has a certificate under the root and the intermediate of this tree'
+  fi
+}
+
 # started AT-START
 started() {
   look "{.items[*].metadata.annotations.$proxies}" namespaces --field-selector "metadata.name=$namespace" || return
@@ -367,6 +391,7 @@ check() {
       root 'cluster1'/20-cacerts app=sidecar-injector,istio.io/rev=default
       ready istio-eastwestgateway
       address '192.168.229.100'
+      certificate 'cluster1'/20-cacerts
       knows 'cluster2' 'cluster3'
       sends 'zipkin.meshgen.internal' '192.168.229.100' 15018
       collector
@@ -380,6 +405,7 @@ check() {
       root 'cluster2'/20-cacerts app=sidecar-injector,istio.io/rev=default
       ready istio-eastwestgateway
       address '192.168.229.101'
+      certificate 'cluster2'/20-cacerts
       knows 'cluster1' 'cluster3'
       sends 'zipkin.meshgen.internal' '192.168.229.100' 15018
       started 'istio=1.30.3 control-plane=cluster2 configuration=aa925c5170c5'
@@ -392,6 +418,7 @@ check() {
       root 'cluster3'/20-cacerts app=sidecar-injector,istio.io/rev=default
       ready istio-eastwestgateway
       address '192.168.229.102'
+      certificate 'cluster3'/20-cacerts
       knows 'cluster1' 'cluster2'
       sends 'zipkin.meshgen.internal' '192.168.229.100' 15018
       started 'istio=1.30.3 control-plane=cluster3 configuration=b94e4e5ab6e4'

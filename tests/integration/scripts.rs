@@ -1,5 +1,6 @@
 //! The emitted scripts, run against simulated clusters and on nodes made of network namespaces.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::{Value, json};

@@ -337,6 +337,10 @@ pub(crate) fn removed(cluster: &mut Cluster, removed: &str) -> String {
     let name = text(&object, "/metadata/name").to_owned();
     match text(&object, "/kind") {
         "Namespace" => cluster.objects.retain(|_, object| text(object, "/metadata/namespace") != name),
+        "ServiceAccount" if name == "istio-reader-service-account" => {
+            let namespace = text(&object, "/metadata/namespace");
+            cluster.objects.shift_remove(&key("Secret", namespace, reconcile::TOKEN));
+        }
         "CustomResourceDefinition" => {
             let kind = KINDS.iter().find(|kind| kind.full() == name);
             cluster.objects.retain(|_, object| kind.is_none_or(|kind| text(object, "/kind") != kind.name));

@@ -42,6 +42,12 @@ fn main() -> ExitCode {
             "kubectl" => kubectl::run(&mut state, &words),
             "istioctl" => istioctl::run(&mut state, &words),
             "ip" => ip::run(&mut state, &words),
+            // Not a program of anybody's: a test lets time pass.
+            "tick" => {
+                state.load_all();
+                reconcile::all(&mut state);
+                Answer::default()
+            }
             other => Answer::strange(format!("called as {other}")),
         },
     };

@@ -1,11 +1,18 @@
 //! What clusters do by themselves after a change: istiods read, sign and write; pods start.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::state::{Cluster, State, key, text};
 
 const NAMESPACE: &str = "istio-system";
+
+/// The Secret with the token of the account that reads a cluster (`1.30.3:istioctl/pkg/multicluster/remote_secret.go`).
+pub(crate) const TOKEN: &str = "istio-reader-service-account-istio-remote-secret-token";
+
+/// After so many hours a proxy takes another certificate; one is valid for twice as long.
+const HALF_A_DAY: u64 = 12;
 
 /// What a proxy knows from its start: the fields that istiod does not hand to running proxies.
 const AT_START: [&str; 5] =
@@ -25,21 +32,45 @@ fn is_workload(object: &Value) -> bool {
         && text(object, "/metadata/namespace") != NAMESPACE
 }
 
-/// A small digest of a value.
-fn digest(value: &Value) -> String {
-    Sha256::digest(value.to_string()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+/// The revision that an object belongs to.
+fn revision(object: &Value) -> &str {
+    match text(object, "/metadata/labels/istio.io~1rev") {
+        "" => "default",
+        revision => revision,
+    }
+}
+
+/// The istiod of a revision in a cluster.
+fn istiod<'s>(cluster: &'s Cluster, of: &str) -> Option<&'s Value> {
+    cluster.objects.values().find(|object| is_istiod(object) && revision(object) == of)
+}
+
+/// The revisions that a cluster has an istiod of, or a way to one.
+fn revisions(cluster: &Cluster) -> BTreeSet<String> {
+    let is_way = |object: &&Value| is_istiod(object) || text(object, "/kind") == "EndpointSlice";
+    cluster.objects.values().filter(is_way).map(|object| revision(object).to_owned()).collect()
+}
+
+/// The revision of the injector that a proxy's namespace or its own labels name.
+fn revision_of_proxy(cluster: &Cluster, object: &Value) -> String {
+    let namespace = cluster.objects.get(&key("Namespace", "", text(object, "/metadata/namespace")));
+    revision(if is_gateway(object) { object } else { namespace.unwrap_or(&Value::Null) }).to_owned()
+}
+
+/// The context whose istiod of any revision serves a cluster.
+pub(crate) fn serving(state: &State, context: &str) -> Option<String> {
+    revisions(state.clusters.get(context)?).iter().find_map(|revision| serving_with(state, context, revision))
 }
 
 /// The context whose istiod serves a cluster: by its Service with a selector, or by the address behind it.
-pub(crate) fn serving(state: &State, context: &str) -> Option<String> {
+fn serving_with(state: &State, context: &str, of: &str) -> Option<String> {
     let cluster = state.clusters.get(context)?;
-    let local = cluster.objects.values().find(|object| is_istiod(object));
-    let address = match local {
+    let address = match istiod(cluster, of) {
         Some(istiod) if text(istiod, "/install/address").is_empty() => return Some(context.to_owned()),
         Some(istiod) => text(istiod, "/install/address").to_owned(),
         None => {
-            let slice = cluster.objects.values().find(|object| text(object, "/kind") == "EndpointSlice")?;
-            text(slice, "/endpoints/0/addresses/0").to_owned()
+            let is_way = |object: &&Value| text(object, "/kind") == "EndpointSlice" && revision(object) == of;
+            text(cluster.objects.values().find(is_way)?, "/endpoints/0/addresses/0").to_owned()
         }
     };
     let has_address = |other: &&Cluster| {
@@ -47,7 +78,9 @@ pub(crate) fn serving(state: &State, context: &str) -> Option<String> {
         let is_exposed = other.objects.values().any(|object| {
             text(object, "/kind") == "Gateway" && text(object, "/metadata/name").starts_with("istiod-gateway")
         });
-        is_exposed && service.is_some_and(|service| service.to_string().contains(&format!("\"{address}\"")))
+        is_exposed
+            && istiod(other, of).is_some()
+            && service.is_some_and(|service| service.to_string().contains(&format!("\"{address}\"")))
     };
     state.clusters.values().find(has_address).map(|other| other.context.clone())
 }
@@ -55,6 +88,20 @@ pub(crate) fn serving(state: &State, context: &str) -> Option<String> {
 /// The name by which other clusters know a cluster.
 fn id(cluster: &Cluster) -> Option<&str> {
     cluster.objects.values().map(|object| text(object, "/install/cluster")).find(|id| !id.is_empty())
+}
+
+/// The token with which others read a cluster, as it stands in the cluster.
+pub(crate) fn token(cluster: &Cluster) -> Option<String> {
+    let secret = cluster.objects.get(&key("Secret", NAMESPACE, TOKEN))?;
+    Some(decoded(text(secret, "/data/token")))
+}
+
+/// Whether the istiod of one cluster may read another: it has a remote secret with a token that is valid there.
+fn may_read(state: &State, serving: &str, context: &str) -> bool {
+    let Some(token) = token(&state.clusters[context]) else { return false };
+    let Some(id) = id(&state.clusters[context]) else { return true };
+    let secret = state.clusters[serving].objects.get(&key("Secret", NAMESPACE, &format!("istio-remote-secret-{id}")));
+    secret.is_some_and(|secret| decoded(text(secret, &format!("/data/{id}"))).contains(&token))
 }
 
 fn restarts(object: &Value) -> Value {
@@ -69,62 +116,68 @@ pub(crate) fn all(state: &mut State) {
         istiods(cluster);
         addresses(cluster);
     }
+    let hour = state.settings.hour;
     for context in &contexts {
-        let serving = serving(state, context);
-        let started = serving.as_ref().map(|serving| start(state, serving, context));
-        let is_known = serving.as_ref().is_some_and(|serving| {
-            serving == context
-                || id(&state.clusters[context]).is_none_or(|id| {
-                    let secret = key("Secret", NAMESPACE, &format!("istio-remote-secret-{id}"));
-                    state.clusters[serving].objects.contains_key(&secret)
-                })
-        });
-        let local = state.clusters[context].objects.values().find(|object| is_istiod(object)).cloned();
-        let root = match (&local, &serving) {
-            (Some(istiod), _) => istiod.pointer("/simulator/root").cloned(),
-            (None, Some(serving)) if is_known => {
-                let istiod = state.clusters[serving].objects.values().find(|object| is_istiod(object));
-                istiod.and_then(|istiod| istiod.pointer("/simulator/root").cloned())
-            }
-            _ => None,
-        };
+        let of = revisions(&state.clusters[context]);
+        let starts: BTreeMap<String, Start> =
+            of.into_iter().filter_map(|of| Some((of.clone(), start(state, context, &of)?))).collect();
+        let root = starts.values().next().map(|start| start.certificate["root"].clone());
         let cluster = state.clusters.get_mut(context).expect("the context is there");
         if let Some(root) = root {
             trust(cluster, &root);
         }
-        pods(cluster, started.filter(|_| is_known));
+        pods(cluster, &starts, hour);
     }
 }
 
-/// What a proxy of a cluster starts with now.
-fn start(state: &State, serving: &str, context: &str) -> Value {
-    let served_by = &state.clusters[serving];
-    let injected_by =
-        if state.clusters[context].objects.values().any(is_istiod) { &state.clusters[context] } else { served_by };
-    let istiod = injected_by.objects.values().find(|object| is_istiod(object));
-    let config = injected_by
-        .objects
-        .values()
-        .find(|object| text(object, "/kind") == "ConfigMap" && object.pointer("/data/injected").is_some());
+/// What istiod gives a proxy.
+struct Start {
+    /// What it keeps until it restarts.
+    bootstrap: Value,
+    /// Who signs its certificate.
+    certificate: Value,
+}
+
+/// What a proxy of a cluster and a revision starts with now; nothing where no istiod serves it.
+fn start(state: &State, context: &str, of: &str) -> Option<Start> {
+    let serving = serving_with(state, context, of)?;
+    if serving != context && !may_read(state, &serving, context) {
+        return None;
+    }
+    let (own, served_by) = (&state.clusters[context], &state.clusters[&serving]);
+    let injected_by = if istiod(own, of).is_some() { own } else { served_by };
+    let istiod = istiod(injected_by, of)?;
+    let is_config = |object: &&Value| {
+        text(object, "/kind") == "ConfigMap" && revision(object) == of && object.pointer("/data/injected").is_some()
+    };
+    let config = injected_by.objects.values().find(is_config);
     let mesh: Value =
         config.and_then(|config| serde_json::from_str(text(config, "/data/mesh")).ok()).unwrap_or_default();
     let at_start: serde_json::Map<String, Value> =
         AT_START.iter().filter_map(|field| Some(((*field).to_owned(), mesh.get(*field)?.clone()))).collect();
-    json!({
+    let bootstrap = json!({
         "context": serving,
-        "version": istiod.map(|istiod| text(istiod, "/simulator/version")),
+        "version": text(istiod, "/simulator/version"),
+        "revision": of,
         "mesh": Value::Object(at_start).to_string(),
         "injected": config.map(|config| text(config, "/data/injected")),
-    })
+    });
+    let certificate = json!({
+        "authority": istiod.pointer("/simulator/authority"),
+        "root": istiod.pointer("/simulator/root"),
+        "hour": state.settings.hour,
+    });
+    Some(Start { bootstrap, certificate })
 }
 
 /// istiods start when they are new or their template changes, and read their authority then; from 1.12 on also when it changes under
 /// the same root (`1.30.3:pilot/pkg/bootstrap/istio_ca.go`).
 fn istiods(cluster: &mut Cluster) {
-    let authority = cluster.objects.get(&key("Secret", NAMESPACE, "cacerts")).map(
-        |secret| json!({"authority": digest(&secret["data"]["ca-cert.pem"]), "root": secret["data"]["root-cert.pem"]}),
-    );
-    let authority = authority.unwrap_or_else(|| json!({"authority": "self-signed", "root": "c2VsZi1zaWduZWQ="}));
+    let authority = cluster
+        .objects
+        .get(&key("Secret", NAMESPACE, "cacerts"))
+        .map(|secret| json!({"authority": secret["data"]["ca-cert.pem"], "root": secret["data"]["root-cert.pem"]}));
+    let authority = authority.unwrap_or_else(|| json!({"authority": "c2VsZi1zaWduZWQ=", "root": "c2VsZi1zaWduZWQ="}));
     for object in cluster.objects.values_mut().filter(|object| is_istiod(object)) {
         let now = restarts(object);
         let is_started = object.pointer("/simulator/template") == Some(&now);
@@ -173,7 +226,7 @@ fn trust(cluster: &mut Cluster, root: &Value) {
     }
 }
 
-fn decoded(base64: &str) -> String {
+pub(crate) fn decoded(base64: &str) -> String {
     let value = |byte: u8| match byte {
         b'A'..=b'Z' => u32::from(byte - b'A'),
         b'a'..=b'z' => u32::from(byte - b'a' + 26),
@@ -189,24 +242,40 @@ fn decoded(base64: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Pods start when they are new, or their template changes, with what istiod gives them then. Without an istiod they do not get ready.
-fn pods(cluster: &mut Cluster, started: Option<Value>) {
-    for object in cluster.objects.values_mut() {
-        if text(object, "/kind") == "Deployment" && !is_istiod(object) && !is_gateway(object) && !is_workload(object) {
+/// Pods start when they are new, or their template changes, with what istiod gives them then. Without an istiod they do not get
+/// ready. Those that run take another certificate when half of a day has passed since the last
+/// (`1.30.3:security/pkg/nodeagent/cache/secretcache.go`).
+fn pods(cluster: &mut Cluster, starts: &BTreeMap<String, Start>, hour: u64) {
+    let keys: Vec<String> = cluster.objects.keys().cloned().collect();
+    for key in keys {
+        let object = &cluster.objects[&key];
+        let is_proxy = is_gateway(object) || is_workload(object);
+        let start = if is_proxy { starts.get(&revision_of_proxy(cluster, object)) } else { None };
+        // A running proxy dials the istiod of the revision that injected it.
+        let own = object.pointer("/simulator/started/revision").and_then(Value::as_str).and_then(|of| starts.get(of));
+        let object = cluster.objects.get_mut(&key).expect("the key is there");
+        if text(object, "/kind") == "Deployment" && !is_istiod(object) && !is_proxy {
             object["simulator"]["isReady"] = json!(true);
         }
-        if !(is_gateway(object) || is_workload(object)) {
+        if !is_proxy {
             continue;
         }
         let now = restarts(object);
         let is_started = object.pointer("/simulator/template") == Some(&now)
             && object.pointer("/simulator/isReady") == Some(&json!(true));
         if is_started {
+            let age = hour - object.pointer("/simulator/certificate/hour").and_then(Value::as_u64).unwrap_or(hour);
+            match own {
+                Some(start) if age >= HALF_A_DAY => object["simulator"]["certificate"] = start.certificate.clone(),
+                Some(_) => {}
+                None => object["simulator"]["hasLostItsControlPlane"] = json!(true),
+            }
             continue;
         }
-        object["simulator"]["isReady"] = json!(started.is_some());
-        if let Some(started) = &started {
-            object["simulator"]["started"] = started.clone();
+        object["simulator"]["isReady"] = json!(start.is_some());
+        if let Some(start) = start {
+            object["simulator"]["started"] = start.bootstrap.clone();
+            object["simulator"]["certificate"] = start.certificate.clone();
             object["simulator"]["template"] = now;
         }
     }

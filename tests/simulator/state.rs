@@ -56,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) dead: Vec<String>,
     /// `CONTEXT deployment/NAME`: what does not get ready.
     pub(crate) late: Vec<String>,
+    /// How many hours have passed.
+    pub(crate) hour: u64,
 }
 
 /// A cluster: its objects by `Kind/namespace/name`.

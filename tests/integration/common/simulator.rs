@@ -37,7 +37,7 @@ impl Simulator {
         for directory in ["programs", "state/clusters"] {
             fs::create_dir_all(simulator.path(directory)).unwrap();
         }
-        for name in ["kubectl", "istioctl", "ip"] {
+        for name in ["kubectl", "istioctl", "ip", "tick"] {
             symlink(program(), simulator.path("programs").join(name)).unwrap();
         }
         simulator.build(topology);
@@ -108,13 +108,16 @@ impl Simulator {
         self.directory.path().join(name)
     }
 
+    fn settings(&self) -> Value {
+        let read = fs::read(self.path("state/settings.json"));
+        read.map_or_else(|_| json!({}), |bytes| serde_json::from_slice(&bytes).unwrap())
+    }
+
     /// Changes a setting of the simulator.
     pub(crate) fn set(&self, name: &str, value: Value) {
-        let path = self.path("state/settings.json");
-        let mut settings: Value =
-            fs::read(&path).map_or_else(|_| json!({}), |bytes| serde_json::from_slice(&bytes).unwrap());
+        let mut settings = self.settings();
         settings[name] = value;
-        fs::write(path, settings.to_string()).unwrap();
+        fs::write(self.path("state/settings.json"), settings.to_string()).unwrap();
     }
 
     /// Lets a call fail: `fails`, `times-out` or `silent`.
@@ -147,6 +150,14 @@ impl Simulator {
         let violations = fs::read_to_string(self.path("state/violations")).unwrap_or_default();
         assert_eq!(violations, "", "{command:?}: {}", said.text);
         said
+    }
+
+    /// Lets hours pass, one after the other.
+    pub(crate) fn pass(&self, hours: u64) {
+        for _ in 0..hours {
+            self.set("hour", json!(self.settings()["hour"].as_u64().unwrap_or(0) + 1));
+            assert_eq!(self.follow("tick").code, Some(0));
+        }
     }
 
     /// Runs a script that has to succeed; what it called.

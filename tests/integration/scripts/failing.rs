@@ -1,5 +1,7 @@
 //! A question that is not answered is no answer: each call of each script fails, times out or says nothing, and the script ends there.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 
 /// What a script does in a state of the mesh.
@@ -33,12 +35,41 @@ fn may_be_silent(call: &str) -> bool {
     call.contains(" delete ") && call.contains("--ignore-not-found")
 }
 
-/// Lets each call fail once, in one of three ways or in all; how many runs that were.
-fn fail_each(Run { state, script, arguments }: &Run, ways: usize) -> usize {
+/// How many calls fail, and how.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// One of those that differ in the cluster alone, in one of three ways.
+    EachKind,
+    /// Each, in each way.
+    EachCall,
+}
+
+/// The positions of the calls, of those that differ in the cluster alone the first.
+fn kinds(mesh: &Simulator, calls: &[String]) -> Vec<usize> {
+    let clusters = mesh.lock().clusters;
+    let mut seen = BTreeSet::new();
+    let kind = |call: &str| {
+        let word = |word: &str| {
+            clusters.iter().fold(word.to_owned(), |word, (name, cluster)| {
+                word.replace(cluster.context.as_deref().unwrap_or(name), "CLUSTER").replace(name, "CLUSTER")
+            })
+        };
+        call.split(' ').map(word).collect::<Vec<String>>()
+    };
+    (0..calls.len()).filter(|index| seen.insert(kind(&calls[*index]))).collect()
+}
+
+/// Lets calls fail once; how many runs that were.
+fn fail_each(Run { state, script, arguments }: &Run, depth: Depth) -> usize {
     let whole = state.copy();
     let calls = whole.calls(script, arguments);
+    let (indexes, ways) = match depth {
+        Depth::EachKind => (kinds(state, &calls), 1),
+        Depth::EachCall => ((0..calls.len()).collect(), 3),
+    };
     let mut count = 0;
-    for (index, call) in calls.iter().enumerate() {
+    for index in indexes {
+        let call = &calls[index];
         // Where one way is tried, the three take turns.
         for way in index..index + ways {
             let how = ["fails", "times-out", "silent"][way % 3];
@@ -55,7 +86,7 @@ fn fail_each(Run { state, script, arguments }: &Run, ways: usize) -> usize {
             assert_eq!(called, calls[..=index], "{what}: it went on: {}", said.text);
             assert!(said.text.contains("error: "), "{what}: {}", said.text);
             // What only asked changed nothing, and the next run is as good as one after the call before.
-            if ways == 1 && call.contains(" get ") {
+            if depth == Depth::EachKind && call.contains(" get ") {
                 continue;
             }
             simulator.heal();
@@ -105,7 +136,7 @@ fn each_call_fails_once_and_the_next_run_completes() {
         run(&there, "uninstall.sh", &["--yes", "--crds"]),
     ];
     for run in &runs {
-        fail_each(run, 1);
+        fail_each(run, Depth::EachKind);
     }
 }
 
@@ -120,18 +151,31 @@ fn a_check_that_is_not_answered_fails() {
 #[ignore = "it lets every call of every script of every topology fail in every way"]
 #[allow(clippy::print_stderr, reason = "it says how many runs it was")]
 fn each_call_of_every_topology_fails_in_every_way() {
-    let mut count = 0;
-    for topology in common::topologies() {
-        let text = std::fs::read_to_string(&topology).unwrap();
-        let fresh = Simulator::new(&text);
-        let there = fresh.copy();
-        there.calls("install.sh", &[]);
-        let mut runs = vec![run(&fresh, "install.sh", &[]), run(&there, "uninstall.sh", &["--yes", "--crds"])];
-        let lock = there.lock();
-        let scripts = lock.steps.iter().filter(|step| step.ends_with("/remote-secrets.sh"));
-        runs.extend(scripts.map(|script| run(&there, script, &[])));
-        count += runs.iter().map(|run| fail_each(run, 3)).sum::<usize>();
-        count += lock.clusters.keys().map(|cluster| fail_each_check(&there, cluster)).sum::<usize>();
-        eprintln!("{}: {count} runs in which a call failed, with those before", topology.display());
-    }
+    let topologies = common::topologies();
+    let next = AtomicUsize::new(0);
+    let count = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().unwrap().get() {
+            scope.spawn(|| {
+                while let Some(topology) = topologies.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let of_it = fail_everything(&std::fs::read_to_string(topology).unwrap());
+                    let sum = count.fetch_add(of_it, Ordering::Relaxed) + of_it;
+                    eprintln!("{}: {of_it} runs in which a call failed; {sum} so far", topology.display());
+                }
+            });
+        }
+    });
+}
+
+/// Lets each call of each script of a topology fail in each way.
+fn fail_everything(topology: &str) -> usize {
+    let fresh = Simulator::new(topology);
+    let there = fresh.copy();
+    there.calls("install.sh", &[]);
+    let mut runs = vec![run(&fresh, "install.sh", &[]), run(&there, "uninstall.sh", &["--yes", "--crds"])];
+    let lock = there.lock();
+    let scripts = lock.steps.iter().filter(|step| step.ends_with("/remote-secrets.sh"));
+    runs.extend(scripts.map(|script| run(&there, script, &[])));
+    let of_runs: usize = runs.iter().map(|run| fail_each(run, Depth::EachCall)).sum();
+    of_runs + lock.clusters.keys().map(|cluster| fail_each_check(&there, cluster)).sum::<usize>()
 }

@@ -274,7 +274,7 @@ fn one_cluster_of_thirty_asks_its_primary_at_most() {
         let calls = simulator.calls("install.sh", arguments);
         let asked =
             |call: &String| call.split_once("--context=").map(|(_, rest)| rest.split(' ').next().unwrap().to_owned());
-        let asked: std::collections::BTreeSet<String> = calls.iter().filter_map(asked).collect();
+        let asked: BTreeSet<String> = calls.iter().filter_map(asked).collect();
         assert_eq!(asked.iter().map(String::as_str).collect::<Vec<_>>(), contexts, "{arguments:?}");
     }
     let said = simulator.run("install.sh", &["--cluster", "c7"]);

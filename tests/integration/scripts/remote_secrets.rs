@@ -72,7 +72,7 @@ fn an_empty_credential_is_refused() {
     let simulator = without_secret();
     std::fs::rename(simulator.path("programs/istioctl"), simulator.path("programs/real")).unwrap();
     // The simulator acts by its name.
-    let script = "#!/usr/bin/env bash\nexec -a istioctl \"${0%/*}/real\" \"$@\" > >(sed 's/token-of-.*//')\n";
+    let script = "#!/usr/bin/env bash\nexec -a istioctl \"${0%/*}/real\" \"$@\" > >(sed 's/token: .*/token:/')\n";
     simulator.stand_in("istioctl", script);
     refused(&simulator.run("east/remote-secrets.sh", &[]), 1, "the credential of west is empty");
     assert!(simulator.object(EAST, SECRET).is_none());

@@ -21,7 +21,7 @@ fn a_mesh_that_was_just_installed_is_up() {
 /// What limps, and the only check that fails for it.
 type Case = (fn(&Simulator), &'static str);
 
-const CASES: [Case; 17] = [
+const CASES: [Case; 18] = [
     (|s| s.set("late", json!([format!("{EAST} deployment/istiod")])), "east: istiod is not ready"),
     (
         |s| edit(s, EAST, "Service/istio-system/istio-eastwestgateway", "/spec/externalIPs", json!(["192.0.2.200"])),
@@ -76,6 +76,18 @@ const CASES: [Case; 17] = [
             );
         },
         "west: its proxies started with istio=1.29.6, and it is now istio=1.30.3 control-plane=east",
+    ),
+    (
+        |s| {
+            edit(
+                s,
+                WEST,
+                "Deployment/istio-system/istio-eastwestgateway",
+                "/simulator/certificate/root",
+                json!("b3RoZXI="),
+            );
+        },
+        "west: the gateway trusts another root than that of this tree",
     ),
     (
         |s| s.put(WEST, &json!({"kind": "Deployment", "metadata": {"name": "istiod", "namespace": "istio-system"}})),
@@ -139,6 +151,22 @@ fn an_istiod_of_1_11_that_read_another_certificate_is_told() {
         1,
         "FAILED  west: istiod started with another certificate: run install.sh",
     );
+}
+
+#[test]
+fn a_renewed_certificate_is_in_use_within_a_day() {
+    let simulator = installed("1.30.3");
+    let renewed =
+        topology("1.30.3").replace("issuedOn: 2026-11-01", "issuedOn: 2026-11-01, intermediatesIssuedOn: 2026-11-20");
+    simulator.build(&renewed).calls("install.sh", &[]);
+    let waits = |said: &Said| said.text.matches("is not under the intermediate of this tree yet").count();
+    let said = simulator.run("verify.sh", &[]);
+    done(&said);
+    assert_eq!(waits(&said), 2, "{}", said.text);
+    simulator.pass(24);
+    let said = simulator.run("verify.sh", &[]);
+    done(&said);
+    assert!(waits(&said) == 0 && said.text.contains("west: the gateway has a certificate under"), "{}", said.text);
 }
 
 #[test]
