@@ -173,8 +173,17 @@ pub(crate) fn restarts(namespaces: &[&str], place: Place<'_>) -> Vec<Command> {
         place.command("kubectl", &["-n", namespace, "rollout", "restart"]).words(what.iter().copied())
     };
     let gateways = ["deployments", "-l", "istio in (ingressgateway,egressgateway,eastwestgateway)"];
-    let workloads = namespaces.iter().map(|namespace| restart(namespace, &["deployments,statefulsets,daemonsets"]));
-    [restart(ISTIO_SYSTEM, &gateways)].into_iter().chain(workloads).collect()
+    let gateways = restart(ISTIO_SYSTEM, &gateways);
+    [gateways].into_iter().chain(restart_workloads(namespaces, place)).collect()
+}
+
+/// Restarts the workloads in some namespaces.
+pub(crate) fn restart_workloads(namespaces: &[&str], place: Place<'_>) -> Vec<Command> {
+    let restart = |namespace: &&str| {
+        let words = ["-n", namespace, "rollout", "restart", "deployments,statefulsets,daemonsets"];
+        place.command("kubectl", &words)
+    };
+    namespaces.iter().map(restart).collect()
 }
 
 /// Prints the address of a cluster's east-west gateway.
@@ -183,15 +192,24 @@ pub(crate) fn gateway_address(place: Place<'_>) -> Command {
     place.command("kubectl", &["-n", ISTIO_SYSTEM, "get", "service", eastwest_gateway::NAME, "-o", address])
 }
 
-/// Deletes the objects of istioctl installations with these names, which have its labels
+/// Deletes the objects of an istioctl installation with this name, which have its labels
 /// (`1.30.3:operator/pkg/install/install.go`). It keeps CRDs, because deleting one deletes all its objects.
-pub(crate) fn delete_owned(context: &str, names: &str) -> Command {
+pub(crate) fn delete_owned(context: &str, name: &str) -> Command {
+    delete_labelled(context, &format!("{OWNER}={name},{OWNER}-namespace={ISTIO_SYSTEM}"))
+}
+
+/// The same for what istioctl installed of one revision of Istio.
+pub(crate) fn delete_revision(context: &str, revision: &str) -> Command {
+    delete_labelled(context, &format!("{OWNER}=istio,{OWNER}-namespace={ISTIO_SYSTEM},istio.io/rev={revision}"))
+}
+
+const OWNER: &str = "install.operator.istio.io/owning-resource";
+
+fn delete_labelled(context: &str, selector: &str) -> Command {
     const KINDS: &str = "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings,\
                          deployments,daemonsets,horizontalpodautoscalers,poddisruptionbudgets,services,endpoints,endpointslices,\
                          configmaps,secrets,serviceaccounts,networkpolicies,roles,rolebindings,envoyfilters.networking.istio.io";
-    let owner = "install.operator.istio.io/owning-resource";
-    let selector = format!("{owner} in ({names}),{owner}-namespace={ISTIO_SYSTEM}");
-    Command::kubectl(context).words(["-n", ISTIO_SYSTEM, "delete", KINDS, "-l", &selector])
+    Command::kubectl(context).words(["-n", ISTIO_SYSTEM, "delete", KINDS, "-l", selector])
 }
 
 #[cfg(test)]

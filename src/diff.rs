@@ -3,23 +3,24 @@
 //! Both sides are trees: a built directory, or the tree of a topology without the files that need a secret. Private keys
 //! are never read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::layout::{CACERTS, REMOTE_SECRETS, ROUTES};
 use crate::pki::inventory::{Entry, Role};
 use crate::schema;
 
 use self::consequence::Situation;
 use self::facts::Known;
+use self::runbook::Runbook;
 
 pub use self::consequence::Consequence;
 pub use self::impact::Kind;
 pub use self::objects::{FieldChange, ObjectChange};
 pub use self::reach::{CredentialChange, Path, PathChange};
+pub use self::runbook::Phase;
 pub use self::side::Side;
 pub use self::text::{Hunk, TextChange};
 pub use self::what::What;
@@ -30,11 +31,11 @@ mod facts;
 mod fields;
 mod format_1;
 mod impact;
-mod leaving;
 mod manifest;
 mod objects;
 mod reach;
 pub mod report;
+mod runbook;
 mod side;
 mod text;
 mod what;
@@ -65,8 +66,8 @@ pub struct Diff {
     pub paths: Vec<PathChange>,
     /// The control planes whose credentials change.
     pub credentials: Vec<CredentialChange>,
-    /// What to apply, in order: directories and scripts of the second side's tree.
-    pub steps: Vec<String>,
+    /// What is to be done, in order. It is empty where one mesh cannot become the other, and where nothing is to be done.
+    pub runbook: Vec<Phase>,
     /// Facts that only one side records because an older meshgen built the other. Whether they differ is not known.
     pub unrecorded: Vec<String>,
 }
@@ -181,13 +182,13 @@ pub fn compare(before: &Side, after: &Side) -> Diff {
     let mut clusters: Vec<ClusterChange> = names.iter().map(|name| cluster(before, after, name)).collect();
     objects::say_where_from(&mut clusters);
     let authorities = authorities::compare(before, after, &names);
-    let situation = Situation { before, after, authorities: &authorities };
-    let consequences: Vec<Vec<Consequence>> =
-        clusters.iter().map(|cluster| situation.consequences(cluster, &clusters)).collect();
+    let credentials = reach::credentials(before, after);
+    let situation = Situation { before, after, authorities: &authorities, credentials: &credentials };
+    let consequences: Vec<Vec<Consequence>> = clusters.iter().map(|cluster| situation.consequences(cluster)).collect();
     for (cluster, consequences) in clusters.iter_mut().zip(consequences) {
         cluster.consequences = consequences;
     }
-    let credentials = reach::credentials(before, after);
+    let runbook = Runbook { situation: &situation, clusters: &clusters, credentials: &credentials }.phases();
     Diff {
         format: FORMAT,
         before: before.name.clone(),
@@ -196,7 +197,7 @@ pub fn compare(before: &Side, after: &Side) -> Diff {
         pages: text::compare_all(before.pages(), after.pages()),
         authorities,
         paths: reach::paths(before, after),
-        steps: steps(after, &clusters, &credentials),
+        runbook,
         credentials,
         clusters,
         unrecorded,
@@ -224,47 +225,6 @@ fn summary(clusters: &[ClusterChange]) -> Summary {
         objects_added: objects().filter(|object| object.what == What::Added).count(),
         objects_removed: objects().filter(|object| object.what == What::Removed).count(),
     }
-}
-
-/// The steps of the installation of the second side that the differences require, in order.
-fn steps(after: &Known<'_>, clusters: &[ClusterChange], credentials: &[CredentialChange]) -> Vec<String> {
-    let changes: BTreeMap<&str, &ClusterChange> =
-        clusters.iter().map(|cluster| (cluster.name.as_str(), cluster)).collect();
-    let has_credentials: BTreeSet<&str> = credentials.iter().map(|change| change.primary.as_str()).collect();
-    let is_due = |name: &str, artifact: &str| {
-        let is_impossible =
-            |change: &&&ClusterChange| change.membership == Membership::Stays && change.worst() == Kind::NotInPlace;
-        let Some(change) = changes.get(name).filter(|change| !is_impossible(change)) else { return false };
-        let is_touched = || {
-            let objects = change.objects.iter().map(|object| object.file.as_str());
-            let files = change.files.iter().map(|file| file.file.as_str());
-            objects.chain(files).any(|file| file.strip_prefix(name).is_some_and(|file| is_part(&file[1..], artifact)))
-        };
-        match artifact {
-            "restart" => change.consequences.iter().any(|consequence| consequence.kind == Kind::RestartProxies),
-            // Node routes are reported separately.
-            ROUTES => false,
-            _ if change.membership == Membership::Joins => true,
-            CACERTS => change.certificate.is_some() || is_touched(),
-            REMOTE_SECRETS => has_credentials.contains(name) || is_touched(),
-            _ => is_touched(),
-        }
-    };
-    let routes = clusters.iter().filter(|change| change.membership != Membership::Leaves).filter_map(|change| {
-        let script = format!("{}/routes.sh", change.name);
-        let is_changed = change.files.iter().any(|file| file.file == script && file.what != What::Removed);
-        is_changed.then(|| format!("{script} add, on each node of {}", change.name))
-    });
-    let steps = after
-        .record
-        .steps
-        .iter()
-        .filter(|step| step.split_once('/').is_some_and(|(name, artifact)| is_due(name, artifact)));
-    routes.chain(steps.cloned()).collect()
-}
-
-fn is_part(file: &str, artifact: &str) -> bool {
-    file.strip_prefix(artifact).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A value as one line.

@@ -63,7 +63,7 @@ impl Origin {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Impact {
     /// A running cluster cannot become this.
-    NotInPlace,
+    Interrupts,
     /// Applying it is all.
     Reapply,
 }
@@ -134,7 +134,7 @@ pub(crate) const FACTS: &[Fact] = &[
         write: Write::First(mesh_id),
         repeat: Some(mesh_id),
         impact: Some((
-            Impact::NotInPlace,
+            Impact::Interrupts,
             "the mesh ID is part of every proxy's identity and of the root certificate's name: clusters with another one are another mesh",
         )),
         ..OWNED
@@ -154,7 +154,7 @@ pub(crate) const FACTS: &[Fact] = &[
         write: Write::First(network),
         repeat: Some(network),
         impact: Some((
-            Impact::NotInPlace,
+            Impact::Interrupts,
             "istiod takes the network of every running pod from what was injected into it: until the last pod was restarted, calls go to addresses that lead nowhere",
         )),
         ..OWNED
@@ -222,7 +222,7 @@ pub(crate) const FACTS: &[Fact] = &[
         write: Write::First(|known| trust_domain(known).filter(|_| known.states_trust_domain)),
         repeat: Some(trust_domain),
         impact: Some((
-            Impact::NotInPlace,
+            Impact::Interrupts,
             "the trust domain is in every certificate's SPIFFE name: while proxies of both run, they refuse each other (istiod takes the old one as an alias only where `trustDomainAliases` names it)",
         )),
         ..OWNED

@@ -54,3 +54,6 @@ pub fn is_pem(path: &str) -> bool {
 pub fn is_private(path: &str) -> bool {
     path.strip_suffix(KEY).is_some_and(|directory| directory.ends_with('/'))
 }
+
+/// The number by which routes are known as ours (`rtm_protocol`, free for use by operators: linux/rtnetlink.h names 0 to 254).
+pub(crate) const ROUTE_PROTOCOL: u8 = 77;

@@ -26,6 +26,8 @@ pub struct Lock {
     pub is_format_1: bool,
     /// The version of Istio, and what installs it.
     pub istio: Option<Istio>,
+    /// The namespaces whose workloads restart where what they started with is older.
+    pub workloads: Vec<String>,
     /// The roots that proxies trust. After a merge without a build, those of both branches.
     pub roots: Vec<Certificate>,
     /// The steps of the installation in order, such as `east/30-istio`.
@@ -58,6 +60,10 @@ pub struct Cluster {
     pub context: Option<String>,
     /// Its east-west gateway.
     pub gateway: Option<Gateway>,
+    /// What its proxies know from their start alone: where that differs, they restart.
+    pub at_start: Option<String>,
+    /// The ranges that nodes of its network's other clusters route to its nodes: destination and next hop.
+    pub routes: Vec<(String, String)>,
     /// The certificate that its istiod signs with, and the generation of its key.
     pub certificate: Option<(u32, Certificate)>,
     /// The authorities between that certificate and the root.
@@ -133,6 +139,7 @@ impl Lock {
                 let (version, installer) = rest.split_once(" by ")?;
                 self.istio = Some(Istio { version: version.parse().ok()?, installer: installer.to_owned() });
             }
+            "workloads" => self.workloads.push(rest.to_owned()),
             "step" => self.steps.push(rest.to_owned()),
             "root" => self.roots.push(rest.parse().ok()?),
             _ => self.read_fact(word, rest.strip_prefix("of ")?)?,
@@ -149,6 +156,11 @@ impl Lock {
             "network" => cluster.network = text(),
             "primary" => cluster.primary = text(),
             "server" => cluster.api_server = text(),
+            "proxies" => cluster.at_start = text(),
+            "route" => {
+                let (destination, via) = value.split_once(" via ")?;
+                cluster.routes.push((destination.to_owned(), via.to_owned()));
+            }
             "context" => cluster.context = Some(serde_json::from_str(value).ok()?),
             "gateway" if value == "none" => cluster.gateway = Some(Gateway::Absent),
             "gateway" if value.is_empty() => cluster.gateway = Some(Gateway::Unaddressed),
@@ -219,6 +231,9 @@ impl fmt::Display for Lock {
         for root in &self.roots {
             writeln!(out, "root {root}")?;
         }
+        for namespace in &self.workloads {
+            writeln!(out, "workloads {namespace}")?;
+        }
         if !self.steps.is_empty() {
             writeln!(out, "\n# the order")?;
             for step in &self.steps {
@@ -243,7 +258,13 @@ impl fmt::Display for Lock {
 
 impl Cluster {
     fn print(&self, name: &str, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (word, value) in [("network", &self.network), ("primary", &self.primary), ("server", &self.api_server)] {
+        let texts = [
+            ("network", &self.network),
+            ("primary", &self.primary),
+            ("server", &self.api_server),
+            ("proxies", &self.at_start),
+        ];
+        for (word, value) in texts {
             if let Some(value) = value {
                 writeln!(out, "{word} of {name} {value}")?;
             }
@@ -257,6 +278,9 @@ impl Cluster {
             Some(Gateway::Absent) => writeln!(out, "gateway of {name} none")?,
             Some(Gateway::Unaddressed) => writeln!(out, "gateway of {name}")?,
             Some(Gateway::At(address)) => writeln!(out, "gateway of {name} at {address}")?,
+        }
+        for (destination, via) in &self.routes {
+            writeln!(out, "route of {name} {destination} via {via}")?;
         }
         for issuer in &self.issuers {
             writeln!(out, "issuer of {name} {issuer}")?;

@@ -140,6 +140,13 @@ impl<'t> Mesh<'t> {
         others.flat_map(|other| self.clusters[*other].routes_to()).collect()
     }
 
+    /// The routes to a cluster from the nodes of its network's other clusters.
+    pub fn routes_to(&self, cluster: &Cluster<'_>) -> Vec<Route<'t>> {
+        let network = self.network_of(cluster);
+        let is_routed = network.pod_routing == PodRouting::Static && network.clusters.len() > 1;
+        if is_routed { self.clusters[cluster.position].routes_to() } else { Vec::new() }
+    }
+
     /// Whether a cluster's nodes need routes.
     pub fn has_routes(&self, cluster: &Cluster<'_>) -> bool {
         let network = self.network_of(cluster);

@@ -6,6 +6,8 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::artifact::{DIRECTORIES, Directory, MANIFESTS, Means, Role, SCRIPTS, Script, When};
+use crate::istio;
+use crate::layout::{CACERTS, ISTIO, NAMESPACE, ROUTES};
 use crate::mesh::{Cluster, Mesh};
 use crate::parallel;
 use crate::release::RemoteShape;
@@ -18,6 +20,8 @@ pub struct Plan<'m, 't> {
     pub mesh: &'m Mesh<'t>,
     /// What each cluster gets, by its position in the mesh.
     pub contents: Vec<Contents>,
+    /// What the proxies of each cluster know from their start alone, by its position in the mesh.
+    pub(crate) starts: Vec<String>,
     /// Units that belong together: a later stage begins when all of an earlier one is done.
     pub stages: Vec<Stage<'m, 't>>,
 }
@@ -222,13 +226,46 @@ impl StageName {
     }
 }
 
+/// Puts the steps of an installation in the order for a mesh that runs; `install.sh` does the same by what it finds in the clusters.
+///
+/// The remotes that `is_upgraded` names take `30-istio` before the primaries: their roles for readers come first
+/// (istio/istio#59474). A primary that becomes a remote, one that `is_demoted` names, goes after the other remotes: its own have moved
+/// then.
+pub(crate) fn order_for_a_running_mesh(
+    steps: &mut [String],
+    is_upgraded: impl Fn(&str) -> bool,
+    is_demoted: impl Fn(&str) -> bool,
+) {
+    let is_control_plane = |step: &str, is_it: &dyn Fn(&str) -> bool| {
+        step.split_once('/').is_some_and(|(cluster, artifact)| artifact == ISTIO && is_it(cluster))
+    };
+    let is_prepared = |step: &str| [NAMESPACE, CACERTS, ROUTES].iter().any(|artifact| step.ends_with(artifact));
+    let last = steps.iter().rposition(|step| is_control_plane(step, &|_| true)).unwrap_or(0);
+    let mut position = 0;
+    steps.sort_by_cached_key(|step| {
+        position += 1;
+        if is_prepared(step) {
+            (0, position, 0)
+        } else if is_control_plane(step, &is_upgraded) {
+            (1, position, 0)
+        } else if is_control_plane(step, &is_demoted) {
+            (2, last + 1, position)
+        } else {
+            (2, position, 0)
+        }
+    });
+}
+
 /// Planning fewer clusters takes less time than starting a thread.
 const CLUSTERS_WORTH_A_THREAD: usize = 8;
 
 impl<'m, 't> Plan<'m, 't> {
     /// Plans a whole mesh.
     pub fn of(mesh: &'m Mesh<'t>) -> Self {
-        let contents = parallel::map(&mesh.clusters, CLUSTERS_WORTH_A_THREAD, |cluster| Contents::of(mesh, cluster));
+        let planned = parallel::map(&mesh.clusters, CLUSTERS_WORTH_A_THREAD, |cluster| {
+            (Contents::of(mesh, cluster), istio::at_start(mesh, cluster))
+        });
+        let (contents, starts): (Vec<Contents>, Vec<String>) = planned.into_iter().unzip();
         let mut stages: Vec<Stage<'m, 't>> = Vec::new();
         for (cluster, contents) in mesh.clusters.iter().zip(&contents) {
             for (name, what) in contents.units(mesh, cluster) {
@@ -240,7 +277,7 @@ impl<'m, 't> Plan<'m, 't> {
             }
         }
         stages.sort_by_key(|stage| stage.name.level());
-        Self { mesh, contents, stages }
+        Self { mesh, contents, starts, stages }
     }
 
     /// Every unit, in order.

@@ -67,7 +67,7 @@ wrong() {
 readonly names=('cluster1' 'cluster2' 'cluster3')
 readonly primaries=('cluster1' 'cluster3')
 readonly routed=('cluster2' 'cluster3')
-declare -A context=() primary=() istiod=() at_start=() selected=()
+declare -A context=() primary=() istiod=() at_start=() selected=() is_early=()
 
 # cluster NAME CONTEXT PRIMARY SERVICE: the last is that of its control plane.
 cluster() {
@@ -82,7 +82,7 @@ at_start['cluster2']='istio=1.11.2 control-plane=cluster3 configuration=4e4d3080
 cluster 'cluster3' 'cluster3' 'cluster3' 'istiod'
 at_start['cluster3']='istio=1.11.2 control-plane=cluster3 configuration=4e8ba366862d'
 
-dry_run='' from='' no_restart='' current=''
+dry_run='' from='' no_restart='' current='' index=''
 while [[ $# -gt 0 ]]; do
   case $1 in
     --dry-run) dry_run=yes ;;
@@ -110,21 +110,23 @@ finish() {
       options+=" --cluster $name"
     done
     [[ -z $no_restart ]] || options+=' --no-restart'
-    printf '\nerror: step %s failed in cluster %s; fix the cause and continue with:\n  ./install.sh%s --from %q\n' \
-      "$current" "${current%%/*}" "$options" "$current" >&2
+    # A step out of turn is not where the rest begins.
+    [[ -n ${is_early[$index]:-} ]] || options+=" --from $current"
+    printf '\nerror: step %s failed in cluster %s; fix the cause and continue with:\n  ./install.sh%s\n' \
+      "$current" "${current%%/*}" "$options" >&2
   fi
 }
 trap finish EXIT
 
-steps=() calls=() titles=() title=''
+steps=() calls=() stages=() titles=() title='' number=0
 
 stage() {
-  title=$1
+  title=$1 number=$((number + 1))
 }
 
 # step NAME FUNCTION [ARGUMENT]...
 step() {
-  steps+=("$1") calls+=("${*:2}") titles+=("$title")
+  steps+=("$1") calls+=("${*:2}") stages+=("$number") titles+=("$title")
 }
 
 # Runs a command, or prints it as you would type it.
@@ -419,6 +421,29 @@ if [[ -z $dry_run ]]; then
   for index in "${todo[@]}"; do
     [[ ${calls[index]} != 'apply_secret '* ]] || check_authority "${steps[index]%%/*}"
   done
+  # In a mesh that runs, remotes are upgraded first: their roles for readers come before an istiod that needs them.
+  ranked=()
+  for index in "${todo[@]}"; do
+    name=${steps[index]%%/*} rank=$((2 * stages[index])) known=''
+    case ${calls[index]} in
+      install_istio* | install_remote*)
+        if [[ ${primary[$name]} != "$name" ]]; then
+          known=$(annotation "${context[$name]}" "$proxies")
+        fi
+        ;;
+    esac
+    if [[ -n $known && " $known " != *" istio=$istio_version "* && " $known " == *" control-plane=${primary[$name]} "* ]]; then
+      # After the first stage, that of namespaces.
+      rank=3
+      is_early[$index]=yes
+    fi
+    ranked+=("$rank $index")
+  done
+  sorted=$(printf '%s\n' "${ranked[@]}" | sort -n -k 1,1 -k 2,2)
+  todo=()
+  while read -r _ index; do
+    todo+=("$index")
+  done <<<"$sorted"
   for index in "${todo[@]}"; do
     [[ ${calls[index]} != restart ]] || announce "${steps[index]%%/*}"
   done

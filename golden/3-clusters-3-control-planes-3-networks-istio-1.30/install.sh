@@ -66,7 +66,7 @@ wrong() {
 
 readonly names=('cluster1' 'cluster2' 'cluster3')
 readonly primaries=('cluster1' 'cluster2' 'cluster3')
-declare -A context=() primary=() istiod=() at_start=() selected=()
+declare -A context=() primary=() istiod=() at_start=() selected=() is_early=()
 
 # cluster NAME CONTEXT PRIMARY SERVICE: the last is that of its control plane.
 cluster() {
@@ -81,7 +81,7 @@ at_start['cluster2']='istio=1.30.3 control-plane=cluster2 configuration=aa925c51
 cluster 'cluster3' 'cluster3' 'cluster3' 'istiod'
 at_start['cluster3']='istio=1.30.3 control-plane=cluster3 configuration=b94e4e5ab6e4'
 
-dry_run='' from='' no_restart='' current=''
+dry_run='' from='' no_restart='' current='' index=''
 while [[ $# -gt 0 ]]; do
   case $1 in
     --dry-run) dry_run=yes ;;
@@ -109,21 +109,23 @@ finish() {
       options+=" --cluster $name"
     done
     [[ -z $no_restart ]] || options+=' --no-restart'
-    printf '\nerror: step %s failed in cluster %s; fix the cause and continue with:\n  ./install.sh%s --from %q\n' \
-      "$current" "${current%%/*}" "$options" "$current" >&2
+    # A step out of turn is not where the rest begins.
+    [[ -n ${is_early[$index]:-} ]] || options+=" --from $current"
+    printf '\nerror: step %s failed in cluster %s; fix the cause and continue with:\n  ./install.sh%s\n' \
+      "$current" "${current%%/*}" "$options" >&2
   fi
 }
 trap finish EXIT
 
-steps=() calls=() titles=() title=''
+steps=() calls=() stages=() titles=() title='' number=0
 
 stage() {
-  title=$1
+  title=$1 number=$((number + 1))
 }
 
 # step NAME FUNCTION [ARGUMENT]...
 step() {
-  steps+=("$1") calls+=("${*:2}") titles+=("$title")
+  steps+=("$1") calls+=("${*:2}") stages+=("$number") titles+=("$title")
 }
 
 # Runs a command, or prints it as you would type it.
@@ -239,6 +241,21 @@ older_in() {
   done <<<"$found"
 }
 
+# single CLUSTER CONTEXT: pods that start find one control plane, not an earlier one besides.
+single() {
+  local found name
+  found=$(ask "$2" '{range .items[*]}{.metadata.name}{"\n"}{end}' endpointslices -n "$namespace" -l "kubernetes.io/service-name=${istiod[$1]}")
+  while IFS= read -r name; do
+    # istioctl makes one with the name of the Service where that leads to another cluster, Kubernetes makes the others.
+    case "$name ${primary[$1]}" in
+      ' '*) continue ;;
+      "${istiod[$1]} $1") ;;
+      "${istiod[$1]} "* | *" $1") continue ;;
+    esac
+    fail "the EndpointSlice $name in the namespace $namespace of $1 leads to an earlier control plane: delete it"
+  done <<<"$found"
+}
+
 # Restarts what started with an older configuration: gateways and workloads, never istiod.
 restart() {
   local known found where name
@@ -255,6 +272,7 @@ restart() {
     printf 'everything started with this configuration\n'
     return
   fi
+  [[ -n $no_restart ]] || single "$1" "$2"
   found=$(older "$1" "$2")
   if [[ -n $no_restart && -n $found ]]; then
     printf 'these started with an older configuration, and keep it until they restart:\n%s\n' "$found"
@@ -393,6 +411,32 @@ if [[ -z $dry_run ]]; then
   for index in "${todo[@]}"; do
     [[ ${calls[index]} != 'apply_secret '* ]] || check_authority "${steps[index]%%/*}"
   done
+  # In a mesh that runs, remotes are upgraded first: their roles for readers come before an istiod that needs them. A primary that
+  # becomes a remote goes last of its stage: its own remotes have left it then.
+  ranked=()
+  for index in "${todo[@]}"; do
+    name=${steps[index]%%/*} rank=$((2 * stages[index])) known=''
+    case ${calls[index]} in
+      install_istio* | install_remote*)
+        if [[ ${primary[$name]} != "$name" ]]; then
+          known=$(annotation "${context[$name]}" "$proxies")
+        fi
+        ;;
+    esac
+    if [[ -n $known && " $known " != *" istio=$istio_version "* && " $known " == *" control-plane=${primary[$name]} "* ]]; then
+      # After the first stage, that of namespaces.
+      rank=3
+      is_early[$index]=yes
+    elif [[ " $known " == *" control-plane=$name "* ]]; then
+      rank=$((rank + 1))
+    fi
+    ranked+=("$rank $index")
+  done
+  sorted=$(printf '%s\n' "${ranked[@]}" | sort -n -k 1,1 -k 2,2)
+  todo=()
+  while read -r _ index; do
+    todo+=("$index")
+  done <<<"$sorted"
   for index in "${todo[@]}"; do
     [[ ${calls[index]} != restart ]] || announce "${steps[index]%%/*}"
   done

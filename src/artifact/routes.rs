@@ -1,10 +1,8 @@
 use serde::Serialize;
 
+use crate::layout::ROUTE_PROTOCOL;
 use crate::mesh::{Cluster, Mesh, Route};
 use crate::template;
-
-/// The number by which routes are known as ours (`rtm_protocol`, free for use by operators: linux/rtnetlink.h names 0 to 254).
-const PROTOCOL: u8 = 77;
 
 #[derive(Serialize)]
 struct Values<'m> {
@@ -18,7 +16,8 @@ struct Values<'m> {
 pub(super) fn text(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Option<String> {
     mesh.has_routes(cluster).then(|| {
         let routes = mesh.routes(cluster);
-        let values = Values { cluster: cluster.name, network: cluster.network, protocol: PROTOCOL, routes: &routes };
+        let values =
+            Values { cluster: cluster.name, network: cluster.network, protocol: ROUTE_PROTOCOL, routes: &routes };
         template::render("routes.sh", values)
     })
 }

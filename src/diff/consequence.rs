@@ -1,12 +1,11 @@
 //! The consequences of a change for a running mesh.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::command::{self, Command};
-use crate::layout::ISTIO_SYSTEM;
+use crate::layout::{EASTWEST_GATEWAY, REMOTE_SECRETS, ROUTES};
 use crate::lock::Gateway;
 use crate::release::{Release, RemoteShape};
 use crate::words::bare_names;
@@ -14,9 +13,10 @@ use crate::words::bare_names;
 use super::facts::{Known, Member};
 use super::fields::{self, ISTIO, ISTIO_OPERATOR};
 use super::impact::Kind;
-use super::leaving;
-use super::{AuthorityChange, ClusterChange, Membership, ObjectChange, What};
+use super::{AuthorityChange, ClusterChange, CredentialChange, Membership, ObjectChange, What};
 use crate::pki::inventory::Role;
+
+mod starts;
 
 /// A consequence of a change for a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -26,8 +26,6 @@ pub struct Consequence {
     pub kind: Kind,
     /// Why: the behaviour of Istio or Kubernetes behind it.
     pub why: String,
-    /// Commands that only this report gives. `OLD` is the tree before the change, `NEW` the one after.
-    pub commands: Vec<String>,
 }
 
 /// Two sides, and the facts of the whole mesh.
@@ -35,20 +33,22 @@ pub(super) struct Situation<'s> {
     pub(super) before: &'s Known<'s>,
     pub(super) after: &'s Known<'s>,
     pub(super) authorities: &'s [AuthorityChange],
+    pub(super) credentials: &'s [CredentialChange],
 }
 
 impl Situation<'_> {
     /// The consequences of the differences of a cluster, the worst first.
-    pub(super) fn consequences(&self, cluster: &ClusterChange, all: &[ClusterChange]) -> Vec<Consequence> {
+    pub(super) fn consequences(&self, cluster: &ClusterChange) -> Vec<Consequence> {
         let mut found = Found::default();
         match cluster.membership {
-            Membership::Leaves => self.leaves(cluster, all, &mut found),
+            Membership::Leaves => self.leaves(cluster, &mut found),
             Membership::Joins => self.joins(cluster, &mut found),
             Membership::Stays => {
                 self.in_place(cluster, &mut found);
                 // The mesh has to be installed again, so the consequences of single changes do not matter.
-                if !self.is_other_line() {
+                if !self.is_another_mesh() {
                     self.changes(cluster, &mut found);
+                    self.starts(cluster, &mut found);
                 }
             }
         }
@@ -58,47 +58,52 @@ impl Situation<'_> {
     fn changes(&self, cluster: &ClusterChange, found: &mut Found) {
         self.gateway_address(cluster, found);
         self.certificates(cluster, found);
-        Self::files(cluster, found);
+        self.files(cluster, found);
         // A kustomization lists the files beside it, and their differences are reported.
         for object in cluster.objects.iter().filter(|object| object.name.is_some()) {
             self.object(cluster, object, found);
         }
-        if found.0.is_empty() && !cluster.objects.is_empty() {
-            found.add(Kind::Reapply, "a directory lists other files");
-        }
     }
 
-    /// Whether the versions are too far apart for an upgrade.
-    fn is_other_line(&self) -> bool {
+    /// Whether the one mesh cannot become the other: an older version, or one that is more than a minor release away.
+    pub(super) fn is_another_mesh(&self) -> bool {
         match (self.before.release(), self.after.release()) {
-            (Some(old), Some(new)) => old.minor.abs_diff(new.minor) > MINORS_IN_ONE_STEP,
+            (Some(old), Some(new)) => new.minor < old.minor || new.minor - old.minor > MINORS_IN_ONE_STEP,
             _ => false,
         }
     }
 
-    fn leaves(&self, cluster: &ClusterChange, all: &[ClusterChange], found: &mut Found) {
+    fn leaves(&self, cluster: &ClusterChange, found: &mut Found) {
         let name = &cluster.name;
-        let Some(member) = self.before.member(name) else { return };
-        if let Some(now) = Self::renamed(name, self.before, self.after) {
-            found.add(Kind::NotInPlace, &format!("it was renamed to {now}: {RENAMED}"));
+        if let Some(now) = self.new_name(name) {
+            found.add(Kind::Interrupts, &format!("it was renamed to {now}: {RENAMED}"));
         }
-        let has_routes = |cluster: &str| self.before.files_of(cluster).keys().any(|path| path.ends_with("/routes.sh"));
-        let neighbours = all.iter().filter(|other| {
-            self.before.member(&other.name).is_some_and(|other| other.network == member.network)
-                && (other.membership == Membership::Stays || other.name == *name)
-                && has_routes(&other.name)
-        });
-        let neighbours: Vec<&str> = neighbours.map(|neighbour| neighbour.name.as_str()).collect();
-        found.add_with(
+        found.add(
             Kind::Leaves,
-            "a later build does not know it: its credentials stay in every primary, its routes on its neighbours and Istio in the cluster, until you run the commands below",
-            leaving::commands(self.before, self.after, name, member, &neighbours),
+            "its pods keep their sidecars until they start without: take the labels for injection from its namespaces, and restart them",
         );
+        if let Some(end) = self.before.record.clusters.get(name).and_then(|cluster| cluster.certificate.as_ref()) {
+            let why = format!(
+                "whoever has the key of its certificate can sign for every identity of the mesh until {}",
+                end.1.not_after
+            );
+            found.add(Kind::Leaves, &why);
+        }
+    }
+
+    /// The name under which a cluster that leaves joins again.
+    pub(super) fn new_name(&self, name: &str) -> Option<String> {
+        Self::renamed(name, self.before, self.after)
+    }
+
+    /// The name that a cluster had which joins under another.
+    pub(super) fn old_name(&self, name: &str) -> Option<String> {
+        Self::renamed(name, self.after, self.before)
     }
 
     fn joins(&self, cluster: &ClusterChange, found: &mut Found) {
-        if let Some(was) = Self::renamed(&cluster.name, self.after, self.before) {
-            found.add(Kind::NotInPlace, &format!("it was renamed from {was}: {RENAMED}"));
+        if let Some(was) = self.old_name(&cluster.name) {
+            found.add(Kind::Interrupts, &format!("it was renamed from {was}: {RENAMED}"));
         }
         found.add(
             Kind::Joins,
@@ -118,7 +123,7 @@ impl Situation<'_> {
     fn in_place(&self, cluster: &ClusterChange, found: &mut Found) {
         if self.is_root_replaced() {
             found.add(
-                Kind::NotInPlace,
+                Kind::Interrupts,
                 "the root certificate changes: proxies with different roots reject each other until every cluster has the new root and every workload was restarted",
             );
         }
@@ -130,9 +135,9 @@ impl Situation<'_> {
         if let (Some(old), Some(new)) = (self.before.member(&cluster.name), self.after.member(&cluster.name)) {
             if old.network != new.network && !old.network.is_empty() && !new.network.is_empty() {
                 found.add(
-                    Kind::NotInPlace,
+                    Kind::Interrupts,
                     &format!(
-                        "it moves from {} to {}: istiod takes the network of every running pod from what was injected into it",
+                        "it moves from {} to {}: istiod takes the network of every running pod from what was injected into it, so that requests to its pods fail until they have restarted",
                         old.network, new.network
                     ),
                 );
@@ -142,7 +147,7 @@ impl Situation<'_> {
     }
 
     /// Whether a root replaces another.
-    fn is_root_replaced(&self) -> bool {
+    pub(super) fn is_root_replaced(&self) -> bool {
         let is_replaced =
             |change: &AuthorityChange| change.certificate.before.is_some() && change.certificate.after.is_some();
         self.authorities.iter().any(|change| change.role == Role::Root && is_replaced(change))
@@ -187,22 +192,30 @@ impl Situation<'_> {
             )
         };
         let (from, to) = versions();
-        if self.is_other_line() {
-            let mut why = format!(
-                "Istio {from} cannot be upgraded to {to}: proxies and control planes of one mesh may be at most {MINORS_IN_ONE_STEP} minor releases apart"
-            );
-            why.push_str(&self.shape(cluster, old, new));
-            why.push_str("; install the new mesh beside the old one, or upgrade step by step");
-            found.add(Kind::NotInPlace, &why);
-        } else if new.minor < old.minor {
+        if new.minor < old.minor {
             found.add(
                 Kind::NotInPlace,
                 &format!("Istio {to} is older than {from}: a control plane must not be older than its proxies"),
             );
+        } else if self.is_another_mesh() {
+            let mut why = format!("Istio {from} cannot be upgraded to {to} at once");
+            why.push_str(&self.shape(cluster, old, new));
+            why.push_str(": upgrade one minor release at a time, or install the new mesh beside the old one");
+            found.add(Kind::NotInPlace, &why);
         } else {
-            found.add(Kind::RestartIstiod, &format!("istioctl rolls out istiod {to}; upgrade the primaries first"));
+            if self.runs_istiod(&cluster.name) {
+                found.add(Kind::RestartIstiod, &format!("istioctl rolls out istiod {to}"));
+            } else {
+                found.add(Kind::Reapply, &format!("istioctl installs the roles and webhooks of {to}"));
+            }
             found.add(Kind::RestartProxies, &format!("sidecars and gateways run {from} until they are injected again"));
         }
+    }
+
+    /// Whether an istiod runs in a cluster after the change.
+    fn runs_istiod(&self, name: &str) -> bool {
+        let is_thin = self.after.release().is_some_and(|release| release.remotes == RemoteShape::Thin);
+        self.after.is_primary(name) || !is_thin
     }
 
     /// The consequence for a remote whose shape changes with the version.
@@ -237,17 +250,32 @@ impl Situation<'_> {
                 found.add(Kind::GatewayAddress, &why);
             }
             (old, new) => {
-                let why = format!("from {} to {}: {}", shown(old), shown(new), self.dialled_by(name));
+                let mut why = format!("from {} to {}: {}", shown(old), shown(new), self.dialled_by(name));
+                if !self.keeps(cluster, old) && self.remotes_of(name).next().is_some() {
+                    why.push_str("; for no gap, state both addresses in one commit, the new one as `address`, and remove the old one in the next");
+                }
                 found.add(Kind::GatewayAddress, &why);
             }
         }
     }
 
+    /// Whether a gateway still has an address.
+    fn keeps(&self, cluster: &ClusterChange, address: &Gateway) -> bool {
+        let Gateway::At(address) = address else { return true };
+        let files = self.after.files_of(&cluster.name);
+        files.iter().any(|(path, text)| path.contains(EASTWEST_GATEWAY) && text.contains(address.as_str()))
+    }
+
+    /// The clusters that a cluster's istiod serves, before the change.
+    fn remotes_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let members = self.before.members.iter();
+        members.filter(move |(other, member)| **other != name && member.primary == name).map(|(other, _)| *other)
+    }
+
     /// Who dials a cluster's gateway.
     fn dialled_by(&self, name: &str) -> String {
         let members = &self.before.members;
-        let remotes = members.iter().filter(|(other, member)| **other != name && member.primary == name);
-        let remotes = bare_names(remotes.map(|(name, _)| *name));
+        let remotes = bare_names(self.remotes_of(name));
         let network = self.before.member(name).map(|member| member.network.as_str());
         let strangers = members.iter().filter(|(_, member)| Some(member.network.as_str()) != network);
         let strangers = bare_names(strangers.map(|(name, _)| *name));
@@ -283,62 +311,64 @@ impl Situation<'_> {
             );
         } else {
             found.add(Kind::Certificates, "proxies get certificates under it after istiod restarts");
-            let context =
-                self.after.member(&cluster.name).map_or(cluster.name.as_str(), |member| member.context.as_str());
-            let why = "this istiod reads the Secret `cacerts` only when it starts";
-            let words = ["-n", ISTIO_SYSTEM, "rollout", "restart", "deployments", "-l", "app=istiod"];
-            let command = Command::kubectl(context).words(words);
-            found.add_with(Kind::RestartIstiod, why, vec![command.to_string()]);
+            found.add(
+                Kind::RestartIstiod,
+                "this istiod reads the Secret `cacerts` only when it starts: install.sh restarts it",
+            );
         }
     }
 
-    fn files(cluster: &ClusterChange, found: &mut Found) {
-        let name = &cluster.name;
-        for file in &cluster.files {
-            match file.file.rsplit('/').next().unwrap_or_default() {
-                "routes.sh" => {
-                    let commands = match file.what {
-                        What::Added => Vec::new(),
-                        What::Removed => {
-                            vec![format!("OLD/{}   # as root, on each node of {name}", with_verb(&file.file, "remove"))]
-                        }
-                        _ => vec![format!(
-                            "OLD/{} && NEW/{}   # as root, on each node of {name}",
-                            with_verb(&file.file, "remove"),
-                            with_verb(&file.file, "add")
-                        )],
-                    };
-                    found.add_with(Kind::Routes, "no control plane sets node routes", commands);
-                }
-                "remote-secrets.sh" if file.what == What::Removed => {
-                    found.add(Kind::Reapply, "its istiod needs no credentials, because no other cluster is left");
-                }
-                "remote-secrets.sh" => found.add(
+    /// Scripts are no files of a cluster's state: what they do is told by what they are made from.
+    fn files(&self, cluster: &ClusterChange, found: &mut Found) {
+        let name = cluster.name.as_str();
+        if self.before.routes_from(name) != self.after.routes_from(name)
+            || self.before.nodes_of(name) != self.after.nodes_of(name)
+        {
+            found.add(Kind::Routes, "no control plane sets node routes");
+        }
+        if let Some(change) = self.credentials.iter().find(|change| change.primary == name) {
+            let (gets, loses) = (!change.added.is_empty() || !change.renewed.is_empty(), !change.revoked.is_empty());
+            if gets {
+                found.add(
                     Kind::Reapply,
-                    "its istiod reads the clusters whose credentials it has; `remote-secrets.sh` adds and renews them, and removes them with `--prune`",
-                ),
-                _ => found.add(Kind::Reapply, "a file that no tool reads as objects differs"),
+                    "its istiod reads the clusters whose credentials it has: `remote-secrets.sh` fetches them",
+                );
             }
+            if loses {
+                found.add(
+                    Kind::Reapply,
+                    "it keeps the credentials of a cluster that it must no longer read until they are removed",
+                );
+            }
+        }
+        for file in cluster
+            .files
+            .iter()
+            .filter(|file| ![ROUTES, REMOTE_SECRETS].iter().any(|script| file.file.ends_with(script)))
+        {
+            found.add(Kind::Reapply, &format!("{} differs", file.file));
         }
     }
 
     fn object(&self, cluster: &ClusterChange, object: &ObjectChange, found: &mut Found) {
+        let place = directory(object);
         match object.what {
             What::Removed => self.removed(cluster, object, found),
-            What::Added => found.add(Kind::Reapply, &format!("{} is new", described(object))),
+            What::Added => found.add(Kind::Reapply, &format!("{place}: {} is new", described(object))),
             What::Renamed => {
                 found.add(
                     Kind::Reapply,
-                    &format!("{} was renamed: the old one stays until you delete it", described(object)),
+                    &format!("{place}: {} was renamed: the old one stays until it is deleted", described(object)),
                 );
             }
             What::Changed | What::Moved => {
                 for field in &object.fields {
                     let (kind, why) = fields::meaning(object, &field.path);
-                    found.add(kind, why);
-                }
-                if object.fields.is_empty() {
-                    found.add(Kind::Reapply, &format!("{} moved to another file", described(object)));
+                    let kind = match kind {
+                        Kind::RestartIstiod if !self.runs_istiod(&cluster.name) => Kind::Reapply,
+                        kind => kind,
+                    };
+                    found.add(kind, &format!("{place}: {why}"));
                 }
             }
         }
@@ -346,33 +376,39 @@ impl Situation<'_> {
 
     /// Removed objects: they stay in the cluster, because `kubectl apply` deletes nothing.
     fn removed(&self, cluster: &ClusterChange, object: &ObjectChange, found: &mut Found) {
-        let context = self.before.member(&cluster.name).map_or(cluster.name.as_str(), |member| member.context.as_str());
         let name = object.name.as_deref().unwrap_or_default();
-        let command = match object.kind.as_str() {
-            ISTIO_OPERATOR if name == ISTIO => {
-                // The patch beside it has the same name, and its removal is reported as a change of fields.
-                return found.add(Kind::RestartProxies, "its mesh config comes from another cluster now");
+        if object.kind == ISTIO_OPERATOR && name == ISTIO {
+            // The patch beside it has the same name, and its removal is reported as a change of fields.
+            found.add(Kind::RestartProxies, "its mesh config comes from another cluster now");
+            if self.before.is_primary(&cluster.name) && !self.after.is_primary(&cluster.name) {
+                found.add(Kind::Reapply, "its own istiod is removed");
             }
-            ISTIO_OPERATOR => command::delete_owned(context, name),
-            kind => {
-                let namespace = object.namespace.as_deref().map(|namespace| ["-n", namespace]);
-                let kubectl = Command::kubectl(context).words(namespace.into_iter().flatten());
-                kubectl.words(["delete", &kind.to_lowercase(), name])
-            }
-        };
-        let why = "`kubectl apply` deletes nothing: an object that is no longer stated stays until you delete it (Argo CD and Flux can prune it)";
-        found.add_with(Kind::Reapply, why, vec![command.to_string()]);
+            return;
+        }
+        let why = format!(
+            "{}: {} is no longer stated, and stays until it is deleted (Argo CD and Flux can prune it)",
+            directory(object),
+            described(object)
+        );
+        found.add(Kind::Reapply, &why);
+        if object.kind == "Deployment" && name == "zipkin" {
+            found.add(
+                Kind::Reapply,
+                "60-zipkin: the traces that the collector keeps in memory are gone when it is deleted",
+            );
+        }
     }
 }
 
-/// How many minor releases proxies and control planes of one mesh may be apart.
-const MINORS_IN_ONE_STEP: u32 = 2;
+/// The directory of an object in its cluster's.
+fn directory(object: &ObjectChange) -> &str {
+    object.file.split('/').nth(1).unwrap_or_default()
+}
+
+/// How many minor releases an upgrade in place may go at once (istio.io, "In-place Upgrades").
+const MINORS_IN_ONE_STEP: u32 = 1;
 
 const RENAMED: &str = "the cluster's name is its ID in every proxy, in its remote secrets and in its certificate, so it must leave and join again";
-
-fn with_verb(script: &str, verb: &str) -> String {
-    format!("{script} {verb}")
-}
 
 fn described(object: &ObjectChange) -> String {
     format!("{} {}", object.kind, object.name.as_deref().unwrap_or(&object.file))
@@ -380,19 +416,18 @@ fn described(object: &ObjectChange) -> String {
 
 /// Consequences without duplicates.
 #[derive(Default)]
-struct Found(BTreeMap<(Kind, String), Vec<String>>);
+struct Found(BTreeSet<(Kind, String)>);
 
 impl Found {
     fn add(&mut self, kind: Kind, why: &str) {
-        self.add_with(kind, why, Vec::new());
+        self.0.insert((kind, why.to_owned()));
     }
 
-    fn add_with(&mut self, kind: Kind, why: &str, commands: Vec<String>) {
-        let known = self.0.entry((kind, why.to_owned())).or_default();
-        known.extend(commands);
+    fn has(&self, kind: Kind) -> bool {
+        self.0.iter().any(|(found, _)| *found == kind)
     }
 
     fn sorted(self) -> Vec<Consequence> {
-        self.0.into_iter().map(|((kind, why), commands)| Consequence { kind, why, commands }).collect()
+        self.0.into_iter().map(|(kind, why)| Consequence { kind, why }).collect()
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Member {
     pub(super) api_server: String,
     pub(super) gateway: Gateway,
     pub(super) context: String,
+    /// What its proxies know from their start alone; `None` where one side does not record it.
+    pub(super) at_start: Option<String>,
 }
 
 impl<'s> Known<'s> {
@@ -45,6 +47,7 @@ impl<'s> Known<'s> {
         }
         let none = Cluster::default();
         let members = side.record.clusters.iter().map(|(name, own)| {
+            let is_there = other.record.clusters.contains_key(name);
             let other = other.record.clusters.get(name).unwrap_or(&none);
             let mut fact = |own: &Option<String>, other: &Option<String>, what, default: &str| match (own, other) {
                 (Some(own), _) => own.clone(),
@@ -66,7 +69,11 @@ impl<'s> Known<'s> {
                 (Some(own), _) => own.clone(),
                 (None, other) => other.clone().unwrap_or(Gateway::Absent),
             };
-            (name.as_str(), Member { network, primary, api_server, gateway, context })
+            let at_start = own.at_start.clone().filter(|_| other.at_start.is_some());
+            if is_there && own.at_start.is_some() != other.at_start.is_some() {
+                unrecorded.extend(["what proxies started with", "node routes"]);
+            }
+            (name.as_str(), Member { network, primary, api_server, gateway, context, at_start })
         });
         let members = members.collect();
         Self { side, version: istio.map(|istio| istio.version), members }
@@ -90,6 +97,33 @@ impl<'s> Known<'s> {
         let path = [cluster, "/", ISTIO, "/istio.yaml"].concat();
         let objects = documents(self.files_of(cluster).get(path.as_str())?)?;
         objects.first()?.pointer("/spec/revision")?.as_str().map(str::to_owned)
+    }
+
+    /// Whether proxies of a cluster are served by its own istiod.
+    pub(super) fn is_primary(&self, cluster: &str) -> bool {
+        self.member(cluster).is_some_and(|member| member.primary == cluster)
+    }
+
+    /// The name of the Service that leads to a cluster's control plane.
+    pub(super) fn istiod_service(&self, cluster: &str) -> String {
+        self.revision(cluster).map_or_else(|| "istiod".to_owned(), |revision| format!("istiod-{revision}"))
+    }
+
+    /// The routes that nodes of a cluster need: destination and next hop.
+    pub(super) fn routes_from(&self, cluster: &str) -> BTreeSet<(&'s str, &'s str)> {
+        let Some(network) = self.member(cluster).map(|member| &member.network) else { return BTreeSet::new() };
+        let is_other = |name: &str| name != cluster && self.member(name).is_some_and(|other| other.network == *network);
+        let others = self.side.record.clusters.iter().filter(|(name, _)| is_other(name));
+        others
+            .flat_map(|(_, other)| &other.routes)
+            .map(|(destination, via)| (destination.as_str(), via.as_str()))
+            .collect()
+    }
+
+    /// The nodes of a cluster to which others route.
+    pub(super) fn nodes_of(&self, cluster: &str) -> BTreeSet<&'s str> {
+        let record = self.side.record.clusters.get(cluster);
+        record.into_iter().flat_map(|record| &record.routes).map(|(_, via)| via.as_str()).collect()
     }
 
     pub(super) fn release(&self) -> Option<&'static Release> {

@@ -57,6 +57,27 @@ const FIELDS: &[FieldRule] = &[
         why: "istiod's Deployment changes, and istioctl rolls it out anew",
     },
     FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: GATEWAY,
+        path: "spec.components.ingressGateways[name=istio-eastwestgateway].k8s.service.type",
+        means: Kind::Reapply,
+        why: "the type of the gateway's Service changes: with `LoadBalancer`, a load balancer and its address come or go",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: GATEWAY,
+        path: "spec.components.ingressGateways[name=istio-eastwestgateway].k8s.service",
+        means: Kind::Reapply,
+        why: "the gateway's Service changes, and no pod restarts",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: GATEWAY,
+        path: "spec.components.ingressGateways[name=istio-eastwestgateway].k8s.serviceAnnotations",
+        means: Kind::Reapply,
+        why: "the gateway's Service changes, and no pod restarts",
+    },
+    FieldRule {
         kind: "Deployment",
         name: "zipkin",
         path: "spec.template",
@@ -68,7 +89,7 @@ const FIELDS: &[FieldRule] = &[
 impl From<Impact> for Kind {
     fn from(impact: Impact) -> Self {
         match impact {
-            Impact::NotInPlace => Self::NotInPlace,
+            Impact::Interrupts => Self::Interrupts,
             Impact::Reapply => Self::Reapply,
         }
     }
@@ -95,12 +116,12 @@ pub(super) fn meaning(object: &ObjectChange, path: &str) -> (Kind, &'static str)
         return (rule.means, rule.why);
     }
     let why = match (object.kind.as_str(), object.name.as_deref()) {
-        (ISTIO_OPERATOR, Some(GATEWAY)) => "istioctl rolls out the gateway anew where its pods change",
-        (ISTIO_OPERATOR, _) => "istioctl applies it",
+        (ISTIO_OPERATOR, Some(GATEWAY)) => "istioctl rolls out the gateway anew",
+        (ISTIO_OPERATOR, _) => "istioctl applies this",
         ("Gateway" | "VirtualService" | "Telemetry" | "ServiceEntry", _) => {
-            "istiod hands it to running proxies, and nothing restarts"
+            "istiod hands this to running proxies, and nothing restarts"
         }
-        _ => "applying it is all",
+        _ => "nothing restarts",
     };
     (Kind::Reapply, why)
 }

@@ -9,6 +9,8 @@ use serde::Serialize;
 pub enum Kind {
     /// A running cluster cannot become this.
     NotInPlace,
+    /// It can, and requests fail meanwhile.
+    Interrupts,
     /// The cluster leaves the mesh.
     Leaves,
     /// The cluster joins the mesh.
@@ -34,6 +36,7 @@ impl Kind {
     pub fn words(self) -> &'static str {
         match self {
             Self::NotInPlace => "cannot be done in place",
+            Self::Interrupts => "interrupts requests",
             Self::Leaves => "leaves the mesh",
             Self::Joins => "joins the mesh",
             Self::GatewayAddress => "gateway address changes",

@@ -4,8 +4,8 @@ use super::consequence::Consequence;
 use super::impact::Kind;
 use super::reach::Path;
 use super::{
-    AuthorityChange, CertificateChange, ClusterChange, Diff, FieldChange, Hunk, Membership, ObjectChange, TextChange,
-    What, one_line,
+    AuthorityChange, CertificateChange, ClusterChange, Diff, FieldChange, Hunk, Membership, ObjectChange, Phase,
+    TextChange, What, one_line,
 };
 use crate::pki::inventory::{Entry, Role};
 use crate::words::{bare_names, plural};
@@ -168,6 +168,25 @@ fn meanings(diff: &Diff) -> Vec<(Vec<&str>, &[Consequence])> {
     }
     meanings.sort_by_key(|(_, consequences)| consequences.first().map(|consequence| consequence.kind));
     meanings
+}
+
+/// The steps of a phase, a line for clusters that take the same ones after each other.
+fn steps(phase: &Phase) -> Vec<String> {
+    let mut runs: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
+    for (cluster, artifact) in phase.steps.iter().filter_map(|step| step.split_once('/')) {
+        match runs.last_mut() {
+            Some((clusters, artifacts)) if clusters[..] == [cluster] => artifacts.push(artifact),
+            _ => runs.push((vec![cluster], vec![artifact])),
+        }
+    }
+    runs.dedup_by(|next, last| {
+        let is_same = next.1 == last.1;
+        if is_same {
+            last.0.append(&mut next.0);
+        }
+        is_same
+    });
+    runs.iter().map(|(clusters, artifacts)| format!("{}: {}", clusters.join(", "), artifacts.join(", "))).collect()
 }
 
 /// The kinds among consequences, each once.

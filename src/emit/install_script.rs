@@ -1,9 +1,9 @@
 use serde::Serialize;
 
 use crate::command;
-use crate::istio;
 use crate::layout::{EASTWEST_GATEWAY, ISTIO};
 use crate::plan::{Plan, Unit, What};
+use crate::release::RemoteShape;
 use crate::template;
 
 #[derive(Serialize)]
@@ -15,6 +15,8 @@ struct Values<'m> {
     has_remote_secrets: bool,
     /// Whether istiod reads its authority only when it starts.
     istiod_restarts: bool,
+    /// Whether remotes have no istiod.
+    is_thin: bool,
     routed: Vec<&'m str>,
     workload_namespaces: &'m [&'m str],
     functions: Functions,
@@ -39,7 +41,7 @@ struct Known<'m> {
     context: &'m str,
     primary: &'m str,
     service: String,
-    at_start: String,
+    at_start: &'m str,
 }
 
 #[derive(Serialize)]
@@ -62,12 +64,12 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         .installation()
         .map(|stage| Stage { title: stage.name.title(), steps: stage.units.iter().map(call).collect() })
         .collect();
-    let clusters = mesh.clusters.iter().map(|cluster| Known {
+    let clusters = mesh.clusters.iter().zip(&plan.starts).map(|(cluster, at_start)| Known {
         name: cluster.name,
         context: cluster.context,
         primary: mesh.primary_of(cluster).name,
         service: cluster.istiod_service(),
-        at_start: istio::at_start(mesh, cluster),
+        at_start,
     });
     template::render(
         "install.sh",
@@ -78,6 +80,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             primaries: mesh.primaries().map(|primary| primary.name).collect(),
             has_remote_secrets: mesh.clusters.len() > 1,
             istiod_restarts: !mesh.release.reloads_authority,
+            is_thin: mesh.release.remotes == RemoteShape::Thin,
             routed: plan.routed(),
             workload_namespaces: &mesh.workload_namespaces,
             functions: functions(),

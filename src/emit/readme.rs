@@ -38,8 +38,8 @@ struct Values<'m> {
     has_external_authority: bool,
     has_static_networks: bool,
     reloads_authority: bool,
-    /// The stage that comes first in an upgrade, if there are remotes without an istiod.
-    first_upgraded: Option<&'static str>,
+    /// Whether there are remotes without an istiod.
+    has_thin_remotes: bool,
     /// The next minor version that meshgen knows, if a mesh cannot be upgraded to it in place.
     distant: Option<String>,
     revision: &'m str,
@@ -122,8 +122,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         has_external_authority: mesh.has_external_authority,
         has_static_networks: mesh.networks.iter().any(|network| network.pod_routing == PodRouting::Static),
         reloads_authority: release.reloads_authority,
-        first_upgraded: (release.remotes == RemoteShape::Thin && mesh.remotes().next().is_some())
-            .then(|| StageName::Webhooks.title()),
+        has_thin_remotes: release.remotes == RemoteShape::Thin && mesh.remotes().next().is_some(),
         distant: next.filter(|next| next.minor > release.minor + 1).map(|next| format!("1.{}", next.minor)),
         revision: mesh.clusters.iter().find_map(|cluster| cluster.revision).unwrap_or_default(),
         routed: plan.routed(),

@@ -11,9 +11,11 @@ use crate::tree::{File, Tree};
 /// The record of a mesh, without the certificates and files that need a secret.
 pub(crate) fn of_plan(plan: &Plan<'_, '_>) -> Lock {
     let mesh = plan.mesh;
-    let clusters = mesh.clusters.iter().map(|cluster| (cluster.name.to_owned(), of_cluster(mesh, cluster)));
+    let clusters = mesh.clusters.iter().zip(&plan.starts);
+    let clusters = clusters.map(|(cluster, start)| (cluster.name.to_owned(), of_cluster(mesh, cluster, start)));
     Lock {
         istio: Some(Istio { version: mesh.version, installer: "istioctl".to_owned() }),
+        workloads: mesh.workload_namespaces.iter().map(|namespace| (*namespace).to_owned()).collect(),
         steps: plan.units().map(ToString::to_string).collect(),
         clusters: clusters.collect(),
         ..Lock::default()
@@ -46,16 +48,18 @@ pub(super) fn of_part(plan: &Plan<'_, '_>, trust: &Trust, tree: &Tree, part: &Pa
     lock
 }
 
-fn of_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> lock::Cluster {
+fn of_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, at_start: &str) -> lock::Cluster {
     lock::Cluster {
         network: Some(cluster.network.to_owned()),
         primary: Some(mesh.primary_of(cluster).name.to_owned()),
         api_server: Some(cluster.api_server.to_owned()),
         context: Some(cluster.context.to_owned()),
+        at_start: Some(at_start.to_owned()),
         gateway: Some(match &cluster.gateway {
             None => Gateway::Absent,
             Some(gateway) => gateway.address.clone().map_or(Gateway::Unaddressed, Gateway::At),
         }),
+        routes: mesh.routes_to(cluster).into_iter().map(|route| (route.destination, route.via)).collect(),
         certificate: None,
         issuers: Vec::new(),
     }

@@ -2,7 +2,6 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::istio;
 use crate::layout::ROUTES;
 use crate::mesh::{Cluster, Mesh};
 use crate::plan::{Contents, Plan};
@@ -43,7 +42,7 @@ struct Checked<'m> {
     /// The addresses of its nodes, where they need routes: words for the shell.
     nodes: String,
     /// What its proxies know from their start alone.
-    at_start: String,
+    at_start: &'m str,
     /// The objects that meshgen states there, as `Kind/name`, and `remote-secrets` on a primary: words for the shell.
     objects: String,
 }
@@ -64,7 +63,7 @@ const OUR_KINDS: &str = "deployments,services,secrets,\
 /// `verify.sh`: checks whether the mesh is up.
 pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     let mesh = plan.mesh;
-    let clusters = mesh.clusters.iter().zip(&plan.contents);
+    let clusters = mesh.clusters.iter().zip(&plan.contents).zip(&plan.starts);
     template::render(
         "verify.sh",
         Values {
@@ -73,12 +72,12 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             lists_remote_clusters: mesh.release.lists_remote_clusters,
             istiod_restarts: !mesh.release.reloads_authority,
             our_kinds: OUR_KINDS,
-            clusters: clusters.map(|(cluster, contents)| checked(mesh, cluster, contents)).collect(),
+            clusters: clusters.map(|((cluster, contents), start)| checked(mesh, cluster, contents, start)).collect(),
         },
     )
 }
 
-fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Contents) -> Checked<'m> {
+fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Contents, at_start: &'m str) -> Checked<'m> {
     let gateway = cluster.gateway.as_ref();
     let others = mesh.clusters.iter().filter(|other| cluster.is_primary() && other.position != cluster.position);
     let reports_to = gateway.and_then(|_| mesh.bootstrap_collector_of(cluster));
@@ -105,7 +104,7 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Conte
         } else {
             String::new()
         },
-        at_start: istio::at_start(mesh, cluster),
+        at_start,
         objects: template::words(
             contents
                 .objects

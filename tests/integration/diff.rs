@@ -56,12 +56,31 @@ fn every_pair_is_reported_as_written_down() {
 }
 
 #[test]
+fn the_page_on_changes_shows_reports_as_they_are() {
+    let page = std::fs::read_to_string(common::repository().join("docs/changes.md")).unwrap();
+    for case in ["upgrade-one-minor", "leaves"] {
+        let (before, after) = pair(&common::repository().join("tests/diff").join(case));
+        let report = plain(&compared(&before, &after));
+        assert!(page.contains(&format!("```text\n{report}```\n")), "docs/changes.md does not show:\n{report}");
+    }
+    for kind in [
+        Kind::NotInPlace,
+        Kind::Interrupts,
+        Kind::GatewayAddress,
+        Kind::Routes,
+        Kind::Certificates,
+        Kind::RestartIstiod,
+    ] {
+        assert!(page.contains(&format!("| {} |", kind.words())), "{kind:?}");
+    }
+}
+
+#[test]
 fn sentences_fit_a_terminal_and_commands_are_left_whole() {
     let (before, after) = pair(&common::repository().join("tests/diff/leaves"));
     let diff = compared(&before, &after);
     let (free, narrow) = (plain(&diff), report::text(&diff, Style { width: Some(60), ..Style::default() }));
-    let commands: Vec<&String> =
-        diff.clusters.iter().flat_map(|cluster| &cluster.consequences).flat_map(|one| &one.commands).collect();
+    let commands: Vec<&String> = diff.runbook.iter().flat_map(|phase| &phase.commands).collect();
     let is_whole = |line: &str| commands.iter().any(|command| line.trim_start() == command.as_str());
     let meaning = narrow.lines().skip_while(|line| *line != "What it means");
     for line in meaning.filter(|line| !is_whole(line)) {
@@ -84,6 +103,7 @@ fn every_consequence_occurs() {
     }
     let all = [
         Kind::NotInPlace,
+        Kind::Interrupts,
         Kind::Leaves,
         Kind::Joins,
         Kind::GatewayAddress,
@@ -131,7 +151,7 @@ fn another_seed_is_another_root() {
     );
     let diff = diff::compare(&standing(&source), &after);
     assert!(diff.authorities.len() == 1 && diff.authorities[0].is_everywhere);
-    assert!(diff.clusters.iter().all(|cluster| cluster.worst() == Kind::NotInPlace));
+    assert!(diff.clusters.iter().all(|cluster| cluster.worst() == Kind::Interrupts));
     let request = diff::compare(&requested("topology", &source), &after);
     assert!(request.is_empty(), "without the seed nobody can tell");
 }

@@ -10,6 +10,7 @@ mod check;
 mod ci_examples;
 mod cli;
 mod common;
+mod convergence;
 mod diff;
 mod diff_places;
 mod explain;

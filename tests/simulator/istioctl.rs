@@ -99,6 +99,7 @@ fn install(state: &mut State, context: &str, arguments: &Arguments) -> Answer {
         return Answer::refused("Error: namespaces \"istio-system\" not found");
     }
     let name = text(&operator, "/metadata/name").to_owned();
+    let spec = operator["spec"].clone();
     let mut objects = objects(&operator, &version);
     let revision = revision(&operator);
     let mut keys = Vec::new();
@@ -111,6 +112,12 @@ fn install(state: &mut State, context: &str, arguments: &Arguments) -> Answer {
             ("istio.io/rev", &revision),
         ] {
             labels[label] = json!(value);
+        }
+        // What is not modelled of a specification is seen to change on the Service.
+        if text(object, "/kind") == "Service" {
+            object["install"]["spec"] = spec.clone();
+            object["install"]["cluster"] =
+                spec.pointer("/values/global/multiCluster/clusterName").cloned().unwrap_or_default();
         }
         keys.push(key(text(object, "/kind"), text(object, "/metadata/namespace"), text(object, "/metadata/name")));
         if let Err(error) = put(cluster, object.clone()) {

@@ -37,6 +37,7 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("HorizontalPodAutoscaler", "horizontalpodautoscaler", "horizontalpodautoscalers", "autoscaling", true),
     kind("PodDisruptionBudget", "poddisruptionbudget", "poddisruptionbudgets", "policy", true),
     kind("Lease", "lease", "leases", "coordination.k8s.io", true),
+    kind("NetworkPolicy", "networkpolicy", "networkpolicies", "networking.k8s.io", true),
     kind("Role", "role", "roles", "rbac.authorization.k8s.io", true),
     kind("RoleBinding", "rolebinding", "rolebindings", "rbac.authorization.k8s.io", true),
     kind("ClusterRole", "clusterrole", "clusterroles", "rbac.authorization.k8s.io", false),

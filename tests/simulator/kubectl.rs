@@ -86,6 +86,7 @@ fn call(state: &mut State, arguments: &Arguments) -> Outcome {
         ["delete"] if arguments.has("-k") => delete_directory(cluster, arguments),
         ["delete", types, ref names @ ..] => delete(cluster, arguments, types, names),
         ["annotate", types, ref names @ ..] => annotate(cluster, arguments, types, names),
+        ["label", "namespace", name, ref labels @ ..] => label(cluster, name, labels),
         ["rollout", "restart", types, ref names @ ..] => restart(cluster, arguments, types, names),
         ["rollout", "status", name] => {
             let is_late = late.contains(&format!("{context} {name}"));
@@ -131,7 +132,9 @@ fn kind(cluster: &Cluster, word: &str) -> Result<&'static Kind, Refusal> {
 fn named(cluster: &Cluster, arguments: &Arguments, types: &str, names: &[&str]) -> Result<Vec<String>, Refusal> {
     let is_everywhere = arguments.has("-A") || arguments.has("--all-namespaces");
     let mut found = Vec::new();
-    for word in types.split(',') {
+    // `gateway/one virtualservice/other`
+    let (pairs, names): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| name.contains('/'));
+    for word in types.split(',').chain(pairs) {
         let (word, name) = word.split_once('/').map_or((word, None), |(word, name)| (word, Some(name)));
         let kind = kind(cluster, word)?;
         let names: Vec<&str> = name.into_iter().chain(names.iter().copied()).collect();
@@ -262,6 +265,7 @@ pub(crate) fn put(cluster: &mut Cluster, mut object: Value) -> Result<&'static s
     let kind = text(&object, "/kind").to_owned();
     let key = key(&kind, text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
     let Some(old) = cluster.objects.get(&key) else {
+        object["applied"] = applied(&object);
         cluster.objects.insert(key, object);
         return Ok("created");
     };
@@ -278,9 +282,17 @@ pub(crate) fn put(cluster: &mut Cluster, mut object: Value) -> Result<&'static s
             return Err(format!("The {kind} \"{name}\" is invalid: {field}: Invalid value: field is immutable"));
         }
     }
+    let applied = applied(&object);
     for field in ["annotations", "labels"] {
+        // What was applied before and is no longer stated goes; what others wrote stays.
+        let stated = &applied[field];
+        let is_gone = |name: &&str| stated.as_array().is_none_or(|names| !names.contains(&json!(name)));
+        let before: Vec<&str> =
+            old["applied"][field].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let gone: Vec<&str> = before.into_iter().filter(is_gone).collect();
         let mut merged = old["metadata"][field].as_object().cloned().unwrap_or_default();
         merged.extend(object["metadata"][field].as_object().cloned().unwrap_or_default());
+        merged.retain(|name, _| !gone.contains(&name.as_str()));
         if !merged.is_empty() {
             object["metadata"][field] = Value::Object(merged);
         }
@@ -289,16 +301,32 @@ pub(crate) fn put(cluster: &mut Cluster, mut object: Value) -> Result<&'static s
     if let Some(restarted) = old.pointer("/spec/template/metadata/annotations") {
         object["spec"]["template"]["metadata"]["annotations"] = restarted.clone();
     }
+    // istiod writes what the API server is to trust.
+    if let Some(kept) = old.pointer("/webhooks/0/clientConfig/caBundle")
+        && object.pointer("/webhooks/0/clientConfig").is_some()
+    {
+        object["webhooks"][0]["clientConfig"]["caBundle"] = kept.clone();
+    }
     for field in ["status", "simulator"] {
         if let Some(kept) = old.get(field) {
             object[field] = kept.clone();
         }
     }
+    object["applied"] = applied;
     if *old == object {
         return Ok("unchanged");
     }
     cluster.objects.insert(key, object);
     Ok("configured")
+}
+
+/// The names of labels and annotations that an application states.
+fn applied(object: &Value) -> Value {
+    let names = |field: &str| -> Value {
+        let fields = object["metadata"][field].as_object();
+        fields.into_iter().flatten().map(|(name, _)| name.as_str()).collect()
+    };
+    json!({"annotations": names("annotations"), "labels": names("labels")})
 }
 
 fn delete_directory(cluster: &mut Cluster, arguments: &Arguments) -> Outcome {
@@ -365,6 +393,22 @@ fn annotate(cluster: &mut Cluster, arguments: &Arguments, types: &str, names: &[
         out += &format!("{} annotated\n", object_name(&key));
     }
     Ok(out)
+}
+
+/// `name=value` sets a label, `name-` removes one.
+fn label(cluster: &mut Cluster, name: &str, changes: &[&str]) -> Outcome {
+    let Some(object) = cluster.objects.get_mut(&key("Namespace", "", name)) else {
+        return Err(said(format!("Error from server (NotFound): namespaces \"{name}\" not found")));
+    };
+    let mut labels = object["metadata"]["labels"].as_object().cloned().unwrap_or_default();
+    for change in changes {
+        match change.split_once('=') {
+            Some((name, value)) => labels.insert(name.to_owned(), json!(value)),
+            None => labels.shift_remove(change.trim_end_matches('-')),
+        };
+    }
+    object["metadata"]["labels"] = Value::Object(labels);
+    Ok(format!("namespace/{name} labeled\n"))
 }
 
 fn restart(cluster: &mut Cluster, arguments: &Arguments, types: &str, names: &[&str]) -> Outcome {

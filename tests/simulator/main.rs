@@ -51,7 +51,7 @@ fn main() -> ExitCode {
             other => Answer::strange(format!("called as {other}")),
         },
     };
-    state.close(&answer);
+    state.close(&program, &words, &answer);
     print!("{}", answer.out);
     eprint!("{}", answer.err);
     ExitCode::from(answer.code)

@@ -69,7 +69,9 @@ fn serving_with(state: &State, context: &str, of: &str) -> Option<String> {
         Some(istiod) if text(istiod, "/install/address").is_empty() => return Some(context.to_owned()),
         Some(istiod) => text(istiod, "/install/address").to_owned(),
         None => {
-            let is_way = |object: &&Value| text(object, "/kind") == "EndpointSlice" && revision(object) == of;
+            let is_way = |object: &&Value| {
+                text(object, "/kind") == "EndpointSlice" && revision(object) == of && object.get("endpoints").is_some()
+            };
             text(cluster.objects.values().find(is_way)?, "/endpoints/0/addresses/0").to_owned()
         }
     };
@@ -80,7 +82,10 @@ fn serving_with(state: &State, context: &str, of: &str) -> Option<String> {
         });
         is_exposed
             && istiod(other, of).is_some()
-            && service.is_some_and(|service| service.to_string().contains(&format!("\"{address}\"")))
+            && service.is_some_and(|service| {
+                let addresses = [&service["spec"]["externalIPs"], &service["status"]];
+                addresses.iter().any(|addresses| addresses.to_string().contains(&format!("\"{address}\"")))
+            })
     };
     state.clusters.values().find(has_address).map(|other| other.context.clone())
 }
@@ -115,10 +120,13 @@ pub(crate) fn all(state: &mut State) {
         let cluster = state.clusters.get_mut(context).expect("the context is there");
         istiods(cluster);
         addresses(cluster);
+        slices(cluster);
     }
     let hour = state.settings.hour;
     for context in &contexts {
         let of = revisions(&state.clusters[context]);
+        let reached: BTreeSet<String> =
+            of.iter().filter(|of| serving_with(state, context, of).is_some()).cloned().collect();
         let starts: BTreeMap<String, Start> =
             of.into_iter().filter_map(|of| Some((of.clone(), start(state, context, &of)?))).collect();
         let root = starts.values().next().map(|start| start.certificate["root"].clone());
@@ -126,7 +134,7 @@ pub(crate) fn all(state: &mut State) {
         if let Some(root) = root {
             trust(cluster, &root);
         }
-        pods(cluster, &starts, hour);
+        pods(cluster, &starts, &reached, hour);
     }
 }
 
@@ -155,8 +163,12 @@ fn start(state: &State, context: &str, of: &str) -> Option<Start> {
         config.and_then(|config| serde_json::from_str(text(config, "/data/mesh")).ok()).unwrap_or_default();
     let at_start: serde_json::Map<String, Value> =
         AT_START.iter().filter_map(|field| Some(((*field).to_owned(), mesh.get(*field)?.clone()))).collect();
+    // A Service that leads to two control planes gives a proxy the one or the other.
+    let is_slice = |object: &&Value| text(object, "/kind") == "EndpointSlice" && revision(object) == of;
+    let ways = own.objects.values().filter(is_slice).count();
     let bootstrap = json!({
-        "context": serving,
+        "context": if ways > 1 { format!("{serving}, or an earlier one") } else { serving.clone() },
+        "cluster": id(own),
         "version": text(istiod, "/simulator/version"),
         "revision": of,
         "mesh": Value::Object(at_start).to_string(),
@@ -203,6 +215,34 @@ fn addresses(cluster: &mut Cluster) {
     }
 }
 
+/// Kubernetes makes an EndpointSlice for the Service of an istiod that has a selector, removes it with the Service, and leaves it where
+/// the Service lost its selector.
+fn slices(cluster: &mut Cluster) {
+    let is_istiod =
+        |object: &&Value| text(object, "/kind") == "Service" && text(object, "/metadata/labels/app") == "istiod";
+    let services: Vec<Value> = cluster.objects.values().filter(is_istiod).cloned().collect();
+    for service in &services {
+        let name = text(service, "/metadata/name");
+        let slice = json!({"kind": "EndpointSlice", "metadata": {"name": format!("{name}-x7k2p"), "namespace": NAMESPACE, "labels": {
+            "kubernetes.io/service-name": name,
+            "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
+            "istio.io/rev": revision(service),
+        }}});
+        let is_selecting = service.pointer("/spec/selector").is_some();
+        if is_selecting {
+            cluster.objects.insert(key("EndpointSlice", NAMESPACE, &format!("{name}-x7k2p")), slice);
+        }
+    }
+    let is_served = |object: &Value| {
+        let of = text(object, "/metadata/labels/kubernetes.io~1service-name");
+        services.iter().any(|service| text(service, "/metadata/name") == of)
+    };
+    cluster.objects.retain(|_, object| {
+        let is_made = !text(object, "/metadata/labels/endpointslice.kubernetes.io~1managed-by").is_empty();
+        !is_made || is_served(object)
+    });
+}
+
 /// istiod writes its root where proxies and the API server look for it.
 fn trust(cluster: &mut Cluster, root: &Value) {
     let text_of_root = decoded(root.as_str().unwrap_or_default());
@@ -245,14 +285,14 @@ pub(crate) fn decoded(base64: &str) -> String {
 /// Pods start when they are new, or their template changes, with what istiod gives them then. Without an istiod they do not get
 /// ready. Those that run take another certificate when half of a day has passed since the last
 /// (`1.30.3:security/pkg/nodeagent/cache/secretcache.go`).
-fn pods(cluster: &mut Cluster, starts: &BTreeMap<String, Start>, hour: u64) {
+fn pods(cluster: &mut Cluster, starts: &BTreeMap<String, Start>, reached: &BTreeSet<String>, hour: u64) {
     let keys: Vec<String> = cluster.objects.keys().cloned().collect();
     for key in keys {
         let object = &cluster.objects[&key];
         let is_proxy = is_gateway(object) || is_workload(object);
         let start = if is_proxy { starts.get(&revision_of_proxy(cluster, object)) } else { None };
         // A running proxy dials the istiod of the revision that injected it.
-        let own = object.pointer("/simulator/started/revision").and_then(Value::as_str).and_then(|of| starts.get(of));
+        let of = text(object, "/simulator/started/revision").to_owned();
         let object = cluster.objects.get_mut(&key).expect("the key is there");
         if text(object, "/kind") == "Deployment" && !is_istiod(object) && !is_proxy {
             object["simulator"]["isReady"] = json!(true);
@@ -265,10 +305,13 @@ fn pods(cluster: &mut Cluster, starts: &BTreeMap<String, Start>, hour: u64) {
             && object.pointer("/simulator/isReady") == Some(&json!(true));
         if is_started {
             let age = hour - object.pointer("/simulator/certificate/hour").and_then(Value::as_u64).unwrap_or(hour);
-            match own {
+            match starts.get(&of) {
                 Some(start) if age >= HALF_A_DAY => object["simulator"]["certificate"] = start.certificate.clone(),
-                Some(_) => {}
-                None => object["simulator"]["hasLostItsControlPlane"] = json!(true),
+                _ => {}
+            }
+            // Its connection outlives the credentials with which its istiod asked who it is.
+            if !reached.contains(&of) {
+                object["simulator"]["hasLostItsControlPlane"] = json!(true);
             }
             continue;
         }

@@ -100,8 +100,7 @@ impl State {
     pub(crate) fn record(&self, program: &str, words: &[String]) -> Option<Fault> {
         let path = self.directory.join("calls");
         let number = fs::read_to_string(&path).map_or(0, |text| text.lines().count()) + 1;
-        let mut calls = OpenOptions::new().create(true).append(true).open(path).unwrap();
-        writeln!(calls, "{}", json!([program, words])).unwrap();
+        self.append("calls", &format!("{}\n", json!([program, words])));
         self.settings.fault.filter(|(at, _)| *at == number).map(|(_, how)| how)
     }
 
@@ -129,21 +128,30 @@ impl State {
         self.directory.join("node.json")
     }
 
-    /// Writes what changed.
-    pub(crate) fn close(mut self, answer: &Answer) {
+    /// Writes what changed, and which call changed it.
+    pub(crate) fn close(mut self, program: &str, words: &[String], answer: &Answer) {
+        let mut is_changed = false;
         for (context, cluster) in std::mem::take(&mut self.clusters) {
             let mut after = json!({"context": context});
             after["objects"] = Value::Object(cluster.objects);
             let after = after.to_string();
             if after != cluster.before {
                 fs::write(self.file(&context), after).unwrap();
+                // A cluster that nobody asked for a change comes to rest by itself.
+                is_changed |= words.contains(&format!("--context={context}"));
             }
         }
-        if answer.is_strange {
-            let mut file =
-                OpenOptions::new().create(true).append(true).open(self.directory.join("violations")).unwrap();
-            write!(file, "{}", answer.err).unwrap();
+        if is_changed {
+            self.append("changes", &format!("{}\n", json!([program, words])));
         }
+        if answer.is_strange {
+            self.append("violations", &answer.err);
+        }
+    }
+
+    fn append(&self, name: &str, text: &str) {
+        let mut file = OpenOptions::new().create(true).append(true).open(self.directory.join(name)).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
     }
 
     /// Contexts hold any characters.

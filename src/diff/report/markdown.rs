@@ -1,7 +1,8 @@
 use std::fmt::Write;
 
 use super::{
-    Diff, Kind, Line, Tone, certificates, counted, credentials, groups, kinds, meanings, summary, unrecorded, ways,
+    Diff, Kind, Line, Tone, certificates, counted, credentials, groups, kinds, meanings, steps, summary, unrecorded,
+    ways,
 };
 use crate::words::{bare_names, fence};
 
@@ -22,8 +23,7 @@ pub fn markdown(diff: &Diff) -> String {
     let certificates: Vec<String> =
         certificates(diff).into_iter().map(|(whose, facts)| format!("{whose}: {facts}")).collect();
     page.list("Certificates", &certificates);
-    page.commands(diff);
-    page.block("To apply, in order", "text", &diff.steps.iter().map(String::as_str).collect::<Vec<&str>>());
+    page.runbook(diff);
     for group in groups(diff) {
         page.folded(&bare_names(group.clusters.iter().copied()), &group.lines);
     }
@@ -102,23 +102,16 @@ impl Page {
         self.add(&list);
     }
 
-    fn commands(&mut self, diff: &Diff) {
-        let consequences = diff.changed().flat_map(|cluster| &cluster.consequences);
-        let mut commands: Vec<&str> = Vec::new();
-        for command in consequences.flat_map(|consequence| &consequence.commands) {
-            // The routes of a neighbour are removed once, even for several reasons.
-            if command.starts_with('#') || !commands.contains(&command.as_str()) {
-                commands.push(command);
-            }
+    fn runbook(&mut self, diff: &Diff) {
+        let mut text = String::new();
+        for (number, phase) in (1..).zip(&diff.runbook) {
+            let title = [format!("# {number}. {}\n", phase.title)];
+            let commands = phase.commands.iter().map(|command| format!("{command}\n"));
+            let steps = steps(phase).into_iter().map(|step| format!("#      {step}\n"));
+            text.extend(title.into_iter().chain(commands).chain(steps));
         }
-        self.block("To run by hand: OLD is the tree before the change, NEW the one after", "sh", &commands);
-    }
-
-    /// Lines to copy, folded.
-    fn block(&mut self, title: &str, language: &str, lines: &[&str]) {
-        if !lines.is_empty() {
-            let text: String = lines.iter().flat_map(|line| [*line, "\n"]).collect();
-            self.fenced(title, language, &text);
+        if !text.is_empty() {
+            self.fenced("To do, in order: OLD is the tree before the change, NEW the one after", "sh", &text);
         }
     }
 

@@ -1,5 +1,5 @@
 use super::{
-    Diff, Kind, Line, Tone, certificates, counted, credentials, groups, hunk_lines, kinds, meanings, summary,
+    Diff, Kind, Line, Tone, certificates, counted, credentials, groups, hunk_lines, kinds, meanings, steps, summary,
     unrecorded, ways,
 };
 use crate::terminal::{BOLD, GREEN, PLAIN, RED, YELLOW, styled, wrap};
@@ -32,7 +32,7 @@ pub fn text(diff: &Diff, style: Style) -> String {
     page.meanings(diff);
     page.section("Ways between clusters", ways(diff));
     page.section("Credentials", credentials(diff));
-    page.section("To apply, in order", diff.steps.iter().cloned());
+    page.runbook(diff);
     page.prose(BOLD, 0, &summary(diff));
     page.out
 }
@@ -98,10 +98,6 @@ impl Page {
             return;
         }
         self.heading("What it means");
-        let mut consequences = meanings.iter().flat_map(|(_, consequences)| *consequences);
-        if consequences.any(|consequence| !consequence.commands.is_empty()) {
-            self.prose(PLAIN, 2, "OLD is the tree before the change, NEW the one after.");
-        }
         for (clusters, consequences) in meanings {
             let kinds = kinds(consequences);
             let colour = if kinds.first() <= Some(&Kind::Leaves) { RED } else { PLAIN };
@@ -111,15 +107,30 @@ impl Page {
                 // If there is only one kind of consequence, the line above names it.
                 let kind = if kinds.len() > 1 { format!("{}: ", consequence.kind.words()) } else { String::new() };
                 self.prose(PLAIN, 4, &format!("{kind}{}", consequence.why));
-                for command in &consequence.commands {
-                    self.line(PLAIN, &format!("      {command}"));
-                }
             }
         }
         let unchanged = diff.clusters.len() - diff.changed().count();
         if unchanged > 0 {
             let others = plural(unchanged, "other cluster");
             self.prose(PLAIN, 2, &format!("{others}: {}", Kind::Nothing.words()));
+        }
+        self.out.push('\n');
+    }
+
+    fn runbook(&mut self, diff: &Diff) {
+        if diff.runbook.is_empty() {
+            return;
+        }
+        self.heading("To do, in order");
+        self.prose(PLAIN, 2, "OLD is the tree before the change, NEW the one after.");
+        for (number, phase) in (1..).zip(&diff.runbook) {
+            self.prose(PLAIN, 2, &format!("{number}. {}", phase.title));
+            for command in &phase.commands {
+                self.line(PLAIN, &format!("     {command}"));
+            }
+            for step in steps(phase) {
+                self.prose(PLAIN, 7, &step);
+            }
         }
         self.out.push('\n');
     }

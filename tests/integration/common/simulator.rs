@@ -61,13 +61,23 @@ impl Simulator {
         assert!(done.success());
         let lock = self.lock();
         self.set("version", json!(lock.istio.unwrap().version.to_string()));
-        for context in lock.clusters.into_values().filter_map(|cluster| cluster.context) {
+        for cluster in lock.clusters.into_values() {
+            let Some(context) = cluster.context else { continue };
             if self.cluster_file(&context).exists() {
                 continue;
             }
             fs::write(self.cluster_file(&context), json!({"context": context, "objects": {}}).to_string()).unwrap();
             for namespace in ["default", "kube-system", "shop"] {
                 self.put(&context, &json!({"kind": "Namespace", "metadata": {"name": namespace}}));
+            }
+            // Its workloads are injected by the revision of the mesh.
+            let revision = cluster
+                .at_start
+                .as_deref()
+                .and_then(|start| start.split(' ').find_map(|word| word.strip_prefix("revision=")));
+            if let Some(revision) = revision {
+                let labels = json!({"istio.io/rev": revision});
+                self.put(&context, &json!({"kind": "Namespace", "metadata": {"name": "shop", "labels": labels}}));
             }
             let labels = json!({"app": "reviews"});
             self.put(
@@ -152,10 +162,10 @@ impl Simulator {
         said
     }
 
-    /// Lets hours pass, one after the other.
-    pub(crate) fn pass(&self, hours: u64) {
-        for _ in 0..hours {
-            self.set("hour", json!(self.settings()["hour"].as_u64().unwrap_or(0) + 1));
+    /// Lets a day pass, in halves: a proxy takes another certificate after twelve hours.
+    pub(crate) fn pass_a_day(&self) {
+        for _ in 0..2 {
+            self.set("hour", json!(self.settings()["hour"].as_u64().unwrap_or(0) + 12));
             assert_eq!(self.follow("tick").code, Some(0));
         }
     }
@@ -171,7 +181,16 @@ impl Simulator {
 
     /// The calls since this was asked last: the program and its words.
     pub(crate) fn called(&self) -> Vec<String> {
-        let path = self.path("state/calls");
+        self.taken("state/calls")
+    }
+
+    /// The same of the calls that changed a cluster.
+    pub(crate) fn changes(&self) -> Vec<String> {
+        self.taken("state/changes")
+    }
+
+    fn taken(&self, file: &str) -> Vec<String> {
+        let path = self.path(file);
         let calls = fs::read_to_string(&path).unwrap_or_default();
         let _ = fs::remove_file(path);
         let calls = calls.lines().map(|line| serde_json::from_str::<(String, Vec<String>)>(line).unwrap());
@@ -184,6 +203,20 @@ impl Simulator {
             name
         });
         self.path("state/clusters").join(name)
+    }
+
+    /// The same cluster is reached through another context from now on.
+    pub(crate) fn rename_context(&self, old: &str, new: &str) {
+        let mut cluster = self.cluster(old);
+        cluster["context"] = json!(new);
+        fs::remove_file(self.cluster_file(old)).unwrap();
+        fs::write(self.cluster_file(new), cluster.to_string()).unwrap();
+        for entry in fs::read_dir(self.path("state/clusters")).unwrap() {
+            let path = entry.unwrap().path();
+            let text = fs::read_to_string(&path).unwrap();
+            let [old, new] = [old, new].map(|context| format!("\"context\":{}", json!(context)));
+            fs::write(path, text.replace(&old, &new)).unwrap();
+        }
     }
 
     fn cluster(&self, context: &str) -> Value {

@@ -163,7 +163,7 @@ fn a_renewed_certificate_is_in_use_within_a_day() {
     let said = simulator.run("verify.sh", &[]);
     done(&said);
     assert_eq!(waits(&said), 2, "{}", said.text);
-    simulator.pass(24);
+    simulator.pass_a_day();
     let said = simulator.run("verify.sh", &[]);
     done(&said);
     assert!(waits(&said) == 0 && said.text.contains("west: the gateway has a certificate under"), "{}", said.text);

@@ -1,0 +1,433 @@
+//! What is to be done, in order: it turns the running mesh of the first side into that of the second.
+//!
+//! What is removed comes last, when no proxy needs it any more; what stands in the way comes first.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::artifact::eastwest_gateway;
+use crate::command::{self, Command, OURS, Place};
+use crate::layout::{CACERTS, EASTWEST_GATEWAY, ISTIO, ISTIO_SYSTEM, REMOTE_SECRETS, ROUTES};
+use crate::plan;
+use crate::release::RemoteShape;
+
+use super::consequence::Situation;
+use super::facts::Known;
+use super::fields::{ISTIO as OPERATOR_NAME, ISTIO_OPERATOR};
+use super::{ClusterChange, CredentialChange, Membership, ObjectChange, What};
+
+mod routes;
+
+/// A part of what is to be done, after those before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Phase {
+    /// What it brings about.
+    pub title: String,
+    /// Commands in order. `OLD` is the tree before the change, `NEW` the one after.
+    pub commands: Vec<String>,
+    /// The steps in which `NEW/install.sh`, the command of this phase, changes anything.
+    pub steps: Vec<String>,
+}
+
+/// The Secret with the token of the account that reads a cluster (`1.30.3:istioctl/pkg/multicluster/remote_secret.go`).
+const TOKEN: &str = "istio-reader-service-account-istio-remote-secret-token";
+
+/// Two sides and what differs between them.
+pub(super) struct Runbook<'s> {
+    pub(super) situation: &'s Situation<'s>,
+    pub(super) clusters: &'s [ClusterChange],
+    pub(super) credentials: &'s [CredentialChange],
+}
+
+impl Runbook<'_> {
+    /// The phases in order; none where one mesh cannot become the other.
+    pub(super) fn phases(&self) -> Vec<Phase> {
+        if self.situation.is_another_mesh() {
+            return Vec::new();
+        }
+        let (restarts, steps): (Vec<String>, Vec<String>) =
+            self.steps().into_iter().partition(|step| step.ends_with("/restart"));
+        let (labels, ways) = (self.revision_labels(), self.earlier_ways());
+        let mut phases = vec![
+            phase("Remove what takes another name", self.renamed()),
+            phase("Node routes, before anything needs them", self.new_routes()),
+            phase("Delete what cannot be changed: it is made anew", self.immutable()),
+        ];
+        if labels.is_empty() && ways.is_empty() {
+            phases.push(installation("Install", &[], [steps, restarts].concat()));
+        } else {
+            phases.push(installation("Install", &["--no-restart"], steps));
+            phases.push(phase("Label the namespaces whose workloads go over to the other revision", labels));
+            phases.push(phase("Remove what leads to an earlier control plane", ways));
+            phases.push(installation("Restart", &[], restarts));
+        }
+        phases.push(phase("Restart what has to take another root", self.under_another_root()));
+        phases.push(phase("Restart what was injected under another name", self.under_another_name()));
+        phases
+            .push(phase("Remove the credentials of clusters that control planes must no longer read", self.revoked()));
+        phases.push(phase("Remove what is no longer stated", self.removed()));
+        phases.push(phase("Remove the clusters that left", self.left()));
+        phases.push(phase("Node routes that nothing needs any more", self.old_routes()));
+        phases.push(phase("Revoke the credentials that no control plane of this mesh has any more", self.tokens()));
+        phases.retain(|phase| !phase.commands.is_empty());
+        phases
+    }
+
+    fn before(&self) -> &Known<'_> {
+        self.situation.before
+    }
+
+    fn after(&self) -> &Known<'_> {
+        self.situation.after
+    }
+
+    fn staying(&self) -> impl Iterator<Item = &ClusterChange> {
+        self.clusters.iter().filter(|cluster| cluster.membership == Membership::Stays)
+    }
+
+    fn leaving(&self) -> impl Iterator<Item = &ClusterChange> {
+        self.clusters.iter().filter(|cluster| cluster.membership == Membership::Leaves)
+    }
+
+    fn is_thin(side: &Known<'_>) -> bool {
+        side.release().is_some_and(|release| release.remotes == RemoteShape::Thin)
+    }
+
+    /// The steps of the installation that change anything, in the order in which `install.sh` takes them.
+    fn steps(&self) -> Vec<String> {
+        let changes: BTreeMap<&str, &ClusterChange> =
+            self.clusters.iter().map(|cluster| (cluster.name.as_str(), cluster)).collect();
+        let is_due = |step: &str| {
+            let (name, artifact) = step.split_once('/')?;
+            Some(self.is_due(changes.get(name)?, artifact))
+        };
+        let mut steps = self.after().record.steps.clone();
+        plan::order_for_a_running_mesh(
+            &mut steps,
+            |name| self.is_upgraded() && !self.after().is_primary(name) && self.has_same_primary(name),
+            |name| Self::is_thin(self.after()) && self.before().is_primary(name) && !self.after().is_primary(name),
+        );
+        steps.retain(|step| is_due(step).unwrap_or(false));
+        steps
+    }
+
+    fn is_upgraded(&self) -> bool {
+        self.before().version != self.after().version
+    }
+
+    fn has_same_primary(&self, name: &str) -> bool {
+        let primary = |side: &Known<'_>| side.member(name).map(|member| member.primary.clone());
+        primary(self.before()) == primary(self.after())
+    }
+
+    fn is_due(&self, change: &ClusterChange, artifact: &str) -> bool {
+        let name = change.name.as_str();
+        let is_in = |file: &str| {
+            let path = file.strip_prefix(name).and_then(|path| path.strip_prefix('/'));
+            path.and_then(|path| path.strip_prefix(artifact)).is_some_and(|rest| rest.starts_with('/'))
+        };
+        // What is only moved, or no longer stated, is not applied.
+        let is_stated = |object: &&ObjectChange| {
+            let is_applied = match object.what {
+                What::Added | What::Renamed => true,
+                What::Changed | What::Moved => !object.fields.is_empty(),
+                What::Removed => object.kind == ISTIO_OPERATOR && object.name.as_deref() == Some(OPERATOR_NAME),
+            };
+            object.name.is_some() && is_applied && is_in(&object.file)
+        };
+        let is_touched = || change.objects.iter().any(|object| is_stated(&object));
+        let is_certified = || {
+            let has_authority =
+                |change: &&super::AuthorityChange| change.clusters.iter().any(|cluster| cluster == name);
+            change.certificate.is_some()
+                || self.situation.authorities.iter().any(|change| has_authority(&change))
+                || change.files.iter().any(|file| is_in(&file.file))
+        };
+        match artifact {
+            "restart" => change.membership == Membership::Stays && self.situation.restarts(name).is_some(),
+            // People run these on nodes.
+            ROUTES => false,
+            _ if change.membership == Membership::Joins => true,
+            REMOTE_SECRETS => self
+                .credentials
+                .iter()
+                .any(|change| change.primary == name && !(change.added.is_empty() && change.renewed.is_empty())),
+            CACERTS => is_certified(),
+            // An istiod that reads its authority only when it starts restarts with the installation.
+            ISTIO => {
+                self.is_upgraded()
+                    || is_touched()
+                    || is_certified() && self.after().release().is_some_and(|release| !release.reloads_authority)
+            }
+            EASTWEST_GATEWAY => self.is_upgraded() || is_touched(),
+            _ => is_touched(),
+        }
+    }
+
+    /// A cluster with another name leaves before it joins.
+    fn renamed(&self) -> Vec<String> {
+        let renamed = self.leaving().filter(|cluster| self.situation.new_name(&cluster.name).is_some());
+        renamed.flat_map(|cluster| removal(&cluster.name)).collect()
+    }
+
+    fn under_another_name(&self) -> Vec<String> {
+        let mut commands = Vec::new();
+        let namespaces: Vec<&str> = self.after().record.workloads.iter().map(String::as_str).collect();
+        for (was, name) in self.leaving().filter_map(|left| Some((&left.name, self.situation.new_name(&left.name)?))) {
+            if self.before().istiod_service(was) != self.after().istiod_service(&name) {
+                commands.extend(self.relabelled(&name));
+            }
+            let context = self.context(&name);
+            let place = Place::Terminal { cluster: &name, context: &context, istiod: "" };
+            commands.extend(command::restart_workloads(&namespaces, place).iter().map(ToString::to_string));
+        }
+        commands
+    }
+
+    fn left(&self) -> Vec<String> {
+        let left = self.leaving().filter(|cluster| self.situation.new_name(&cluster.name).is_none());
+        left.flat_map(|cluster| removal(&cluster.name)).collect()
+    }
+
+    /// What a gateway's pods are selected by does not change in place.
+    fn immutable(&self) -> Vec<String> {
+        let mut commands = Vec::new();
+        for cluster in self.staying() {
+            let gateways = cluster.objects.iter().filter(|object| {
+                object.kind == ISTIO_OPERATOR && object.file.contains(EASTWEST_GATEWAY) && object.what == What::Changed
+            });
+            let is_label = |object: &ObjectChange| object.fields.iter().any(|field| field.path.contains("].label"));
+            if gateways.into_iter().any(is_label) {
+                let words = ["-n", ISTIO_SYSTEM, "delete", "deployment", eastwest_gateway::NAME];
+                commands.push(self.kubectl(&cluster.name, &words));
+            }
+        }
+        commands.extend(
+            self.replaced_roots()
+                .map(|name| self.kubectl(name, &["-n", ISTIO_SYSTEM, "delete", "secret", CACERTS_SECRET])),
+        );
+        commands
+    }
+
+    /// What leads to a control plane that no longer serves a cluster: pods that start now would find both.
+    fn earlier_ways(&self) -> Vec<String> {
+        if !Self::is_thin(self.after()) {
+            return Vec::new();
+        }
+        let mut commands = Vec::new();
+        for cluster in self.staying() {
+            let name = cluster.name.as_str();
+            let service = self.after().istiod_service(name);
+            // Under another revision the Service is another.
+            if self.is_revised(name) {
+                continue;
+            }
+            let delete = ["-n", ISTIO_SYSTEM, "delete", "endpointslices"];
+            match (self.before().is_primary(name), self.after().is_primary(name)) {
+                // istioctl never removes the EndpointSlice that it made for the way to another cluster.
+                (false, true) => commands.push(self.kubectl(name, &[&delete[..], &[&service]].concat())),
+                // Kubernetes leaves those of a Service that lost its selector.
+                (true, false) => {
+                    let selector = format!("kubernetes.io/service-name={service},{OF_KUBERNETES}");
+                    commands.push(self.kubectl(name, &[&delete[..], &["-l", &selector]].concat()));
+                }
+                _ => {}
+            }
+        }
+        commands
+    }
+
+    fn is_revised(&self, name: &str) -> bool {
+        self.before().istiod_service(name) != self.after().istiod_service(name)
+    }
+
+    fn revision_labels(&self) -> Vec<String> {
+        let revised = self.staying().filter(|cluster| self.is_revised(&cluster.name));
+        revised.flat_map(|cluster| self.relabelled(&cluster.name)).collect()
+    }
+
+    /// Workloads go over to another revision when their namespace names it.
+    fn relabelled(&self, name: &str) -> Vec<String> {
+        let revision = self.after().revision(name);
+        let label = revision.map_or("istio.io/rev=default".to_owned(), |revision| format!("istio.io/rev={revision}"));
+        let namespaces = self.after().record.workloads.iter();
+        namespaces
+            .map(|namespace| {
+                self.kubectl(name, &["label", "namespace", namespace, "--overwrite", &label, "istio-injection-"])
+            })
+            .collect()
+    }
+
+    /// The clusters whose root is replaced.
+    fn replaced_roots(&self) -> impl Iterator<Item = &str> {
+        let is_replaced = self.situation.is_root_replaced();
+        let stays = self.staying().map(|cluster| cluster.name.as_str());
+        stays.filter(move |name| is_replaced && self.has_authority(name))
+    }
+
+    fn has_authority(&self, name: &str) -> bool {
+        let has = |side: &Known<'_>| {
+            side.record.steps.iter().any(|step| step.strip_prefix(name) == Some(&format!("/{CACERTS}")))
+        };
+        has(self.before()) && has(self.after())
+    }
+
+    fn under_another_root(&self) -> Vec<String> {
+        let mut commands = Vec::new();
+        let names: Vec<&str> = self.replaced_roots().collect();
+        for name in &names {
+            let service = self.after().istiod_service(name);
+            let istiod = format!("deployment/{service}");
+            commands.push(self.kubectl(name, &["-n", ISTIO_SYSTEM, "rollout", "restart", &istiod]));
+            commands.push(self.kubectl(name, &["-n", ISTIO_SYSTEM, "rollout", "status", &istiod]));
+        }
+        if !names.is_empty() {
+            let namespaces: Vec<&str> = self.after().record.workloads.iter().map(String::as_str).collect();
+            for cluster in self.staying() {
+                let context = self.context(&cluster.name);
+                let place = Place::Terminal { cluster: &cluster.name, context: &context, istiod: "" };
+                commands.extend(command::restarts(&namespaces, place).iter().map(ToString::to_string));
+            }
+        }
+        commands
+    }
+
+    /// The credentials that are to be taken from control planes which stay.
+    fn revoked(&self) -> Vec<String> {
+        let revoked =
+            self.credentials.iter().filter(|change| !change.revoked.is_empty() && self.after().has(&change.primary));
+        revoked
+            .map(|change| {
+                let script = format!("{}/{REMOTE_SECRETS}", change.primary);
+                if self.after().files_of(&change.primary).contains_key(script.as_str()) {
+                    return Command::script(&format!("NEW/{script}")).words(["--prune"]).to_string();
+                }
+                let selector = format!("istio/multiCluster=true,{OURS}");
+                self.kubectl(&change.primary, &["-n", ISTIO_SYSTEM, "delete", "secrets", "-l", &selector])
+            })
+            .collect()
+    }
+
+    /// What clusters that stay no longer state.
+    fn removed(&self) -> Vec<String> {
+        let mut commands = Vec::new();
+        for cluster in self.staying() {
+            let name = cluster.name.as_str();
+            let mut deletes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+            for object in cluster.objects.iter().filter(|object| matches!(object.what, What::Removed | What::Renamed)) {
+                let gone = match object.what {
+                    What::Renamed => object.from.clone().unwrap_or_default(),
+                    _ => object.name.clone().unwrap_or_default(),
+                };
+                match object.kind.as_str() {
+                    ISTIO_OPERATOR if gone == OPERATOR_NAME => {}
+                    ISTIO_OPERATOR => {
+                        commands.push(command::delete_owned(&self.context(name), &gone).to_string());
+                        // What istioctl saved of it (`1.11.2:operator/cmd/mesh/shared.go`).
+                        if self.after().release().is_some_and(|release| release.has_in_cluster_operator) {
+                            let revision = self.after().revision(name).map(|revision| format!("-{revision}"));
+                            let saved = format!("installed-state-{gone}{}", revision.unwrap_or_default());
+                            let words = [
+                                "-n",
+                                ISTIO_SYSTEM,
+                                "delete",
+                                "istiooperators.install.istio.io",
+                                &saved,
+                                "--ignore-not-found",
+                            ];
+                            commands.push(self.kubectl(name, &words));
+                        }
+                    }
+                    _ if object.name.is_none() => {}
+                    kind => {
+                        let place = object.namespace.as_deref().unwrap_or_default();
+                        deletes.entry(place).or_default().push(format!("{}/{gone}", resource(kind)));
+                    }
+                }
+            }
+            for (place, objects) in deletes {
+                let place = if place.is_empty() { Vec::new() } else { vec!["-n", place] };
+                let objects = objects.iter().map(String::as_str);
+                let words: Vec<&str> = place.into_iter().chain(["delete"]).chain(objects).collect();
+                commands.push(self.kubectl(name, &words));
+            }
+            let has_certificate =
+                |side: &Known<'_>| side.record.steps.iter().any(|step| *step == format!("{name}/{CACERTS}"));
+            if has_certificate(self.before()) && !has_certificate(self.after()) {
+                commands.push(self.kubectl(name, &["-n", ISTIO_SYSTEM, "delete", "secret", CACERTS_SECRET]));
+            }
+            if self.is_revised(name) {
+                commands.push(self.old_revision(name));
+            }
+        }
+        commands
+    }
+
+    /// What istioctl installed of another revision, once no proxy is left of it.
+    fn old_revision(&self, name: &str) -> String {
+        let revision = self.before().revision(name);
+        command::delete_revision(&self.context(name), revision.as_deref().unwrap_or("default")).to_string()
+    }
+
+    /// A primary that left had a token of each cluster, which is valid until its Secret is deleted. So is that of a cluster which no
+    /// control plane reads any more.
+    fn tokens(&self) -> Vec<String> {
+        let mut left = self.leaving().filter(|cluster| self.situation.new_name(&cluster.name).is_none());
+        let has_left = left.any(|cluster| self.before().is_primary(&cluster.name));
+        let is_read =
+            |side: &Known<'_>, name: &str| side.clusters().any(|other| other != name && side.is_primary(other));
+        let is_forgotten = |name: &str| is_read(self.before(), name) && !is_read(self.after(), name);
+        let delete = ["-n", ISTIO_SYSTEM, "delete", "secret", TOKEN, "--ignore-not-found"];
+        let revoked = self.staying().map(|cluster| cluster.name.as_str()).filter(|name| has_left || is_forgotten(name));
+        let mut commands: Vec<String> = revoked.map(|name| self.kubectl(name, &delete)).collect();
+        if !has_left {
+            return commands;
+        }
+        let scripts = self.after().record.steps.iter().filter(|step| step.ends_with(REMOTE_SECRETS));
+        commands.extend(scripts.map(|script| Command::script(&format!("NEW/{script}")).to_string()));
+        commands
+    }
+
+    fn context(&self, name: &str) -> String {
+        let member = self.after().member(name).or_else(|| self.before().member(name));
+        member.map_or(name, |member| member.context.as_str()).to_owned()
+    }
+
+    fn kubectl(&self, name: &str, words: &[&str]) -> String {
+        Command::kubectl(&self.context(name)).words(words.iter().copied()).to_string()
+    }
+}
+
+/// What kubectl calls a kind, with its group where another group has a kind of that name.
+fn resource(kind: &str) -> String {
+    let group = match kind {
+        "Gateway" | "VirtualService" | "ServiceEntry" => ".networking.istio.io",
+        "Telemetry" => ".telemetry.istio.io",
+        _ => return kind.to_lowercase(),
+    };
+    format!("{}{group}", kind.to_lowercase())
+}
+
+/// The Secret that istiod signs with.
+const CACERTS_SECRET: &str = "cacerts";
+
+/// The objects of kind `EndpointSlice` that Kubernetes makes for a Service with a selector.
+const OF_KUBERNETES: &str = "endpointslice.kubernetes.io/managed-by=endpointslice-controller.k8s.io";
+
+/// The cluster's own script knows what was installed in it.
+fn removal(name: &str) -> Vec<String> {
+    vec![Command::script("OLD/uninstall.sh").words(["--yes", "--cluster", name]).to_string()]
+}
+
+fn phase(title: &str, commands: Vec<String>) -> Phase {
+    Phase { title: title.to_owned(), commands, steps: Vec::new() }
+}
+
+fn installation(title: &str, options: &[&str], steps: Vec<String>) -> Phase {
+    let command = Command::script("NEW/install.sh").words(options.iter().copied()).to_string();
+    let commands = if steps.is_empty() { Vec::new() } else { vec![command] };
+    Phase { title: title.to_owned(), commands, steps }
+}

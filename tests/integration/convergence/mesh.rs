@@ -1,0 +1,432 @@
+//! Small meshes and what changes in them.
+
+use fastrand::Rng;
+use serde_json::{Map, Value, json};
+
+/// A mesh of a few clusters, as far as changes touch it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Mesh {
+    version: &'static str,
+    profile: Option<&'static str>,
+    revision: Option<&'static str>,
+    trust_domain: Option<&'static str>,
+    config: Map<String, Value>,
+    tracing: Option<Tracing>,
+    /// Days after the root's first on which intermediates begin.
+    renewed: u32,
+    is_static: [bool; 3],
+    pub(super) members: Vec<Member>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Tracing {
+    cluster: String,
+    sampling: u32,
+    is_through_mesh: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Member {
+    name: String,
+    network: usize,
+    control_plane: Option<String>,
+    pub(super) server: String,
+    context: String,
+    /// The east-west gateway's external addresses; `None` without a gateway.
+    gateway: Option<Vec<String>>,
+    service_type: Option<&'static str>,
+    nodes: Vec<u32>,
+    generation: u32,
+    values: Map<String, Value>,
+    number: u32,
+}
+
+/// A kind of change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Change {
+    Joins,
+    Leaves,
+    Renamed,
+    NetworkMoved,
+    Promoted,
+    Demoted,
+    PrimaryMoved,
+    GatewayAddress,
+    SecondAddress,
+    ServiceType,
+    Patch,
+    NextMinor,
+    Revision,
+    AccessLog,
+    DefaultConfig,
+    OutboundPolicy,
+    TracingMoved,
+    TracingSwitched,
+    TracingWay,
+    Sampling,
+    Renewed,
+    Rekeyed,
+    TrustDomain,
+    NodeJoins,
+    NodeLeaves,
+    StaticSwitched,
+    GatewaySwitched,
+    Context,
+    ApiServer,
+    Profile,
+    Values,
+}
+
+impl Change {
+    pub(super) const ALL: [Self; 31] = [
+        Self::Joins,
+        Self::Leaves,
+        Self::Renamed,
+        Self::NetworkMoved,
+        Self::Promoted,
+        Self::Demoted,
+        Self::PrimaryMoved,
+        Self::GatewayAddress,
+        Self::SecondAddress,
+        Self::ServiceType,
+        Self::Patch,
+        Self::NextMinor,
+        Self::Revision,
+        Self::AccessLog,
+        Self::DefaultConfig,
+        Self::OutboundPolicy,
+        Self::TracingMoved,
+        Self::TracingSwitched,
+        Self::TracingWay,
+        Self::Sampling,
+        Self::Renewed,
+        Self::Rekeyed,
+        Self::TrustDomain,
+        Self::NodeJoins,
+        Self::NodeLeaves,
+        Self::StaticSwitched,
+        Self::GatewaySwitched,
+        Self::Context,
+        Self::ApiServer,
+        Self::Profile,
+        Self::Values,
+    ];
+}
+
+const VERSIONS: [&str; 7] = ["1.11.2", "1.11.8", "1.28.1", "1.28.8", "1.29.2", "1.30.0", "1.30.3"];
+
+/// A valid mesh, another one that differs from it in one or two ways, and these ways.
+pub(super) fn pair(random: &mut Rng, index: u64) -> (Mesh, Mesh, Vec<Change>) {
+    loop {
+        let before = mesh(random);
+        if !before.is_valid() {
+            continue;
+        }
+        // Each kind takes its turn, alone and with a second one.
+        let first = Change::ALL[usize::try_from(index).unwrap() % Change::ALL.len()];
+        let mut changes = vec![first];
+        if random.u8(0..4) == 0 {
+            changes.push(Change::ALL[random.usize(0..Change::ALL.len())]);
+        }
+        let mut after = before.clone();
+        for change in &changes {
+            if !after.members.is_empty() {
+                after.apply(*change, random);
+            }
+        }
+        // A script of the old tree knows a cluster by its old context.
+        let is_both = [Change::Context, Change::Renamed].iter().all(|change| changes.contains(change));
+        if after != before && !is_both && after.is_valid() {
+            return (before, after, changes);
+        }
+    }
+}
+
+fn mesh(random: &mut Rng) -> Mesh {
+    let version = VERSIONS[random.usize(0..VERSIONS.len())];
+    let mut mesh = Mesh {
+        version,
+        profile: [None, None, Some("demo")][random.usize(0..3)],
+        revision: if random.u8(0..6) == 0 { Some("blue") } else { None },
+        trust_domain: if random.u8(0..4) == 0 { Some("mesh.example") } else { None },
+        config: Map::new(),
+        tracing: None,
+        renewed: 0,
+        is_static: [random.bool(), random.bool(), random.bool()],
+        members: Vec::new(),
+    };
+    for _ in 0..random.usize(1..=4) {
+        mesh.join(random);
+    }
+    if random.bool() {
+        mesh.apply(Change::TracingSwitched, random);
+    }
+    mesh
+}
+
+impl Mesh {
+    pub(super) fn text(&self) -> String {
+        let mut istio = json!({"version": self.version});
+        let settings = [("profile", self.profile), ("revision", self.revision)];
+        for (name, value) in settings.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            istio[name] = json!(value);
+        }
+        if !self.config.is_empty() {
+            istio["meshConfig"] = Value::Object(self.config.clone());
+        }
+        let mut mesh = json!({"id": "mesh1"});
+        if let Some(domain) = self.trust_domain {
+            mesh["trustDomain"] = json!(domain);
+        }
+        let mut certificates = json!({"issuedOn": "2026-10-01"});
+        if self.renewed > 0 {
+            certificates["intermediatesIssuedOn"] = json!(format!("2026-11-{:02}", self.renewed));
+        }
+        let networks: Vec<Value> = (0..3)
+            .filter(|network| self.members.iter().any(|member| member.network == *network))
+            .map(|network| {
+                let routing = if self.is_static[network] { "static" } else { "native" };
+                json!({"name": format!("n{network}"), "podRouting": routing})
+            })
+            .collect();
+        let mut topology = json!({
+            "apiVersion": "meshgen/v1",
+            "kind": "Topology",
+            "mesh": mesh,
+            "istio": istio,
+            "certificates": certificates,
+            "workloads": {"namespaces": ["shop"]},
+            "networks": networks,
+            "clusters": self.members.iter().map(|member| member.value(self)).collect::<Vec<_>>(),
+        });
+        if let Some(tracing) = &self.tracing {
+            let mut zipkin = json!({"cluster": tracing.cluster, "samplingPercent": tracing.sampling});
+            if tracing.is_through_mesh {
+                zipkin["via"] = json!("mesh");
+            }
+            topology["tracing"] = json!({ "zipkin": zipkin });
+        }
+        topology.to_string()
+    }
+
+    /// The contexts that lead to the same cluster under another name afterwards.
+    pub(super) fn renamed_contexts(&self, after: &Self) -> Vec<(String, String)> {
+        let renamed = self.members.iter().filter_map(|member| {
+            let same = after.members.iter().find(|other| other.number == member.number)?;
+            (same.context != member.context).then(|| (member.context.clone(), same.context.clone()))
+        });
+        renamed.collect()
+    }
+
+    fn is_valid(&self) -> bool {
+        let source = meshgen::source::Source::new("mesh.yaml", self.text());
+        meshgen::outline(&source, None).is_ok()
+    }
+
+    fn join(&mut self, random: &mut Rng) {
+        let number = self.members.iter().map(|member| member.number + 1).max().unwrap_or(0);
+        let name = format!("c{number}");
+        let primaries: Vec<String> = self.primaries();
+        let control_plane = if primaries.is_empty() || random.bool() {
+            None
+        } else {
+            Some(primaries[random.usize(0..primaries.len())].clone())
+        };
+        let network = random.usize(0..3);
+        self.members.push(Member {
+            context: name.clone(),
+            name,
+            network,
+            control_plane,
+            server: format!("https://10.1.{number}.1:6443"),
+            gateway: (random.u8(0..4) > 0).then(|| vec![format!("10.2.{number}.1")]),
+            service_type: None,
+            nodes: vec![1, 2],
+            generation: 1,
+            values: Map::new(),
+            number,
+        });
+    }
+
+    fn primaries(&self) -> Vec<String> {
+        let primaries = self.members.iter().filter(|member| member.control_plane.is_none());
+        primaries.map(|member| member.name.clone()).collect()
+    }
+
+    /// Makes a change, or one that comes to nothing where the mesh has nothing to change.
+    fn apply(&mut self, change: Change, random: &mut Rng) {
+        let at = random.usize(0..self.members.len());
+        let primaries = self.primaries();
+        let some_primary = primaries.get(random.usize(0..primaries.len().max(1))).cloned();
+        let is_thin = !self.version.starts_with("1.11");
+        let member = &mut self.members[at];
+        match change {
+            Change::Joins => self.join(random),
+            Change::Leaves => {
+                self.members.remove(at);
+            }
+            Change::Renamed => {
+                let (old, new) = (member.name.clone(), format!("{}x", member.name));
+                for member in &mut self.members {
+                    if member.control_plane.as_ref() == Some(&old) {
+                        member.control_plane = Some(new.clone());
+                    }
+                }
+                if let Some(tracing) = self.tracing.as_mut().filter(|tracing| tracing.cluster == old) {
+                    tracing.cluster.clone_from(&new);
+                }
+                self.members[at].name = new;
+            }
+            Change::NetworkMoved => member.network = (member.network + 1) % 3,
+            Change::Promoted => member.control_plane = None,
+            Change::Demoted => {
+                let name = member.name.clone();
+                let other = primaries.into_iter().find(|primary| *primary != name);
+                if let Some(other) = other {
+                    for member in self.members.iter_mut().filter(|member| member.control_plane.as_ref() == Some(&name))
+                    {
+                        member.control_plane = Some(other.clone());
+                    }
+                    self.members[at].control_plane = Some(other);
+                }
+            }
+            Change::PrimaryMoved => {
+                if member.control_plane.is_some() {
+                    member.control_plane = some_primary;
+                }
+            }
+            Change::GatewayAddress => {
+                let number = member.number;
+                if let Some(ips) = &mut member.gateway {
+                    *ips = vec![format!("10.2.{number}.{}", ips.len() + random.usize(2..9))];
+                }
+            }
+            Change::SecondAddress => {
+                let number = member.number;
+                if let Some(ips) = &mut member.gateway {
+                    ips.push(format!("10.2.{number}.77"));
+                }
+            }
+            Change::ServiceType => {
+                member.service_type = if member.service_type.is_none() { Some("NodePort") } else { None }
+            }
+            Change::TracingMoved => {
+                let name = member.name.clone();
+                if let Some(tracing) = &mut self.tracing {
+                    tracing.cluster = name;
+                }
+            }
+            Change::TracingSwitched => {
+                let cluster = member.name.clone();
+                self.tracing = if self.tracing.is_some() {
+                    None
+                } else {
+                    Some(Tracing { cluster, sampling: 10, is_through_mesh: is_thin && random.bool() })
+                };
+            }
+            Change::TracingWay => {
+                if let Some(tracing) = self.tracing.as_mut().filter(|_| is_thin) {
+                    tracing.is_through_mesh = !tracing.is_through_mesh;
+                }
+            }
+            Change::Sampling => {
+                if let Some(tracing) = &mut self.tracing {
+                    tracing.sampling = 30 - tracing.sampling;
+                }
+            }
+            Change::Rekeyed => member.generation += 1,
+            Change::NodeJoins => member.nodes.push(member.nodes.iter().max().map_or(1, |last| last + 5)),
+            Change::NodeLeaves => member.nodes.truncate(1),
+            Change::StaticSwitched => self.is_static[member.network] = !self.is_static[member.network],
+            Change::GatewaySwitched => {
+                member.gateway =
+                    if member.gateway.is_some() { None } else { Some(vec![format!("10.2.{}.1", member.number)]) };
+            }
+            Change::Context => member.context.push_str("@renamed"),
+            Change::ApiServer => member.server = member.server.replace(".1:6443", ".2:6443"),
+            Change::Values => {
+                let value = json!({"proxy": {"privileged": true}});
+                toggle(&mut member.values, "global", value);
+            }
+            _ => self.set(change),
+        }
+    }
+
+    /// Makes a change of the mesh as a whole.
+    fn set(&mut self, change: Change) {
+        let (is_thin, version) = (!self.version.starts_with("1.11"), self.version);
+        match change {
+            Change::Patch => {
+                self.version = match version {
+                    "1.11.2" => "1.11.8",
+                    "1.28.1" => "1.28.8",
+                    "1.30.0" => "1.30.3",
+                    same => same,
+                }
+            }
+            Change::NextMinor => {
+                self.version = match version {
+                    "1.28.1" | "1.28.8" => "1.29.2",
+                    "1.29.2" => "1.30.3",
+                    same => same,
+                }
+            }
+            Change::Revision => {
+                if is_thin {
+                    self.revision = if self.revision == Some("blue") { Some("green") } else { Some("blue") };
+                }
+            }
+            Change::AccessLog => toggle(&mut self.config, "accessLogFile", json!("/dev/stdout")),
+            Change::DefaultConfig => toggle(&mut self.config, "defaultConfig", json!({"concurrency": 2})),
+            Change::OutboundPolicy => {
+                toggle(&mut self.config, "outboundTrafficPolicy", json!({"mode": "REGISTRY_ONLY"}));
+            }
+            Change::Renewed => self.renewed = 30 - self.renewed.max(10),
+            Change::TrustDomain => {
+                self.trust_domain = if self.trust_domain.is_some() { None } else { Some("mesh.example") };
+            }
+            Change::Profile => self.profile = if self.profile.is_none() { Some("demo") } else { None },
+            _ => unreachable!("{change:?} is of a cluster"),
+        }
+    }
+}
+
+fn toggle(fields: &mut Map<String, Value>, name: &str, value: Value) {
+    if fields.remove(name).is_none() {
+        fields.insert(name.to_owned(), value);
+    }
+}
+
+impl Member {
+    fn value(&self, mesh: &Mesh) -> Value {
+        let number = self.number;
+        let mut value = json!({
+            "name": self.name,
+            "network": format!("n{}", self.network),
+            "context": self.context,
+            "apiServer": self.server,
+        });
+        if let Some(primary) = &self.control_plane {
+            value["controlPlane"] = json!(primary);
+        }
+        if let Some(ips) = &self.gateway {
+            // The last address is what others dial.
+            value["eastWestGateway"] = json!({"externalIPs": ips, "address": ips.last()});
+            if let Some(service_type) = self.service_type {
+                value["eastWestGateway"]["serviceType"] = json!(service_type);
+            }
+        }
+        if mesh.is_static[self.network] {
+            let node = |node: &u32| json!({"address": format!("10.3.{number}.{node}"), "podCIDR": format!("172.{}.{node}.0/24", 16 + number)});
+            value["nodes"] = self.nodes.iter().map(node).collect();
+        }
+        let has_certificate = self.control_plane.is_none() || mesh.version.starts_with("1.11");
+        if self.generation > 1 && has_certificate {
+            value["certificates"] = json!({"generation": self.generation});
+        }
+        if !self.values.is_empty() && has_certificate {
+            value["istio"] = json!({"values": self.values});
+        }
+        value
+    }
+}
