@@ -92,7 +92,7 @@ impl Rule {
 }
 
 /// The rules that are applied elsewhere than by `check`'s table.
-pub(crate) const OTHER_RULES: [Rule; 14] = [
+pub(crate) const OTHER_RULES: [Rule; 15] = [
     SYNTAX,
     DUPLICATE_KEY,
     UNKNOWN_FIELD,
@@ -102,6 +102,7 @@ pub(crate) const OTHER_RULES: [Rule; 14] = [
     SEED_NEEDED,
     EXTERNAL_CERTIFICATE,
     EXPIRING_CERTIFICATE,
+    NOT_YET_VALID,
     UNUSED_ALLOW,
     STALE_SCHEMA,
     END_OF_LIFE,
@@ -143,6 +144,10 @@ pub(crate) const EXTERNAL_CERTIFICATE: Rule =
 /// Certificates that have expired or soon will.
 pub(crate) const EXPIRING_CERTIFICATE: Rule =
     Rule::warning("expiring-certificate", include_str!("../docs/rules/expiring-certificate.md")).stage(Stage::Day);
+
+/// Certificates that begin after today.
+pub(crate) const NOT_YET_VALID: Rule =
+    Rule::warning("not-yet-valid", include_str!("../docs/rules/not-yet-valid.md")).stage(Stage::Day);
 
 /// An `allow` that finds nothing.
 pub(crate) const UNUSED_ALLOW: Rule = Rule::warning("unused-allow", include_str!("../docs/rules/unused-allow.md"));

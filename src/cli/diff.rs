@@ -2,17 +2,20 @@ use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::diff::report::{self, Style};
-use crate::diff::{Diff, Side};
+use crate::diff::{Diff, Kind, Side};
 use crate::lock::{self, Lock};
 use crate::pki::External;
 use crate::source::Source;
 use crate::{disk, emit};
 
 use super::git::{Found, Git};
-use super::{DONE, FOUND, Outcome, Refusal, columns, external, is_colour_wanted, print, read_source, say_findings};
+use super::{
+    DONE, FOUND, Outcome, Refusal, columns, external, is_colour_wanted, print, read_source, say, say_findings,
+};
 
 /// The options of `diff`.
 #[derive(Debug, Args)]
@@ -29,9 +32,18 @@ pub(super) struct Arguments {
     /// How the report is written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Exit with 1 only if a consequence is of this kind or worse
+    #[arg(long, value_name = "KIND", value_parser = kind_parser())]
+    fail_on: Option<Kind>,
     /// Show the README and the scripts of the mesh line by line
     #[arg(long)]
     full: bool,
+}
+
+fn kind_parser() -> impl TypedValueParser<Value = Kind> {
+    let kinds = || Kind::ALL.into_iter().filter(|kind| *kind != Kind::Nothing);
+    PossibleValuesParser::new(kinds().map(|kind| PossibleValue::new(kind.word()).help(kind.words())))
+        .map(move |word| kinds().find(|kind| kind.word() == word).expect("the word is one of a kind"))
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -50,7 +62,14 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let (Some(before), Some(after)) = (before.side()?, after.side()?) else { return Ok(super::NOT_DONE) };
     let diff = crate::diff::compare(&before, &after);
     print(&written(&diff, arguments.format, arguments.full))?;
-    Ok(if diff.is_empty() { DONE } else { FOUND })
+    if diff.is_empty() && matches!(arguments.format, Format::Text) {
+        say("no difference");
+    }
+    let is_found = match arguments.fail_on {
+        None => !diff.is_empty(),
+        Some(kind) => diff.clusters.iter().any(|cluster| cluster.worst() <= kind),
+    };
+    Ok(if is_found { FOUND } else { DONE })
 }
 
 fn written(diff: &Diff, format: Format, is_full: bool) -> String {

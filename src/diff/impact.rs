@@ -32,6 +32,38 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind, the worst first.
+    pub const ALL: [Self; 11] = [
+        Self::NotInPlace,
+        Self::Interrupts,
+        Self::Leaves,
+        Self::Joins,
+        Self::GatewayAddress,
+        Self::Routes,
+        Self::Certificates,
+        Self::RestartIstiod,
+        Self::RestartProxies,
+        Self::Reapply,
+        Self::Nothing,
+    ];
+
+    /// The kind as a word of a command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NotInPlace => "not-in-place",
+            Self::Interrupts => "interrupts",
+            Self::Leaves => "leaves",
+            Self::Joins => "joins",
+            Self::GatewayAddress => "gateway-address",
+            Self::Routes => "routes",
+            Self::Certificates => "certificates",
+            Self::RestartIstiod => "restart-istiod",
+            Self::RestartProxies => "restart-proxies",
+            Self::Reapply => "reapply",
+            Self::Nothing => "nothing",
+        }
+    }
+
     /// The kind in words.
     pub fn words(self) -> &'static str {
         match self {

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE};
 use crate::mesh::{Cluster, Mesh};
-use crate::rule::{EXPIRING_CERTIFICATE, EXTERNAL_CERTIFICATE};
+use crate::rule::{EXPIRING_CERTIFICATE, EXTERNAL_CERTIFICATE, NOT_YET_VALID};
 use crate::topology::Date;
 
 use super::Bundle;
@@ -66,9 +66,10 @@ impl External {
         }
     }
 
-    /// Warnings about certificates that have expired or soon will, on a day.
+    /// Warnings about certificates that are not valid yet, have expired or soon will, on a day.
     pub fn expiring(&self, trust: &Trust, mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
-        let is_ending = |facts: &Facts| (facts.not_after.0 - today.0).whole_days() <= DAYS_TO_RENEW;
+        let is_ending =
+            |facts: &Facts| (facts.not_after.0 - today.0).whole_days() <= DAYS_TO_RENEW || facts.not_before > today;
         let bundles =
             mesh.clusters.iter().zip(&trust.bundles).filter_map(|(cluster, bundle)| Some((cluster, bundle.as_ref()?)));
         let mut known = BTreeSet::new();
@@ -80,13 +81,18 @@ impl External {
                 roots.chain(issuers).chain([(CERTIFICATE, &bundle.facts)]).filter(|(_, facts)| is_ending(facts));
             // An authority that several clusters share is reported once.
             for (file, facts) in ending.filter(|(_, facts)| known.insert(&facts.fingerprint)) {
-                let message = if file == CERTIFICATE {
-                    format!("the certificate of `{}` expires on {}", cluster.name, facts.not_after)
+                let what = if file == CERTIFICATE {
+                    format!("the certificate of `{}`", cluster.name)
                 } else {
-                    format!("the authority `{}` expires on {}", facts.subject, facts.not_after)
+                    format!("the authority `{}`", facts.subject)
                 };
                 let place = Place::File(self.path(cluster.name, file));
-                findings.push(EXPIRING_CERTIFICATE.at(place, message).help("ask your authority for a new one"));
+                let finding = if facts.not_before > today {
+                    NOT_YET_VALID.at(place, format!("{what} is not valid before {}", facts.not_before))
+                } else {
+                    EXPIRING_CERTIFICATE.at(place, format!("{what} expires on {}", facts.not_after))
+                };
+                findings.push(finding.help("ask your authority for a new one"));
             }
         }
         findings

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::layout::bundle_path;
 use crate::mesh::{Intermediate, Mesh, Root};
-use crate::rule::{EXPIRING_CERTIFICATE, OLD_ISSUED_ON, Rule, SHORT_INTERMEDIATE};
+use crate::rule::{EXPIRING_CERTIFICATE, NOT_YET_VALID, OLD_ISSUED_ON, Rule, SHORT_INTERMEDIATE};
 use crate::topology::Date;
 
 use super::key::KeyPath;
@@ -61,6 +61,12 @@ impl Entry {
     /// How many days are left at a day; negative once it has expired.
     pub fn days_left(&self, today: Date) -> i64 {
         days_left(self.not_after, today)
+    }
+
+    /// In how many days it begins, if that is after a day.
+    pub fn begins_in(&self, today: Date) -> Option<i64> {
+        let days = days_left(self.not_before, today);
+        (days > 0).then_some(days)
     }
 
     fn of(role: Role, cluster: Option<&str>, generation: Option<u32>, facts: Facts) -> Self {
@@ -184,7 +190,7 @@ pub fn warnings(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
     if mesh.has_external_authority {
         return Vec::new();
     }
-    let mut findings = Vec::new();
+    let mut findings = not_yet_valid(mesh, today);
     let root = days_left(mesh.root.not_after, today);
     if root <= DAYS_TO_RENEW {
         let message = format!("the root certificate {}", ends(mesh.root.not_after, root));
@@ -225,6 +231,35 @@ pub fn warnings(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
                     _ => "the root expires soon after: plan the next one",
                 })
         }));
+    }
+    findings
+}
+
+/// Certificates that begin after today: the root, or else all intermediates that take a day of the mesh, and each that has its own.
+fn not_yet_valid(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
+    let certificates = FieldPath::root().child("certificates");
+    let finding = |place: FieldPath, what: &str, day: Date| {
+        NOT_YET_VALID
+            .at(place, format!("{what} not valid before {day}, in {} days", days_left(day, today)))
+            .help("write today's day or an earlier one: nothing accepts a certificate before its first day")
+    };
+    if mesh.root.not_before > today {
+        return vec![finding(certificates.child("issuedOn"), "the root certificate is", mesh.root.not_before)];
+    }
+    let mut findings = Vec::new();
+    let mut is_told = false;
+    for cluster in &mesh.clusters {
+        let Some(request) = cluster.intermediate.as_ref().filter(|request| request.not_before > today) else {
+            continue;
+        };
+        if cluster.written.certificates.as_ref().is_some_and(|own| own.issued_on.is_some()) {
+            let place =
+                FieldPath::root().child("clusters").index(cluster.position).child("certificates").child("issuedOn");
+            findings.push(finding(place, &format!("the certificate of `{}` is", request.cluster), request.not_before));
+        } else if !std::mem::replace(&mut is_told, true) {
+            let place = certificates.child("intermediatesIssuedOn");
+            findings.push(finding(place, "intermediate certificates are", request.not_before));
+        }
     }
     findings
 }

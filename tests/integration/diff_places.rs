@@ -303,6 +303,19 @@ fn a_context_is_quoted_once_in_the_commands_of_a_report() {
 }
 
 #[test]
+fn a_pipeline_may_fail_on_what_is_bad_enough() {
+    let place = Place::of(QUOTED);
+    let same = place.meshgen(&["diff", "out", "topology.yaml"]);
+    assert_eq!((code(&same), out(&same)), (0, String::new()));
+    assert_eq!(String::from_utf8(same.stderr).unwrap(), "no difference\n");
+    place.write("topology.yaml", &QUOTED.replace("address: none", "address: 10.0.3.100"));
+    for (kind, wanted) in [("not-in-place", 0), ("joins", 0), ("gateway-address", 1), ("reapply", 1)] {
+        assert_eq!(code(&place.meshgen(&["diff", "out", "topology.yaml", "--fail-on", kind])), wanted, "{kind}");
+    }
+    assert_eq!(code(&place.meshgen(&["diff", "out", "topology.yaml", "--fail-on", "anything"])), 2);
+}
+
+#[test]
 fn an_address_that_is_a_word_is_an_address() {
     let place = Place::of(QUOTED);
     place.write("topology.yaml", &QUOTED.replace("address: none", "address: 10.0.3.100"));

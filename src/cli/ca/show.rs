@@ -17,7 +17,7 @@ pub(super) struct Arguments {
     /// How the certificates are shown
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Exit with 1 if a certificate expires within this many days
+    /// Exit with 1 if a certificate expires within this many days, or is not valid yet
     #[arg(long, value_name = "DAYS")]
     within: Option<u32>,
     #[command(flatten)]
@@ -50,13 +50,17 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Format::Text => table(&entries, today),
         Format::Json => format!("{:#}\n", as_json(&entries, today)),
     })?;
-    let is_expiring = |entry: &Entry| arguments.within.is_some_and(|days| entry.days_left(today) <= i64::from(days));
-    let expiring: Vec<&str> = entries.iter().filter(|entry| is_expiring(entry)).map(name).collect();
-    if expiring.is_empty() {
-        return Ok(DONE);
+    let Some(days) = arguments.within else { return Ok(DONE) };
+    let names = |is_it: &dyn Fn(&&Entry) -> bool| -> Vec<&str> { entries.iter().filter(is_it).map(name).collect() };
+    let expiring = names(&|entry| entry.days_left(today) <= i64::from(days));
+    let early = names(&|entry| entry.begins_in(today).is_some());
+    if !expiring.is_empty() {
+        say(&format!("within {days} days of {today}: {}", expiring.join(", ")));
     }
-    say(&format!("within {} days of {today}: {}", arguments.within.unwrap_or_default(), expiring.join(", ")));
-    Ok(FOUND)
+    if !early.is_empty() {
+        say(&format!("not valid yet on {today}: {}", early.join(", ")));
+    }
+    Ok(if expiring.is_empty() && early.is_empty() { DONE } else { FOUND })
 }
 
 fn standing(arguments: &Arguments) -> Result<Vec<Entry>, Refusal> {
@@ -100,6 +104,11 @@ fn table(entries: &[Entry], today: Date) -> String {
         let generation = entry.generation.map_or(String::new(), |generation| generation.to_string());
         let left = entry.days_left(today);
         rows.push(format!("{:width$}  {generation:>10}  {not_before}  {not_after}  {left:>9}", name(entry)));
+        if let Some(days) = entry.begins_in(today) {
+            rows.push(format!("{:width$}  not valid yet: it begins in {days} days", ""));
+        } else if left < 0 {
+            rows.push(format!("{:width$}  expired", ""));
+        }
         rows.push(format!("{:width$}  subject {subject}", ""));
         rows.push(format!("{:width$}  serial  {serial}", ""));
         rows.extend(entry.fingerprint.as_ref().map(|fingerprint| format!("{:width$}  sha256  {fingerprint}", "")));

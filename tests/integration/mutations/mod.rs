@@ -67,9 +67,10 @@ fn a_doubtful_thing_is_warned_of_and_no_error() {
         let of_rule = |findings: Vec<Diagnostic>| -> Vec<Diagnostic> {
             findings.into_iter().filter(|finding| finding.rule == mutation.0).collect()
         };
-        // What depends on the day does not yet hold on a day long ago.
-        let long_ago = case.today.map(|_| Date::from_str("2000-01-01").unwrap());
-        let before = of_rule(findings(&source(&case.before), long_ago));
+        // What depends on the day does not yet hold on a day long ago, and what has yet to begin holds no more long after.
+        let other = if mutation.0 == "not-yet-valid" { "2100-01-01" } else { "2000-01-01" };
+        let other = case.today.map(|_| Date::from_str(other).unwrap());
+        let before = of_rule(findings(&source(&case.before), other));
         let after = of_rule(findings(&source(&case.value), case.today));
         prop_assert!(after.iter().any(|finding| is_at(finding, at)), "nothing at {}: {}", at, shown());
         // Some random topologies have the warning there already.

@@ -150,6 +150,11 @@ pub(crate) const WARNINGS: &[Mutation] = &[
         case.today = Some(after(days - case.rng.i64(-200..=90)));
         Some("certificates.issuedOn".to_owned())
     }),
+    Mutation("not-yet-valid", |case| {
+        certificates(case, 3650);
+        case.today = day("2026-10-01");
+        Some("certificates.issuedOn".to_owned())
+    }),
     Mutation("old-issued-on", |case| {
         let own = |case: &Case, position| case.is_primary(position) || case.is_old();
         let late = case.any_cluster(own)?;
