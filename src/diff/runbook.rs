@@ -18,6 +18,7 @@ use super::facts::Known;
 use super::fields::{ISTIO as OPERATOR_NAME, ISTIO_OPERATOR};
 use super::{ClusterChange, CredentialChange, Membership, ObjectChange, What};
 
+mod loops;
 mod routes;
 
 /// A part of what is to be done, after those before it.
@@ -423,7 +424,7 @@ fn removal(name: &str) -> Vec<String> {
 }
 
 fn phase(title: &str, commands: Vec<String>) -> Phase {
-    Phase { title: title.to_owned(), commands, steps: Vec::new() }
+    Phase { title: title.to_owned(), commands: loops::looped(commands), steps: Vec::new() }
 }
 
 fn installation(title: &str, options: &[&str], steps: Vec<String>) -> Phase {

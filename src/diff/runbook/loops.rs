@@ -1,0 +1,58 @@
+//! One loop for what is the same in many clusters.
+
+/// So many clusters with the same command are worth a loop.
+const WORTH_A_LOOP: usize = 3;
+
+/// Commands of kubectl that differ in the context alone become a loop over contexts, in the place of the first.
+pub(super) fn looped(commands: Vec<String>) -> Vec<String> {
+    let mut lines: Vec<(Vec<String>, String)> = Vec::new();
+    for command in commands {
+        let Some((context, rest)) = in_context(&command) else {
+            lines.push((Vec::new(), command));
+            continue;
+        };
+        match lines.iter_mut().find(|(contexts, known)| !contexts.is_empty() && known == rest) {
+            Some((contexts, _)) => contexts.push(context.to_owned()),
+            None => lines.push((vec![context.to_owned()], rest.to_owned())),
+        }
+    }
+    let line = |(contexts, rest): (Vec<String>, String)| match contexts.len() {
+        0 => vec![rest],
+        count if count < WORTH_A_LOOP => {
+            contexts.iter().map(|context| format!("kubectl --context={context} {rest}")).collect()
+        }
+        _ => vec![format!("for context in {}; do kubectl --context=\"$context\" {rest}; done", contexts.join(" "))],
+    };
+    lines.into_iter().flat_map(line).collect()
+}
+
+/// The quoted context of a command of kubectl, and what follows it.
+fn in_context(command: &str) -> Option<(&str, &str)> {
+    let text = command.strip_prefix("kubectl --context=")?;
+    let mut end = 1;
+    while let Some(quote) = text.get(end..)?.find('\'') {
+        end += quote;
+        // A quote within the word is written as `'\''`.
+        match text[end..].strip_prefix("'\\''") {
+            Some(_) => end += 4,
+            None => return Some((&text[..=end], text[end + 1..].strip_prefix(' ')?)),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_that_differ_in_the_context_alone_become_a_loop() {
+        let command = |context: &str| format!("kubectl --context={context} -n a delete b");
+        let quoted = r"'admin@west'\''s'";
+        let few = [command("'a'"), command(quoted)].to_vec();
+        assert_eq!(looped(few.clone()), few);
+        let many = vec![command("'a'"), "NEW/x.sh".to_owned(), command(quoted), command("'c d'")];
+        let line = format!("for context in 'a' {quoted} 'c d'; do kubectl --context=\"$context\" -n a delete b; done");
+        assert_eq!(looped(many), [line, "NEW/x.sh".to_owned()]);
+    }
+}
