@@ -152,10 +152,14 @@ impl Runbook<'_> {
             // People run these on nodes.
             ROUTES => false,
             _ if change.membership == Membership::Joins => true,
-            REMOTE_SECRETS => self
-                .credentials
-                .iter()
-                .any(|change| change.primary == name && !(change.added.is_empty() && change.renewed.is_empty())),
+            // They carry the mesh's label.
+            REMOTE_SECRETS => {
+                let has_other_label =
+                    |object: &ObjectChange| object.fields.iter().any(|field| field.path.ends_with("part-of\"]"));
+                let gets = |change: &CredentialChange| !(change.added.is_empty() && change.renewed.is_empty());
+                self.credentials.iter().any(|change| change.primary == name && gets(change))
+                    || change.objects.iter().any(has_other_label)
+            }
             CACERTS => is_certified(),
             // An istiod that reads its authority only when it starts restarts with the installation.
             ISTIO => {

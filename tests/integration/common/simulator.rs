@@ -61,13 +61,14 @@ impl Simulator {
         assert!(done.success());
         let lock = self.lock();
         self.set("version", json!(lock.istio.unwrap().version.to_string()));
+        let workloads: Vec<&str> = lock.workloads.iter().map(String::as_str).chain(["shop"]).collect();
         for cluster in lock.clusters.into_values() {
             let Some(context) = cluster.context else { continue };
             if self.cluster_file(&context).exists() {
                 continue;
             }
             fs::write(self.cluster_file(&context), json!({"context": context, "objects": {}}).to_string()).unwrap();
-            for namespace in ["default", "kube-system", "shop"] {
+            for namespace in workloads.iter().chain(&["default", "kube-system"]) {
                 self.put(&context, &json!({"kind": "Namespace", "metadata": {"name": namespace}}));
             }
             // Its workloads are injected by the revision of the mesh.
@@ -76,8 +77,10 @@ impl Simulator {
                 .as_deref()
                 .and_then(|start| start.split(' ').find_map(|word| word.strip_prefix("revision=")));
             if let Some(revision) = revision {
-                let labels = json!({"istio.io/rev": revision});
-                self.put(&context, &json!({"kind": "Namespace", "metadata": {"name": "shop", "labels": labels}}));
+                for namespace in &lock.workloads {
+                    let metadata = json!({"name": namespace, "labels": {"istio.io/rev": revision}});
+                    self.put(&context, &json!({"kind": "Namespace", "metadata": metadata}));
+                }
             }
             let labels = json!({"app": "reviews"});
             self.put(

@@ -15,7 +15,7 @@ pub(super) struct Mesh {
     /// Days after the root's first on which intermediates begin.
     renewed: u32,
     is_static: [bool; 3],
-    pub(super) members: Vec<Member>,
+    members: Vec<Member>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -26,11 +26,11 @@ struct Tracing {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Member {
+struct Member {
     name: String,
     network: usize,
     control_plane: Option<String>,
-    pub(super) server: String,
+    server: String,
     context: String,
     /// The east-west gateway's external addresses; `None` without a gateway.
     gateway: Option<Vec<String>>,
@@ -207,15 +207,6 @@ impl Mesh {
             topology["tracing"] = json!({ "zipkin": zipkin });
         }
         topology.to_string()
-    }
-
-    /// The contexts that lead to the same cluster under another name afterwards.
-    pub(super) fn renamed_contexts(&self, after: &Self) -> Vec<(String, String)> {
-        let renamed = self.members.iter().filter_map(|member| {
-            let same = after.members.iter().find(|other| other.number == member.number)?;
-            (same.context != member.context).then(|| (member.context.clone(), same.context.clone()))
-        });
-        renamed.collect()
     }
 
     fn is_valid(&self) -> bool {
