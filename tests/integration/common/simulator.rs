@@ -68,7 +68,7 @@ impl Simulator {
                 continue;
             }
             fs::write(self.cluster_file(&context), json!({"context": context, "objects": {}}).to_string()).unwrap();
-            for namespace in workloads.iter().chain(&["default", "kube-system"]) {
+            for namespace in ["default", "kube-system"].iter().chain(&workloads) {
                 self.put(&context, &json!({"kind": "Namespace", "metadata": {"name": namespace}}));
             }
             // Its workloads are injected by the revision of the mesh.
