@@ -183,12 +183,14 @@ pub fn compare(before: &Side, after: &Side) -> Diff {
     objects::say_where_from(&mut clusters);
     let authorities = authorities::compare(before, after, &names);
     let credentials = reach::credentials(before, after);
-    let situation = Situation { before, after, authorities: &authorities, credentials: &credentials };
+    let [old, new] = [before, after].map(|side| side.members.iter().map(|(name, member)| (*name, &member.network)));
+    let has_other_routes = before.routes != after.routes || !old.eq(new);
+    let situation = Situation { before, after, authorities: &authorities, credentials: &credentials, has_other_routes };
     let consequences: Vec<Vec<Consequence>> = clusters.iter().map(|cluster| situation.consequences(cluster)).collect();
     for (cluster, consequences) in clusters.iter_mut().zip(consequences) {
         cluster.consequences = consequences;
     }
-    let runbook = Runbook { situation: &situation, clusters: &clusters, credentials: &credentials }.phases();
+    let runbook = Runbook { situation: &situation, clusters: &clusters }.phases();
     Diff {
         format: FORMAT,
         before: before.name.clone(),

@@ -34,6 +34,8 @@ pub(super) struct Situation<'s> {
     pub(super) after: &'s Known<'s>,
     pub(super) authorities: &'s [AuthorityChange],
     pub(super) credentials: &'s [CredentialChange],
+    /// Whether any cluster has other routes.
+    pub(super) has_other_routes: bool,
 }
 
 impl Situation<'_> {
@@ -321,8 +323,9 @@ impl Situation<'_> {
     /// Scripts are no files of a cluster's state: what they do is told by what they are made from.
     fn files(&self, cluster: &ClusterChange, found: &mut Found) {
         let name = cluster.name.as_str();
-        if self.before.routes_from(name) != self.after.routes_from(name)
-            || self.before.nodes_of(name) != self.after.nodes_of(name)
+        if self.has_other_routes
+            && (self.before.routes_from(name) != self.after.routes_from(name)
+                || self.before.nodes_of(name) != self.after.nodes_of(name))
         {
             found.add(Kind::Routes, "no control plane sets node routes");
         }

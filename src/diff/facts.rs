@@ -16,6 +16,9 @@ pub(super) struct Known<'s> {
     side: &'s Side,
     pub(super) version: Option<IstioVersion>,
     pub(super) members: BTreeMap<&'s str, Member>,
+    /// By network: the cluster that is routed to, destination and next hop.
+    pub(super) routes: BTreeMap<String, Vec<(&'s str, &'s str, &'s str)>>,
+    steps: BTreeSet<&'s str>,
 }
 
 /// The facts of a cluster.
@@ -75,8 +78,14 @@ impl<'s> Known<'s> {
             }
             (name.as_str(), Member { network, primary, api_server, gateway, context, at_start })
         });
-        let members = members.collect();
-        Self { side, version: istio.map(|istio| istio.version), members }
+        let members: BTreeMap<&str, Member> = members.collect();
+        let mut routes: BTreeMap<String, Vec<(&str, &str, &str)>> = BTreeMap::new();
+        for (name, cluster) in side.record.clusters.iter().filter(|(_, cluster)| !cluster.routes.is_empty()) {
+            let of_cluster = cluster.routes.iter().map(|(to, via)| (name.as_str(), to.as_str(), via.as_str()));
+            routes.entry(members[name.as_str()].network.clone()).or_default().extend(of_cluster);
+        }
+        let steps = side.record.steps.iter().map(String::as_str).collect();
+        Self { side, version: istio.map(|istio| istio.version), members, routes, steps }
     }
 
     /// The clusters of the mesh.
@@ -92,8 +101,11 @@ impl<'s> Known<'s> {
         self.members.get(cluster)
     }
 
-    /// The revision of a cluster's control plane, as its IstioOperator states it.
+    /// The revision of a cluster's control plane: of the record, or of an older tree as its IstioOperator states it.
     pub(super) fn revision(&self, cluster: &str) -> Option<String> {
+        if let Some(start) = self.side.record.clusters.get(cluster).and_then(|record| record.at_start.as_deref()) {
+            return start.split(' ').find_map(|word| word.strip_prefix("revision=")).map(str::to_owned);
+        }
         let path = [cluster, "/", ISTIO, "/istio.yaml"].concat();
         let objects = documents(self.files_of(cluster).get(path.as_str())?)?;
         objects.first()?.pointer("/spec/revision")?.as_str().map(str::to_owned)
@@ -111,13 +123,14 @@ impl<'s> Known<'s> {
 
     /// The routes that nodes of a cluster need: destination and next hop.
     pub(super) fn routes_from(&self, cluster: &str) -> BTreeSet<(&'s str, &'s str)> {
-        let Some(network) = self.member(cluster).map(|member| &member.network) else { return BTreeSet::new() };
-        let is_other = |name: &str| name != cluster && self.member(name).is_some_and(|other| other.network == *network);
-        let others = self.side.record.clusters.iter().filter(|(name, _)| is_other(name));
-        others
-            .flat_map(|(_, other)| &other.routes)
-            .map(|(destination, via)| (destination.as_str(), via.as_str()))
-            .collect()
+        let network = self.member(cluster).and_then(|member| self.routes.get(member.network.as_str()));
+        let others = network.into_iter().flatten().filter(|(owner, ..)| *owner != cluster);
+        others.map(|(_, destination, via)| (*destination, *via)).collect()
+    }
+
+    /// Whether the installation of a cluster has a step.
+    pub(super) fn has_step(&self, cluster: &str, artifact: &str) -> bool {
+        self.steps.contains(format!("{cluster}/{artifact}").as_str())
     }
 
     /// The nodes of a cluster to which others route.

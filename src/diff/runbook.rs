@@ -40,7 +40,6 @@ const TOKEN: &str = "istio-reader-service-account-istio-remote-secret-token";
 pub(super) struct Runbook<'s> {
     pub(super) situation: &'s Situation<'s>,
     pub(super) clusters: &'s [ClusterChange],
-    pub(super) credentials: &'s [CredentialChange],
 }
 
 impl Runbook<'_> {
@@ -157,7 +156,7 @@ impl Runbook<'_> {
                 let has_other_label =
                     |object: &ObjectChange| object.fields.iter().any(|field| field.path.ends_with("part-of\"]"));
                 let gets = |change: &CredentialChange| !(change.added.is_empty() && change.renewed.is_empty());
-                self.credentials.iter().any(|change| change.primary == name && gets(change))
+                self.situation.credentials.iter().any(|change| change.primary == name && gets(change))
                     || change.objects.iter().any(has_other_label)
             }
             CACERTS => is_certified(),
@@ -274,10 +273,7 @@ impl Runbook<'_> {
     }
 
     fn has_authority(&self, name: &str) -> bool {
-        let has = |side: &Known<'_>| {
-            side.record.steps.iter().any(|step| step.strip_prefix(name) == Some(&format!("/{CACERTS}")))
-        };
-        has(self.before()) && has(self.after())
+        self.before().has_step(name, CACERTS) && self.after().has_step(name, CACERTS)
     }
 
     fn under_another_root(&self) -> Vec<String> {
@@ -302,8 +298,11 @@ impl Runbook<'_> {
 
     /// The credentials that are to be taken from control planes which stay.
     fn revoked(&self) -> Vec<String> {
-        let revoked =
-            self.credentials.iter().filter(|change| !change.revoked.is_empty() && self.after().has(&change.primary));
+        let revoked = self
+            .situation
+            .credentials
+            .iter()
+            .filter(|change| !change.revoked.is_empty() && self.after().has(&change.primary));
         revoked
             .map(|change| {
                 let script = format!("{}/{REMOTE_SECRETS}", change.primary);
@@ -359,9 +358,7 @@ impl Runbook<'_> {
                 let words: Vec<&str> = place.into_iter().chain(["delete"]).chain(objects).collect();
                 commands.push(self.kubectl(name, &words));
             }
-            let has_certificate =
-                |side: &Known<'_>| side.record.steps.iter().any(|step| *step == format!("{name}/{CACERTS}"));
-            if has_certificate(self.before()) && !has_certificate(self.after()) {
+            if self.before().has_step(name, CACERTS) && !self.after().has_step(name, CACERTS) {
                 commands.push(self.kubectl(name, &["-n", ISTIO_SYSTEM, "delete", "secret", CACERTS_SECRET]));
             }
             if self.is_revised(name) {

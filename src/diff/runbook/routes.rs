@@ -9,6 +9,9 @@ impl Runbook<'_> {
     /// `routes.sh` of every cluster with other routes, and of the nodes that are new.
     pub(super) fn new_routes(&self) -> Vec<String> {
         let mut commands = Vec::new();
+        if !self.situation.has_other_routes {
+            return commands;
+        }
         for name in self.after().clusters() {
             let was = self.situation.old_name(name).unwrap_or_else(|| name.to_owned());
             let (old, new) = (self.before().routes_from(&was), self.after().routes_from(name));
@@ -29,6 +32,9 @@ impl Runbook<'_> {
     /// Routes to ranges that are no longer routed: `routes.sh` knows those of its own tree alone.
     pub(super) fn old_routes(&self) -> Vec<String> {
         let mut commands = Vec::new();
+        if !self.situation.has_other_routes {
+            return commands;
+        }
         for name in self.before().clusters() {
             let is = self.situation.new_name(name).unwrap_or_else(|| name.to_owned());
             let (old, new) = (self.before().routes_from(name), self.after().routes_from(&is));
