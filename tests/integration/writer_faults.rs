@@ -69,6 +69,9 @@ fn a_build_that_ends_at_any_operation_is_completed_by_the_next() {
 
 #[test]
 fn at_no_moment_is_a_key_written_that_nothing_ignores() {
+    if !is_alone() {
+        return;
+    }
     let new = tree(2, "1.30.3");
     let old = of_an_earlier_version(&tree(1, "1.11.2"));
     for (old, barrier) in [(None, Barrier::default()), (Some(&old), Barrier::Files)] {
@@ -79,6 +82,9 @@ fn at_no_moment_is_a_key_written_that_nothing_ignores() {
 
 #[test]
 fn a_build_that_fails_once_gitignore_is_in_place_is_completed_by_any_version() {
+    if !is_alone() {
+        return;
+    }
     let new = tree(2, "1.30.3");
     for old in [None, Some(of_an_earlier_version(&tree(1, "1.11.2")))] {
         let directory = tempfile::tempdir().unwrap();
