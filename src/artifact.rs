@@ -31,6 +31,13 @@ pub(crate) struct Directory {
     pub(crate) when: When,
 }
 
+impl Directory {
+    /// Whether a cluster takes it only when the address of its primary's gateway is known.
+    pub(crate) fn waits(&self) -> bool {
+        self.when > When::Prepared
+    }
+}
+
 /// How a cluster takes what a directory holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Means {

@@ -81,7 +81,7 @@ pub(crate) struct Known<'k> {
     pub(crate) cluster: &'k str,
     /// The name of its network.
     pub(crate) network: &'k str,
-    /// What a remote dials its primary by.
+    /// What a remote dials its primary by, where somebody knows it.
     pub(crate) control_plane: Option<String>,
     /// Whether no istiod runs there.
     pub(crate) is_thin: bool,
@@ -91,6 +91,8 @@ pub(crate) struct Known<'k> {
     pub(crate) states_trust_domain: bool,
     /// The variables of istiod that fix bugs.
     pub(crate) switches: Vec<(&'static str, &'static str)>,
+    /// Whether the bootstrap of proxies says how much is traced.
+    pub(crate) samples_at_start: bool,
     /// Where proxies report traces, as `host:port`, if their bootstrap says so.
     pub(crate) collector: Option<String>,
     /// The service and the port to which istiod makes proxies report.
@@ -238,7 +240,7 @@ pub(crate) const FACTS: &[Fact] = &[
     Fact {
         path: "meshConfig.defaultConfig.tracing.sampling",
         origin: Origin::Collector("tracing.zipkin"),
-        write: Write::First(|known| sampling(known).filter(|_| known.collector.is_some())),
+        write: Write::First(|known| sampling(known).filter(|_| known.samples_at_start)),
         repeat: Some(sampling),
         ..OWNED
     },

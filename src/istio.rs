@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::mesh::{Cluster, Mesh};
-use crate::release::{RemoteShape, switches};
+use crate::release::{RemoteShape, TracingMeans, switches};
 use crate::topology::FreeForm;
 
 use crate::fact::{FACTS, Fact, Known, Write};
@@ -19,21 +19,19 @@ mod values;
 
 /// What a mesh that obeys every rule knows of a cluster.
 fn known<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Known<'m> {
-    let control_plane = (!cluster.is_primary()).then(|| {
-        let gateway = mesh.primary_of(cluster).gateway.as_ref().expect("control-plane-without-gateway holds");
-        gateway.address.clone().expect("gateway-without-address holds")
-    });
+    let gateway = mesh.primary_of(cluster).gateway.as_ref().filter(|_| !cluster.is_primary());
     Known {
         mesh_id: mesh.id,
         trust_domain: mesh.trust_domain,
         sampling: mesh.collector.as_ref().map(|collector| &collector.sampling_percent),
         cluster: cluster.name,
         network: cluster.network,
-        control_plane,
+        control_plane: gateway.and_then(|gateway| gateway.address.clone()),
         is_thin: !cluster.runs_istiod,
         serves_thin: mesh.release.remotes == RemoteShape::Thin && !cluster.remotes.is_empty(),
         states_trust_domain: cluster.runs_istiod || cluster.stated_trust_domain.is_some(),
         switches: switches(mesh.version).collect(),
+        samples_at_start: mesh.release.tracing == TracingMeans::Bootstrap,
         collector: mesh.bootstrap_collector(),
         provider: cluster.provider.as_ref().map(|provider| (provider.service.as_str(), provider.port)),
     }

@@ -1,15 +1,20 @@
 //! meshgen compiles one topology file into the files that make several Kubernetes clusters one Istio mesh.
 
+use std::collections::BTreeSet;
+
 use crate::check::Checked;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, FieldPath, Severity};
 use crate::emit::Outline;
+use crate::lock::Lock;
 use crate::mesh::Mesh;
 use crate::part::Part;
 use crate::pki::Authority;
 use crate::plan::Plan;
+use crate::rule::LOST_GATEWAY_ADDRESS;
 use crate::source::Source;
 use crate::topology::{CertificateAuthority, Date};
 use crate::tree::Tree;
+use crate::words::names;
 
 mod artifact;
 pub mod check;
@@ -122,6 +127,22 @@ pub fn doubtful_on(checked: &Checked, today: Date, beside: Vec<Diagnostic>) -> V
     doubtful.extend(pki::inventory::warnings(&Mesh::resolve(checked), today));
     check::apply_allowances(checked.topology(), &mut doubtful);
     doubtful
+}
+
+/// What a topology would take from a standing tree because the address of a gateway is missing: `gone` are the paths that the tree
+/// has and `record`, the lock of the new tree, has not.
+pub fn lost_addresses<'p>(checked: &Checked, record: &Lock, gone: impl Iterator<Item = &'p str>) -> Vec<Diagnostic> {
+    let clusters = &checked.topology().clusters;
+    let finding = |(gateway, lost): (String, BTreeSet<String>)| {
+        let position = clusters.iter().position(|cluster| cluster.name.as_str() == gateway);
+        let path = FieldPath::root().child("clusters").index(position.unwrap_or_default());
+        LOST_GATEWAY_ADDRESS
+            .at(path.child("name"), format!("the east-west gateway of `{gateway}` has no address any more"))
+            .label("its address was known when the tree was built")
+            .help(format!("the tree has what needs it: {}", names(lost.iter().map(String::as_str))))
+            .help("write the address again: a running mesh is not taken apart because an address is missing")
+    };
+    plan::waiting::lost(record, gone).into_iter().map(finding).collect()
 }
 
 /// Where a topology says that an external authority's files are, and for which clusters.

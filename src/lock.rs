@@ -4,7 +4,7 @@
 //! Each fact is a line of its own that names its cluster, and each cluster's lines stand under a heading: two branches that change
 //! neighbouring clusters change no neighbouring lines, and Git's union merge keeps the lines of both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -30,6 +30,8 @@ pub struct Lock {
     pub workloads: Vec<String>,
     /// The roots that proxies trust. After a merge without a build, those of both branches.
     pub roots: Vec<Certificate>,
+    /// The cluster for whose gateway's address tracing waits.
+    pub traces_wait_for: Option<String>,
     /// The steps of the installation in order, such as `east/30-istio`.
     pub steps: Vec<String>,
     /// The clusters by name.
@@ -54,6 +56,8 @@ pub struct Cluster {
     pub network: Option<String>,
     /// The cluster whose istiod serves it; its own name for a primary.
     pub primary: Option<String>,
+    /// Whether it waits for the address of its primary's gateway.
+    pub is_waiting: bool,
     /// The URL of its API server.
     pub api_server: Option<String>,
     /// The kubeconfig context that the scripts use.
@@ -122,6 +126,12 @@ impl Lock {
         self.files.iter().map(|(path, _)| path.as_str())
     }
 
+    /// The paths that a tree of before has and this one has not.
+    pub fn gone<'b>(&self, before: &'b Self) -> impl Iterator<Item = &'b str> {
+        let stated: BTreeSet<&str> = self.paths().collect();
+        before.paths().filter(move |path| !stated.contains(path))
+    }
+
     /// Whether nothing was built.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
@@ -140,6 +150,7 @@ impl Lock {
                 self.istio = Some(Istio { version: version.parse().ok()?, installer: installer.to_owned() });
             }
             "workloads" => self.workloads.push(rest.to_owned()),
+            "traces" => self.traces_wait_for = Some(rest.strip_prefix("wait for ")?.to_owned()),
             "step" => self.steps.push(rest.to_owned()),
             "root" => self.roots.push(rest.parse().ok()?),
             _ => self.read_fact(word, rest.strip_prefix("of ")?)?,
@@ -155,6 +166,7 @@ impl Lock {
         match word {
             "network" => cluster.network = text(),
             "primary" => cluster.primary = text(),
+            "wait" if value == "for the address of its primary" => cluster.is_waiting = true,
             "server" => cluster.api_server = text(),
             "proxies" => cluster.at_start = text(),
             "route" => {
@@ -234,6 +246,9 @@ impl fmt::Display for Lock {
         for namespace in &self.workloads {
             writeln!(out, "workloads {namespace}")?;
         }
+        if let Some(cluster) = &self.traces_wait_for {
+            writeln!(out, "traces wait for {cluster}")?;
+        }
         if !self.steps.is_empty() {
             writeln!(out, "\n# the order")?;
             for step in &self.steps {
@@ -268,6 +283,9 @@ impl Cluster {
             if let Some(value) = value {
                 writeln!(out, "{word} of {name} {value}")?;
             }
+        }
+        if self.is_waiting {
+            writeln!(out, "wait of {name} for the address of its primary")?;
         }
         if let Some(context) = &self.context {
             // A context may hold anything, line breaks too.

@@ -84,8 +84,10 @@ impl<'t> Mesh<'t> {
             clusters[primary].remotes.extend((primary != position).then_some(position));
             if let Some(collector) = collector.as_ref().filter(|_| release.tracing == TracingMeans::Provider) {
                 let written = &topology.clusters[position];
-                clusters[position].provider = (primary == position).then(|| collector.provider(written));
+                clusters[position].provider = (primary == position).then(|| collector.provider(written)).flatten();
             }
+            let is_known = clusters[primary].gateway.as_ref().is_some_and(|gateway| gateway.address.is_some());
+            clusters[position].is_waiting = primary != position && !is_known;
         }
         Self {
             id: topology.mesh.id.as_str(),
@@ -157,6 +159,18 @@ impl<'t> Mesh<'t> {
     /// Whether proxies report traces to the collector's gateway.
     pub fn exposes_collector(&self) -> bool {
         self.collector.as_ref().is_some_and(|collector| collector.is_exposed)
+    }
+
+    /// Whether tracing waits for the address of a cluster's gateway.
+    pub fn traces_wait_for(&self, cluster: &Cluster<'_>) -> bool {
+        let is_waiting = |collector: &Collector| collector.is_waiting && collector.cluster == cluster.position;
+        self.collector.as_ref().is_some_and(is_waiting)
+    }
+
+    /// The clusters that wait for the address of a cluster's gateway.
+    pub fn waiting_for(&self, cluster: &Cluster<'_>) -> impl Iterator<Item = &Cluster<'t>> {
+        let remotes: Vec<&Cluster<'t>> = cluster.remotes.iter().map(|remote| &self.clusters[*remote]).collect();
+        remotes.into_iter().filter(|remote| remote.is_waiting)
     }
 }
 

@@ -13,6 +13,8 @@ use crate::parallel;
 use crate::release::RemoteShape;
 use crate::yaml;
 
+pub mod waiting;
+
 /// The units of a mesh, in order.
 #[derive(Debug)]
 pub struct Plan<'m, 't> {
@@ -313,7 +315,8 @@ impl Contents {
     /// What one cluster gets.
     pub fn of(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Self {
         let mut contents = Self::default();
-        for manifest in MANIFESTS {
+        let waits = |name| DIRECTORIES.iter().any(|directory| directory.name == name && directory.waits());
+        for manifest in MANIFESTS.iter().filter(|manifest| !cluster.is_waiting || !waits(manifest.directory)) {
             let documents = (manifest.documents)(mesh, cluster);
             if documents.is_empty() {
                 continue;
@@ -348,7 +351,9 @@ impl Contents {
         for script in SCRIPTS.iter().filter(is_there) {
             units.push((StageName::of(script.when, mesh, cluster), What::of_script(script)));
         }
-        units.push((StageName::Restart, What::Restart));
+        if !cluster.is_waiting {
+            units.push((StageName::Restart, What::Restart));
+        }
         units
     }
 }

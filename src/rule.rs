@@ -92,7 +92,7 @@ impl Rule {
 }
 
 /// The rules that are applied elsewhere than by `check`'s table.
-pub(crate) const OTHER_RULES: [Rule; 15] = [
+pub(crate) const OTHER_RULES: [Rule; 16] = [
     SYNTAX,
     DUPLICATE_KEY,
     UNKNOWN_FIELD,
@@ -105,6 +105,7 @@ pub(crate) const OTHER_RULES: [Rule; 15] = [
     NOT_YET_VALID,
     UNUSED_ALLOW,
     STALE_SCHEMA,
+    LOST_GATEWAY_ADDRESS,
     END_OF_LIFE,
     OLD_ISSUED_ON,
     SHORT_INTERMEDIATE,
@@ -155,6 +156,10 @@ pub(crate) const UNUSED_ALLOW: Rule = Rule::warning("unused-allow", include_str!
 /// A schema for editors of another version.
 pub(crate) const STALE_SCHEMA: Rule =
     Rule::warning("stale-schema", include_str!("../docs/rules/stale-schema.md")).stage(Stage::Beside);
+
+/// A gateway without an address whose tree has what would wait for it.
+pub(crate) const LOST_GATEWAY_ADDRESS: Rule =
+    Rule::error("lost-gateway-address", include_str!("../docs/rules/lost-gateway-address.md")).stage(Stage::Beside);
 
 /// A release of Istio that is no longer supported.
 pub(crate) const END_OF_LIFE: Rule =

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::mesh::{Cluster, Mesh, ZIPKIN_HOST, ZIPKIN_PORT};
+use crate::mesh::{Cluster, Collector, Mesh, ZIPKIN_HOST, ZIPKIN_PORT};
 
 use super::metadata;
 
@@ -8,7 +8,8 @@ use super::metadata;
 ///
 /// It is a TCP server: an HTTP one would trace the uploads of spans, its own included.
 pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
-    let Some(collector) = mesh.collector.as_ref().filter(|collector| collector.is_exposed) else { return Vec::new() };
+    let is_open = |collector: &&Collector| collector.is_exposed && !collector.is_waiting;
+    let Some(collector) = mesh.collector.as_ref().filter(is_open) else { return Vec::new() };
     if mesh.clusters[collector.cluster].primary != cluster.position {
         return Vec::new();
     }

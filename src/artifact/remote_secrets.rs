@@ -18,9 +18,9 @@ struct Values<'m> {
 /// `remote-secrets.sh` of a primary: every control plane needs the credentials of every other cluster, remotes of other
 /// primaries included, or their services are invisible to it.
 pub(super) fn text(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Option<String> {
-    // A secret of the control plane's own cluster would register that cluster twice.
-    let others = mesh.clusters.iter().filter(|other| other.position != cluster.position);
-    let is_needed = cluster.is_primary() && mesh.clusters.len() > 1;
+    // A secret of the control plane's own cluster would register that cluster twice. A cluster that waits has no account to read it.
+    let others = mesh.clusters.iter().filter(|other| other.position != cluster.position && !other.is_waiting);
+    let is_needed = cluster.is_primary() && others.clone().next().is_some();
     is_needed.then(|| {
         template::render(
             "remote-secrets.sh",

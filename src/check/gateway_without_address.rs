@@ -1,59 +1,52 @@
-use std::collections::BTreeSet;
-
 use crate::diagnostic::Diagnostic;
-use crate::release::{TracingMeans, release};
 use crate::rule::Rule;
-use crate::topology::Cluster;
+use crate::words::{joined, plural};
 
 use super::{Check, Context, Needs, names};
 
 pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
 
-const RULE: Rule = Rule::error("gateway-without-address", include_str!("../../docs/rules/gateway-without-address.md"));
+const RULE: Rule =
+    Rule::warning("gateway-without-address", include_str!("../../docs/rules/gateway-without-address.md"));
 
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
-    let Some(release) = release(context.topology.istio.version) else { return };
     let mut remotes = context.remotes();
     for (path, cluster) in context.clusters() {
         let Some(gateway) = cluster.east_west_gateway.as_ref().filter(|gateway| gateway.dialled().is_none()) else {
             continue;
         };
         let name = cluster.name.as_str();
-        let mut files = BTreeSet::new();
-        for remote in remotes.remove(name).unwrap_or_default() {
-            files.insert(format!("{}/30-istio/istio.yaml", remote.name));
-        }
+        let remotes = remotes.remove(name).unwrap_or_default();
         let is_collector = context.cluster(name).is_some()
             && context.topology.tracing.as_ref().is_some_and(|tracing| tracing.zipkin.cluster.as_str() == name);
-        if is_collector {
-            let files_of = |cluster: &Cluster| match release.tracing {
-                TracingMeans::Bootstrap => Some(format!("{}/30-istio/mesh-config.yaml", cluster.name)),
-                TracingMeans::Provider if cluster.primary().is_some() => None,
-                TracingMeans::Provider => Some(format!("{}/55-telemetry/collector.yaml", cluster.name)),
-            };
-            files.extend(context.reporters().into_iter().filter_map(files_of));
-        }
-        if files.is_empty() {
+        let traces_wait = is_collector && !context.reporters().is_empty();
+        if remotes.is_empty() && !traces_wait {
             continue;
         }
-        let kubectl = cluster.kubectl_context();
+        let clusters = (!remotes.is_empty()).then(|| plural(remotes.len(), "cluster"));
+        let needed: Vec<String> = clusters.into_iter().chain(traces_wait.then(|| "tracing".to_owned())).collect();
         let place = if gateway == &crate::topology::EastWestGateway::default() {
             path.child("name")
         } else {
             path.child("eastWestGateway")
         };
-        findings.push(
-            RULE.at(place, format!("the east-west gateway of `{name}` has no address"))
-                .label(match files.len() {
-                    1 => "one file waits for it".to_owned(),
-                    count => format!("{count} files wait for it"),
-                })
-                .help(format!("waiting: {}", names(files.iter().map(String::as_str))))
-                .help(format!(
-                    "write `address:` or `externalIPs:`; if the gateway runs already, this command reads its address: \
-                     kubectl --context={kubectl} -n istio-system get service istio-eastwestgateway \
-                     -o jsonpath='{{.status.loadBalancer.ingress[0].ip}}{{.status.loadBalancer.ingress[0].hostname}}'"
-                )),
-        );
+        let mut finding = RULE
+            .at(place, format!("the east-west gateway of `{name}` has no address"))
+            .label(format!("needed by {}", joined(&needed, "and")));
+        if !remotes.is_empty() {
+            let remotes = names(remotes.iter().map(|remote| remote.name.as_str()));
+            finding =
+                finding.help(format!("for now, only the namespace and the certificates of {remotes} are written"));
+        }
+        if traces_wait {
+            finding = finding.help("for now, proxies are not told of the collector");
+        }
+        let kubectl = cluster.kubectl_context();
+        findings.push(finding.help(format!(
+            "when the gateway runs, read its address: kubectl --context={kubectl} -n istio-system get service \
+             istio-eastwestgateway \
+             -o jsonpath='{{.status.loadBalancer.ingress[0].ip}}{{.status.loadBalancer.ingress[0].hostname}}'; \
+             write it as `address:` and build again"
+        )));
     }
 }

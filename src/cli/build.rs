@@ -7,11 +7,11 @@ use crate::lock::{self, Certificate, Lock};
 use crate::part::Part;
 use crate::pki::{Authority, Seed, Standing};
 use crate::source::Source;
-use crate::tree::Tree;
-use crate::{ExternalFiles, compile_checked, disk, parallel};
+use crate::words::{joined, names};
+use crate::{ExternalFiles, compile_checked, disk, lost_addresses, parallel};
 
 use super::seed::{self, SeedOption};
-use super::{NOT_DONE, Outcome, Refusal, ca, external, output, read_source, say, say_findings};
+use super::{DONE, NOT_DONE, Outcome, Refusal, ca, external, output, read_source, say, say_findings};
 
 /// The options of `build`.
 #[derive(Debug, Args)]
@@ -44,24 +44,54 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         parallel::beside(|| crate::read(&source, &mut findings), || read_standing(&arguments.output));
     let Some(checked) = checked else { return Ok(refuse(&source, &findings)) };
     let standing = standing?;
-    let roots = standing.lock().roots.clone();
-    let lock = if arguments.cluster.is_empty() { Lock::default() } else { standing.lock().clone() };
+    let lock = standing.lock().clone();
     let authority = match external::read_named(ExternalFiles::of(&checked), &arguments.topology)? {
         Some(external) => Authority::External(external),
         None => authority(arguments, standing)?,
     };
     let part = Part { clusters: &arguments.cluster, lock: &lock };
     let part = (!arguments.cluster.is_empty()).then_some(&part);
-    let compiled = compile_checked(&checked, authority, part);
+    let tree = match compile_checked(&checked, authority, part) {
+        Ok(tree) => tree,
+        Err(findings) => return Ok(refuse(&source, &findings)),
+    };
+    let record = Lock::of(&tree);
+    let lost = lost_addresses(&checked, &record, record.gone(&lock));
     // The tree is what is left to hold: what it was made from is as large again.
     drop(checked);
-    match compiled {
-        Ok(tree) => {
-            say_findings(&source, &findings);
-            refuse_other_root(arguments, &roots, &tree)?;
-            output::put(&arguments.output, &tree, &arguments.put)
-        }
-        Err(findings) => Ok(refuse(&source, &findings)),
+    if !lost.is_empty() {
+        return Ok(refuse(&source, &lost));
+    }
+    say_findings(&source, &findings);
+    refuse_other_root(arguments, &lock.roots, &record)?;
+    let code = output::put(&arguments.output, &tree, &arguments.put)?;
+    if code == DONE && arguments.cluster.is_empty() {
+        say_arrived(&lock, &record);
+    }
+    Ok(code)
+}
+
+/// Says what an earlier build left out because it waited for an address, and what restarts because of it.
+fn say_arrived(before: &Lock, after: &Lock) {
+    let waited = |lock: &Lock, name: &str| lock.clusters.get(name).is_some_and(|cluster| cluster.is_waiting);
+    let arrived = after.clusters.keys().filter(|name| waited(before, name) && !waited(after, name));
+    let mut arrived: Vec<String> = arrived.map(|name| format!("`{name}`")).collect();
+    if before.traces_wait_for.is_some() && after.traces_wait_for.is_none() {
+        arrived.push("tracing".to_owned());
+    }
+    if arrived.is_empty() {
+        return;
+    }
+    say(&format!("note: {} waited for an address: run install.sh", joined(&arrived, "and")));
+    let restarts = after.clusters.iter().filter(|(name, cluster)| {
+        let start = before.clusters.get(*name).filter(|cluster| !cluster.is_waiting).map(|cluster| &cluster.at_start);
+        start.is_some_and(|start| *start != cluster.at_start)
+    });
+    let restarts: Vec<&str> = restarts.map(|(name, _)| name.as_str()).collect();
+    if restarts.is_empty() {
+        say("note: nothing restarts");
+    } else {
+        say(&format!("note: install.sh restarts the gateways and the workloads of {}", names(restarts)));
     }
 }
 
@@ -101,10 +131,10 @@ fn seed(arguments: &Arguments) -> Result<Option<Seed>, Refusal> {
 }
 
 /// Refuses to replace the root in the output without `--replace-root`.
-fn refuse_other_root(arguments: &Arguments, standing: &[Certificate], tree: &Tree) -> Result<(), Refusal> {
+fn refuse_other_root(arguments: &Arguments, standing: &[Certificate], record: &Lock) -> Result<(), Refusal> {
     let path = arguments.output.join(lock::FILE);
     let fingerprints = |roots: &[Certificate]| roots.iter().map(|root| root.fingerprint.clone()).collect::<Vec<_>>();
-    let made = fingerprints(&Lock::of(tree).roots);
+    let made = fingerprints(&record.roots);
     let other = fingerprints(standing).into_iter().find(|root| !made.contains(root));
     let made = made.join(", sha256:");
     match other {

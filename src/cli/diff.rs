@@ -10,6 +10,7 @@ use crate::diff::{Diff, Kind, Side};
 use crate::lock::{self, Lock};
 use crate::pki::External;
 use crate::source::Source;
+use crate::words::names;
 use crate::{disk, emit};
 
 use super::git::{Found, Git};
@@ -35,7 +36,7 @@ pub(super) struct Arguments {
     /// Exit with 1 only if a consequence is of this kind or worse
     #[arg(long, value_name = "KIND", value_parser = kind_parser())]
     fail_on: Option<Kind>,
-    /// Show the README and the scripts of the mesh line by line
+    /// Show scripts and the README line by line, and the names of all clusters
     #[arg(long)]
     full: bool,
 }
@@ -60,6 +61,15 @@ enum Format {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let (before, after) = sides(arguments)?;
     let (Some(before), Some(after)) = (before.side()?, after.side()?) else { return Ok(super::NOT_DONE) };
+    if let Some((gateway, lost)) = before.lost(&after).pop_first() {
+        return Err(Refusal(format!(
+            "{}: the east-west gateway of `{gateway}` has no address, and {} has what needs it: {}.\n\
+             Write the address again; `meshgen explain lost-gateway-address` says why",
+            after.name,
+            before.name,
+            names(lost.iter().map(String::as_str))
+        )));
+    }
     let diff = crate::diff::compare(&before, &after);
     print(&written(&diff, arguments.format, arguments.full))?;
     if diff.is_empty() && matches!(arguments.format, Format::Text) {

@@ -16,6 +16,7 @@ use super::impact::Kind;
 use super::{AuthorityChange, ClusterChange, CredentialChange, Membership, ObjectChange, What};
 use crate::pki::inventory::Role;
 
+mod members;
 mod starts;
 
 /// A consequence of a change for a cluster.
@@ -45,6 +46,7 @@ impl Situation<'_> {
         match cluster.membership {
             Membership::Leaves => self.leaves(cluster, &mut found),
             Membership::Joins => self.joins(cluster, &mut found),
+            Membership::Stays if self.before.is_waiting(&cluster.name) => self.waited(cluster, &mut found),
             Membership::Stays => {
                 self.in_place(cluster, &mut found);
                 // The mesh has to be installed again, so the consequences of single changes do not matter.
@@ -73,52 +75,6 @@ impl Situation<'_> {
             (Some(old), Some(new)) => new.minor < old.minor || new.minor - old.minor > MINORS_IN_ONE_STEP,
             _ => false,
         }
-    }
-
-    fn leaves(&self, cluster: &ClusterChange, found: &mut Found) {
-        let name = &cluster.name;
-        if let Some(now) = self.new_name(name) {
-            found.add(Kind::Interrupts, &format!("it was renamed to {now}: {RENAMED}"));
-        }
-        found.add(
-            Kind::Leaves,
-            "its pods keep their sidecars until they start without: take the labels for injection from its namespaces, and restart them",
-        );
-        if let Some(end) = self.before.record.clusters.get(name).and_then(|cluster| cluster.certificate.as_ref()) {
-            let why = format!(
-                "whoever has the key of its certificate can sign for every identity of the mesh until {}",
-                end.1.not_after
-            );
-            found.add(Kind::Leaves, &why);
-        }
-    }
-
-    /// The name under which a cluster that leaves joins again.
-    pub(super) fn new_name(&self, name: &str) -> Option<String> {
-        Self::renamed(name, self.before, self.after)
-    }
-
-    /// The name that a cluster had which joins under another.
-    pub(super) fn old_name(&self, name: &str) -> Option<String> {
-        Self::renamed(name, self.after, self.before)
-    }
-
-    fn joins(&self, cluster: &ClusterChange, found: &mut Found) {
-        if let Some(was) = self.old_name(&cluster.name) {
-            found.add(Kind::Interrupts, &format!("it was renamed from {was}: {RENAMED}"));
-        }
-        found.add(
-            Kind::Joins,
-            "apply everything in its directory, in the order below; every primary gets its credentials",
-        );
-    }
-
-    /// The name that a cluster with the same API server has on the other side only.
-    fn renamed(name: &str, side: &Known<'_>, other: &Known<'_>) -> Option<String> {
-        let member = side.member(name).filter(|member| !member.api_server.is_empty())?;
-        let mut candidates = other.members.iter();
-        let found = candidates.find(|(known, other)| !side.has(known) && other.api_server == member.api_server)?;
-        Some((*found.0).to_owned())
     }
 
     /// The changes that a running cluster cannot make.
@@ -244,6 +200,8 @@ impl Situation<'_> {
         let (old, new) = (gateway(self.before), gateway(self.after));
         match (&old, &new) {
             (old, new) if old == new => {}
+            // The gateway has it already.
+            (Gateway::Unaddressed, Gateway::At(_)) => {}
             (Gateway::Absent, new) => {
                 found.add(Kind::Reapply, &format!("it gets an east-west gateway at {}", shown(new)));
             }
@@ -410,8 +368,6 @@ fn directory(object: &ObjectChange) -> &str {
 
 /// How many minor releases an upgrade in place may go at once (istio.io, "In-place Upgrades").
 const MINORS_IN_ONE_STEP: u32 = 1;
-
-const RENAMED: &str = "the cluster's name is its ID in every proxy, in its remote secrets and in its certificate, so it must leave and join again";
 
 fn described(object: &ObjectChange) -> String {
     format!("{} {}", object.kind, object.name.as_deref().unwrap_or(&object.file))

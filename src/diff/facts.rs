@@ -30,6 +30,8 @@ pub(super) struct Member {
     pub(super) api_server: String,
     pub(super) gateway: Gateway,
     pub(super) context: String,
+    /// Whether it waits for the address of its primary's gateway: Istio is not there yet.
+    pub(super) is_waiting: bool,
     /// What its proxies know from their start alone; `None` where one side does not record it.
     pub(super) at_start: Option<String>,
 }
@@ -76,7 +78,10 @@ impl<'s> Known<'s> {
             if is_there && own.at_start.is_some() != other.at_start.is_some() {
                 unrecorded.extend(["what proxies started with", "node routes"]);
             }
-            (name.as_str(), Member { network, primary, api_server, gateway, context, at_start })
+            (
+                name.as_str(),
+                Member { network, primary, api_server, gateway, context, is_waiting: own.is_waiting, at_start },
+            )
         });
         let members: BTreeMap<&str, Member> = members.collect();
         let mut routes: BTreeMap<String, Vec<(&str, &str, &str)>> = BTreeMap::new();
@@ -99,6 +104,11 @@ impl<'s> Known<'s> {
 
     pub(super) fn member(&self, cluster: &str) -> Option<&Member> {
         self.members.get(cluster)
+    }
+
+    /// Whether a cluster waits for the address of its primary's gateway.
+    pub(super) fn is_waiting(&self, cluster: &str) -> bool {
+        self.member(cluster).is_some_and(|member| member.is_waiting)
     }
 
     /// The revision of a cluster's control plane: of the record, or of an older tree as its IstioOperator states it.

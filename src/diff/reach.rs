@@ -111,8 +111,10 @@ pub(super) fn credentials(before: &Known<'_>, after: &Known<'_>) -> Vec<Credenti
     let changes = names.iter().map(|primary| {
         let (was, is) = (is_primary(old, primary), is_primary(new, primary));
         let others = || names.iter().filter(|name| *name != primary);
-        let had = |name: &str| was && old.contains_key(name);
-        let has = |name: &str| is && new.contains_key(name);
+        let is_read =
+            |members: &BTreeMap<&str, Member>, name: &str| members.get(name).is_some_and(|member| !member.is_waiting);
+        let had = |name: &str| was && is_read(old, name);
+        let has = |name: &str| is && is_read(new, name);
         let those = |is_meant: &dyn Fn(&str) -> bool| {
             others().filter(|name| is_meant(name)).map(|name| (*name).to_owned()).collect()
         };

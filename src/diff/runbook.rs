@@ -88,6 +88,11 @@ impl Runbook<'_> {
         self.clusters.iter().filter(|cluster| cluster.membership == Membership::Stays)
     }
 
+    /// The clusters that stay and in which Istio runs.
+    fn running(&self) -> impl Iterator<Item = &ClusterChange> {
+        self.staying().filter(|cluster| !self.before().is_waiting(&cluster.name))
+    }
+
     fn leaving(&self) -> impl Iterator<Item = &ClusterChange> {
         self.clusters.iter().filter(|cluster| cluster.membership == Membership::Leaves)
     }
@@ -107,7 +112,10 @@ impl Runbook<'_> {
         let mut steps = self.after().record.steps.clone();
         plan::order_for_a_running_mesh(
             &mut steps,
-            |name| self.is_upgraded() && !self.after().is_primary(name) && self.has_same_primary(name),
+            |name| {
+                let is_running = !self.before().is_waiting(name);
+                is_running && self.is_upgraded() && !self.after().is_primary(name) && self.has_same_primary(name)
+            },
             |name| Self::is_thin(self.after()) && self.before().is_primary(name) && !self.after().is_primary(name),
         );
         steps.retain(|step| is_due(step).unwrap_or(false));
@@ -180,7 +188,8 @@ impl Runbook<'_> {
     fn under_another_name(&self) -> Vec<String> {
         let mut commands = Vec::new();
         let namespaces: Vec<&str> = self.after().record.workloads.iter().map(String::as_str).collect();
-        for (was, name) in self.leaving().filter_map(|left| Some((&left.name, self.situation.new_name(&left.name)?))) {
+        let running = self.leaving().filter(|left| !self.before().is_waiting(&left.name));
+        for (was, name) in running.filter_map(|left| Some((&left.name, self.situation.new_name(&left.name)?))) {
             if self.before().istiod_service(was) != self.after().istiod_service(&name) {
                 commands.extend(self.relabelled(&name));
             }
@@ -199,7 +208,7 @@ impl Runbook<'_> {
     /// What a gateway's pods are selected by does not change in place.
     fn immutable(&self) -> Vec<String> {
         let mut commands = Vec::new();
-        for cluster in self.staying() {
+        for cluster in self.running() {
             let gateways = cluster.objects.iter().filter(|object| {
                 object.kind == ISTIO_OPERATOR && object.file.contains(EASTWEST_GATEWAY) && object.what == What::Changed
             });
@@ -222,7 +231,7 @@ impl Runbook<'_> {
             return Vec::new();
         }
         let mut commands = Vec::new();
-        for cluster in self.staying() {
+        for cluster in self.running() {
             let name = cluster.name.as_str();
             let service = self.after().istiod_service(name);
             // Under another revision the Service is another.
@@ -249,7 +258,7 @@ impl Runbook<'_> {
     }
 
     fn revision_labels(&self) -> Vec<String> {
-        let revised = self.staying().filter(|cluster| self.is_revised(&cluster.name));
+        let revised = self.running().filter(|cluster| self.is_revised(&cluster.name));
         revised.flat_map(|cluster| self.relabelled(&cluster.name)).collect()
     }
 
@@ -268,7 +277,7 @@ impl Runbook<'_> {
     /// The clusters whose root is replaced.
     fn replaced_roots(&self) -> impl Iterator<Item = &str> {
         let is_replaced = self.situation.is_root_replaced();
-        let stays = self.staying().map(|cluster| cluster.name.as_str());
+        let stays = self.running().map(|cluster| cluster.name.as_str());
         stays.filter(move |name| is_replaced && self.has_authority(name))
     }
 
@@ -287,7 +296,7 @@ impl Runbook<'_> {
         }
         if !names.is_empty() {
             let namespaces: Vec<&str> = self.after().record.workloads.iter().map(String::as_str).collect();
-            for cluster in self.staying() {
+            for cluster in self.running() {
                 let context = self.context(&cluster.name);
                 let place = Place::Terminal { cluster: &cluster.name, context: &context, istiod: "" };
                 commands.extend(command::restarts(&namespaces, place).iter().map(ToString::to_string));
@@ -361,7 +370,7 @@ impl Runbook<'_> {
             if self.before().has_step(name, CACERTS) && !self.after().has_step(name, CACERTS) {
                 commands.push(self.kubectl(name, &["-n", ISTIO_SYSTEM, "delete", "secret", CACERTS_SECRET]));
             }
-            if self.is_revised(name) {
+            if self.is_revised(name) && !self.before().is_waiting(name) {
                 commands.push(self.old_revision(name));
             }
         }
@@ -383,7 +392,7 @@ impl Runbook<'_> {
             |side: &Known<'_>, name: &str| side.clusters().any(|other| other != name && side.is_primary(other));
         let is_forgotten = |name: &str| is_read(self.before(), name) && !is_read(self.after(), name);
         let delete = ["-n", ISTIO_SYSTEM, "delete", "secret", TOKEN, "--ignore-not-found"];
-        let revoked = self.staying().map(|cluster| cluster.name.as_str()).filter(|name| has_left || is_forgotten(name));
+        let revoked = self.running().map(|cluster| cluster.name.as_str()).filter(|name| has_left || is_forgotten(name));
         let mut commands: Vec<String> = revoked.map(|name| self.kubectl(name, &delete)).collect();
         if !has_left {
             return commands;

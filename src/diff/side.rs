@@ -1,10 +1,11 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use crate::emit::Outline;
 use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE, bundle_path, cluster_of, is_pem, is_private};
 use crate::lock::{self, Digest, Lock};
 use crate::pki::inventory::{self, Entry, Role};
+use crate::plan::waiting;
 
 use super::format_1;
 
@@ -48,6 +49,12 @@ impl Side {
         let certificates = Certificates::Standing(read.collect());
         let record = if lock.is_format_1 { format_1::with_facts(lock, &files) } else { lock };
         Self { name: name.into(), record, files, certificates }
+    }
+
+    /// What the other side, which comes after, would take from this one because the address of a gateway is missing there.
+    pub fn lost(&self, after: &Self) -> BTreeMap<String, BTreeSet<String>> {
+        let gone = self.files.keys().map(String::as_str).filter(|path| !after.files.contains_key(*path));
+        waiting::lost(&after.record, gone)
     }
 
     /// The files of the mesh as a whole.

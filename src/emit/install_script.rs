@@ -1,7 +1,8 @@
 use serde::Serialize;
 
 use crate::command;
-use crate::layout::{EASTWEST_GATEWAY, ISTIO};
+use crate::layout::{EASTWEST_GATEWAY, ISTIO, REMOTE_SECRETS};
+use crate::plan::waiting::{Awaited, awaited};
 use crate::plan::{Plan, Unit, What};
 use crate::release::RemoteShape;
 use crate::template;
@@ -18,6 +19,9 @@ struct Values<'m> {
     /// Whether remotes have no istiod.
     is_thin: bool,
     routed: Vec<&'m str>,
+    /// The clusters that wait for an address, with spaces between them.
+    waiting: String,
+    awaited: Vec<Awaited<'m>>,
     workload_namespaces: &'m [&'m str],
     functions: Functions,
     stages: Vec<Stage>,
@@ -71,6 +75,8 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         service: cluster.istiod_service(),
         at_start,
     });
+    let waiting: Vec<&str> =
+        mesh.clusters.iter().filter(|cluster| cluster.is_waiting).map(|cluster| cluster.name).collect();
     template::render(
         "install.sh",
         Values {
@@ -78,10 +84,12 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             version: mesh.version.to_string(),
             clusters: clusters.collect(),
             primaries: mesh.primaries().map(|primary| primary.name).collect(),
-            has_remote_secrets: mesh.clusters.len() > 1,
+            has_remote_secrets: plan.has(REMOTE_SECRETS),
             istiod_restarts: !mesh.release.reloads_authority,
             is_thin: mesh.release.remotes == RemoteShape::Thin,
             routed: plan.routed(),
+            waiting: waiting.join(" "),
+            awaited: awaited(mesh),
             workload_namespaces: &mesh.workload_namespaces,
             functions: functions(),
             stages,

@@ -4,6 +4,7 @@ use crate::artifact::{DIRECTORIES, SCRIPTS};
 use crate::command::{self, Command, Place};
 use crate::layout::{EASTWEST_GATEWAY, ISTIO_SYSTEM, REMOTE_SECRETS};
 use crate::mesh::{Cluster, Mesh};
+use crate::plan::waiting::{self, Awaited};
 use crate::plan::{self, Plan, StageName, What, Who};
 use crate::release::{RELEASES, RemoteShape};
 use crate::template;
@@ -50,6 +51,9 @@ struct Values<'m> {
     has_loops: bool,
     restarts: Vec<Block>,
     collector: Option<Collector<'m>>,
+    awaited: Vec<Awaited<'m>>,
+    /// Where the addresses are read for which something waits.
+    awaited_block: Option<Block>,
     missing: Option<Block>,
 }
 
@@ -105,7 +109,11 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     let stages: Vec<Stage> = stages.into_iter().map(told).collect();
     let contexts: Vec<&str> = mesh.clusters.iter().map(|cluster| cluster.context).collect();
     let is_missing = |cluster: &&Cluster<'_>| cluster.gateway.as_ref().is_some_and(|gateway| gateway.address.is_none());
-    let missing: Vec<&Cluster<'_>> = mesh.clusters.iter().filter(is_missing).collect();
+    let (awaited, missing): (Vec<&Cluster<'_>>, Vec<&Cluster<'_>>) =
+        mesh.clusters.iter().filter(is_missing).partition(|cluster| waiting::needed_by(mesh, cluster).is_some());
+    let addresses = |clusters: &Vec<&Cluster<'_>>| {
+        (!clusters.is_empty()).then(|| block(clusters, |place| vec![command::gateway_address(place)]))
+    };
     let next = RELEASES.iter().find(|next| next.minor > release.minor);
     let values = Values {
         mesh: mesh.id,
@@ -131,7 +139,9 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         stages,
         restarts: restarts.into_iter().flat_map(|stage| self::told(mesh, stage)).collect(),
         collector: collector(mesh),
-        missing: (!missing.is_empty()).then(|| block(&missing, |place| vec![command::gateway_address(place)])),
+        awaited: waiting::awaited(mesh),
+        awaited_block: addresses(&awaited),
+        missing: addresses(&missing),
     };
     template::render("README.md", values)
 }

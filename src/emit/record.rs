@@ -16,6 +16,11 @@ pub(crate) fn of_plan(plan: &Plan<'_, '_>) -> Lock {
     Lock {
         istio: Some(Istio { version: mesh.version, installer: "istioctl".to_owned() }),
         workloads: mesh.workload_namespaces.iter().map(|namespace| (*namespace).to_owned()).collect(),
+        traces_wait_for: mesh
+            .clusters
+            .iter()
+            .find(|cluster| mesh.traces_wait_for(cluster))
+            .map(|cluster| cluster.name.to_owned()),
         steps: plan.units().map(ToString::to_string).collect(),
         clusters: clusters.collect(),
         ..Lock::default()
@@ -52,6 +57,7 @@ fn of_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, at_start: &str) -> lock::C
     lock::Cluster {
         network: Some(cluster.network.to_owned()),
         primary: Some(mesh.primary_of(cluster).name.to_owned()),
+        is_waiting: cluster.is_waiting,
         api_server: Some(cluster.api_server.to_owned()),
         context: Some(cluster.context.to_owned()),
         at_start: Some(at_start.to_owned()),

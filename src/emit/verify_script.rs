@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::layout::ROUTES;
 use crate::mesh::{Cluster, Mesh};
-use crate::plan::{Contents, Plan};
+use crate::plan::{Contents, Plan, waiting};
 use crate::template;
 
 #[derive(Serialize)]
@@ -16,6 +16,8 @@ struct Values<'m> {
     istiod_restarts: bool,
     /// The kinds of what meshgen states, as kubectl lists them.
     our_kinds: &'static str,
+    /// Whether anything waits for the address of a gateway.
+    has_awaited: bool,
     clusters: Vec<Checked<'m>>,
 }
 
@@ -28,6 +30,10 @@ struct Checked<'m> {
     istiod: String,
     has_gateway: bool,
     address: &'m str,
+    /// Who waits for that address, in words.
+    needed_by: String,
+    /// The cluster for whose gateway's address it waits.
+    waits_for: &'m str,
     /// On a primary, every other cluster: words for the shell.
     known: String,
     /// Where its gateway's proxy reports traces, as its bootstrap says.
@@ -72,6 +78,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             lists_remote_clusters: mesh.release.lists_remote_clusters,
             istiod_restarts: !mesh.release.reloads_authority,
             our_kinds: OUR_KINDS,
+            has_awaited: !waiting::awaited(mesh).is_empty(),
             clusters: clusters.map(|((cluster, contents), start)| checked(mesh, cluster, contents, start)).collect(),
         },
     )
@@ -79,7 +86,9 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
 
 fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Contents, at_start: &'m str) -> Checked<'m> {
     let gateway = cluster.gateway.as_ref();
-    let others = mesh.clusters.iter().filter(|other| cluster.is_primary() && other.position != cluster.position);
+    let is_known =
+        |other: &&Cluster<'_>| cluster.is_primary() && other.position != cluster.position && !other.is_waiting;
+    let others = mesh.clusters.iter().filter(is_known);
     let reports_to = gateway.and_then(|_| mesh.bootstrap_collector_of(cluster));
     let provider = mesh.primary_of(cluster).provider.as_ref().filter(|_| gateway.is_some());
     Checked {
@@ -88,6 +97,8 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Conte
         istiod: if cluster.runs_istiod { cluster.istiod_service() } else { String::new() },
         has_gateway: gateway.is_some(),
         address: gateway.and_then(|gateway| gateway.address.as_deref()).unwrap_or_default(),
+        needed_by: waiting::needed_by(mesh, cluster).unwrap_or_default(),
+        waits_for: if cluster.is_waiting { mesh.primary_of(cluster).name } else { "" },
         known: template::words(others.map(|other| other.name)),
         reports_to: reports_to.unwrap_or_default(),
         provider: provider.map(|provider| Provided {

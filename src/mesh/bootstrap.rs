@@ -10,7 +10,7 @@ impl Mesh<'_> {
     /// Where the bootstrap of proxies says that traces go, unless the author says otherwise, as `host:port`.
     pub fn bootstrap_collector(&self) -> Option<String> {
         let collector = self.collector.as_ref().filter(|_| self.release.tracing == TracingMeans::Bootstrap);
-        collector.map(Collector::address)
+        collector.and_then(Collector::address)
     }
 
     /// Where the bootstrap of a cluster's proxies says that traces go, as `host:port`.

@@ -27,6 +27,8 @@ pub struct Cluster<'t> {
     pub remotes: Vec<usize>,
     /// Its east-west gateway.
     pub gateway: Option<Gateway<'t>>,
+    /// Whether it waits for the address of its primary's gateway, which nobody knows yet: it gets only what is prepared.
+    pub is_waiting: bool,
     /// Whether an istiod runs here: a primary's always, a remote's where it injects and signs locally.
     pub runs_istiod: bool,
     /// The revision of its control plane.
@@ -71,6 +73,7 @@ impl<'t> Cluster<'t> {
             primary,
             remotes: Vec::new(),
             gateway: written.east_west_gateway.as_ref().map(Gateway::resolve),
+            is_waiting: false,
             runs_istiod,
             revision: topology.revision(written),
             intermediate: runs_istiod.then(|| Intermediate::resolve(topology, written, root)),

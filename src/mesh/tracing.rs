@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use crate::release::{Release, TracingMeans};
-use crate::topology::{self, Address, EastWestGateway, SamplingPercent, Target, Topology, Via};
+use crate::topology::{self, Address, SamplingPercent, Target, Topology, Via};
 
 /// Zipkin's own port.
 pub(crate) const ZIPKIN_PORT: u16 = 9411;
@@ -19,6 +19,8 @@ pub struct Collector {
     pub cluster: usize,
     /// Whether proxies report through a port of the collector's gateway.
     pub is_exposed: bool,
+    /// Whether tracing waits for the address of that gateway, which nobody knows yet.
+    pub is_waiting: bool,
     /// How proxies reach the collector.
     pub via: Via,
     /// The collector's port on its cluster's gateway.
@@ -29,8 +31,8 @@ pub struct Collector {
     pub sampling_percent: SamplingPercent,
     /// Whether meshgen installs the collector.
     pub is_installed: bool,
-    /// Where proxies report to, unless their cluster says otherwise.
-    target: Target,
+    /// Where proxies report to, unless their cluster says otherwise; `None` where nobody knows yet.
+    target: Option<Target>,
 }
 
 /// Where istiod sends the traces of the proxies that it serves.
@@ -60,35 +62,37 @@ impl Collector {
         let zipkin = &topology.tracing.as_ref()?.zipkin;
         let cluster = positions[zipkin.cluster.as_str()];
         let gateway = topology.clusters[cluster].east_west_gateway.as_ref().filter(|_| zipkin.via == Via::Gateway);
-        let through_gateway =
-            gateway.and_then(EastWestGateway::dialled).map(|host| Target { host, port: zipkin.gateway_port });
+        let target = match gateway {
+            Some(gateway) => gateway.dialled().map(|host| Target { host, port: zipkin.gateway_port }),
+            None => Some(Target { host: Address::Dns("zipkin.istio-system".to_owned()), port: ZIPKIN_PORT }),
+        };
         let decides =
             |cluster: &&topology::Cluster| release.tracing == TracingMeans::Bootstrap || cluster.primary().is_none();
         let is_used = topology.clusters.iter().filter(decides).any(|cluster| cluster.collector_override().is_none());
-        let in_mesh = Target { host: Address::Dns("zipkin.istio-system".to_owned()), port: ZIPKIN_PORT };
         Some(Self {
             cluster,
-            is_exposed: through_gateway.is_some() && is_used,
+            is_exposed: gateway.is_some() && is_used,
+            is_waiting: is_used && target.is_none(),
             via: zipkin.via,
             gateway_port: zipkin.gateway_port,
             node_port: zipkin.node_port,
             sampling_percent: zipkin.sampling_percent.clone(),
             is_installed: zipkin.install,
-            target: through_gateway.unwrap_or(in_mesh),
+            target,
         })
     }
 
-    /// Where proxies report to, unless their cluster says otherwise, as `host:port`.
-    pub fn address(&self) -> String {
-        self.target.to_string()
+    /// Where proxies report to, unless their cluster says otherwise, as `host:port`; `None` where nobody knows yet.
+    pub fn address(&self) -> Option<String> {
+        self.target.as_ref().map(Target::to_string)
     }
 
     /// Where the istiod of a cluster sends traces: where the cluster's own mesh config says, or to the collector.
-    pub(super) fn provider(&self, cluster: &topology::Cluster) -> Provider {
+    pub(super) fn provider(&self, cluster: &topology::Cluster) -> Option<Provider> {
         let overridden = cluster.collector_override().map(|address| {
             Target::parse(address.as_str().unwrap_or_default()).expect("unusable-collector-address holds")
         });
-        provider_of(overridden.as_ref().unwrap_or(&self.target))
+        overridden.as_ref().or(self.target.as_ref()).map(provider_of)
     }
 }
 

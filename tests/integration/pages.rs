@@ -95,10 +95,15 @@ fn meshes_of(clusters: usize, version: &str) -> String {
 
 /// What stands between each fence of commands and its end.
 pub(crate) fn blocks(markdown: &str) -> Vec<String> {
+    blocks_of(markdown, "sh")
+}
+
+/// The same of any language.
+pub(crate) fn blocks_of(markdown: &str, language: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut lines = markdown.split_inclusive('\n');
     while let Some(line) = lines.next() {
-        if let Some(fence) = line.strip_suffix("sh\n").filter(|fence| fence.starts_with("```")) {
+        if let Some(fence) = line.trim_end().strip_suffix(language).filter(|fence| fence.starts_with("```")) {
             blocks.push(lines.by_ref().take_while(|line| line.trim_end() != fence).collect());
         }
     }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::common;
 use crate::common::simulator::{Said, Simulator};
 
+mod cloud;
 mod failing;
 mod install;
 mod nodes;

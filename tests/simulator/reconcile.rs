@@ -205,12 +205,13 @@ fn istiods(cluster: &mut Cluster) {
     }
 }
 
-/// A load balancer without external IPs gets an address.
+/// A load balancer without external IPs gets an address, which ends with the number in the name of the cluster's context.
 fn addresses(cluster: &mut Cluster) {
+    let number: String = cluster.context.chars().filter(char::is_ascii_digit).collect();
     for object in cluster.objects.values_mut().filter(|object| text(object, "/kind") == "Service") {
         let is_gateway = text(object, "/metadata/name") == "istio-eastwestgateway";
         if is_gateway && object.pointer("/spec/externalIPs").is_none() && object.get("status").is_none() {
-            object["status"] = json!({"loadBalancer": {"ingress": [{"ip": "198.51.100.7"}]}});
+            object["status"] = json!({"loadBalancer": {"ingress": [{"ip": format!("198.51.100.1{number}")}]}});
         }
     }
 }

@@ -33,7 +33,10 @@ impl Situation<'_> {
 
     /// What the proxies of a cluster have to restart for, in words.
     pub(in crate::diff) fn restarts(&self, name: &str) -> Option<String> {
-        let start = |side: &'_ Known<'_>| side.member(name).and_then(|member| member.at_start.clone());
+        let start = |side: &'_ Known<'_>| {
+            let member = side.member(name).filter(|member| !member.is_waiting);
+            member.and_then(|member| member.at_start.clone())
+        };
         let (old, new) = (start(self.before)?, start(self.after)?);
         if old == new {
             return None;

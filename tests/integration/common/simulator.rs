@@ -153,6 +153,11 @@ impl Simulator {
         self.finish(Command::new("bash").args(["-euo", "pipefail", "-c", commands]).current_dir(self.path("out")))
     }
 
+    /// Types commands in the directory that has the tree.
+    pub(crate) fn type_beside(&self, commands: &str) -> Said {
+        self.finish(Command::new("bash").args(["-euo", "pipefail", "-c", commands]).current_dir(self.directory.path()))
+    }
+
     fn finish(&self, command: &mut Command) -> Said {
         let path = format!("{}:{}", self.path("programs").display(), std::env::var("PATH").unwrap());
         let output: Output = command.env("PATH", path).env("SIMULATOR", self.path("state")).output().unwrap();

@@ -3,6 +3,8 @@
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
+use super::{side, source};
+
 /// A mesh of a few clusters, as far as changes touch it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Mesh {
@@ -35,6 +37,8 @@ struct Member {
     /// The east-west gateway's external addresses; `None` without a gateway.
     gateway: Option<Vec<String>>,
     service_type: Option<&'static str>,
+    /// Whether the gateway's address is that of a load balancer, instead of the external ones, and whether it is known.
+    is_balanced: Option<bool>,
     nodes: Vec<u32>,
     generation: u32,
     values: Map<String, Value>,
@@ -53,6 +57,7 @@ pub(super) enum Change {
     PrimaryMoved,
     GatewayAddress,
     SecondAddress,
+    AddressKnown,
     ServiceType,
     Patch,
     NextMinor,
@@ -78,7 +83,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 31] = [
+    pub(super) const ALL: [Self; 32] = [
         Self::Joins,
         Self::Leaves,
         Self::Renamed,
@@ -88,6 +93,7 @@ impl Change {
         Self::PrimaryMoved,
         Self::GatewayAddress,
         Self::SecondAddress,
+        Self::AddressKnown,
         Self::ServiceType,
         Self::Patch,
         Self::NextMinor,
@@ -136,7 +142,7 @@ pub(super) fn pair(random: &mut Rng, index: u64) -> (Mesh, Mesh, Vec<Change>) {
         }
         // A script of the old tree knows a cluster by its old context.
         let is_both = [Change::Context, Change::Renamed].iter().all(|change| changes.contains(change));
-        if after != before && !is_both && after.is_valid() {
+        if after != before && !is_both && after.is_valid() && !after.is_refused_after(&before) {
             return (before, after, changes);
         }
     }
@@ -214,6 +220,12 @@ impl Mesh {
         meshgen::outline(&source, None).is_ok()
     }
 
+    /// Whether a running mesh would lose something because an address is missing.
+    fn is_refused_after(&self, before: &Self) -> bool {
+        let [before, after] = [before, self].map(|mesh| side(&source(mesh)));
+        !before.lost(&after).is_empty()
+    }
+
     fn join(&mut self, random: &mut Rng) {
         let number = self.members.iter().map(|member| member.number + 1).max().unwrap_or(0);
         let name = format!("c{number}");
@@ -232,6 +244,7 @@ impl Mesh {
             server: format!("https://10.1.{number}.1:6443"),
             gateway: (random.u8(0..4) > 0).then(|| vec![format!("10.2.{number}.1")]),
             service_type: None,
+            is_balanced: (random.u8(0..5) == 0).then(|| random.bool()),
             nodes: vec![1, 2],
             generation: 1,
             values: Map::new(),
@@ -296,6 +309,11 @@ impl Mesh {
                 let number = member.number;
                 if let Some(ips) = &mut member.gateway {
                     ips.push(format!("10.2.{number}.77"));
+                }
+            }
+            Change::AddressKnown => {
+                for member in self.members.iter_mut().filter(|member| member.is_balanced == Some(false)) {
+                    member.is_balanced = Some(true);
                 }
             }
             Change::ServiceType => {
@@ -402,7 +420,11 @@ impl Member {
         }
         if let Some(ips) = &self.gateway {
             // The last address is what others dial.
-            value["eastWestGateway"] = json!({"externalIPs": ips, "address": ips.last()});
+            value["eastWestGateway"] = match self.is_balanced {
+                None => json!({"externalIPs": ips, "address": ips.last()}),
+                Some(false) => json!({}),
+                Some(true) => json!({"address": format!("198.51.100.1{number}")}),
+            };
             if let Some(service_type) = self.service_type {
                 value["eastWestGateway"]["serviceType"] = json!(service_type);
             }

@@ -117,19 +117,6 @@ pub(crate) const ERRORS: &[Mutation] = &[
         case.remove(&format!("clusters[{collector}].eastWestGateway"))?;
         Some("tracing.zipkin.cluster".to_owned())
     }),
-    Mutation("gateway-without-address", |case| {
-        let waits = |case: &Case, position| {
-            let is_alone = case.clusters().len() == 1 && case.overrides_collector(position);
-            case.is_dialled(position) && case.gateway(position).is_some() && !is_alone
-        };
-        let cluster = case.any_cluster(waits)?;
-        let path = format!("clusters[{cluster}].eastWestGateway");
-        if case.rng.bool() {
-            case.set(path, json!({}));
-            return Some(format!("clusters[{cluster}].name"));
-        }
-        Some(case.set(path, json!({ "serviceAnnotations": { "a": "b" } })))
-    }),
     Mutation("host-name-address", |case| {
         let cluster = case.any_cluster(|case, position| case.is_old() && case.has_remotes(position))?;
         Some(case.set(format!("clusters[{cluster}].eastWestGateway.address"), json!("gateway.corp.internal")))

@@ -9,6 +9,19 @@ use super::Mutation;
 use super::topology::{Case, remove, set};
 
 pub(crate) const WARNINGS: &[Mutation] = &[
+    Mutation("gateway-without-address", |case| {
+        let waits = |case: &Case, position| {
+            let is_alone = case.clusters().len() == 1 && case.overrides_collector(position);
+            case.is_dialled(position) && case.gateway(position).is_some() && !is_alone
+        };
+        let cluster = case.any_cluster(waits)?;
+        let path = format!("clusters[{cluster}].eastWestGateway");
+        if case.rng.bool() {
+            case.set(path, json!({}));
+            return Some(format!("clusters[{cluster}].name"));
+        }
+        Some(case.set(path, json!({ "serviceAnnotations": { "a": "b" } })))
+    }),
     Mutation("host-name-control-plane", |case| {
         let primary = case.any_cluster(|case, position| !case.is_old() && case.has_remotes(position))?;
         Some(case.set(format!("clusters[{primary}].eastWestGateway.address"), json!("gateway.corp.internal")))

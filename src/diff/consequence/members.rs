@@ -1,0 +1,77 @@
+use crate::diff::ClusterChange;
+use crate::diff::facts::Known;
+use crate::diff::impact::Kind;
+
+use super::{Found, Situation};
+
+const RENAMED: &str = "the cluster's name is its ID in every proxy, in its remote secrets and in its certificate, so it must leave and join again";
+
+const EVERYTHING: &str = "apply everything in its directory, in the order below; every primary gets its credentials";
+
+impl Situation<'_> {
+    pub(super) fn leaves(&self, cluster: &ClusterChange, found: &mut Found) {
+        let name = &cluster.name;
+        if let Some(now) = self.new_name(name) {
+            found.add(Kind::Interrupts, &format!("it was renamed to {now}: {RENAMED}"));
+        }
+        found.add(
+            Kind::Leaves,
+            "its pods keep their sidecars until they start without: take the labels for injection from its namespaces, and restart them",
+        );
+        if let Some(end) = self.before.record.clusters.get(name).and_then(|cluster| cluster.certificate.as_ref()) {
+            let why = format!(
+                "whoever has the key of its certificate can sign for every identity of the mesh until {}",
+                end.1.not_after
+            );
+            found.add(Kind::Leaves, &why);
+        }
+    }
+
+    /// The name under which a cluster that leaves joins again.
+    pub(in crate::diff) fn new_name(&self, name: &str) -> Option<String> {
+        Self::renamed(name, self.before, self.after)
+    }
+
+    /// The name that a cluster had which joins under another.
+    pub(in crate::diff) fn old_name(&self, name: &str) -> Option<String> {
+        Self::renamed(name, self.after, self.before)
+    }
+
+    pub(super) fn joins(&self, cluster: &ClusterChange, found: &mut Found) {
+        if let Some(was) = self.old_name(&cluster.name) {
+            found.add(Kind::Interrupts, &format!("it was renamed from {was}: {RENAMED}"));
+        }
+        let why = match self.awaited(&cluster.name) {
+            None => EVERYTHING.to_owned(),
+            Some(primary) => format!(
+                "only its namespace and its certificates for now: all else waits for the address of the gateway of {primary}"
+            ),
+        };
+        found.add(Kind::Joins, &why);
+    }
+
+    /// A cluster in which there is no Istio yet.
+    pub(super) fn waited(&self, cluster: &ClusterChange, found: &mut Found) {
+        if self.awaited(&cluster.name).is_none() {
+            found.add(Kind::Joins, &format!("the address that it waited for is known: {EVERYTHING}"));
+            return;
+        }
+        self.certificates(cluster, found);
+        for object in cluster.objects.iter().filter(|object| object.name.is_some()) {
+            self.object(cluster, object, found);
+        }
+    }
+
+    /// The primary for whose gateway's address a cluster waits after the change.
+    fn awaited(&self, name: &str) -> Option<&str> {
+        self.after.member(name).filter(|member| member.is_waiting).map(|member| member.primary.as_str())
+    }
+
+    /// The name that a cluster with the same API server has on the other side only.
+    fn renamed(name: &str, side: &Known<'_>, other: &Known<'_>) -> Option<String> {
+        let member = side.member(name).filter(|member| !member.api_server.is_empty())?;
+        let mut candidates = other.members.iter();
+        let found = candidates.find(|(known, other)| !side.has(known) && other.api_server == member.api_server)?;
+        Some((*found.0).to_owned())
+    }
+}
