@@ -210,8 +210,8 @@ fn compare_named(path: &mut String, field: &str, before: &[Value], after: &[Valu
     }
 }
 
-/// Compares items without an identity. Items that both lists have are equal, whatever their position. Scalars are added and removed
-/// by value, and the rest is matched in order.
+/// Compares items without an identity. Items that both lists have are equal, whatever their position. One scalar in the place of
+/// another is a change; otherwise scalars are added and removed by value, and the rest is matched in order.
 fn compare_unnamed(path: &mut String, before: &[Value], after: &[Value], changes: &mut Vec<FieldChange>) {
     let mut added: Vec<&Value> = after.iter().collect();
     let mut removed: Vec<(usize, &Value)> = before.iter().enumerate().collect();
@@ -224,6 +224,12 @@ fn compare_unnamed(path: &mut String, before: &[Value], after: &[Value], changes
     });
     let is_scalar = |value: &Value| !value.is_object() && !value.is_array();
     let (mut added, scalars): (Vec<&Value>, Vec<&Value>) = added.into_iter().partition(|value| !is_scalar(value));
+    if let ([(index, old)], [new], []) = (&removed[..], &scalars[..], &added[..])
+        && is_scalar(old)
+    {
+        at(path, &format!("[{index}]"), |path| push(path, Some(old), Some(new), changes));
+        return;
+    }
     for (index, old) in removed {
         if is_scalar(old) {
             at(path, &format!("[={old}]"), |path| push(path, Some(old), None, changes));

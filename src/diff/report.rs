@@ -7,6 +7,7 @@ use super::{
     AuthorityChange, CertificateChange, ClusterChange, Diff, FieldChange, Hunk, Membership, ObjectChange, Phase,
     TextChange, What, one_line,
 };
+use crate::artifact::SCRIPTS;
 use crate::pki::inventory::{Entry, Role};
 use crate::words::{bare_names, plural};
 use crate::yaml;
@@ -30,6 +31,18 @@ struct Line {
     tone: Tone,
     indent: usize,
     text: String,
+    /// Whether it may be broken between words: a line of a file is not.
+    is_prose: bool,
+}
+
+impl Line {
+    fn prose(tone: Tone, indent: usize, text: String) -> Self {
+        Self { tone, indent, text, is_prose: true }
+    }
+
+    fn verbatim(tone: Tone, indent: usize, text: String) -> Self {
+        Self { tone, indent, text, is_prose: false }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,10 +59,10 @@ struct Group<'d> {
     lines: Vec<Line>,
 }
 
-fn groups(diff: &Diff) -> Vec<Group<'_>> {
+fn groups(diff: &Diff, is_full: bool) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for cluster in &diff.clusters {
-        let lines = details(cluster);
+        let lines = details(cluster, is_full);
         if lines.is_empty() {
             continue;
         }
@@ -61,8 +74,9 @@ fn groups(diff: &Diff) -> Vec<Group<'_>> {
     groups
 }
 
-/// The differences in a cluster without its certificate, with paths relative to the directory of the cluster.
-fn details(cluster: &ClusterChange) -> Vec<Line> {
+/// The differences in a cluster without its certificate, with paths relative to the directory of the cluster. The lines around those
+/// of a script that differ are shown only with all.
+fn details(cluster: &ClusterChange, is_full: bool) -> Vec<Line> {
     let relative = |path: &str| path.strip_prefix(&format!("{}/", cluster.name)).unwrap_or(path).to_owned();
     let mut lines = Vec::new();
     for object in &cluster.objects {
@@ -70,7 +84,11 @@ fn details(cluster: &ClusterChange) -> Vec<Line> {
     }
     for file in &cluster.files {
         let is_whole = cluster.membership != Membership::Stays;
-        text_lines(file, &relative(&file.file), is_whole, &mut lines);
+        let is_script = SCRIPTS.iter().any(|script| file.file.ends_with(script.file));
+        let is_shown = |line: &Line| is_full || !is_script || line.tone != Tone::Plain;
+        let mut told = Vec::new();
+        text_lines(file, &relative(&file.file), is_whole, &mut told);
+        lines.extend(told.into_iter().filter(is_shown));
     }
     lines
 }
@@ -89,18 +107,18 @@ fn object_lines(object: &ObjectChange, file: &str, from: Option<String>, lines: 
         (What::Moved, from) => (Tone::Changed, format!("{identity}  (moved from {})", from.unwrap_or_default())),
         (What::Renamed, from) => (Tone::Changed, format!("{identity}  (was {})", from.unwrap_or_default())),
     };
-    lines.push(Line { tone, indent: 0, text });
+    lines.push(Line::prose(tone, 0, text));
     for field in &object.fields {
         field_lines(field, lines);
     }
 }
 
 fn field_lines(field: &FieldChange, lines: &mut Vec<Line>) {
-    let mut push = |tone, indent, text| lines.push(Line { tone, indent, text });
     let is_compound = |value: &serde_json::Value| value.is_object() || value.is_array();
     match (&field.before, &field.after) {
         (Some(before), Some(after)) => {
-            push(Tone::Changed, 1, format!("{}: {} → {}", field.path, one_line(before), one_line(after)));
+            let text = format!("{}: {} → {}", field.path, one_line(before), one_line(after));
+            lines.push(Line::prose(Tone::Changed, 1, text));
         }
         (before, after) => {
             let (tone, value) = match (before, after) {
@@ -109,12 +127,10 @@ fn field_lines(field: &FieldChange, lines: &mut Vec<Line>) {
                 _ => return,
             };
             if is_compound(value) {
-                push(tone, 1, format!("{}:", field.path));
-                for line in yaml::print(value).lines() {
-                    push(tone, 2, line.to_owned());
-                }
+                lines.push(Line::prose(tone, 1, format!("{}:", field.path)));
+                lines.extend(yaml::print(value).lines().map(|line| Line::verbatim(tone, 2, line.to_owned())));
             } else {
-                push(tone, 1, format!("{}: {}", field.path, one_line(value)));
+                lines.push(Line::prose(tone, 1, format!("{}: {}", field.path, one_line(value))));
             }
         }
     }
@@ -129,14 +145,14 @@ fn text_lines(change: &TextChange, file: &str, is_whole: bool, lines: &mut Vec<L
     };
     let is_folded = is_whole || change.what != What::Changed || change.hunks.is_empty();
     let text = if is_folded { format!("{file}  {}", counted(change)) } else { file.to_owned() };
-    lines.push(Line { tone, indent: 0, text });
+    lines.push(Line::prose(tone, 0, text));
     for hunk in change.hunks.iter().filter(|_| !is_folded) {
         lines.extend(hunk_lines(hunk));
     }
 }
 
 fn hunk_lines(hunk: &Hunk) -> impl Iterator<Item = Line> {
-    let heading = Line { tone: Tone::Plain, indent: 1, text: format!("@@ line {} @@", hunk.line_after) };
+    let heading = Line::verbatim(Tone::Plain, 1, format!("@@ line {} @@", hunk.line_after));
     let lines = hunk.lines.iter().map(|line| {
         let (sign, text) = line.split_at(1);
         let tone = match sign {
@@ -144,7 +160,7 @@ fn hunk_lines(hunk: &Hunk) -> impl Iterator<Item = Line> {
             "-" => Tone::Removed,
             _ => Tone::Plain,
         };
-        Line { tone, indent: 1, text: text.trim_end_matches(['\n', '\r']).to_owned() }
+        Line::verbatim(tone, 1, text.trim_end_matches(['\n', '\r']).to_owned())
     });
     [heading].into_iter().chain(lines)
 }

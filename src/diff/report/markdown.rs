@@ -24,13 +24,13 @@ pub fn markdown(diff: &Diff) -> String {
         certificates(diff).into_iter().map(|(whose, facts)| format!("{whose}: {facts}")).collect();
     page.list("Certificates", &certificates);
     page.runbook(diff);
-    for group in groups(diff) {
+    for group in groups(diff, false) {
         page.folded(&bare_names(group.clusters.iter().copied()), &group.lines);
     }
     let pages: Vec<Line> = diff
         .pages
         .iter()
-        .map(|page| Line { tone: Tone::Changed, indent: 0, text: format!("{}  {}", page.file, counted(page)) })
+        .map(|page| Line::prose(Tone::Changed, 0, format!("{}  {}", page.file, counted(page))))
         .collect();
     page.folded("The mesh's own files", &pages);
     page.end()
@@ -70,7 +70,7 @@ impl Page {
                 format!("{point}{kind}{}", escaped(&consequence.why))
             });
             let whys: Vec<String> = whys.collect();
-            let clusters = bare_names(clusters.iter().copied());
+            let clusters = clusters.join(", ");
             writeln!(table, "| {clusters} | **{}** | {} |", words.join("; "), whys.join("<br>"))
                 .expect("a String takes everything");
         }

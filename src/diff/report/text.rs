@@ -16,11 +16,18 @@ pub struct Style {
     pub width: Option<usize>,
 }
 
+impl Style {
+    /// The names of clusters: a few and how many more there are, unless all is shown.
+    fn names(&self, clusters: &[&str]) -> String {
+        if self.is_full { clusters.join(", ") } else { bare_names(clusters.iter().copied()) }
+    }
+}
+
 /// A difference for a terminal: details first, then the consequences, and a summary in the last line.
 pub fn text(diff: &Diff, style: Style) -> String {
     let mut page = Page { out: String::new(), style };
-    for group in groups(diff) {
-        page.heading(&bare_names(group.clusters.iter().copied()));
+    for group in groups(diff, style.is_full) {
+        page.heading(&style.names(&group.clusters));
         page.lines(&group.lines);
     }
     if let Some(sentence) = unrecorded(diff) {
@@ -71,7 +78,14 @@ impl Page {
                 Tone::Changed => ('~', YELLOW),
             };
             let indent = "  ".repeat(line.indent + 1);
-            self.line(colour, format!("{indent}{sign} {}", line.text).trim_end());
+            if line.is_prose {
+                let width = self.style.width.unwrap_or(usize::MAX);
+                for part in wrap(&printable(&line.text), width, &format!("{indent}{sign} "), &format!("{indent}    ")) {
+                    self.line(colour, &part);
+                }
+            } else {
+                self.line(colour, format!("{indent}{sign} {}", line.text).trim_end());
+            }
         }
         self.out.push('\n');
     }
@@ -84,7 +98,7 @@ impl Page {
         let mut lines = Vec::new();
         for page in &diff.pages {
             let text = format!("{}  {}", page.file, counted(page));
-            lines.push(Line { tone: Tone::Changed, indent: 0, text });
+            lines.push(Line::prose(Tone::Changed, 0, text));
             if self.style.is_full {
                 lines.extend(page.hunks.iter().flat_map(hunk_lines));
             }
@@ -102,7 +116,7 @@ impl Page {
             let kinds = kinds(consequences);
             let colour = if kinds.first() <= Some(&Kind::Leaves) { RED } else { PLAIN };
             let words: Vec<&str> = kinds.iter().map(|kind| kind.words()).collect();
-            self.prose(colour, 2, &format!("{}: {}", bare_names(clusters), words.join("; ")));
+            self.prose(colour, 2, &format!("{}: {}", self.style.names(&clusters), words.join("; ")));
             for consequence in consequences {
                 // If there is only one kind of consequence, the line above names it.
                 let kind = if kinds.len() > 1 { format!("{}: ", consequence.kind.words()) } else { String::new() };
