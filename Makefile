@@ -7,7 +7,7 @@ MESHGEN := target/release/meshgen
 # The same commit gets the same verdict: what is random goes by these seeds. `cargo test` alone chooses others each time.
 export PROPTEST_RNG_SEED ?= 1
 export MESHGEN_FUZZ_SEED ?= 1
-# How many random changes of a mesh are followed step by step; `cargo test` alone tries 4.
+# How many random changes of a mesh are followed step by step; `cargo test` alone tries 6.
 export MESHGEN_PAIRS ?= 300
 
 help: ## List the targets

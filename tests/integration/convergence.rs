@@ -16,13 +16,24 @@ use self::mesh::{Change, Mesh};
 
 mod mesh;
 
-/// The two trees and the clusters between them.
-struct Walk {
+/// A mesh that was installed by its scripts.
+struct Installed {
+    source: Source,
     simulator: Simulator,
-    before: Source,
-    after: Source,
-    /// The routes of each node, by its address.
-    nodes: BTreeMap<String, Value>,
+    nodes: Nodes,
+    /// The objects of each cluster a day later.
+    a_day_later: BTreeMap<String, BTreeMap<String, Value>>,
+}
+
+/// The routes of each node, by its address.
+type Nodes = BTreeMap<String, Value>;
+
+/// The two trees and the clusters between them.
+struct Walk<'m> {
+    simulator: Simulator,
+    before: &'m Source,
+    after: &'m Source,
+    nodes: Nodes,
 }
 
 fn source(mesh: &Mesh) -> Source {
@@ -43,63 +54,63 @@ fn nodes_of(source: &Source, cluster: &str) -> Vec<String> {
     nodes.into_iter().flatten().map(|node| node["address"].as_str().unwrap().to_owned()).collect()
 }
 
-impl Walk {
+impl Installed {
     /// Installs a mesh, with the routes of its nodes.
-    fn begin(before: &Source, after: &Source) -> Self {
-        let simulator = Simulator::new(&before.text());
-        let mut walk = Self { simulator, before: before.clone(), after: after.clone(), nodes: BTreeMap::new() };
-        let empty = Source::new("none", "{\"clusters\": []}");
-        let old = std::mem::replace(&mut walk.before, empty);
-        walk.after = old.clone();
-        let scripts =
-            walk.simulator.lock().steps.into_iter().filter(|step| step.ends_with("/routes.sh")).collect::<Vec<_>>();
-        for script in scripts {
-            let name = script.split('/').next().unwrap();
-            walk.on_nodes(&format!("NEW/{script} add"), &nodes_of(&old, name));
+    fn new(source: &Source) -> Self {
+        let simulator = Simulator::new(&source.text());
+        let mut nodes = Nodes::new();
+        let steps = simulator.lock().steps;
+        for script in steps.iter().filter(|step| step.ends_with("/routes.sh")) {
+            let cluster = script.split('/').next().unwrap();
+            on_nodes(&simulator, &mut nodes, &format!("NEW/{script} add"), &nodes_of(source, cluster));
         }
-        walk.simulator.calls("install.sh", &[]);
-        walk.before = old;
-        walk.after = after.clone();
-        walk
+        simulator.calls("install.sh", &[]);
+        let later = simulator.copy();
+        later.pass_a_day();
+        let contexts = places(source).into_iter();
+        let a_day_later = contexts.map(|(name, (context, _))| (name, rest(&later, &context))).collect();
+        Self { source: source.clone(), simulator, nodes, a_day_later }
     }
+}
 
-    /// Runs a command on nodes, each with routes of its own.
-    fn on_nodes(&mut self, command: &str, nodes: &[String]) {
-        for node in nodes {
-            let state = self.nodes.remove(node).unwrap_or_else(|| json!({"addresses": [node], "routes": []}));
-            std::fs::write(self.simulator.path("state/node.json"), state.to_string()).unwrap();
-            self.type_in(command);
-            let state = std::fs::read(self.simulator.path("state/node.json")).unwrap();
-            self.nodes.insert(node.clone(), serde_json::from_slice(&state).unwrap());
-        }
+/// Runs a command on nodes, each with routes of its own.
+fn on_nodes(simulator: &Simulator, states: &mut Nodes, command: &str, nodes: &[String]) {
+    for node in nodes {
+        let state = states.remove(node).unwrap_or_else(|| json!({"addresses": [node], "routes": []}));
+        std::fs::write(simulator.path("state/node.json"), state.to_string()).unwrap();
+        type_in(simulator, command);
+        let state = std::fs::read(simulator.path("state/node.json")).unwrap();
+        states.insert(node.clone(), serde_json::from_slice(&state).unwrap());
     }
+}
 
-    fn type_in(&self, command: &str) {
-        let [old, new] = ["old", "out"].map(|name| self.simulator.path(name).display().to_string());
-        let said = self
-            .simulator
-            .follow(&format!("OLD={old}\nNEW={new}\n{}", command.replace("OLD/", "$OLD/").replace("NEW/", "$NEW/")));
-        assert_eq!(said.code, Some(0), "{command}\n{}", said.text);
-    }
+fn type_in(simulator: &Simulator, command: &str) {
+    let [old, new] = ["old", "out"].map(|name| simulator.path(name).display().to_string());
+    let said = simulator
+        .follow(&format!("OLD={old}\nNEW={new}\n{}", command.replace("OLD/", "$OLD/").replace("NEW/", "$NEW/")));
+    assert_eq!(said.code, Some(0), "{command}\n{}", said.text);
+}
 
+impl Walk<'_> {
     /// Does what a phase says; the steps in which it changed anything, in order.
     fn follow(&mut self, phase: &Phase) -> Vec<String> {
         self.simulator.changes();
         for command in &phase.commands {
             match command.split_once("   # as root, on ") {
-                None => self.type_in(command),
+                None => type_in(&self.simulator, command),
                 Some((command, place)) => {
                     let (place, listed) =
                         place.split_once(": ").map_or((place, None), |(place, listed)| (place, Some(listed)));
                     let cluster = place.rsplit(' ').next().unwrap();
-                    let all = [&self.before, &self.after].map(|source| nodes_of(source, cluster)).concat();
+                    let all = [self.before, self.after].map(|source| nodes_of(source, cluster)).concat();
                     let nodes: BTreeSet<String> = match listed {
                         Some(listed) => listed.split(", ").map(str::to_owned).collect(),
                         // A node that left is nobody's any more.
-                        None if nodes_of(&self.after, cluster).is_empty() => all.into_iter().collect(),
-                        None => nodes_of(&self.after, cluster).into_iter().collect(),
+                        None if nodes_of(self.after, cluster).is_empty() => all.into_iter().collect(),
+                        None => nodes_of(self.after, cluster).into_iter().collect(),
                     };
-                    self.on_nodes(command, &nodes.into_iter().collect::<Vec<_>>());
+                    let nodes: Vec<String> = nodes.into_iter().collect();
+                    on_nodes(&self.simulator, &mut self.nodes, command, &nodes);
                 }
             }
         }
@@ -153,6 +164,15 @@ fn rest(simulator: &Simulator, context: &str) -> BTreeMap<String, Value> {
             }
             if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
                 labels.retain(|_, value| !value.is_null());
+                // A namespace without this label has the same injector.
+                if key.starts_with("Namespace/")
+                    && labels.get("istio.io/rev").is_some_and(|revision| revision == "default")
+                {
+                    labels.shift_remove("istio.io/rev");
+                }
+                if labels.is_empty() {
+                    metadata.remove("labels");
+                }
             }
         }
         if key.starts_with("Secret/istio-system/istio-remote-secret") || key.ends_with("-remote-secret-token") {
@@ -175,8 +195,14 @@ fn places(source: &Source) -> BTreeMap<String, (String, String)> {
 }
 
 /// Follows the runbook from one mesh to another; what is wrong then.
-fn walk(old: &Source, new: &Source) -> Option<String> {
-    let diff = diff::compare(&side(old), &side(new));
+fn walk(from: &Installed, to: &Installed) -> Option<String> {
+    let (old, new) = (&from.source, &to.source);
+    let (before, after) = (side(old), side(new));
+    if !before.lost(&after).is_empty() {
+        // A missing address takes nothing from a running mesh: `diff` refuses.
+        return None;
+    }
+    let diff = diff::compare(&before, &after);
     if diff.clusters.iter().any(|cluster| cluster.worst() == Kind::NotInPlace) {
         return diff
             .runbook
@@ -184,7 +210,7 @@ fn walk(old: &Source, new: &Source) -> Option<String> {
             .then_some(())
             .map_or(Some("a runbook although it cannot be done".to_owned()), |()| None);
     }
-    let mut walk = Walk::begin(old, new);
+    let mut walk = Walk { simulator: from.simulator.copy(), before: old, after: new, nodes: from.nodes.clone() };
     std::fs::rename(walk.simulator.path("out"), walk.simulator.path("old")).unwrap();
     let (places_before, places_after) = (places(old), places(new));
     for (name, (context, _)) in &places_after {
@@ -192,7 +218,7 @@ fn walk(old: &Source, new: &Source) -> Option<String> {
             walk.simulator.rename_context(before, context);
         }
     }
-    walk.simulator.build(&new.text());
+    walk.simulator.take_tree(&to.simulator);
     let mut wrong = Vec::new();
     for phase in &diff.runbook {
         let changed = walk.follow(phase);
@@ -218,12 +244,10 @@ fn walk(old: &Source, new: &Source) -> Option<String> {
         .flat_map(|cluster| &cluster.consequences)
         .all(|consequence| consequence.kind != Kind::Interrupts && !consequence.why.contains("for no gap"));
     walk.simulator.pass_a_day();
-    let mut fresh = Walk::begin(new, new);
-    fresh.simulator.pass_a_day();
     let lock = walk.simulator.lock();
     for (name, cluster) in &lock.clusters {
         let context = cluster.context.as_deref().unwrap_or(name);
-        let (mut found, wanted) = (rest(&walk.simulator, context), rest(&fresh.simulator, context));
+        let (mut found, wanted) = (rest(&walk.simulator, context), &to.a_day_later[name]);
         // Workloads of other namespaces are for a person to restart.
         if !lock.workloads.iter().any(|namespace| namespace == "shop") {
             found.retain(|key, _| !key.starts_with("Deployment/shop/"));
@@ -261,16 +285,17 @@ fn walk(old: &Source, new: &Source) -> Option<String> {
             wrong.push(format!("{context}, which left, still has {left:?}"));
         }
     }
-    fresh.nodes.retain(|_, state| !state["routes"].as_array().unwrap().is_empty());
+    let mut fresh = to.nodes.clone();
+    fresh.retain(|_, state| !state["routes"].as_array().unwrap().is_empty());
     for (node, state) in &mut walk.nodes {
-        let there = &fresh.nodes.get(node).map_or(json!([]), |state| state["routes"].clone());
+        let there = &fresh.get(node).map_or(json!([]), |state| state["routes"].clone());
         let set = |routes: &Value| routes.as_array().unwrap().iter().map(Value::to_string).collect::<BTreeSet<_>>();
         let is_known = places_after.keys().any(|cluster| nodes_of(new, cluster).contains(node));
         if is_known && set(&state["routes"]) != set(there) {
             wrong.push(format!("node {node} has the routes {}, not {there}", state["routes"]));
         }
     }
-    for node in fresh.nodes.keys().filter(|node| !walk.nodes.contains_key(*node)) {
+    for node in fresh.keys().filter(|node| !walk.nodes.contains_key(*node)) {
         wrong.push(format!("node {node} has no routes"));
     }
     (!wrong.is_empty()).then(|| {
@@ -280,14 +305,15 @@ fn walk(old: &Source, new: &Source) -> Option<String> {
 }
 
 /// Walks in as many threads as there are processors; what is wrong.
-fn wrong(count: usize, walk: impl Fn(usize) -> Option<String> + Sync) -> Vec<String> {
+fn wrong<W: IntoIterator<Item = String>>(count: usize, walk: impl Fn(usize) -> W + Sync) -> Vec<String> {
     let next = AtomicUsize::new(0);
     let found = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().unwrap().get() {
             scope.spawn(|| {
                 while let Some(index) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|index| *index < count) {
-                    found.lock().unwrap().extend(walk(index));
+                    let wrong = walk(index);
+                    found.lock().unwrap().extend(wrong);
                 }
             });
         }
@@ -295,38 +321,56 @@ fn wrong(count: usize, walk: impl Fn(usize) -> Option<String> + Sync) -> Vec<Str
     found.into_inner().unwrap()
 }
 
+/// What is wrong after a walk, or why it stopped.
+fn outcome(from: &Installed, to: &Installed) -> Option<String> {
+    let walk = || walk(from, to);
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(walk)).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+        Some(format!("{said}\n{}\n{}", from.source.text(), to.source.text()))
+    })
+}
+
 /// Each change whose report is written down.
 #[test]
 fn each_report_that_is_written_down_ends_with_the_mesh_of_a_fresh_installation() {
     let cases = common::entries(&common::repository().join("tests/diff"));
     let wrong = wrong(cases.len(), |index| {
-        let [before, after] = ["before.yaml", "after.yaml"].map(|file| common::read(&cases[index].join(file)));
-        Some(format!("{}: {}", cases[index].display(), walk(&before, &after)?))
+        let [before, after] =
+            ["before.yaml", "after.yaml"].map(|file| Installed::new(&common::read(&cases[index].join(file))));
+        Some(format!("{}: {}", cases[index].display(), outcome(&before, &after)?))
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n=====\n"));
 }
 
-/// Random pairs: a mesh, and what one or two changes make of it.
+/// Random meshes, each the one before with a change: from each to each other.
 #[test]
 fn the_runbook_ends_with_the_mesh_of_a_fresh_installation() {
-    let number = |name: &str, default: u64| std::env::var(name).map_or(default, |value| value.parse().unwrap());
-    let (seed, count) = (number("MESHGEN_PAIRS_SEED", 1), number("MESHGEN_PAIRS", 4));
+    let number = |name: &str, default: usize| std::env::var(name).map_or(default, |value| value.parse().unwrap());
+    let (seed, count) = (number("MESHGEN_PAIRS_SEED", 1), number("MESHGEN_PAIRS", WALKS_OF_A_CHAIN));
+    let (chains, followed) = (count.div_ceil(WALKS_OF_A_CHAIN), AtomicUsize::new(0));
     let tried = Mutex::new(BTreeMap::<Change, usize>::new());
-    let wrong = wrong(usize::try_from(count).unwrap(), |index| {
-        let index = u64::try_from(index).unwrap();
-        let mut random = fastrand::Rng::with_seed(seed.wrapping_mul(1_000_003).wrapping_add(index));
-        let (before, after, changes) = mesh::pair(&mut random, index);
-        for change in &changes {
-            *tried.lock().unwrap().entry(*change).or_default() += 1;
+    let wrong = wrong(chains, |index| {
+        let at = u64::try_from(seed * 1_000_003 + index).unwrap();
+        let (meshes, changes) = mesh::chain(&mut fastrand::Rng::with_seed(at), index);
+        let installed = meshes.each_ref().map(|mesh| Installed::new(&source(mesh)));
+        let mut wrong = Vec::new();
+        for (from, to) in pairs(meshes.len()).filter(|_| followed.fetch_add(1, Ordering::Relaxed) < count) {
+            let ways = &changes[from.min(to)..from.max(to)];
+            ways.iter().for_each(|change| *tried.lock().unwrap().entry(*change).or_default() += 1);
+            let outcome = outcome(&installed[from], &installed[to]);
+            wrong.extend(outcome.map(|wrong| format!("chain {index}, {from} to {to} ({ways:?}): {wrong}")));
         }
-        let (before, after) = (source(&before), source(&after));
-        let outcome = std::panic::catch_unwind(|| walk(&before, &after)).unwrap_or_else(|panic| {
-            let said = panic.downcast_ref::<String>().cloned().unwrap_or_default();
-            Some(format!("{said}\n{}\n{}", before.text(), after.text()))
-        });
-        outcome.map(|wrong| format!("pair {index} ({changes:?}): {wrong}"))
+        wrong
     });
     let tried = tried.into_inner().unwrap();
     assert!(wrong.is_empty(), "{} of {count} pairs, seed {seed}\n{}\n{tried:?}", wrong.len(), wrong.join("\n=====\n"));
     assert!(count < 300 || tried.len() == Change::ALL.len(), "{tried:?}");
 }
+
+/// Each of some things with each other one, in both directions.
+fn pairs(count: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..count).flat_map(move |from| (0..count).map(move |to| (from, to))).filter(|(from, to)| from != to)
+}
+
+/// How many walks there are between the meshes of a chain.
+const WALKS_OF_A_CHAIN: usize = 6;

@@ -193,7 +193,8 @@ fn markdown_never_outgrows_a_comment() {
         );
         for cluster in 0..clusters {
             let (high, low) = (cluster / 250, cluster % 250 + 1);
-            write!(text, "  - {{name: c{cluster}, network: lan, apiServer: 'https://10.1.{high}.{low}:644{sampling}'").unwrap();
+            write!(text, "  - {{name: c{cluster}, network: lan, apiServer: 'https://10.1.{high}.{low}:644{sampling}'")
+                .unwrap();
             text += if cluster == 0 { ", eastWestGateway: {externalIPs: [10.2.0.1]}}\n" } else { "}\n" };
         }
         Source::new("mesh.yaml", text)

@@ -5,9 +5,11 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 use meshgen::lock::Lock;
 use meshgen::source::Source;
+use rustix::fs::StatVfsMountFlags;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -30,10 +32,34 @@ fn program() -> PathBuf {
     program
 }
 
+/// A directory in memory, if the system has one with room and lets programs run there: an installation writes thousands of files.
+fn temporary() -> TempDir {
+    const MEMORY: &str = "/dev/shm";
+    static HAS_MEMORY: LazyLock<bool> = LazyLock::new(|| {
+        rustix::fs::statvfs(MEMORY).is_ok_and(|system| {
+            !system.f_flag.contains(StatVfsMountFlags::NOEXEC) && system.f_bavail * system.f_frsize > 1 << 30
+        })
+    });
+    if *HAS_MEMORY { tempfile::tempdir_in(MEMORY).unwrap() } else { tempfile::tempdir().unwrap() }
+}
+
+/// Copies a directory, with the files of the other one under another name.
+fn link(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for path in super::entries(from) {
+        let place = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            link(&path, &place);
+        } else {
+            fs::hard_link(path, place).unwrap();
+        }
+    }
+}
+
 impl Simulator {
     /// Empty clusters, and the tree of a topology.
     pub(crate) fn new(topology: &str) -> Self {
-        let simulator = Self { directory: tempfile::tempdir().unwrap() };
+        let simulator = Self { directory: temporary() };
         for directory in ["programs", "state/clusters"] {
             fs::create_dir_all(simulator.path(directory)).unwrap();
         }
@@ -47,9 +73,7 @@ impl Simulator {
     /// Replaces the tree by that of a topology. Clusters that are new begin with the namespaces of Kubernetes and of a user.
     pub(crate) fn build(&self, topology: &str) -> &Self {
         let tree = super::compile(&Source::new("topology.yaml", topology.as_bytes()));
-        for directory in ["made", "out"] {
-            let _ = fs::remove_dir_all(self.path(directory));
-        }
+        let _ = fs::remove_dir_all(self.path("out"));
         for (path, file) in tree.iter() {
             let path = self.path("made").join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -59,6 +83,18 @@ impl Simulator {
         // A script that this process wrote may be open in a child of another test, and Linux runs no file that is open for writing.
         let done = Command::new("cp").arg("-a").args([self.path("made"), self.path("out")]).status().unwrap();
         assert!(done.success());
+        fs::remove_dir_all(self.path("made")).unwrap();
+        self.furnish()
+    }
+
+    /// The same with the tree of another one.
+    pub(crate) fn take_tree(&self, other: &Self) -> &Self {
+        let _ = fs::remove_dir_all(self.path("out"));
+        link(&other.path("out"), &self.path("out"));
+        self.furnish()
+    }
+
+    fn furnish(&self) -> &Self {
         let lock = self.lock();
         self.set("version", json!(lock.istio.unwrap().version.to_string()));
         let workloads: Vec<&str> = lock.workloads.iter().map(String::as_str).chain(["shop"]).collect();
@@ -97,6 +133,7 @@ impl Simulator {
 
     /// Puts a script in the place of a program.
     pub(crate) fn stand_in(&self, name: &str, script: &str) {
+        fs::create_dir_all(self.path("made")).unwrap();
         let made = self.path("made").join(name);
         fs::write(&made, script).unwrap();
         fs::set_permissions(&made, fs::Permissions::from_mode(0o755)).unwrap();
@@ -109,11 +146,17 @@ impl Simulator {
         fs::read_to_string(self.path("out/meshgen.lock")).unwrap().parse().unwrap()
     }
 
-    /// The same tree and clusters once more.
+    /// The same tree and clusters once more. Nobody writes into a tree, so that links are enough.
     pub(crate) fn copy(&self) -> Self {
-        let copy = Self { directory: tempfile::tempdir().unwrap() };
-        let done = Command::new("cp").arg("-a").arg(self.path(".")).arg(copy.path(".")).status().unwrap();
-        assert!(done.success());
+        let copy = Self { directory: temporary() };
+        link(&self.path("programs"), &copy.path("programs"));
+        link(&self.path("out"), &copy.path("out"));
+        fs::create_dir_all(copy.path("state/clusters")).unwrap();
+        for directory in ["state", "state/clusters"] {
+            for file in super::entries(&self.path(directory)).iter().filter(|path| path.is_file()) {
+                fs::copy(file, copy.path(directory).join(file.file_name().unwrap())).unwrap();
+            }
+        }
         copy
     }
 
@@ -174,7 +217,7 @@ impl Simulator {
     pub(crate) fn pass_a_day(&self) {
         for _ in 0..2 {
             self.set("hour", json!(self.settings()["hour"].as_u64().unwrap_or(0) + 12));
-            assert_eq!(self.follow("tick").code, Some(0));
+            assert_eq!(self.finish(&mut Command::new(self.path("programs/tick"))).code, Some(0));
         }
     }
 

@@ -3,8 +3,6 @@
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
-use super::{side, source};
-
 /// A mesh of a few clusters, as far as changes touch it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Mesh {
@@ -121,29 +119,20 @@ impl Change {
 
 const VERSIONS: [&str; 7] = ["1.11.2", "1.11.8", "1.28.1", "1.28.8", "1.29.2", "1.30.0", "1.30.3"];
 
-/// A valid mesh, another one that differs from it in one or two ways, and these ways.
-pub(super) fn pair(random: &mut Rng, index: u64) -> (Mesh, Mesh, Vec<Change>) {
+/// Three valid meshes, each with one change against the one before, and these changes.
+pub(super) fn chain(random: &mut Rng, index: usize) -> ([Mesh; 3], [Change; 2]) {
     loop {
-        let before = mesh(random);
-        if !before.is_valid() {
-            continue;
-        }
-        // Each kind takes its turn, alone and with a second one.
-        let first = Change::ALL[usize::try_from(index).unwrap() % Change::ALL.len()];
-        let mut changes = vec![first];
-        if random.u8(0..4) == 0 {
-            changes.push(Change::ALL[random.usize(0..Change::ALL.len())]);
-        }
-        let mut after = before.clone();
-        for change in &changes {
-            if !after.members.is_empty() {
-                after.apply(*change, random);
-            }
-        }
+        // Each kind takes its turn.
+        let changes = [Change::ALL[index % Change::ALL.len()], Change::ALL[random.usize(0..Change::ALL.len())]];
+        let first = mesh(random);
+        let second = first.changed(changes[0], random);
+        let third = second.changed(changes[1], random);
         // A script of the old tree knows a cluster by its old context.
         let is_both = [Change::Context, Change::Renamed].iter().all(|change| changes.contains(change));
-        if after != before && !is_both && after.is_valid() && !after.is_refused_after(&before) {
-            return (before, after, changes);
+        let meshes = [first, second, third];
+        let are_different = meshes[0] != meshes[1] && meshes[1] != meshes[2] && meshes[2] != meshes[0];
+        if are_different && !is_both && meshes.iter().all(Mesh::is_valid) {
+            return (meshes, changes);
         }
     }
 }
@@ -215,15 +204,20 @@ impl Mesh {
         topology.to_string()
     }
 
-    fn is_valid(&self) -> bool {
-        let source = meshgen::source::Source::new("mesh.yaml", self.text());
-        meshgen::outline(&source, None).is_ok()
+    fn changed(&self, change: Change, random: &mut Rng) -> Self {
+        let mut changed = self.clone();
+        if !changed.members.is_empty() {
+            changed.apply(change, random);
+        }
+        changed
     }
 
-    /// Whether a running mesh would lose something because an address is missing.
-    fn is_refused_after(&self, before: &Self) -> bool {
-        let [before, after] = [before, self].map(|mesh| side(&source(mesh)));
-        !before.lost(&after).is_empty()
+    fn is_valid(&self) -> bool {
+        if self.members.is_empty() {
+            return false;
+        }
+        let source = meshgen::source::Source::new("mesh.yaml", self.text());
+        meshgen::outline(&source, None).is_ok()
     }
 
     fn join(&mut self, random: &mut Rng) {
