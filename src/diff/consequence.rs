@@ -101,6 +101,14 @@ impl Situation<'_> {
                 );
             }
             Self::primary(&cluster.name, old, new, found);
+            let taken_over = self.taken_over_by(&cluster.name);
+            if !taken_over.is_empty() {
+                let why = format!(
+                    "it serves {} from now on: istiod reads which clusters it is to write roots and webhooks in only when it starts",
+                    bare_names(taken_over)
+                );
+                found.add(Kind::RestartIstiod, &why);
+            }
         }
     }
 

@@ -18,6 +18,7 @@ use super::facts::Known;
 use super::fields::{ISTIO as OPERATOR_NAME, ISTIO_OPERATOR};
 use super::{ClusterChange, CredentialChange, Membership, ObjectChange, What};
 
+mod istiods;
 mod loops;
 mod routes;
 
@@ -50,18 +51,19 @@ impl Runbook<'_> {
         }
         let (restarts, steps): (Vec<String>, Vec<String>) =
             self.steps().into_iter().partition(|step| step.ends_with("/restart"));
-        let (labels, ways) = (self.revision_labels(), self.earlier_ways());
+        let (labels, ways, taken_over) = (self.revision_labels(), self.earlier_ways(), self.taken_over());
         let mut phases = vec![
             phase("Remove what takes another name", self.renamed()),
             phase("Node routes, before anything needs them", self.new_routes()),
             phase("Delete what cannot be changed: it is made anew", self.immutable()),
         ];
-        if labels.is_empty() && ways.is_empty() {
+        if labels.is_empty() && ways.is_empty() && taken_over.is_empty() {
             phases.push(installation("Install", &[], [steps, restarts].concat()));
         } else {
             phases.push(installation("Install", &["--no-restart"], steps));
             phases.push(phase("Label the namespaces whose workloads go over to the other revision", labels));
             phases.push(phase("Remove what leads to an earlier control plane", ways));
+            phases.push(phase("Restart istiod where it takes over a remote", taken_over));
             phases.push(installation("Restart", &[], restarts));
         }
         phases.push(phase("Restart what has to take another root", self.under_another_root()));
@@ -225,34 +227,6 @@ impl Runbook<'_> {
         commands
     }
 
-    /// What leads to a control plane that no longer serves a cluster: pods that start now would find both.
-    fn earlier_ways(&self) -> Vec<String> {
-        if !Self::is_thin(self.after()) {
-            return Vec::new();
-        }
-        let mut commands = Vec::new();
-        for cluster in self.running() {
-            let name = cluster.name.as_str();
-            let service = self.after().istiod_service(name);
-            // Under another revision the Service is another.
-            if self.is_revised(name) {
-                continue;
-            }
-            let delete = ["-n", ISTIO_SYSTEM, "delete", "endpointslices"];
-            match (self.before().is_primary(name), self.after().is_primary(name)) {
-                // istioctl never removes the EndpointSlice that it made for the way to another cluster.
-                (false, true) => commands.push(self.kubectl(name, &[&delete[..], &[&service]].concat())),
-                // Kubernetes leaves those of a Service that lost its selector.
-                (true, false) => {
-                    let selector = format!("kubernetes.io/service-name={service},{OF_KUBERNETES}");
-                    commands.push(self.kubectl(name, &[&delete[..], &["-l", &selector]].concat()));
-                }
-                _ => {}
-            }
-        }
-        commands
-    }
-
     fn is_revised(&self, name: &str) -> bool {
         self.before().istiod_service(name) != self.after().istiod_service(name)
     }
@@ -272,37 +246,6 @@ impl Runbook<'_> {
                 self.kubectl(name, &["label", "namespace", namespace, "--overwrite", &label, "istio-injection-"])
             })
             .collect()
-    }
-
-    /// The clusters whose root is replaced.
-    fn replaced_roots(&self) -> impl Iterator<Item = &str> {
-        let is_replaced = self.situation.is_root_replaced();
-        let stays = self.running().map(|cluster| cluster.name.as_str());
-        stays.filter(move |name| is_replaced && self.has_authority(name))
-    }
-
-    fn has_authority(&self, name: &str) -> bool {
-        self.before().has_step(name, CACERTS) && self.after().has_step(name, CACERTS)
-    }
-
-    fn under_another_root(&self) -> Vec<String> {
-        let mut commands = Vec::new();
-        let names: Vec<&str> = self.replaced_roots().collect();
-        for name in &names {
-            let service = self.after().istiod_service(name);
-            let istiod = format!("deployment/{service}");
-            commands.push(self.kubectl(name, &["-n", ISTIO_SYSTEM, "rollout", "restart", &istiod]));
-            commands.push(self.kubectl(name, &["-n", ISTIO_SYSTEM, "rollout", "status", &istiod]));
-        }
-        if !names.is_empty() {
-            let namespaces: Vec<&str> = self.after().record.workloads.iter().map(String::as_str).collect();
-            for cluster in self.running() {
-                let context = self.context(&cluster.name);
-                let place = Place::Terminal { cluster: &cluster.name, context: &context, istiod: "" };
-                commands.extend(command::restarts(&namespaces, place).iter().map(ToString::to_string));
-            }
-        }
-        commands
     }
 
     /// The credentials that are to be taken from control planes which stay.
@@ -424,9 +367,6 @@ fn resource(kind: &str) -> String {
 
 /// The Secret that istiod signs with.
 const CACERTS_SECRET: &str = "cacerts";
-
-/// The objects of kind `EndpointSlice` that Kubernetes makes for a Service with a selector.
-const OF_KUBERNETES: &str = "endpointslice.kubernetes.io/managed-by=endpointslice-controller.k8s.io";
 
 /// The cluster's own script knows what was installed in it.
 fn removal(name: &str) -> Vec<String> {

@@ -148,7 +148,7 @@ fn rest(simulator: &Simulator, context: &str) -> BTreeMap<String, Value> {
     let mut objects: BTreeMap<String, Value> = simulator.objects(context).into_iter().collect();
     for (key, object) in &mut objects {
         if let Some(noted) = object.get_mut("simulator").and_then(Value::as_object_mut) {
-            for name in ["restarts", "template", "tokens"] {
+            for name in ["leads", "restarts", "template", "tokens"] {
                 noted.remove(name);
             }
             if let Some(certificate) = noted.get_mut("certificate") {

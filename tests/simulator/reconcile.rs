@@ -122,6 +122,7 @@ pub(crate) fn all(state: &mut State) {
         addresses(cluster);
         slices(cluster);
     }
+    lead(state, &contexts);
     let hour = state.settings.hour;
     for context in &contexts {
         let of = revisions(&state.clusters[context]);
@@ -195,6 +196,9 @@ fn istiods(cluster: &mut Cluster) {
         let is_started = object.pointer("/simulator/template") == Some(&now);
         let reloads = !text(object, "/install/version").starts_with("1.11.")
             && object.pointer("/simulator/root") == Some(&authority["root"]);
+        if !is_started {
+            object["simulator"]["leads"] = json!({});
+        }
         if !is_started || reloads {
             object["simulator"]["authority"] = authority["authority"].clone();
             object["simulator"]["root"] = authority["root"].clone();
@@ -202,6 +206,51 @@ fn istiods(cluster: &mut Cluster) {
         object["simulator"]["version"] = object["install"]["version"].clone();
         object["simulator"]["template"] = now;
         object["simulator"]["isReady"] = json!(true);
+    }
+}
+
+/// An istiod writes roots and the certificates of webhooks in a remote without an istiod if the annotation of its namespace names the
+/// istiod's cluster. It reads the annotation when it starts, and when it gets another remote secret.
+fn lead(state: &mut State, contexts: &[String]) {
+    const ANNOTATION: &str = "/metadata/annotations/topology.istio.io~1controlPlaneClusters";
+    let namespace = key("Namespace", "", NAMESPACE);
+    let named: BTreeMap<String, String> = state
+        .clusters
+        .values()
+        .filter_map(|cluster| {
+            let named = text(cluster.objects.get(&namespace)?, ANNOTATION);
+            Some((id(cluster)?.to_owned(), named.to_owned()))
+        })
+        .collect();
+    for cluster in state.clusters.values_mut() {
+        let Some(own) = id(cluster).map(str::to_owned) else { continue };
+        let secrets: BTreeMap<String, Value> = named
+            .keys()
+            .filter_map(|other| {
+                let secret = cluster.objects.get(&key("Secret", NAMESPACE, &format!("istio-remote-secret-{other}")))?;
+                Some((other.clone(), secret["data"][other].clone()))
+            })
+            .collect();
+        for istiod in cluster.objects.values_mut().filter(|object| is_istiod(object)) {
+            let known = istiod["simulator"]["leads"].take();
+            let read = secrets.iter().map(|(other, secret)| {
+                let is_known = known[other][0] == *secret;
+                let leads = if is_known { known[other][1].clone() } else { json!(named[other] == own) };
+                (other.clone(), json!([secret, leads]))
+            });
+            istiod["simulator"]["leads"] = Value::Object(read.collect());
+        }
+    }
+    for context in contexts {
+        let cluster = &state.clusters[context];
+        let (Some(id), false) = (id(cluster), cluster.objects.values().any(is_istiod)) else { continue };
+        let Some(serving) = serving(state, context) else { continue };
+        let mut istiods = state.clusters[&serving].objects.values().filter(|object| is_istiod(object));
+        let is_led = istiods.any(|istiod| istiod["simulator"]["leads"][id][1] == json!(true));
+        let cluster = state.clusters.get_mut(context).expect("the context is there");
+        if let Some(namespace) = cluster.objects.get_mut(&namespace) {
+            namespace["simulator"]["isLed"] = json!(is_led);
+        }
     }
 }
 

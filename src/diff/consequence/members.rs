@@ -1,6 +1,7 @@
 use crate::diff::ClusterChange;
 use crate::diff::facts::Known;
 use crate::diff::impact::Kind;
+use crate::release::RemoteShape;
 
 use super::{Found, Situation};
 
@@ -65,6 +66,27 @@ impl Situation<'_> {
     /// The primary for whose gateway's address a cluster waits after the change.
     fn awaited(&self, name: &str) -> Option<&str> {
         self.after.member(name).filter(|member| member.is_waiting).map(|member| member.primary.as_str())
+    }
+
+    /// The remotes without an istiod that a cluster's istiod serves after the change and did not serve before, although it knew them.
+    /// It reads whether it leads in a remote when it gets the remote secret and when it starts
+    /// (`1.30.3:pilot/pkg/serviceregistry/kube/controller/multicluster.go`).
+    pub(in crate::diff) fn taken_over_by(&self, primary: &str) -> Vec<&str> {
+        let is_thin = self.after.release().is_some_and(|release| release.remotes == RemoteShape::Thin);
+        let starts_anew = self.before.version != self.after.version
+            || self.before.istiod_service(primary) != self.after.istiod_service(primary);
+        if !is_thin || starts_anew || !self.before.is_primary(primary) {
+            return Vec::new();
+        }
+        let gets_secret = |name: &str| {
+            let mut changes = self.credentials.iter().filter(|change| change.primary == primary);
+            changes.any(|change| change.added.iter().chain(&change.renewed).any(|other| other == name))
+        };
+        let is_taken_over = |name: &&str| {
+            let is_served = |side: &Known<'_>| side.member(name).is_some_and(|member| member.primary == primary);
+            *name != primary && is_served(self.after) && !is_served(self.before) && !gets_secret(name)
+        };
+        self.after.clusters().filter(|name| !self.after.is_waiting(name)).filter(is_taken_over).collect()
     }
 
     /// The name that a cluster with the same API server has on the other side only.

@@ -1,0 +1,78 @@
+//! What changes who serves a cluster, and under which root.
+
+use crate::command::{self, Place};
+use crate::layout::{CACERTS, ISTIO_SYSTEM};
+
+use super::Runbook;
+
+/// The objects of kind `EndpointSlice` that Kubernetes makes for a Service with a selector.
+const OF_KUBERNETES: &str = "endpointslice.kubernetes.io/managed-by=endpointslice-controller.k8s.io";
+
+impl Runbook<'_> {
+    /// What leads to a control plane that no longer serves a cluster: pods that start now would find both.
+    pub(super) fn earlier_ways(&self) -> Vec<String> {
+        if !Self::is_thin(self.after()) {
+            return Vec::new();
+        }
+        let mut commands = Vec::new();
+        for cluster in self.running() {
+            let name = cluster.name.as_str();
+            let service = self.after().istiod_service(name);
+            // Under another revision the Service is another.
+            if self.is_revised(name) {
+                continue;
+            }
+            let delete = ["-n", ISTIO_SYSTEM, "delete", "endpointslices"];
+            match (self.before().is_primary(name), self.after().is_primary(name)) {
+                // istioctl never removes the EndpointSlice that it made for the way to another cluster.
+                (false, true) => commands.push(self.kubectl(name, &[&delete[..], &[&service]].concat())),
+                // Kubernetes leaves those of a Service that lost its selector.
+                (true, false) => {
+                    let selector = format!("kubernetes.io/service-name={service},{OF_KUBERNETES}");
+                    commands.push(self.kubectl(name, &[&delete[..], &["-l", &selector]].concat()));
+                }
+                _ => {}
+            }
+        }
+        commands
+    }
+
+    /// The clusters whose root is replaced.
+    pub(super) fn replaced_roots(&self) -> impl Iterator<Item = &str> {
+        let is_replaced = self.situation.is_root_replaced();
+        let stays = self.running().map(|cluster| cluster.name.as_str());
+        stays.filter(move |name| is_replaced && self.has_authority(name))
+    }
+
+    fn has_authority(&self, name: &str) -> bool {
+        self.before().has_step(name, CACERTS) && self.after().has_step(name, CACERTS)
+    }
+
+    pub(super) fn taken_over(&self) -> Vec<String> {
+        let primaries = self.running().map(|cluster| cluster.name.as_str());
+        let primaries = primaries.filter(|name| !self.situation.taken_over_by(name).is_empty());
+        primaries.flat_map(|name| self.restarted_istiod(name)).collect()
+    }
+
+    fn restarted_istiod(&self, name: &str) -> [String; 2] {
+        let istiod = format!("deployment/{}", self.after().istiod_service(name));
+        ["restart", "status"].map(|verb| self.kubectl(name, &["-n", ISTIO_SYSTEM, "rollout", verb, &istiod]))
+    }
+
+    pub(super) fn under_another_root(&self) -> Vec<String> {
+        let mut commands = Vec::new();
+        let names: Vec<&str> = self.replaced_roots().collect();
+        for name in &names {
+            commands.extend(self.restarted_istiod(name));
+        }
+        if !names.is_empty() {
+            let namespaces: Vec<&str> = self.after().record.workloads.iter().map(String::as_str).collect();
+            for cluster in self.running() {
+                let context = self.context(&cluster.name);
+                let place = Place::Terminal { cluster: &cluster.name, context: &context, istiod: "" };
+                commands.extend(command::restarts(&namespaces, place).iter().map(ToString::to_string));
+            }
+        }
+        commands
+    }
+}
