@@ -3,7 +3,7 @@ use std::io::{self, IsTerminal};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 
 use crate::diff::report::{self, Style};
 use crate::diff::{Diff, Kind, Side};
@@ -21,10 +21,10 @@ use super::{
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The old side: a topology, a built directory, or `git:REF:PATH` of either; `-` is a topology from standard input
-    #[arg(value_name = "A", required_unless_present = "since")]
+    #[arg(value_name = "A", value_hint = ValueHint::AnyPath, required_unless_present = "since")]
     before: Option<String>,
     /// The new side; with `--since`, the only topology or directory
-    #[arg(value_name = "B")]
+    #[arg(value_name = "B", value_hint = ValueHint::AnyPath)]
     after: Option<String>,
     /// Compare A with its state in this commit
     #[arg(long, value_name = "REF", conflicts_with = "after")]
