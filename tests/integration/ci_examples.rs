@@ -146,6 +146,22 @@ fn a_pipeline_without_a_change_and_one_with_a_mistake() {
 }
 
 #[test]
+fn the_pull_request_that_introduces_the_mesh_passes() {
+    for scripts in [github(), gitlab()] {
+        let repository = Repository::new();
+        // The base branch has neither the topology nor the tree.
+        assert!(repository.run(
+            "git checkout -q --orphan empty && git rm -rq --cached . && git commit -q --allow-empty -m empty && git branch -f main"
+        ));
+        assert_eq!(repository.results(&scripts), ALL_WELL);
+        assert!(repository.comment().contains("| c0, c1 | **joins the mesh** |"), "{}", repository.comment());
+        // A base that is not in the clone is not one that has no tree.
+        assert!(repository.run("git branch -D main"));
+        assert_eq!(repository.results(&scripts), [true, false, true, false, true]);
+    }
+}
+
+#[test]
 fn a_pipeline_refuses_a_tree_that_was_built_with_another_seed() {
     for scripts in [github(), gitlab()] {
         let repository = Repository::new();
