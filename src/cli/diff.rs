@@ -94,8 +94,6 @@ pub(super) fn style(is_full: bool) -> Style {
 enum Place {
     Disk(Utf8PathBuf),
     Commit(Committed),
-    /// The state in a commit of what is here; nothing if it is new.
-    Since(Committed),
 }
 
 /// A place in a commit.
@@ -104,6 +102,8 @@ struct Committed {
     reference: String,
     path: String,
     from: Utf8PathBuf,
+    /// Whether the path exists here, so that it is new if the commit does not have it.
+    is_here: bool,
 }
 
 fn sides(arguments: &Arguments) -> Result<(Place, Place), Refusal> {
@@ -115,6 +115,7 @@ fn sides(arguments: &Arguments) -> Result<(Place, Place), Refusal> {
                 reference: reference.to_owned(),
                 path: path.to_owned(),
                 from: Utf8PathBuf::from("."),
+                is_here: false,
             })),
             _ => Err(Refusal(format!("`{name}` is not of the form git:REF:PATH, such as git:main:topology.yaml"))),
         },
@@ -134,8 +135,9 @@ fn sides(arguments: &Arguments) -> Result<(Place, Place), Refusal> {
                 reference: reference.clone(),
                 path: format!("./{name}"),
                 from,
+                is_here: true,
             };
-            Ok((Place::Since(before), Place::Disk(path)))
+            Ok((Place::Commit(before), Place::Disk(path)))
         }
         (Some(before), Some(after), None) if before == "-" && after == "-" => {
             Err(Refusal(format!("standard input gives one side only, not both {before} and {after}")))
@@ -156,19 +158,19 @@ impl Place {
                 let external = external::read(&source, path)?;
                 Ok(requested(path.as_str(), &source, external.as_ref()))
             }
-            Self::Commit(committed) => committed.side()?.ok_or_else(|| committed.refusal()),
-            Self::Since(committed) => Ok(committed.side()?.unwrap_or_else(|| Some(committed.nothing()))),
+            Self::Commit(committed) => committed.side(),
         }
     }
 }
 
 impl Committed {
-    /// The side, or `None` if the commit has nothing there; inside, as `Place::side` says.
-    fn side(&self) -> Result<Option<Option<Side>>, Refusal> {
-        let Self { name, reference, path, from } = self;
+    /// The side; `None` if its topology has errors, which were reported.
+    fn side(&self) -> Result<Option<Side>, Refusal> {
+        let Self { name, reference, path, from, is_here } = self;
         let git = Git::at(from, reference)?;
-        let side = match git.find(path)? {
-            None => return Ok(None),
+        match git.find(path)? {
+            None if *is_here => Ok(Some(self.nothing())),
+            None => Err(self.refusal()),
             Some(Found::Tree(files)) => {
                 let lock = files.iter().find(|(path, _)| path == lock::FILE).map(|(_, text)| text.clone());
                 let lock = lock.ok_or_else(|| no_tree(name))?;
@@ -176,17 +178,16 @@ impl Committed {
                 let lock: Lock = lock.parse().map_err(refused)?;
                 emit::find_other(lock.paths()).map_or(Ok(()), |why| Err(refused(why)))?;
                 let files: Vec<(String, String)> = only_listed(&lock, files).collect();
-                Some(Side::standing(name, lock, files))
+                Ok(Some(Side::standing(name, lock, files)))
             }
             Some(Found::File(bytes)) => {
                 let source = Source::new(name.as_str(), bytes);
                 let base = Utf8Path::new(path).parent().map_or(String::new(), |parent| format!("{parent}/"));
                 let read = |file: &str| git.read(&format!("{base}{file}"));
                 let external = external::read_by(&source, read)?;
-                requested(name, &source, external.as_ref())
+                Ok(requested(name, &source, external.as_ref()))
             }
-        };
-        Ok(Some(side))
+        }
     }
 
     fn refusal(&self) -> Refusal {
@@ -200,10 +201,11 @@ impl Committed {
 
     /// The side of a mesh that the commit does not have.
     fn nothing(&self) -> Side {
-        let Self { name, reference, path, .. } = self;
-        let plain = path.trim_start_matches("./");
+        let Self { name, reference, .. } = self;
+        let commit = format!("git:{reference}:");
+        let path = name.strip_prefix(&commit).unwrap_or(name);
         say(&format!(
-            "note: {plain} is new since {reference}, so every cluster joins; if it was renamed, compare `git:{reference}:OLD` with it"
+            "note: {path} is new since {reference}, so every cluster joins; if it was renamed, compare `{commit}OLD` with it"
         ));
         Side::nothing(name)
     }

@@ -207,6 +207,7 @@ fn of_what_is_new_since_a_commit_every_cluster_joins() {
     for (place, reference, path) in [
         (&place, "v1", "new.yaml"),
         (&place, "v1", "fresh"),
+        (&place, "v1", "./fresh/"),
         (&unborn, "HEAD", "topology.yaml"),
         (&unborn, "HEAD", "out"),
     ] {
@@ -221,9 +222,8 @@ fn of_what_is_new_since_a_commit_every_cluster_joins() {
         assert_eq!(json["unrecorded"], Value::from(Vec::<Value>::new()));
         let [install] = json["runbook"].as_array().unwrap().as_slice() else { panic!("{}", json["runbook"]) };
         assert_eq!(install["commands"], Value::from(vec!["NEW/install.sh"]));
-        let lock = fs::read_to_string(
-            place.path().join(if path == "new.yaml" { "fresh" } else { "out" }).join("meshgen.lock"),
-        );
+        let lock =
+            fs::read_to_string(place.path().join(if reference == "v1" { "fresh" } else { "out" }).join("meshgen.lock"));
         // Nothing runs yet that would have to restart.
         let every = lock
             .unwrap()

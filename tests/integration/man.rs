@@ -41,7 +41,7 @@ fn every_verb_has_a_page_with_its_options() {
         let title = format!(".TH {name} 1  \"meshgen {}\"", env!("CARGO_PKG_VERSION"));
         assert!(page.lines().any(|line| line.trim_end() == title), "{page}");
         for option in verb.get_arguments() {
-            let value = option.get_value_names().and_then(|names| names.first()).map(|name| name.to_string());
+            let value = option.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
             let shown = option.get_long().map(|long| format!("--{long}")).or(value);
             let shown = shown.unwrap_or_else(|| option.get_id().as_str().to_uppercase());
             assert!(page.contains(&shown), "{name}: no {shown} in {page}");
