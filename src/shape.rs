@@ -15,6 +15,7 @@ use self::walk::Walk;
 
 mod expected;
 mod faults;
+mod head;
 mod scalar;
 mod walk;
 mod wording;
@@ -33,9 +34,12 @@ pub struct Shape {
 /// Walks the document along the schema.
 ///
 /// # Errors
-/// There are too many findings, so the walk stopped early.
+/// The document is not a topology, or there are too many findings, so the walk stopped early.
 pub fn check(document: &Document, schema: &Value, findings: &mut Vec<Diagnostic>) -> Result<Shape, Diagnostic> {
-    Walk::over(document, schema, findings)
+    match head::refuse(document, schema) {
+        Some(refusal) => Err(refusal),
+        None => Walk::over(document, schema, findings),
+    }
 }
 
 #[cfg(test)]
