@@ -70,6 +70,7 @@ BROKEN_REPOSITORY = [
     ("a schema that takes any text as a range", SCHEMA, '"pattern": "^((25', '"$comment": "^((25', "editor, questions"),
     ("a schema that shows regular expressions to people", SCHEMA, '"patternErrorMessage"', '"x-patternErrorMessage"', "editor, questions"),
     ("a schema without a description", SCHEMA, '"description": "The east-west gateway of this cluster', '"$comment": "The east-west gateway of this cluster', "editor, questions"),
+    ("a schema whose descriptions are plain text", SCHEMA, '"markdownDescription"', '"x-markdownDescription"', "editor, questions"),
     ("a schema that hides a field", SCHEMA, '"externalIPs": {', '"externalIps": {', "editor, in place"),
     ("settings for other files", "docs/editing.md", '"topologies/*.yaml"', '"topology/*.yaml"', "editor, settings"),
     ("a key that GitHub does not know", CI, "runs-on:", "run-on:", "actionlint"),
