@@ -77,6 +77,7 @@ BROKEN_REPOSITORY = [
     ("a script in a workflow that does not end a quote", CI, "run: .ci/run", "run: .ci/run '", "actionlint"),
     ("an action that its author can change", CI, "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1", "actions/checkout@v7", "zizmor"),
     ("a token that stays in the checkout", CI, "        with:\n          persist-credentials: false\n", "", "zizmor"),
+    ("an input of the action that becomes shell", "action.yml", '--since "$BASE"', '--since "${{ inputs.base }}"', "zizmor"),
     ("an unquoted variable", "tools/verify", '"$work"', "$work", "shellcheck"),
 ]
 NOT_COPIED = shutil.ignore_patterns("target", ".git", "output", "golden", "__pycache__")
