@@ -26,6 +26,7 @@ mod external;
 mod fix;
 mod git;
 mod init;
+mod man;
 mod output;
 mod schema;
 mod seed;
@@ -57,6 +58,8 @@ enum Verb {
     Schema,
     /// Print completions for a shell.
     Completions(completions::Arguments),
+    /// Print the man page, or write one for each verb.
+    Man(man::Arguments),
 }
 
 /// Success.
@@ -77,6 +80,7 @@ pub fn run() -> ExitCode {
         Verb::Ca(arguments) => ca::run(&arguments),
         Verb::Schema => schema::run(),
         Verb::Completions(arguments) => completions::run(&arguments),
+        Verb::Man(arguments) => man::run(&arguments),
     };
     ExitCode::from(code.unwrap_or_else(|refusal| {
         say(&format!("error: {refusal}"));

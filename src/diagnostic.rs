@@ -139,6 +139,22 @@ impl FieldPath {
     pub fn segments(&self) -> &[Segment] {
         &self.0
     }
+
+    /// The field as a part of a sentence, such as "`network` of cluster `east`"; `name_of` names an item of a list of the topology.
+    pub fn in_words(&self, name_of: impl FnOnce(&str, usize) -> Option<String>) -> String {
+        let (list, index, inside) = match self.segments() {
+            [] => return "the topology".to_owned(),
+            [Segment::Key(list), Segment::Index(index), inside @ ..] => (list, *index, inside),
+            _ => return format!("`{self}`"),
+        };
+        match name_of(list, index) {
+            None => format!("`{self}`"),
+            Some(name) => {
+                let item = format!("{} `{name}`", list.strip_suffix('s').unwrap_or(list));
+                if inside.is_empty() { item } else { format!("`{}` of {item}", Self(inside.to_vec())) }
+            }
+        }
+    }
 }
 
 impl fmt::Display for FieldPath {

@@ -2,6 +2,8 @@
 //!
 //! Files are named as `TAG:path` in the repository istio/istio.
 
+use std::fmt;
+
 use crate::topology::IstioVersion;
 
 mod fields;
@@ -60,6 +62,30 @@ pub struct Release {
     pub gateway_variables: &'static [(&'static str, &'static str)],
 }
 
+/// A place in the repository istio/istio. It is written as the URL that opens it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reference {
+    /// A file at a tag.
+    File {
+        /// The tag.
+        tag: &'static str,
+        /// The path.
+        path: &'static str,
+    },
+    /// An issue or a pull request.
+    Issue(u32),
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const REPOSITORY: &str = "https://github.com/istio/istio";
+        match self {
+            Self::File { tag, path } => write!(formatter, "{REPOSITORY}/blob/{tag}/{path}"),
+            Self::Issue(number) => write!(formatter, "{REPOSITORY}/issues/{number}"),
+        }
+    }
+}
+
 /// A bug that a later patch of the same line fixes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Bug {
@@ -70,7 +96,7 @@ pub struct Bug {
     /// Whether only a mesh of several clusters meets it, by its remote secrets.
     pub needs_remote_secrets: bool,
     /// The issue, or the release note: `releasenotes/notes` of the version that fixes it.
-    pub source: &'static str,
+    pub source: Reference,
     /// The variable of istiod that fixes it from that patch on, where the patch alone does not, and its value.
     pub switch: Option<(&'static str, &'static str)>,
 }
@@ -115,7 +141,7 @@ const LEAKED_KEY: Bug = Bug {
     fixed_in: 0,
     what: "takes tokens that anybody can forge while a RequestAuthentication's keys cannot be fetched",
     needs_remote_secrets: false,
-    source: "`1.28.5:releasenotes/notes/jwks-private-key-leak.yaml`",
+    source: Reference::File { tag: "1.28.5", path: "releasenotes/notes/jwks-private-key-leak.yaml" },
     switch: None,
 };
 
@@ -123,7 +149,7 @@ const UNESCAPED_IDENTITIES: Bug = Bug {
     fixed_in: 0,
     what: "can let an AuthorizationPolicy match identities and namespaces that it does not name",
     needs_remote_secrets: false,
-    source: "istio/istio#59992",
+    source: Reference::Issue(59992),
     switch: None,
 };
 
@@ -137,7 +163,7 @@ const V1_11: Release = Release {
         fixed_in: 6,
         what: "runs whatever a remote secret's kubeconfig names as its credential plugin",
         needs_remote_secrets: true,
-        source: "`1.11.8:releasenotes/notes/multicuster-secret-auth.yaml`",
+        source: Reference::File { tag: "1.11.8", path: "releasenotes/notes/multicuster-secret-auth.yaml" },
         switch: Some(("PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS", "none")),
     }],
     remotes: RemoteShape::LocalIstiod,
@@ -190,14 +216,14 @@ const V1_29: Release = Release {
             fixed_in: 3,
             what: "can lock up when a remote secret is updated",
             needs_remote_secrets: true,
-            source: "istio/istio#59875",
+            source: Reference::Issue(59875),
             switch: None,
         },
         Bug {
             fixed_in: 5,
             what: "can crash when a remote secret is updated twice in a row",
             needs_remote_secrets: true,
-            source: "istio/istio#60520",
+            source: Reference::Issue(60520),
             switch: None,
         },
     ],
@@ -214,14 +240,17 @@ const V1_30: Release = Release {
             fixed_in: 1,
             what: "can lock up while it waits for the remote clusters",
             needs_remote_secrets: true,
-            source: "`1.30.1:releasenotes/notes/multicluster-clusterstore-rlock-deadlock.yaml`",
+            source: Reference::File {
+                tag: "1.30.1",
+                path: "releasenotes/notes/multicluster-clusterstore-rlock-deadlock.yaml",
+            },
             switch: None,
         },
         Bug {
             fixed_in: 3,
             what: "does not take a renewed remote secret before it is restarted",
             needs_remote_secrets: true,
-            source: "istio/istio#60612",
+            source: Reference::Issue(60612),
             switch: None,
         },
     ],

@@ -22,6 +22,7 @@ fn topology() -> Value {
         refuse_null(schema);
         drop_rust_formats(schema);
         say_what_is_wanted(schema);
+        keep_markup(schema);
     })
     .transform(&mut schema);
     with_id(schema, "topology.schema.json")
@@ -66,6 +67,14 @@ fn say_what_is_wanted(schema: &mut Schema) {
     let examples: Vec<String> = examples.map(|example| format!("`{example}`")).collect();
     if !examples.is_empty() {
         object.insert("patternErrorMessage".to_owned(), format!("Write it like {}.", examples.join(" or ")).into());
+    }
+}
+
+/// Editors escape the markup of a description, so that it shows as "\`{}\`". They show this as Markdown.
+fn keep_markup(schema: &mut Schema) {
+    let description = schema.get("description").and_then(Value::as_str).filter(|text| text.contains(['`', '<']));
+    if let Some(description) = description.map(str::to_owned) {
+        schema.insert("markdownDescription".to_owned(), description.into());
     }
 }
 

@@ -15,6 +15,7 @@ use self::walk::Walk;
 
 mod expected;
 mod faults;
+mod head;
 mod scalar;
 mod walk;
 mod wording;
@@ -33,9 +34,12 @@ pub struct Shape {
 /// Walks the document along the schema.
 ///
 /// # Errors
-/// There are too many findings, so the walk stopped early.
+/// The document is not a topology, or there are too many findings, so the walk stopped early.
 pub fn check(document: &Document, schema: &Value, findings: &mut Vec<Diagnostic>) -> Result<Shape, Diagnostic> {
-    Walk::over(document, schema, findings)
+    match head::refuse(document, schema) {
+        Some(refusal) => Err(refusal),
+        None => Walk::over(document, schema, findings),
+    }
 }
 
 #[cfg(test)]
@@ -66,7 +70,7 @@ mod tests {
         "type",
     ];
     /// What refuses no value.
-    const REMARKS: [&str; 4] = ["$id", "$schema", "patternErrorMessage", "title"];
+    const REMARKS: [&str; 5] = ["$id", "$schema", "markdownDescription", "patternErrorMessage", "title"];
     /// What a grammar checks, which `format` names: for editors, which do not know it.
     const OF_A_GRAMMAR: [&str; 3] = ["maxLength", "minLength", "pattern"];
 
@@ -78,7 +82,9 @@ mod tests {
         for (keyword, value) in keywords {
             let is_checked = match keyword.as_str() {
                 // A reference stands for all that is beside it.
-                "$ref" => keywords.keys().all(|keyword| ["$ref", "description"].contains(&keyword.as_str())),
+                "$ref" => keywords
+                    .keys()
+                    .all(|keyword| ["$ref", "description", "markdownDescription"].contains(&keyword.as_str())),
                 "format" => has_grammar,
                 "type" | "const" => is_text(value),
                 "enum" => value.as_array().is_some_and(|choices| choices.iter().all(is_text)),

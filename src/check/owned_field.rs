@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::fact::{FACTS, Known, Origin, held};
 use crate::rule::Rule;
-use crate::topology::{Cluster, FreeForm};
+use crate::topology::{Cluster, FreeForm, Topology};
 
 use super::{Check, Context, Needs};
 
@@ -31,10 +31,11 @@ fn check(subject: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     // The address before the sampling: a value in the place of `tracing` is refused because of the collector.
     traces.reverse();
     let mesh_config = root.child("istio").child("meshConfig");
-    find(&istio.mesh_config, "meshConfig", &mesh_config, everywhere.iter().chain(&traces), findings);
+    find(topology, &istio.mesh_config, "meshConfig", &mesh_config, everywhere.iter().chain(&traces), findings);
     // What one cluster owns, another cannot share: written for all clusters it contradicts most of them.
     let per_cluster: Vec<Owned> = first_contradicted(subject, &istio.values);
     find(
+        topology,
         &istio.values,
         "values",
         &root.child("istio").child("values"),
@@ -44,8 +45,15 @@ fn check(subject: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     for (path, cluster) in subject.clusters() {
         let own = owned_by_cluster(subject, &path, cluster);
         let path = path.child("istio");
-        find(&cluster.istio.mesh_config, "meshConfig", &path.child("meshConfig"), everywhere.iter(), findings);
-        find(&cluster.istio.values, "values", &path.child("values"), everywhere.iter().chain(&own), findings);
+        find(
+            topology,
+            &cluster.istio.mesh_config,
+            "meshConfig",
+            &path.child("meshConfig"),
+            everywhere.iter(),
+            findings,
+        );
+        find(topology, &cluster.istio.values, "values", &path.child("values"), everywhere.iter().chain(&own), findings);
     }
 }
 
@@ -92,6 +100,7 @@ fn first_contradicted(subject: &Context<'_>, values: &FreeForm) -> Vec<Owned> {
 }
 
 fn find<'o>(
+    topology: &Topology,
     fields: &FreeForm,
     list: &str,
     field: &FieldPath,
@@ -110,14 +119,15 @@ fn find<'o>(
             Some(_) => "contradicts the topology",
             None => "meshgen decides this",
         });
-        let origin = owned.origin.to_string();
+        let clusters = &topology.clusters;
+        let origin = owned.origin.in_words(|_, index| Some(clusters.get(index)?.name.to_string()));
         findings.push(match &owned.value {
             Some(value) => finding
                 .and(owned.origin.clone(), "follows from this")
-                .help(format!("remove it; it follows from `{origin}` and is `{}`", shown(value))),
+                .help(format!("remove it; it follows from {origin} and is `{}`", shown(value))),
             None => finding
                 .and(owned.origin.clone(), "follows from this")
-                .help(format!("remove it; it follows from `{origin}`")),
+                .help(format!("remove it; it follows from {origin}")),
         });
     }
 }

@@ -1,5 +1,5 @@
 use camino::{Utf8Path, Utf8PathBuf};
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use crate::diagnostic::Diagnostic;
 use crate::disk::DiskError;
@@ -17,9 +17,10 @@ use super::{DONE, NOT_DONE, Outcome, Refusal, ca, external, output, read_source,
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The topology; `-` is standard input
+    #[arg(value_hint = ValueHint::FilePath)]
     topology: Utf8PathBuf,
     /// The directory for the tree
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     output: Utf8PathBuf,
     /// Build only the directory of this cluster; can be repeated
     #[arg(long, value_name = "NAME")]

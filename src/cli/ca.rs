@@ -1,5 +1,5 @@
 use camino::{Utf8Path, Utf8PathBuf};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 use zeroize::Zeroizing;
 
 use crate::disk;
@@ -28,7 +28,7 @@ enum Verb {
 #[derive(Debug, Args)]
 struct New {
     /// The file for the seed; an existing file is never overwritten
-    #[arg(long, value_name = "FILE", default_value = SEED)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, default_value = SEED)]
     ca: Utf8PathBuf,
 }
 

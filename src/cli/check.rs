@@ -1,7 +1,7 @@
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 
 use crate::ExternalFiles;
 use crate::diagnostic::Diagnostic;
@@ -19,7 +19,7 @@ use super::{
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The topologies; `-` is standard input
-    #[arg(required = true)]
+    #[arg(required = true, value_hint = ValueHint::FilePath)]
     topologies: Vec<Utf8PathBuf>,
     /// Exit with 1 on warnings too
     #[arg(long)]

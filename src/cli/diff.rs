@@ -3,7 +3,7 @@ use std::io::{self, IsTerminal};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 
 use crate::diff::report::{self, Style};
 use crate::diff::{Diff, Kind, Side};
@@ -21,13 +21,14 @@ use super::{
 /// The options of `diff`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The old side: a topology, a built directory, or `git:REF:PATH` of either; `-` is a topology from standard input
-    #[arg(value_name = "A", required_unless_present = "since")]
+    /// The old side: a topology, a built directory, or `git:REF:PATH` of either; `-` is a topology from standard input, but not
+    /// with `--since`
+    #[arg(value_name = "A", value_hint = ValueHint::AnyPath, required_unless_present = "since")]
     before: Option<String>,
     /// The new side; with `--since`, the only topology or directory
-    #[arg(value_name = "B")]
+    #[arg(value_name = "B", value_hint = ValueHint::AnyPath)]
     after: Option<String>,
-    /// Compare A with its state in this commit
+    /// Compare A, a file or directory here, with its state in this commit; if the commit does not have it, every cluster joins
     #[arg(long, value_name = "REF", conflicts_with = "after")]
     since: Option<String>,
     /// How the report is written
@@ -102,36 +103,51 @@ pub(super) fn style(is_full: bool) -> Style {
 /// Where a side is found.
 enum Place {
     Disk(Utf8PathBuf),
-    Commit { name: String, reference: String, path: String, from: Utf8PathBuf },
+    Commit(Committed),
+}
+
+/// A place in a commit.
+struct Committed {
+    name: String,
+    reference: String,
+    path: String,
+    from: Utf8PathBuf,
+    /// Whether the path exists here, so that it is new if the commit does not have it.
+    is_here: bool,
 }
 
 fn sides(arguments: &Arguments) -> Result<(Place, Place), Refusal> {
     let place = |name: &str| match name.strip_prefix("git:") {
         None => Ok(Place::Disk(Utf8PathBuf::from(name))),
         Some(rest) => match rest.split_once(':') {
-            Some((reference, path)) if !reference.is_empty() => Ok(Place::Commit {
+            Some((reference, path)) if !reference.is_empty() => Ok(Place::Commit(Committed {
                 name: name.to_owned(),
                 reference: reference.to_owned(),
                 path: path.to_owned(),
                 from: Utf8PathBuf::from("."),
-            }),
+                is_here: false,
+            })),
             _ => Err(Refusal(format!("`{name}` is not of the form git:REF:PATH, such as git:main:topology.yaml"))),
         },
     };
     match (&arguments.before, &arguments.after, &arguments.since) {
+        (Some(path), None, Some(reference)) if path == "-" => Err(Refusal(format!(
+            "standard input has no state in {reference}: name the old side, as in `meshgen diff git:{reference}:topology.yaml -`"
+        ))),
         (Some(path), None, Some(reference)) => {
             let path = Utf8PathBuf::from(path);
             let (Some(name), true) = (path.file_name(), disk::exists(&path)) else {
                 return Err(Refusal(format!("{path}: there is no such file or directory")));
             };
             let from = super::directory_of(&path);
-            let before = Place::Commit {
+            let before = Committed {
                 name: format!("git:{reference}:{path}"),
                 reference: reference.clone(),
                 path: format!("./{name}"),
                 from,
+                is_here: true,
             };
-            Ok((before, Place::Disk(path)))
+            Ok((Place::Commit(before), Place::Disk(path)))
         }
         (Some(before), Some(after), None) if before == "-" && after == "-" => {
             Err(Refusal(format!("standard input gives one side only, not both {before} and {after}")))
@@ -152,28 +168,56 @@ impl Place {
                 let external = external::read(&source, path)?;
                 Ok(requested(path.as_str(), &source, external.as_ref()))
             }
-            Self::Commit { name, reference, path, from } => {
-                let git = Git::at(from, reference)?;
-                match git.find(path)? {
-                    Found::Tree(files) => {
-                        let lock = files.iter().find(|(path, _)| path == lock::FILE).map(|(_, text)| text.clone());
-                        let lock = lock.ok_or_else(|| no_tree(name))?;
-                        let refused = |why| Refusal(format!("{name}/{}: {why}", lock::FILE));
-                        let lock: Lock = lock.parse().map_err(refused)?;
-                        emit::find_other(lock.paths()).map_or(Ok(()), |why| Err(refused(why)))?;
-                        let files: Vec<(String, String)> = only_listed(&lock, files).collect();
-                        Ok(Some(Side::standing(name, lock, files)))
-                    }
-                    Found::File(bytes) => {
-                        let source = Source::new(name.as_str(), bytes);
-                        let base = Utf8Path::new(path).parent().map_or(String::new(), |parent| format!("{parent}/"));
-                        let read = |file: &str| git.read(&format!("{base}{file}"));
-                        let external = external::read_by(&source, read)?;
-                        Ok(requested(name, &source, external.as_ref()))
-                    }
-                }
+            Self::Commit(committed) => committed.side(),
+        }
+    }
+}
+
+impl Committed {
+    /// The side; `None` if its topology has errors, which were reported.
+    fn side(&self) -> Result<Option<Side>, Refusal> {
+        let Self { name, reference, path, from, is_here } = self;
+        let git = Git::at(from, reference)?;
+        match git.find(path)? {
+            None if *is_here => Ok(Some(self.nothing())),
+            None => Err(self.refusal()),
+            Some(Found::Tree(files)) => {
+                let lock = files.iter().find(|(path, _)| path == lock::FILE).map(|(_, text)| text.clone());
+                let lock = lock.ok_or_else(|| no_tree(name))?;
+                let refused = |why| Refusal(format!("{name}/{}: {why}", lock::FILE));
+                let lock: Lock = lock.parse().map_err(refused)?;
+                emit::find_other(lock.paths()).map_or(Ok(()), |why| Err(refused(why)))?;
+                let files: Vec<(String, String)> = only_listed(&lock, files).collect();
+                Ok(Some(Side::standing(name, lock, files)))
+            }
+            Some(Found::File(bytes)) => {
+                let source = Source::new(name.as_str(), bytes);
+                let base = Utf8Path::new(path).parent().map_or(String::new(), |parent| format!("{parent}/"));
+                let read = |file: &str| git.read(&format!("{base}{file}"));
+                let external = external::read_by(&source, read)?;
+                Ok(requested(name, &source, external.as_ref()))
             }
         }
+    }
+
+    fn refusal(&self) -> Refusal {
+        let Self { name, reference, path, .. } = self;
+        let plain = path.trim_start_matches("./");
+        Refusal(format!(
+            "{name}: there is no such file or directory in this commit: a path begins at the root of the repository, and with `./` \
+             here; if it is new, write `meshgen diff --since {reference} {plain}`"
+        ))
+    }
+
+    /// The side of a mesh that the commit does not have.
+    fn nothing(&self) -> Side {
+        let Self { name, reference, .. } = self;
+        let commit = format!("git:{reference}:");
+        let path = name.strip_prefix(&commit).unwrap_or(name);
+        say(&format!(
+            "note: {path} is new since {reference}, so every cluster joins; if it was renamed, compare `{commit}OLD` with it"
+        ));
+        Side::nothing(name)
     }
 }
 

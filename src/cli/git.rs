@@ -33,29 +33,32 @@ impl Git {
         }
         let commit =
             git.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{reference}^{{commit}}")])?;
-        let commit = commit.map_err(|_| {
-            Refusal(format!(
-                "git:{reference}: there is no such commit here (a shallow clone has the last ones only: `git fetch --unshallow`)"
-            ))
-        })?;
+        let commit = match commit {
+            Ok(commit) => commit,
+            // Before the first commit, HEAD names none. Nothing is in it, as in Git's empty tree.
+            Err(_) if reference == "HEAD" => git.run(&["hash-object", "-t", "tree", "/dev/null"])?.map_err(Refusal)?,
+            Err(_) => {
+                return Err(Refusal(format!(
+                    "git:{reference}: there is no such commit here (a shallow clone has the last ones only: `git fetch --unshallow`)"
+                )));
+            }
+        };
         String::from_utf8_lossy(&commit).trim().clone_into(&mut git.commit);
         Ok(git)
     }
 
-    /// What stands at a path: relative to the repository's root, or with `./` to the directory.
-    pub(super) fn find(&self, path: &str) -> Result<Found, Refusal> {
+    /// What stands at a path, if anything does: relative to the repository's root, or with `./` to the directory.
+    pub(super) fn find(&self, path: &str) -> Result<Option<Found>, Refusal> {
         let name = self.name(path);
         let kind = self.run(&["cat-file", "-t", &name])?;
         match kind.as_deref().map(<[u8]>::trim_ascii) {
-            Ok(b"tree") => self.tree(&name).map(Found::Tree),
+            Ok(b"tree") => self.tree(&name).map(Found::Tree).map(Some),
             Ok(b"blob") => {
                 let bytes = self.run(&["cat-file", "blob", &name])?;
-                bytes.map(Found::File).map_err(|reason| Refusal(format!("git:{}:{path}: {reason}", self.reference)))
+                let bytes = bytes.map_err(|reason| Refusal(format!("git:{}:{path}: {reason}", self.reference)))?;
+                Ok(Some(Found::File(bytes)))
             }
-            _ => Err(Refusal(format!(
-                "git:{}:{path}: there is no such file or directory in this commit",
-                self.reference
-            ))),
+            _ => Ok(None),
         }
     }
 

@@ -1,5 +1,5 @@
 use camino::{Utf8Path, Utf8PathBuf};
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use crate::disk;
 use crate::release::{NEWEST, release, supported};
@@ -15,7 +15,7 @@ use super::{DONE, Outcome, Refusal, Today, say};
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The directory for the topology and its schema
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     output: Utf8PathBuf,
     /// How many clusters the mesh has
     #[arg(long, default_value_t = 2)]

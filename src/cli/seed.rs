@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use clap::Args;
+use clap::{Args, ValueHint};
 use zeroize::Zeroizing;
 
 use crate::disk;
@@ -17,7 +17,7 @@ use super::{Refusal, directory_of, say};
 #[derive(Debug, Args)]
 pub(super) struct SeedOption {
     /// The mesh's seed, `-` for standard input. Default: the file that `MESHGEN_CA_SEED_FILE` names, then `ca.seed` beside the topology
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     ca: Option<Utf8PathBuf>,
 }
 

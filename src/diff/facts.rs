@@ -47,7 +47,7 @@ impl<'s> Known<'s> {
     fn beside(side: &'s Side, other: &Side, unrecorded: &mut BTreeSet<&'static str>) -> Self {
         let is_recorded = side.record.istio.is_some();
         let istio = side.record.istio.as_ref().or(other.record.istio.as_ref());
-        if !is_recorded && istio.is_some() {
+        if !is_recorded && istio.is_some() && !side.record.is_empty() {
             unrecorded.insert("the version of Istio");
         }
         let none = Cluster::default();

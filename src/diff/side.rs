@@ -40,6 +40,11 @@ impl Side {
         }
     }
 
+    /// A mesh that does not exist yet.
+    pub fn nothing(name: impl Into<String>) -> Self {
+        Self::standing(name, Lock::default(), [])
+    }
+
     /// An existing tree: its lock, and its files by path.
     pub fn standing(name: impl Into<String>, lock: Lock, files: impl IntoIterator<Item = (String, String)>) -> Self {
         let files: BTreeMap<String, String> =

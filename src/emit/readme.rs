@@ -8,7 +8,7 @@ use crate::plan::waiting::{self, Awaited};
 use crate::plan::{self, Plan, StageName, What, Who};
 use crate::release::{RELEASES, RemoteShape};
 use crate::template;
-use crate::topology::PodRouting;
+use crate::topology::{PodRouting, Via};
 use crate::words::{fence, joined};
 
 mod picture;
@@ -96,6 +96,10 @@ struct Collector<'m> {
     cluster: &'m str,
     command: String,
     sampling: String,
+    /// Whether proxies report to it like to any other service.
+    is_in_mesh: bool,
+    /// The port of its cluster's gateway through which proxies report to it otherwise.
+    port: Option<u16>,
 }
 
 /// The README of the tree: the mesh, who can apply which directory, every step in order, and what later days bring.
@@ -154,6 +158,8 @@ fn collector<'m>(mesh: &'m Mesh<'_>) -> Option<Collector<'m>> {
         cluster: cluster.name,
         command: Command::kubectl(cluster.context).words(forward).to_string(),
         sampling: collector.sampling_percent.0.to_string(),
+        is_in_mesh: collector.via == Via::Mesh,
+        port: collector.is_exposed.then_some(collector.gateway_port),
     })
 }
 

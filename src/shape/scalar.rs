@@ -4,7 +4,7 @@ use crate::diagnostic::{Certainty, FieldPath, Replacement, nearest};
 use crate::rule::{INVALID_VALUE, WRONG_TYPE};
 use crate::syntax::plain;
 use crate::topology::{fix, grammar};
-use crate::words::joined;
+use crate::words::{joined, names};
 
 use super::expected::{choices, filler};
 use super::faults::Faults;
@@ -21,15 +21,21 @@ impl Faults<'_> {
         if !fits {
             return self.wrong_scalar(value, text, kind, schema, path);
         }
-        if let Some((message, help)) = refuse(value, schema, path, self.definitions) {
+        if let Some((message, help)) = self.refuse(value, schema, path) {
             let choices = choices(schema);
             let written = value.as_str().unwrap_or_default();
-            let meant = nearest(written, choices.iter().copied())
-                .map(|meant| (meant.to_owned(), Certainty::of_word(written, meant, choices.iter().copied())))
-                .or_else(|| fix(schema["format"].as_str()?, written));
-            let help = match &meant {
-                Some((meant, Certainty::Certain)) if choices.is_empty() => format!("write `{meant}`"),
-                Some((meant, _)) if help.starts_with("an example") => format!("did you mean `{meant}`?"),
+            // A name that is declared as it is written here is wrong there too, and has the same fix.
+            let declared = self.declared(path).filter(|names| !names.iter().any(|name| name == written));
+            let meant = match &declared {
+                Some(names) => name_near(written, names),
+                None => nearest(written, choices.iter().copied())
+                    .map(|meant| (meant.to_owned(), Certainty::of_word(written, meant, choices.iter().copied())))
+                    .or_else(|| fix(schema["format"].as_str()?, written)),
+            };
+            let help = match (&meant, &declared) {
+                (Some((meant, Certainty::Certain)), _) if choices.is_empty() => format!("write `{meant}`"),
+                (Some((meant, _)), _) if help.starts_with("an example") => format!("did you mean `{meant}`?"),
+                (None, Some(declared)) => format!("use {}", names(declared.iter().map(String::as_str))),
                 _ => help,
             };
             let filler = self.hole(schema, path, INVALID_VALUE, message, help);
@@ -47,18 +53,18 @@ impl Faults<'_> {
                 Some(example) => format!("write one, for example `{example}`, or remove the line"),
                 None => "write one, or remove the line".to_owned(),
             };
-            return self.hole(schema, path, WRONG_TYPE, format!("`{path}` has no value"), help);
+            return self.hole(schema, path, WRONG_TYPE, format!("{} has no value", self.in_words(path)), help);
         }
         let found = match value {
             Value::Bool(_) => "true or false",
             Value::Number(_) => "a number",
             _ => "text",
         };
-        let message = format!("`{path}` is {found} here, not {}", describe_type(kind));
+        let message = format!("{} is {found} here, not {}", self.in_words(path), describe_type(kind));
         let (help, meant) = match kind {
             "string" => {
                 // If the text is also invalid in quotes, report that.
-                if let Some((message, help)) = refuse(&Value::from(text), schema, path, self.definitions) {
+                if let Some((message, help)) = self.refuse(&Value::from(text), schema, path) {
                     return self.hole(schema, path, INVALID_VALUE, message, help);
                 }
                 ("put it in quotes, so that YAML reads it as text", Some(Replacement::Text(text.to_owned())))
@@ -70,7 +76,7 @@ impl Faults<'_> {
             _ => {
                 let number = plain(text.trim());
                 let fits = if kind == "integer" { number.is_i64() || number.is_u64() } else { number.is_number() };
-                let fits = fits && refuse(&number, schema, path, self.definitions).is_none();
+                let fits = fits && self.refuse(&number, schema, path).is_none();
                 ("write a number, without quotes", fits.then(|| Replacement::Yaml(text.trim().to_owned())))
             }
         };
@@ -80,6 +86,51 @@ impl Faults<'_> {
         }
         filler
     }
+    /// What is wrong with a scalar of the right type, and what to do.
+    pub(super) fn refuse(&self, value: &Value, schema: &Value, path: &FieldPath) -> Option<(String, String)> {
+        let choices = choices(schema);
+        if !choices.is_empty() && value.as_str().is_some_and(|value| !choices.contains(&value)) {
+            let known: Vec<String> = choices.iter().map(|choice| format!("`{choice}`")).collect();
+            return Some((
+                format!("invalid value `{}` for {}", shown(value), self.in_words(path)),
+                format!("write {}", joined(&known, "or")),
+            ));
+        }
+        if let (Some(format), Some(text)) = (schema["format"].as_str(), value.as_str()) {
+            let fault = (grammar(format)?.refuse)(text)?;
+            let what = if text.is_empty() { self.in_words(path) } else { format!("`{}`", shown(value)) };
+            // A grammar that has a help writes it after a colon.
+            let (fault, help) = match fault.split_once(": ") {
+                Some((fault, help)) => (fault, help.to_owned()),
+                None => (fault.as_str(), format!("an example: `{}`", shown(&filler(schema, self.definitions)))),
+            };
+            return Some((format!("{what} {fault}"), help));
+        }
+        if let (Some(least), Some(text)) = (schema["minLength"].as_u64(), value.as_str())
+            && (text.len() as u64) < least
+        {
+            return Some((format!("{} is empty", self.in_words(path)), "write it, or remove the line".to_owned()));
+        }
+        let number = value.as_f64()?;
+        let least = schema["minimum"].as_f64().filter(|least| number < *least);
+        let most = schema["maximum"].as_f64().filter(|most| number > *most);
+        if least.is_none() && most.is_none() {
+            return None;
+        }
+        let message = format!("{} is {value}, which is out of range", self.in_words(path));
+        Some(match (schema.get("minimum"), schema.get("maximum")) {
+            (Some(least), Some(most)) => (message, format!("write a number from {least} to {most}")),
+            (Some(least), None) => (message, format!("write a number from {least} on")),
+            _ => (message, "write a smaller number".to_owned()),
+        })
+    }
+}
+
+/// The declared name that is probably meant.
+fn name_near(written: &str, declared: &[String]) -> Option<(String, Certainty)> {
+    let names = || declared.iter().map(String::as_str);
+    let meant = nearest(written, names())?;
+    Some((meant.to_owned(), Certainty::of_name(written, meant, names())))
 }
 
 /// The boolean that a word of YAML 1.1, or a quoted one, means.
@@ -89,43 +140,4 @@ fn truth(text: &str) -> Option<&'static str> {
         "false" | "no" | "off" => Some("false"),
         _ => None,
     }
-}
-
-/// What is wrong with a scalar of the right type, and what to do.
-pub(super) fn refuse(value: &Value, schema: &Value, path: &FieldPath, definitions: &Value) -> Option<(String, String)> {
-    let choices = choices(schema);
-    if !choices.is_empty() && value.as_str().is_some_and(|value| !choices.contains(&value)) {
-        let known: Vec<String> = choices.iter().map(|choice| format!("`{choice}`")).collect();
-        return Some((
-            format!("invalid value `{}` for `{path}`", shown(value)),
-            format!("write {}", joined(&known, "or")),
-        ));
-    }
-    if let (Some(format), Some(text)) = (schema["format"].as_str(), value.as_str()) {
-        let fault = (grammar(format)?.refuse)(text)?;
-        let what = if text.is_empty() { path.to_string() } else { shown(value) };
-        // A grammar that has a help writes it after a colon.
-        let (fault, help) = match fault.split_once(": ") {
-            Some((fault, help)) => (fault, help.to_owned()),
-            None => (fault.as_str(), format!("an example: `{}`", shown(&filler(schema, definitions)))),
-        };
-        return Some((format!("`{what}` {fault}"), help));
-    }
-    if let (Some(least), Some(text)) = (schema["minLength"].as_u64(), value.as_str())
-        && (text.len() as u64) < least
-    {
-        return Some((format!("`{path}` is empty"), "write it, or remove the line".to_owned()));
-    }
-    let number = value.as_f64()?;
-    let least = schema["minimum"].as_f64().filter(|least| number < *least);
-    let most = schema["maximum"].as_f64().filter(|most| number > *most);
-    if least.is_none() && most.is_none() {
-        return None;
-    }
-    let message = format!("`{path}` is {value}, which is out of range");
-    Some(match (schema.get("minimum"), schema.get("maximum")) {
-        (Some(least), Some(most)) => (message, format!("write a number from {least} to {most}")),
-        (Some(least), None) => (message, format!("write a number from {least} on")),
-        _ => (message, "write a smaller number".to_owned()),
-    })
 }

@@ -10,8 +10,7 @@ use crate::written::in_brackets;
 use super::Shape;
 use super::expected::{choices, filler, resolve, type_of};
 use super::faults::Faults;
-use super::scalar::refuse;
-use super::wording::{describe, describe_type, example, first_sentence, inside};
+use super::wording::{describe, describe_type, example, first_sentence};
 
 /// A walk of a document along the schema.
 pub(super) struct Walk<'a> {
@@ -28,7 +27,7 @@ impl<'a> Walk<'a> {
         schema: &'a Value,
         findings: &'a mut Vec<Diagnostic>,
     ) -> Result<Shape, Diagnostic> {
-        let faults = Faults { definitions: &schema["$defs"], findings, holes: Vec::new() };
+        let faults = Faults { document, definitions: &schema["$defs"], findings, holes: Vec::new() };
         let mut walk = Walk { document, faults, walked: Vec::new(), repeats: BTreeMap::new() };
         let value = walk.value(document.root(), schema, &FieldPath::root())?;
         Ok(Shape { value, holes: walk.faults.holes, repeats: walk.repeats })
@@ -62,7 +61,13 @@ impl<'a> Walk<'a> {
                 let least = schema["minItems"].as_u64().unwrap_or(0);
                 if (items.len() as u64) < least {
                     let help = "write at least one item".to_owned();
-                    return Ok(self.faults.hole(schema, path, INVALID_VALUE, format!("`{path}` is empty"), help));
+                    return Ok(self.faults.hole(
+                        schema,
+                        path,
+                        INVALID_VALUE,
+                        format!("{} is empty", self.faults.in_words(path)),
+                        help,
+                    ));
                 }
                 let items = items.iter().enumerate();
                 let values = items.map(|(index, item)| self.value(*item, &schema["items"], &path.index(index)));
@@ -72,7 +77,8 @@ impl<'a> Walk<'a> {
                 self.faults.scalar(value, text, kind, schema, path)
             }
             (found, Some(kind)) => {
-                let message = format!("`{path}` is {}, not {}", describe(found), describe_type(kind));
+                let message =
+                    format!("{} is {}, not {}", self.faults.in_words(path), describe(found), describe_type(kind));
                 let help = match (found, kind) {
                     (Kind::Scalar(Value::Null, _), "object") => {
                         "write its fields, `{}` for none, or remove the line".to_owned()
@@ -97,9 +103,7 @@ impl<'a> Walk<'a> {
     fn list_of(&self, text: &str, schema: &'a Value, path: &FieldPath) -> Option<String> {
         let item = resolve(&schema["items"], self.faults.definitions);
         let items: Vec<&str> = text.split(',').map(str::trim).collect();
-        let fits = |text: &&str| {
-            !text.is_empty() && refuse(&Value::from(*text), item, path, self.faults.definitions).is_none()
-        };
+        let fits = |text: &&str| !text.is_empty() && self.faults.refuse(&Value::from(*text), item, path).is_none();
         (type_of(item) == Some("string") && items.iter().all(fits)).then(|| in_brackets(&items))
     }
 
@@ -140,7 +144,7 @@ impl<'a> Walk<'a> {
         let meant: Vec<Option<&str>> = unknown.iter().map(|(name, _)| nearest(name, absent.iter().copied())).collect();
         for ((name, field), known) in unknown.into_iter().zip(&meant) {
             SYNTAX.stop_at(self.faults.findings, || Place::Key(field.clone()))?;
-            let message = format!("unknown field `{name}` {}", inside(path));
+            let message = format!("unknown field `{name}` in {}", self.faults.in_words(path));
             let finding = UNKNOWN_FIELD.at(Place::Key(field), message).label("unknown field");
             self.faults.findings.push(if let Some(known) = *known {
                 let is_only = meant.iter().filter(|other| **other == Some(known)).count() == 1;
@@ -159,7 +163,7 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let property = resolve(&schema["properties"][name], self.faults.definitions);
-            let message = format!("missing field `{name}` {}", inside(path));
+            let message = format!("missing field `{name}` in {}", self.faults.in_words(path));
             let help = match example(property) {
                 Some(example) if choices(property).len() == 1 => format!("add `{name}: {example}`"),
                 Some(example) => format!("add it, for example `{name}: {example}`"),

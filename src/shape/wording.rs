@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use crate::diagnostic::FieldPath;
 use crate::syntax::Kind;
 use crate::words::without_controls;
 
@@ -49,8 +48,4 @@ pub(super) fn describe(kind: &Kind) -> &'static str {
         Kind::Sequence(_) => "a list",
         Kind::Mapping(_) => "a mapping",
     }
-}
-
-pub(super) fn inside(path: &FieldPath) -> String {
-    if path.segments().is_empty() { "in the topology".to_owned() } else { format!("in `{path}`") }
 }

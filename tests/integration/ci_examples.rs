@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::common::{self, trees};
 
-/// The YAML blocks of the page: GitHub's workflow, GitLab's job.
+/// The YAML blocks of the page: the workflow with the action, GitHub's workflow, GitLab's job.
 fn blocks() -> Vec<Value> {
     let page = fs::read_to_string(common::repository().join("docs/ci.md")).unwrap();
     let blocks = page.split("```yaml\n").skip(1).map(|block| block.split("\n```").next().unwrap().to_owned());
@@ -18,12 +18,12 @@ fn blocks() -> Vec<Value> {
 }
 
 fn github() -> Vec<String> {
-    let steps = blocks()[0]["jobs"]["mesh"]["steps"].as_array().unwrap().clone();
+    let steps = blocks()[1]["jobs"]["mesh"]["steps"].as_array().unwrap().clone();
     steps.iter().filter_map(|step| step["run"].as_str().map(str::to_owned)).collect()
 }
 
 fn gitlab() -> Vec<String> {
-    let script = blocks()[1]["mesh"]["script"].as_array().unwrap().clone();
+    let script = blocks()[2]["mesh"]["script"].as_array().unwrap().clone();
     script.iter().map(|line| line.as_str().unwrap().to_owned()).collect()
 }
 
@@ -146,6 +146,22 @@ fn a_pipeline_without_a_change_and_one_with_a_mistake() {
 }
 
 #[test]
+fn the_pull_request_that_introduces_the_mesh_passes() {
+    for scripts in [github(), gitlab()] {
+        let repository = Repository::new();
+        // The base branch has neither the topology nor the tree.
+        assert!(repository.run(
+            "git checkout -q --orphan empty && git rm -rq --cached . && git commit -q --allow-empty -m empty && git branch -f main"
+        ));
+        assert_eq!(repository.results(&scripts), ALL_WELL);
+        assert!(repository.comment().contains("| c0, c1 | **joins the mesh** |"), "{}", repository.comment());
+        // A base that is not in the clone is not one that has no tree.
+        assert!(repository.run("git branch -D main"));
+        assert_eq!(repository.results(&scripts), [true, false, true, false, true]);
+    }
+}
+
+#[test]
 fn a_pipeline_refuses_a_tree_that_was_built_with_another_seed() {
     for scripts in [github(), gitlab()] {
         let repository = Repository::new();
@@ -174,4 +190,88 @@ fn a_tree_in_a_repository_of_its_own_is_compared_with_the_topology() {
     assert!(repository.run(&clone));
     repository.change();
     assert!(!repository.run(&clone.replace("tree/out", "again/out").replace(" tree\n", " again\n")));
+}
+
+/// The steps of the action: name, variables as their expressions, script.
+fn action() -> Vec<(String, Value, String)> {
+    let text = fs::read_to_string(common::repository().join("action.yml")).unwrap();
+    let action: Value = serde_yaml::from_str(&text).unwrap();
+    let steps = action["runs"]["steps"].as_array().unwrap().clone();
+    let text = |step: &Value, key: &str| step[key].as_str().unwrap().to_owned();
+    steps.iter().map(|step| (text(step, "name"), step["env"].clone(), text(step, "run"))).collect()
+}
+
+#[test]
+fn the_action_downloads_its_own_release_verifies_it_and_reports() {
+    let text = fs::read_to_string(common::repository().join("action.yml")).unwrap();
+    assert!(
+        text.contains(&format!("    default: {}\n", env!("CARGO_PKG_VERSION"))),
+        "the action's default is another release"
+    );
+    let shown = blocks()[0]["jobs"]["mesh"]["steps"][1].clone();
+    assert!(shown["uses"].as_str().unwrap().ends_with(&format!("/meshgen@v{}", env!("CARGO_PKG_VERSION"))));
+    let repository = Repository::new();
+    // The release: an archive as .github/workflows/release.yml packs it, of whatever machine asks.
+    assert!(repository.run(
+        "mkdir release temp && for target in x86_64-unknown-linux-musl aarch64-unknown-linux-musl; do \
+         name=meshgen-7.0.0-$target; mkdir release/$name; cp \"$(realpath bin/meshgen)\" release/$name/; \
+         tar -C release -czf release/$name.tar.gz $name; done; cd release && sha256sum *.tar.gz >SHA256SUMS"
+    ));
+    repository.stand_in("curl", "for url; do case $url in https:*) cp \"$HERE/release/${url##*/}\" . ;; esac; done");
+    let value = |expression: &str| match expression {
+        "${{ inputs.version }}" => "7.0.0".to_owned(),
+        "${{ inputs.topology }}" => "mesh.yaml".to_owned(),
+        "${{ inputs.output }}" | "${{ inputs.output || inputs.topology }}" => "out".to_owned(),
+        "${{ inputs.base }}" => "main".to_owned(),
+        "${{ github.server_url }}/${{ github.action_repository }}/releases/download" => "https://releases".to_owned(),
+        other => panic!("{other} has no value here"),
+    };
+    let run = |name: &str| {
+        let (_, variables, script) = action().into_iter().find(|(step, ..)| step == name).unwrap();
+        let variables = variables.as_object().unwrap().iter();
+        let variables = variables.map(|(name, expression)| format!("{name}='{}'", value(expression.as_str().unwrap())));
+        let machine = if cfg!(target_arch = "aarch64") { "ARM64" } else { "X64" };
+        let variables = variables.collect::<Vec<_>>().join(" ");
+        repository.run(&format!(
+            "export HERE=$PWD RUNNER_TEMP=$PWD/temp RUNNER_OS=Linux RUNNER_ARCH={machine} GITHUB_STEP_SUMMARY=$PWD/summary {variables}\n{script}"
+        ))
+    };
+    let names: Vec<String> = action().into_iter().map(|(name, ..)| name).collect();
+    repository.change();
+    assert!(repository.run("meshgen build mesh.yaml -o out"));
+    for name in &names {
+        assert!(run(name), "{name}");
+    }
+    let summary = fs::read_to_string(repository.path().join("summary")).unwrap();
+    assert!(summary.starts_with("### meshgen: ") && summary.contains("context='admin'"), "{summary}");
+    // A tree that is not up to date, and a mistake.
+    repository.run("git checkout -q out");
+    assert_eq!(names.iter().map(|name| run(name)).collect::<Vec<_>>(), [true, true, true, false]);
+    fs::write(repository.path().join("mesh.yaml"), "kind: Topology\n").unwrap();
+    assert!(!run(&names[1]));
+    // Another archive than the one whose checksum was published.
+    assert!(repository.run("for archive in release/*.tar.gz; do echo >>$archive; done"));
+    assert!(!run(&names[0]));
+}
+
+#[test]
+fn hooks_check_the_topologies_that_init_writes() {
+    let text = fs::read_to_string(common::repository().join(".pre-commit-hooks.yaml")).unwrap();
+    let hooks: Value = serde_yaml::from_str(&text).unwrap();
+    let page = fs::read_to_string(common::repository().join("docs/install.md")).unwrap();
+    let repository = Repository::new();
+    assert!(repository.run("meshgen init -o new --clusters 1 --networks 1 --primaries 1"));
+    for hook in hooks.as_array().unwrap() {
+        let files = regex::Regex::new(hook["files"].as_str().unwrap()).unwrap();
+        assert!(["new/topology.yaml", "topologies/a.yml"].iter().all(|path| files.is_match(path)));
+        assert!(!files.is_match("out/c0/30-istio/istio.yaml"));
+        let entry = hook["entry"].as_str().unwrap();
+        assert!(
+            repository.run(&format!("{entry} new/topology.yaml")) && !repository.run(&format!("{entry} out/README.md"))
+        );
+        assert!(
+            page.contains(&format!("`{}`", hook["id"].as_str().unwrap())),
+            "docs/install.md does not show the hook"
+        );
+    }
 }

@@ -317,16 +317,6 @@ fn a_page_fits_its_reader_and_the_list_is_for_grep() {
 }
 
 #[test]
-fn every_shell_gets_its_completions() {
-    let directory = workplace();
-    for shell in ["bash", "zsh", "fish", "powershell"] {
-        let output = run(meshgen(directory.path()).args(["completions", shell]));
-        assert_eq!(code(&output), 0, "{shell}");
-        assert!(stdout(&output).contains("meshgen") && stdout(&output).contains("build"), "{shell}");
-    }
-}
-
-#[test]
 fn the_schema_is_printed() {
     let directory = workplace();
     let output = run(meshgen(directory.path()).arg("schema"));
@@ -337,9 +327,15 @@ fn the_schema_is_printed() {
 fn the_help_is_written_down() {
     let directory = workplace();
     let mut text = String::new();
-    for arguments in
-        [&["--help"][..], &["build", "--help"], &["check", "--help"], &["explain", "--help"], &["ca", "new", "--help"]]
-    {
+    for arguments in [
+        &["--help"][..],
+        &["build", "--help"],
+        &["check", "--help"],
+        &["diff", "--help"],
+        &["explain", "--help"],
+        &["ca", "new", "--help"],
+        &["man", "--help"],
+    ] {
         let output = run(meshgen(directory.path()).args(arguments).env("COLUMNS", "100"));
         assert_eq!(code(&output), 0);
         text.extend(["$ meshgen ", &arguments.join(" "), "\n", &stdout(&output), "\n"]);

@@ -170,13 +170,15 @@ fn what_cannot_be_compared_is_said() {
         (&["diff", "topology.yaml", "missing.yaml"][..], "missing.yaml"),
         (&["diff", "topology.yaml", "broken.yaml"], "missing-field"),
         (&["diff", "empty", "out"], "empty is not a tree of meshgen: it has no meshgen.lock"),
-        (&["diff", "git:v1:empty", "out"], "there is no such file or directory in this commit"),
+        (&["diff", "git:v1:empty", "out"], "if it is new, write `meshgen diff --since v1 empty`"),
         (&["diff", "git:v9:out", "out"], "git:v9: there is no such commit here"),
         (&["diff", "git:--help:out", "out"], "there is no such commit here"),
         (&["diff", "git:v1", "out"], "is not of the form git:REF:PATH"),
         (&["diff", "git::out", "out"], "is not of the form git:REF:PATH"),
         (&["diff", "git:v1:.", "out"], "is not a tree of meshgen"),
-        (&["diff", "--since", "v1", "broken.yaml"], "there is no such file or directory in this commit"),
+        (&["diff", "--since", "v1", "broken.yaml"], "missing-field"),
+        (&["diff", "--since", "v9", "topology.yaml"], "git:v9: there is no such commit here"),
+        (&["diff", "--since", "v1", "-"], "name the old side, as in `meshgen diff git:v1:topology.yaml -`"),
         (&["diff", "--since", "v1", "missing.yaml"], "missing.yaml: there is no such file or directory"),
         (&["diff", "--since", "v1"], "`--since` needs a topology"),
         (&["diff", "topology.yaml"], "two sides are needed"),
@@ -193,6 +195,45 @@ fn what_cannot_be_compared_is_said() {
     assert!(says(&output).contains("not inside a Git repository"), "{}", says(&output));
     let output = plain.command(&["diff", "git:v1:out", "out"]).env("PATH", "/nowhere").output().unwrap();
     assert!(says(&output).contains("git cannot be run"), "{}", says(&output));
+}
+
+#[test]
+fn of_what_is_new_since_a_commit_every_cluster_joins() {
+    let place = Place::committed(2);
+    fs::rename(place.path().join("topology.yaml"), place.path().join("new.yaml")).unwrap();
+    assert_eq!(code(&place.meshgen(&["build", "new.yaml", "-o", "fresh"])), 0);
+    let unborn = Place::plain(2);
+    unborn.git(&["init", "-q", "-b", "main"]);
+    for (place, reference, path) in [
+        (&place, "v1", "new.yaml"),
+        (&place, "v1", "fresh"),
+        (&place, "v1", "./fresh/"),
+        (&unborn, "HEAD", "topology.yaml"),
+        (&unborn, "HEAD", "out"),
+    ] {
+        let text = place.meshgen(&["diff", "--since", reference, path]);
+        assert_eq!(code(&text), 1, "{path}: {}", says(&text));
+        assert!(says(&text).contains(&format!("note: {path} is new since {reference}")), "{}", says(&text));
+        assert!(out(&text).contains("  c0, c1: joins the mesh\n"), "{}", out(&text));
+        let markdown = place.meshgen(&["diff", "--since", reference, path, "--format", "markdown"]);
+        assert_eq!(code(&markdown), 1);
+        assert!(out(&markdown).contains("| c0, c1 | **joins the mesh** |"), "{}", out(&markdown));
+        let json = place.compared(&["--since", reference, path]);
+        assert_eq!(json["unrecorded"], Value::from(Vec::<Value>::new()));
+        let [install] = json["runbook"].as_array().unwrap().as_slice() else { panic!("{}", json["runbook"]) };
+        assert_eq!(install["commands"], Value::from(vec!["NEW/install.sh"]));
+        let lock =
+            fs::read_to_string(place.path().join(if reference == "v1" { "fresh" } else { "out" }).join("meshgen.lock"));
+        // Nothing runs yet that would have to restart.
+        let every = lock
+            .unwrap()
+            .lines()
+            .filter_map(|line| line.strip_prefix("step "))
+            .filter(|step| !step.ends_with("/restart"))
+            .map(Value::from)
+            .collect();
+        assert_eq!(install["steps"], Value::Array(every));
+    }
 }
 
 #[test]
@@ -220,6 +261,17 @@ fn a_hand_made_edit_shows_in_build_check() {
     assert_eq!(code(&output), 1);
     assert!(out(&output).starts_with("edited  c1/30-istio/istio.yaml\n"), "{}", out(&output));
     assert!(out(&output).contains("spec.values.global.meshID: other → mesh1"), "{}", out(&output));
+}
+
+#[test]
+fn a_remark_that_somebody_wrote_into_a_tree_is_edited_and_no_difference() {
+    let place = Place::plain(2);
+    let manifest = place.path().join("out/c1/30-istio/istio.yaml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, format!("# mine\n{text}")).unwrap();
+    let output = place.meshgen(&["build", "topology.yaml", "-o", "out", "--check"]);
+    assert_eq!((code(&output), out(&output).as_str()), (1, "edited  c1/30-istio/istio.yaml\n"));
+    assert_eq!(code(&place.meshgen(&["diff", "out", "topology.yaml"])), 0);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use meshgen::check::every_rule;
 use meshgen::diagnostic::{Diagnostic, Severity};
+use meshgen::release::RELEASES;
 use meshgen::rule::{Rule, Stage};
 use meshgen::source::Source;
 use meshgen::topology::Date;
@@ -135,14 +136,11 @@ fn only_what_is_beyond_a_topology_is_shown_as_commands() {
 }
 
 #[test]
-fn every_page_names_sources_that_can_be_looked_up() {
+fn every_page_names_sources_that_can_be_opened() {
     let forms = [
-        r"^[\w.-]+/[\w.-]+#\d+$",
-        r"^`\d+\.\d+\.\d+:[\w./-]+`$",
-        r"^(RFC|KEP)[ -]\d+(, .+)?$",
-        r"^YAML 1\.2\.2(, section [\d.]+: .+)?$",
-        r#"^(istio|kubernetes)\.io, ".+"( \(`.+`\)|, section ".+"(: .+)?)?$"#,
-        r"^istio/api: `.+`, .+$",
+        r"^https://github\.com/istio/istio/blob/\d+\.\d+\.\d+/[\w./-]+$",
+        r"^https://github\.com/istio/istio(\.io)?/issues/\d+$",
+        r#"^(RFC \d+|KEP-\d+|YAML 1\.2\.2|(istio|kubernetes)\.io, ".+"|istio/api: `.+`)[^(]*( \(`.+`\))? \(https://[\w.-]+/\S*\)$"#,
         r"^meshgen's own: .{20,}$",
     ];
     let forms: Vec<Regex> = forms.iter().map(|form| Regex::new(form).unwrap()).collect();
@@ -151,5 +149,17 @@ fn every_page_names_sources_that_can_be_looked_up() {
         for source in page.sources {
             assert!(forms.iter().any(|form| form.is_match(source)), "{}: {source} is no source", page.rule.name);
         }
+    }
+    // Elsewhere too, a file or an issue of Istio is named by a URL.
+    let short = Regex::new(r"`\d+\.\d+\.\d+:\w|\bistio/[\w.]+#\d").unwrap();
+    for directory in ["docs", "docs/rules", "templates"] {
+        for path in common::entries(&common::repository().join(directory)).iter().filter(|path| path.is_file()) {
+            let text = std::fs::read_to_string(path).unwrap();
+            assert_eq!(short.find(&text).map(|found| found.as_str()), None, "{}", path.display());
+        }
+    }
+    for bug in RELEASES.iter().flat_map(|release| release.bugs) {
+        let url = bug.source.to_string();
+        assert!(forms[..2].iter().any(|form| form.is_match(&url)), "{url}");
     }
 }

@@ -69,6 +69,24 @@ fn every_field_is_described_and_no_other_is_allowed() {
 }
 
 #[test]
+fn a_description_with_markup_is_markdown_too() {
+    fn visit(schema: &Value, found: &mut usize) {
+        if let Some(text) = schema["description"].as_str() {
+            assert_eq!(text.contains(['`', '<']), !schema["markdownDescription"].is_null(), "{text}");
+            *found += usize::from(schema["markdownDescription"] == text);
+        }
+        match schema {
+            Value::Object(fields) => fields.values().for_each(|schema| visit(schema, found)),
+            Value::Array(items) => items.iter().for_each(|schema| visit(schema, found)),
+            _ => {}
+        }
+    }
+    let mut found = 0;
+    visit(schema::schema(), &mut found);
+    assert!(found > 10, "{found}");
+}
+
+#[test]
 fn nothing_takes_null() {
     fn visit(schema: &Value) {
         assert_ne!(schema["type"], "null");

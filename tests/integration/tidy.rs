@@ -186,6 +186,12 @@ fn sources_are_short_and_finished() {
 }
 
 #[test]
+fn no_merge_is_half_done() {
+    let output = Command::new("git").args(["grep", "-lE", "^(<{7}|>{7}) "]).current_dir(common::repository()).output();
+    assert_eq!(String::from_utf8(output.unwrap().stdout).unwrap(), "");
+}
+
+#[test]
 fn links_lead_somewhere() {
     let link = regex::Regex::new(r"\]\(([^)#]+)(#[^)]*)?\)").unwrap();
     let mut pages = files(&common::repository().join("docs"), "md");

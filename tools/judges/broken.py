@@ -70,12 +70,14 @@ BROKEN_REPOSITORY = [
     ("a schema that takes any text as a range", SCHEMA, '"pattern": "^((25', '"$comment": "^((25', "editor, questions"),
     ("a schema that shows regular expressions to people", SCHEMA, '"patternErrorMessage"', '"x-patternErrorMessage"', "editor, questions"),
     ("a schema without a description", SCHEMA, '"description": "The east-west gateway of this cluster', '"$comment": "The east-west gateway of this cluster', "editor, questions"),
+    ("a schema whose descriptions are plain text", SCHEMA, '"markdownDescription"', '"x-markdownDescription"', "editor, questions"),
     ("a schema that hides a field", SCHEMA, '"externalIPs": {', '"externalIps": {', "editor, in place"),
     ("settings for other files", "docs/editing.md", '"topologies/*.yaml"', '"topology/*.yaml"', "editor, settings"),
     ("a key that GitHub does not know", CI, "runs-on:", "run-on:", "actionlint"),
     ("a script in a workflow that does not end a quote", CI, "run: .ci/run", "run: .ci/run '", "actionlint"),
     ("an action that its author can change", CI, "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1", "actions/checkout@v7", "zizmor"),
     ("a token that stays in the checkout", CI, "        with:\n          persist-credentials: false\n", "", "zizmor"),
+    ("an input of the action that becomes shell", "action.yml", '--since "$BASE"', '--since "${{ inputs.base }}"', "zizmor"),
     ("an unquoted variable", "tools/verify", '"$work"', "$work", "shellcheck"),
 ]
 NOT_COPIED = shutil.ignore_patterns("target", ".git", "output", "golden", "__pycache__")

@@ -89,6 +89,7 @@ def questions(root):
         for field, definition in HOVERED:
             said = server.hover(path, position(text, text.index(f"{field}:") + 1))
             description = definitions[definition]["properties"][field].get("description")
+            want("\\`" not in said, f"on {field} it shows markup: {said!r}")
             want(description and description in re.sub(r"\\(.)", r"\1", said), f"on {field} it shows {said!r}")
     return len(MISTAKES) + len(COMPLETED) + len(HOVERED)
 

@@ -22,8 +22,8 @@ def actionlint(root):
 
 
 def zizmor(root):
-    """Workflows do not hand secrets or rights to strangers. It asks nobody: what only GitHub knows is not judged."""
-    files = workflows(root)
+    """Workflows and the action do not hand secrets or rights to strangers. It asks nobody: what only GitHub knows is not judged."""
+    files = [*workflows(root), root / "action.yml"]
     run(CACHE / "zizmor/bin/zizmor", "--offline", "--persona=pedantic", "--no-progress", *files)
     return len(files)
 

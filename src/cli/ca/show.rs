@@ -1,5 +1,5 @@
 use camino::Utf8PathBuf;
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use serde_json::{Value, json};
 
 use crate::disk;
@@ -13,6 +13,7 @@ use crate::cli::{DONE, FOUND, NOT_DONE, Outcome, Refusal, Today, print, read_sou
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// A topology, or a directory that was built
+    #[arg(value_hint = ValueHint::AnyPath)]
     place: Utf8PathBuf,
     /// How the certificates are shown
     #[arg(long, value_enum, default_value_t = Format::Text)]
