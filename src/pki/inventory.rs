@@ -10,6 +10,7 @@ use crate::rule::{EXPIRING_CERTIFICATE, NOT_YET_VALID, OLD_ISSUED_ON, Rule, SHOR
 use crate::topology::Date;
 
 use super::key::KeyPath;
+use super::standing::Damage;
 use super::verify::{self, Facts};
 use super::{Standing, Trust};
 use crate::words::{hex, plural};
@@ -155,8 +156,8 @@ pub fn standing(standing: &Standing) -> Result<Vec<Entry>, Vec<String>> {
     for cluster in standing.clusters() {
         let files = match standing.files(cluster) {
             Ok(files) => files,
-            Err(fault) => {
-                faults.push(fault);
+            Err(Damage { sentence, help }) => {
+                faults.push(help.map_or(sentence.clone(), |help| format!("{sentence}\nhelp: {help}")));
                 continue;
             }
         };

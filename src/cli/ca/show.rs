@@ -7,7 +7,7 @@ use crate::lock;
 use crate::pki::inventory::{self, Entry, Role};
 use crate::topology::Date;
 
-use crate::cli::{DONE, FOUND, NOT_DONE, Outcome, Refusal, Today, print, read_source, say, say_findings};
+use crate::cli::{DONE, FOUND, NOT_DONE, Outcome, Refusal, Today, lost_lock, print, read_source, say, say_findings};
 
 /// The options of `ca show`.
 #[derive(Debug, Args)]
@@ -64,10 +64,13 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn standing(arguments: &Arguments) -> Result<Vec<Entry>, Refusal> {
-    let lock = disk::read_lock(&arguments.place)?.unwrap_or_default();
-    let standing = disk::read_standing(&arguments.place, lock)?;
-    if standing.is_empty() {
-        return Err(Refusal(format!("{} has no {}: nothing was built there", arguments.place, lock::FILE)));
+    let standing = disk::read_standing(&arguments.place)?;
+    if standing.lock().is_empty() {
+        return Err(if standing.is_unpinned() {
+            lost_lock(&arguments.place, &standing, "if it is lost, build the tree again with `--adopt`")
+        } else {
+            Refusal(format!("{} has no {}: nothing was built there", arguments.place, lock::FILE))
+        });
     }
     inventory::standing(&standing).map_err(|faults| Refusal(faults.join("\nerror: ")))
 }
