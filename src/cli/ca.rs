@@ -9,6 +9,7 @@ use crate::template::word;
 use super::seed::SEED;
 use super::{DONE, Outcome, Refusal, directory_of, say};
 
+mod renewal;
 mod show;
 
 /// The verbs of `ca`.

@@ -157,6 +157,35 @@ fn certificates_that_were_changed_in_a_clone() {
 }
 
 #[test]
+fn certificates_that_expire() {
+    let workshop = built();
+    workshop.write(
+        "late.yaml",
+        topology(
+            DATES,
+            &[("a-cluster-with-a-name-of-fifty-characters-as-some-have", "issuedOn: 2028-01-01"), ("b", "")],
+        ),
+    );
+    session(
+        "expiring-certificates",
+        &workshop,
+        &[
+            "meshgen ca show out --now 2026-12-01",
+            "meshgen ca show out --now 2028-10-30 --within 1",
+            "meshgen ca show mesh.yaml --now 2028-10-30 --within 1",
+            "meshgen ca show late.yaml --now 2028-11-01",
+            "meshgen ca show mesh.yaml --now 2036-10-01 --within 60",
+            "meshgen ca show mesh.yaml --now 2026-10-31",
+            "meshgen ca show mesh.yaml --within soon",
+            "meshgen ca show mesh.yaml --within -5",
+        ],
+    );
+    let coloured = "unset NO_COLOR; CLICOLOR_FORCE=1 meshgen ca show mesh.yaml --now 2029-01-01";
+    let said = typed(&workshop, coloured);
+    assert_eq!(said.stdout.matches("\x1b[31m  expired\x1b[0m\n").count(), 2, "{said:?}");
+}
+
+#[test]
 fn what_the_operating_system_refuses() {
     let workshop = built();
     workshop.write("external.yaml", topology("authority: external, directory: pki", &TWO));
