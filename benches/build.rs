@@ -107,8 +107,7 @@ fn certificates(text: &str, seed: &Seed) -> Duration {
 fn issued_again(text: &str, seed: &Seed, out: &Utf8Path) -> usize {
     let source = Source::new("bench.yaml", text);
     let checked = meshgen::read(&source, &mut Vec::new()).unwrap();
-    let lock = disk::read_lock(out).unwrap().unwrap();
-    let standing = disk::read_standing(out, lock).unwrap();
+    let standing = disk::read_standing(out).unwrap();
     Authority::Renewing(seed.clone(), standing).answer(&Mesh::resolve(&checked)).unwrap().issued
 }
 

@@ -1,7 +1,7 @@
 //! The command line: one verb, one file.
 #![allow(clippy::disallowed_methods, reason = "the command line reads the environment")]
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anstream::stream::RawStream;
@@ -10,8 +10,11 @@ use clap::{Parser, Subcommand};
 
 use crate::diagnostic::Diagnostic;
 use crate::disk;
+use crate::lock;
+use crate::pki::Standing;
 use crate::report;
 use crate::source::Source;
+use crate::template::word;
 use crate::topology::Date;
 
 use self::terminal::{columns, is_colour_wanted};
@@ -31,6 +34,7 @@ mod output;
 mod schema;
 mod seed;
 mod terminal;
+mod waited;
 
 /// Compiles one topology file into the files that make several Kubernetes clusters one Istio mesh.
 #[derive(Debug, Parser)]
@@ -107,12 +111,32 @@ impl From<disk::DiskError> for Refusal {
 
 /// Reads a topology; `-` is standard input.
 fn read_source(path: &Utf8Path) -> Result<Source, Refusal> {
-    if path != "-" {
-        return Ok(Source::new(path.as_str(), disk::read(path)?));
-    }
-    let mut bytes = Vec::new();
-    io::stdin().read_to_end(&mut bytes).map_err(|error| Refusal(format!("standard input: {error}")))?;
+    let bytes = if path == "-" {
+        disk::read_from(io::stdin().lock()).map_err(|error| refused("standard input", &error))?
+    } else if disk::is_directory(path) {
+        return Err(Refusal(format!("{path} is a directory, and a topology is a file: name a file in it")));
+    } else {
+        disk::read(path)?
+    };
     Ok(Source::new(source_name(path), bytes))
+}
+
+/// What an error of the operating system means for a stream or a file.
+fn refused(name: &str, error: &io::Error) -> Refusal {
+    Refusal(format!("{name}: {}", disk::cause(error)))
+}
+
+/// Why certificates that no lock pins are not used.
+fn lost_lock(output: &Utf8Path, standing: &Standing, otherwise: &str) -> Refusal {
+    let what = if standing.has_certificates() { "certificates" } else { "private keys" };
+    let lock = output.join(lock::FILE);
+    Refusal(format!(
+        "{output} has {what} and no {}, which says what meshgen wrote there\n\
+         help: restore it: `git checkout -- {}`\n\
+         help: {otherwise}",
+        lock::FILE,
+        word(lock.as_str())
+    ))
 }
 
 /// What reports call a topology.
@@ -135,7 +159,7 @@ fn print(text: &str) -> Outcome {
 
 fn print_bytes(bytes: &[u8]) -> Outcome {
     match io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Refusal(format!("standard output: {error}"))),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(refused("standard output", &error)),
         _ => Ok(DONE),
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::artifact::eastwest_gateway;
 use crate::layout::{EASTWEST_GATEWAY, ISTIO, ISTIO_SYSTEM};
 use crate::plan::What;
-use crate::template::quote;
+use crate::template::{quote, word};
 
 /// The label of what meshgen stated, and of what its scripts made.
 pub(crate) const OURS: &str = "app.kubernetes.io/managed-by=meshgen";
@@ -64,11 +64,6 @@ impl fmt::Display for Command {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.text)
     }
-}
-
-fn word(text: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_./:=,@%+-".contains(&byte);
-    if !text.is_empty() && text.bytes().all(is_plain) { text.to_owned() } else { quote(text) }
 }
 
 /// Where the commands of a unit are typed.

@@ -2,7 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "this is the disk")]
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -10,15 +10,19 @@ use zeroize::Zeroizing;
 
 use crate::emit;
 use crate::layout::{is_pem, is_private};
+use crate::load;
 use crate::lock::{self, Lock};
 use crate::parallel;
 use crate::pki::Standing;
 use crate::tree::Mode;
 
+pub use self::cause::cause;
 pub use self::plan::{Plan, State};
 pub use self::rewrite::rewrite;
 pub use self::writer::{Barrier, Claim, Writer};
 
+mod cause;
+mod found;
 mod plan;
 mod rewrite;
 mod writer;
@@ -55,9 +59,24 @@ const JOURNAL: &str = ".meshgen-journal";
 /// Reads a file.
 ///
 /// # Errors
-/// The file and the error of the operating system.
+/// The file and the error of the operating system, or that the file is too large for one of a mesh.
 pub fn read(path: &Utf8Path) -> Result<Vec<u8>, DiskError> {
-    fs::read(path).map_err(at(path))
+    File::open(path).and_then(read_from).map_err(at(path))
+}
+
+/// Reads what a file or a pipe gives, which may have no end.
+///
+/// # Errors
+/// The error of the operating system, or that there is more than a file of a mesh has.
+pub fn read_from(reader: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(load::MAXIMUM_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > load::MAXIMUM_BYTES {
+        let message =
+            format!("is larger than {} MiB, and no file of a mesh is: name another one", load::MAXIMUM_BYTES >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(bytes)
 }
 
 /// Opens a file, so that its owner can be checked before it is read.
@@ -71,9 +90,9 @@ pub fn open(path: &Utf8Path) -> Result<File, DiskError> {
 /// Reads a file that need not exist.
 ///
 /// # Errors
-/// The file and the error of the operating system, unless the file does not exist.
+/// The file and the error of the operating system, unless the file does not exist; or that it is too large for one of a mesh.
 pub fn read_if_there(path: &Utf8Path) -> Result<Option<Vec<u8>>, DiskError> {
-    match fs::read(path) {
+    match File::open(path).and_then(read_from) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(at(path)(error)),
@@ -93,25 +112,33 @@ pub fn read_lock(directory: &Utf8Path) -> Result<Option<Lock>, DiskError> {
 fn parse_lock(path: &Utf8Path, bytes: Vec<u8>) -> Result<Lock, DiskError> {
     let text = String::from_utf8(bytes).map_err(|_| refusal(path, "is not valid UTF-8: restore it from Git"))?;
     let lock: Lock = text.parse().map_err(|why: String| refusal(path, &why))?;
-    refuse_others(path, lock.paths())?;
-    Ok(lock)
+    emit::find_fault(&lock).map_or(Ok(lock), |why| Err(refusal(path, &why)))
 }
 
 fn refuse_others<'p>(list: &Utf8Path, paths: impl Iterator<Item = &'p str>) -> Result<(), DiskError> {
     emit::find_other(paths).map_or(Ok(()), |why| Err(refusal(list, &why)))
 }
 
-/// The certificates in a directory that its lock lists.
+/// The lock of a directory and the certificates that it lists, or without a lock those that stand where builds write them.
 ///
 /// # Errors
 /// The file and the error of the operating system.
-pub fn read_standing(directory: &Utf8Path, lock: Lock) -> Result<Standing, DiskError> {
-    let paths: Vec<&str> = lock.paths().filter(|path| is_pem(path)).collect();
+pub fn read_standing(directory: &Utf8Path) -> Result<Standing, DiskError> {
+    let lock = read_lock(directory)?;
+    let found = if lock.is_some() { Vec::new() } else { found::find(directory)? };
+    let lock = lock.unwrap_or_default();
+    let paths: Vec<&str> = lock.paths().chain(found.iter().map(String::as_str)).filter(|path| is_pem(path)).collect();
     let files = parallel::try_map(&paths, FILES_WORTH_A_THREAD, |path| {
         let bytes = read_if_there(&directory.join(path))?;
         Ok(bytes.map(|bytes| ((*path).to_owned(), Zeroizing::new(String::from_utf8(bytes).unwrap_or_default()))))
     })?;
-    Ok(Standing::new(lock, files.into_iter().flatten()))
+    let files: Vec<(String, Zeroizing<String>)> = files.into_iter().flatten().collect();
+    Ok(Standing::new(directory, lock, files))
+}
+
+/// Whether a build of this directory was killed, and the next one is to complete it.
+pub fn is_unfinished(directory: &Utf8Path) -> bool {
+    exists(&directory.join(JOURNAL))
 }
 
 /// The existing texts that a lock lists. Private keys are never read.
@@ -158,6 +185,9 @@ pub fn create_private(path: &Utf8Path, bytes: &[u8]) -> Result<(), DiskError> {
 /// # Errors
 /// The directory and the error of the operating system.
 pub fn make_directory(path: &Utf8Path) -> Result<(), DiskError> {
+    if path.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+        return Err(refusal(path, "is a file, and a directory is needed: name another one"));
+    }
     fs::create_dir_all(path).map_err(at(path))
 }
 
@@ -167,8 +197,9 @@ pub fn make_directory(path: &Utf8Path) -> Result<(), DiskError> {
 /// The file and the error of the operating system.
 pub fn replace(path: &Utf8Path, bytes: &[u8]) -> Result<(), DiskError> {
     let temporary = temporary(path);
-    write_file(&temporary, bytes, Mode::Public)?;
-    fs::rename(&temporary, path).map_err(at(path))
+    // The user knows the file, and not the temporary.
+    let written = write_file(&temporary, bytes, Mode::Public).map_err(|failed| failed.error);
+    written.and_then(|()| fs::rename(&temporary, path)).map_err(at(path))
 }
 
 fn write_file(path: &Utf8Path, bytes: &[u8], mode: Mode) -> Result<(), DiskError> {
@@ -205,6 +236,6 @@ fn at(path: &Utf8Path) -> impl FnOnce(io::Error) -> DiskError {
 
 impl std::fmt::Display for DiskError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}: {}", self.path, self.error)
+        write!(formatter, "{}: {}", self.path, cause(&self.error))
     }
 }

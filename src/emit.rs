@@ -1,9 +1,10 @@
 //! Writes a plan as the files of a tree.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use crate::artifact::{MANIFESTS, SCRIPTS};
-use crate::layout::{CACERTS, GITIGNORE};
+use crate::layout::{CACERTS, GITIGNORE, ROUTES};
 use crate::lock::{self, Lock};
 use crate::mesh::{Cluster, Mesh};
 use crate::parallel;
@@ -70,6 +71,22 @@ pub fn is_emitted(path: &str) -> bool {
         [Some(cluster), Some(directory), Some(file), None] => is_cluster(cluster) && is_manifest(directory, file),
         _ => false,
     }
+}
+
+/// Whether a directory is one that a tree can have: of a cluster, or one in that.
+pub(crate) fn is_directory(path: &str) -> bool {
+    [ROUTES, kustomization::FILE].iter().any(|file| is_emitted(&[path, "/", file].concat()))
+}
+
+/// Why a lock cannot be used: it lists what meshgen never emits, or not what its own steps apply.
+pub(crate) fn find_fault(lock: &Lock) -> Option<String> {
+    let directories = lock.paths().filter_map(|path| path.rsplit_once('/')).map(|(directory, _)| directory);
+    let listed: BTreeSet<&str> = lock.paths().chain(directories).collect();
+    let is_missing = |step: &str| !listed.contains(step) && (is_emitted(step) || is_directory(step));
+    let missing = || lock.steps.iter().find(|step| is_missing(step));
+    find_other(lock.paths()).or_else(|| {
+        missing().map(|step| format!("is cut short, because it lists no file of `{step}`: {}", lock::RESTORE))
+    })
 }
 
 /// Why a list of a tree's files cannot be used: it names a file that meshgen never emits. Listed files are read, shown, written

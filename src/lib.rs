@@ -182,15 +182,20 @@ pub fn check_external(checked: &Checked, external: &pki::External, today: Date) 
     }
 }
 
-/// The certificates that a topology asks for.
+/// The certificates that a topology asks for, or those of the external authority that it names.
 ///
 /// # Errors
-/// Every mistake in the topology.
-pub fn certificates(source: &Source) -> Result<Vec<pki::inventory::Entry>, Vec<Diagnostic>> {
+/// Every mistake in the topology, or in the files of the authority.
+pub fn certificates(
+    source: &Source,
+    external: Option<&pki::External>,
+) -> Result<Vec<pki::inventory::Entry>, Vec<Diagnostic>> {
     let mut findings = Vec::new();
-    match read(source, &mut findings) {
-        Some(checked) => Ok(pki::inventory::requested(&Mesh::resolve(&checked))),
-        None => Err(findings),
+    let Some(checked) = read(source, &mut findings) else { return Err(findings) };
+    let mesh = Mesh::resolve(&checked);
+    match external {
+        None => Ok(pki::inventory::requested(&mesh)),
+        Some(external) => Ok(pki::inventory::answered(&mesh, &external.answer(&mesh, |_| true)?)),
     }
 }
 

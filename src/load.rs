@@ -13,7 +13,7 @@ use crate::syntax::Document;
 use crate::topology::Topology;
 
 /// More than the topology of ten thousand clusters.
-const MAXIMUM_BYTES: usize = 64 << 20;
+pub const MAXIMUM_BYTES: usize = 64 << 20;
 
 /// A topology that serde could read, with or without mistakes of shape.
 #[derive(Debug)]

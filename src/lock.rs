@@ -16,6 +16,9 @@ use crate::tree::Tree;
 /// The lock's path in a tree.
 pub const FILE: &str = "meshgen.lock";
 
+/// What to do about a lock that is damaged.
+pub(crate) const RESTORE: &str = "restore it from Git; if it is lost, remove it and build with `--adopt`";
+
 /// What the first line of a lock begins with; the number of its format follows.
 const FORMAT: &str = "meshgen-lock-";
 
@@ -214,21 +217,25 @@ impl FromStr for Lock {
         let mut lock = match lines.next().and_then(|line| line.strip_prefix(FORMAT)) {
             Some("1") => Self { is_format_1: true, ..Self::default() },
             Some("2") => Self::default(),
-            Some(_) => return Err(refusal("was written by a newer meshgen: use that version")),
-            None => {
-                return Err(refusal(
-                    "is not a lock file of meshgen: restore it from Git, or remove it if the tree is not meshgen's",
-                ));
+            Some(format) if format.parse().is_ok_and(|format: u32| format > 2) => {
+                return Err(refusal("was written by a newer meshgen: use that version"));
+            }
+            _ if text.trim().is_empty() => return Err(format!("is empty: {RESTORE}")),
+            _ => {
+                return Err(refusal(&format!("is not a lock file of meshgen: {RESTORE}")));
             }
         };
         for (number, line) in lines.enumerate() {
             // Two branches of different formats may have been merged.
             if !line.starts_with(FORMAT) && lock.read_line(line).is_none() {
-                return Err(refusal(&format!("has a line {} that cannot be read: restore it from Git", number + 2)));
+                return Err(refusal(&format!("has a line {} that cannot be read: {RESTORE}", number + 2)));
             }
         }
-        if lock.roots.is_empty() && !lock.files.is_empty() {
-            return Err("has no root: restore it from Git".to_owned());
+        if lock.roots.is_empty() {
+            return Err(format!("has no root: {RESTORE}"));
+        }
+        if lock.files.is_empty() {
+            return Err(format!("is cut short, because it lists no file: {RESTORE}"));
         }
         Ok(lock)
     }

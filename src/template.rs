@@ -93,6 +93,12 @@ pub(crate) fn quote(text: &str) -> String {
     word
 }
 
+/// The same, without quotes where a shell reads the text as one word anyway.
+pub(crate) fn word(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_./:=,@%+-".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) { text.to_owned() } else { quote(text) }
+}
+
 /// The same, behind what is there.
 fn quote_into(out: &mut String, text: &str) {
     out.push('\'');

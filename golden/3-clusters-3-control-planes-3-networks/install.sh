@@ -382,9 +382,9 @@ announce() {
   found=$(older "$1" "${context[$1]}")
   [[ -z $found ]] || mapfile -t lines <<<"$found"
   if [[ -n $no_restart ]]; then
-    printf '%s: %d gateways and workloads are to be restarted by you\n' "$1" "${#lines[@]}"
+    printf '%s: gateways and workloads that you have to restart: %d\n' "$1" "${#lines[@]}"
   else
-    printf '%s: %d gateways and workloads restart at the end\n' "$1" "${#lines[@]}"
+    printf '%s: gateways and workloads that restart at the end: %d\n' "$1" "${#lines[@]}"
   fi
   printf '  they started with %s\n  and it is now     %s\n' "${known:-what is not known}" "${at_start[$1]}"
 }

@@ -31,7 +31,10 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let (Some(days), Some(first)) = (certificates.intermediate_validity_days, longest) else { return };
     let end = first.plus_days(days);
     if root.contains(&first) && end > root.end {
-        let message = format!("an intermediate issued on {first} for {days} days outlives its root");
+        let message = format!(
+            "an intermediate issued on {first} for {} outlives its root",
+            crate::words::plural(days as usize, "day")
+        );
         let room = (root.end.0 - first.0).whole_days();
         findings.push(
             RULE.at(path.child("intermediateValidityDays"), message)

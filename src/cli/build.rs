@@ -1,17 +1,19 @@
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use clap::{Args, ValueHint};
 
 use crate::diagnostic::Diagnostic;
-use crate::disk::DiskError;
-use crate::lock::{self, Certificate, Lock};
+use crate::lock::{Digest, Lock};
 use crate::part::Part;
-use crate::pki::{Authority, Seed, Standing};
+use crate::pki::{Authority, Seed, Standing, StandingRoot};
 use crate::source::Source;
-use crate::words::{joined, names};
+use crate::template::word;
+use crate::tree::Tree;
 use crate::{ExternalFiles, compile_checked, disk, lost_addresses, parallel};
 
-use super::seed::{self, SeedOption};
-use super::{DONE, NOT_DONE, Outcome, Refusal, ca, external, output, read_source, say, say_findings};
+use super::seed::{self, SeedOption, SeedPlace};
+use super::{
+    DONE, NOT_DONE, Outcome, Refusal, ca, external, lost_lock, output, read_source, say, say_findings, waited,
+};
 
 /// The options of `build`.
 #[derive(Debug, Args)]
@@ -35,20 +37,41 @@ pub(super) struct Arguments {
     /// Build even if the certificates in DIR have another root: the clusters of a running mesh cannot call each other until all have the new root
     #[arg(long)]
     replace_root: bool,
+    /// Print errors only: no warnings, no notes and no result
+    #[arg(short, long)]
+    quiet: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let output = &arguments.output;
+    if output == "-" {
+        return Err(Refusal(
+            "the tree is a directory, and cannot go to standard output: name one with `-o DIR`".to_owned(),
+        ));
+    }
     let source = read_source(&arguments.topology)?;
     let mut findings = Vec::new();
     // Checking the topology takes about as long as reading the existing tree, so both run at the same time.
-    let (checked, standing) =
-        parallel::beside(|| crate::read(&source, &mut findings), || read_standing(&arguments.output));
+    let (checked, standing) = parallel::beside(|| crate::read(&source, &mut findings), || disk::read_standing(output));
     let Some(checked) = checked else { return Ok(refuse(&source, &findings)) };
     let standing = standing?;
+    let is_begun = disk::is_unfinished(output);
+    if standing.is_unpinned() && !is_begun && arguments.put.needs_lock() {
+        return Err(lost_lock(
+            output,
+            &standing,
+            "if it is lost, build with `--adopt`: this overwrites the files of the tree, and names those that differ",
+        ));
+    }
+    let roots = standing.roots();
     let lock = standing.lock().clone();
-    let authority = match external::read_named(ExternalFiles::of(&checked), &arguments.topology)? {
-        Some(external) => Authority::External(external),
-        None => authority(arguments, standing)?,
+    let place = seed::place(&arguments.seed, &arguments.topology)?;
+    let (authority, origin) = match external::read_named(ExternalFiles::of(&checked), &arguments.topology)? {
+        Some(external) => {
+            let origin = format!("the certificates of `{}`", external.directory());
+            (Authority::External(external), origin)
+        }
+        None => (authority(arguments, &place, standing)?, format!("the seed {place}")),
     };
     let part = Part { clusters: &arguments.cluster, lock: &lock };
     let part = (!arguments.cluster.is_empty()).then_some(&part);
@@ -63,93 +86,86 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if !lost.is_empty() {
         return Ok(refuse(&source, &lost));
     }
-    say_findings(&source, &findings);
-    refuse_other_root(arguments, &lock.roots, &record)?;
-    let code = output::put(&arguments.output, &tree, &arguments.put)?;
-    if code == DONE && arguments.cluster.is_empty() {
-        say_arrived(&lock, &record);
+    if !arguments.quiet {
+        say_findings(&source, &findings);
+    }
+    if !arguments.replace_root {
+        refuse_other_root(&roots, &record, &tree, &origin)?;
+    }
+    let code = output::put(output, &tree, &arguments.put, arguments.quiet)?;
+    if code == DONE && !arguments.quiet {
+        waited::say_arrived(&lock, &record);
     }
     Ok(code)
 }
 
-/// Says what an earlier build left out because it waited for an address, and what restarts because of it.
-fn say_arrived(before: &Lock, after: &Lock) {
-    let waited = |lock: &Lock, name: &str| lock.clusters.get(name).is_some_and(|cluster| cluster.is_waiting);
-    let arrived = after.clusters.keys().filter(|name| waited(before, name) && !waited(after, name));
-    let mut arrived: Vec<String> = arrived.map(|name| format!("`{name}`")).collect();
-    if before.traces_wait_for.is_some() && after.traces_wait_for.is_none() {
-        arrived.push("tracing".to_owned());
-    }
-    if arrived.is_empty() {
-        return;
-    }
-    say(&format!("note: {} waited for an address: run install.sh", joined(&arrived, "and")));
-    let restarts = after.clusters.iter().filter(|(name, cluster)| {
-        let start = before.clusters.get(*name).filter(|cluster| !cluster.is_waiting).map(|cluster| &cluster.at_start);
-        start.is_some_and(|start| *start != cluster.at_start)
-    });
-    let restarts: Vec<&str> = restarts.map(|(name, _)| name.as_str()).collect();
-    if restarts.is_empty() {
-        say("note: nothing restarts");
-    } else {
-        say(&format!("note: install.sh restarts the gateways and the workloads of {}", names(restarts)));
-    }
-}
-
-/// The certificates in a directory, and the lock that pins them.
-fn read_standing(output: &Utf8Path) -> Result<Standing, DiskError> {
-    disk::read_standing(output, disk::read_lock(output)?.unwrap_or_default())
-}
-
 /// The issuer: the seed if there is one, and otherwise the certificates in the output.
-fn authority(arguments: &Arguments, standing: Standing) -> Result<Authority, Refusal> {
-    match seed(arguments)? {
+fn authority(arguments: &Arguments, place: &SeedPlace, standing: Standing) -> Result<Authority, Refusal> {
+    match seed(arguments, place, &standing)? {
         Some(seed) => Ok(Authority::Renewing(seed, standing)),
-        None if !standing.is_empty() => Ok(Authority::Standing(standing)),
-        None => {
-            let path = seed::path(&arguments.seed, &arguments.topology)?;
-            Err(Refusal(format!(
-                "the mesh has no seed to derive its keys from: run `meshgen ca new --ca {path}` once (or build with `--new-ca`), or name yours with `--ca FILE`"
-            )))
+        None if standing.is_unpinned() => {
+            let otherwise = "if it is lost, name the seed of the mesh with `--ca FILE`: only the seed makes the same certificates again";
+            Err(lost_lock(&arguments.output, &standing, otherwise))
         }
+        None if !standing.is_empty() => Ok(Authority::Standing(standing)),
+        None => Err(Refusal(format!(
+            "the mesh has no seed to derive its keys from: run `meshgen ca new --ca {}` once (or build with `--new-ca`), or name yours with `--ca FILE`",
+            word(place.path.as_str())
+        ))),
     }
 }
 
 /// The seed of the mesh: the existing one, or with `--new-ca` a new one.
-fn seed(arguments: &Arguments) -> Result<Option<Seed>, Refusal> {
-    let Arguments { topology, output, .. } = arguments;
-    let path = seed::path(&arguments.seed, topology)?;
-    let is_new = arguments.new_ca && path != "-" && !disk::exists(&path);
-    if is_new && disk::exists(&output.join(lock::FILE)) && !arguments.replace_root {
+fn seed(arguments: &Arguments, place: &SeedPlace, standing: &Standing) -> Result<Option<Seed>, Refusal> {
+    let warn = |warning: &str| {
+        if !arguments.quiet {
+            say(warning);
+        }
+    };
+    if !arguments.new_ca || place.is_stream() || disk::exists(&place.path) {
+        return seed::find(place, warn);
+    }
+    if !standing.is_empty() && !arguments.replace_root {
         return Err(Refusal(format!(
-            "{output} already has certificates, and a new seed would make another root: restore the seed as {path}"
+            "{} already has certificates, and a new seed would make another root\nhelp: restore the seed as {}",
+            arguments.output, place.path
         )));
     }
-    if is_new {
-        return ca::make(&path).map(Some);
-    }
-    seed::find(&arguments.seed, topology)
+    ca::make(&place.path, warn).map(Some)
 }
 
-/// Refuses to replace the root in the output without `--replace-root`.
-fn refuse_other_root(arguments: &Arguments, standing: &[Certificate], record: &Lock) -> Result<(), Refusal> {
-    let path = arguments.output.join(lock::FILE);
-    let fingerprints = |roots: &[Certificate]| roots.iter().map(|root| root.fingerprint.clone()).collect::<Vec<_>>();
-    let made = fingerprints(&record.roots);
-    let other = fingerprints(standing).into_iter().find(|root| !made.contains(root));
+/// Refuses to replace the root in the output; `origin` is what the new one was made from.
+fn refuse_other_root(standing: &[StandingRoot], record: &Lock, tree: &Tree, origin: &str) -> Result<(), Refusal> {
+    let made: Vec<String> = record.roots.iter().map(|root| root.fingerprint.clone()).collect();
+    let is_same = |root: &&StandingRoot| match &root.fingerprint {
+        Some(fingerprint) => made.contains(fingerprint),
+        None => root
+            .files
+            .iter()
+            .all(|(path, digest)| tree.get(path).is_some_and(|file| Digest::of(&file.bytes) == *digest)),
+    };
+    let Some(StandingRoot { path, fingerprint, .. }) = standing.iter().find(|root| !is_same(root)) else {
+        return Ok(());
+    };
     let made = made.join(", sha256:");
-    match other {
-        Some(other) if !arguments.replace_root => Err(Refusal(format!(
-            "{path} names another root than this topology and this seed give.\n  \
-             in use: sha256:{other}\n  \
-             would be: sha256:{made}\n\
-             In a running mesh, proxies that trust one of them refuse the others: traffic between them stops until every cluster \
-             has the new certificates and every workload was restarted.\n\
-             Bring back the seed, the mesh ID, `certificates.issuedOn` and `rootValidityDays` that the mesh was built with; \
-             only if it is meant to be so, build with `--replace-root`"
-        ))),
-        _ => Ok(()),
-    }
+    let Some(fingerprint) = fingerprint else {
+        return Err(Refusal(format!(
+            "{path} cannot be read, so nothing says which root is in use\n  would be: sha256:{made}\n  from: {origin}\n\
+             help: restore the certificates: `git checkout -- {}`\n\
+             help: only if the mesh is to have another root, build with `--replace-root`",
+            word(path.as_str())
+        )));
+    };
+    Err(Refusal(format!(
+        "{path} names another root than this topology and this seed give\n  \
+         in use: sha256:{fingerprint}\n  \
+         would be: sha256:{made}\n  \
+         from: {origin}\n\
+         In a running mesh, proxies that trust one of them refuse the others: traffic between them stops until every cluster \
+         has the new certificates and every workload was restarted.\n\
+         help: build with the seed, the mesh ID, `certificates.issuedOn` and `rootValidityDays` that the mesh was built with\n\
+         help: only if the mesh is to have another root, build with `--replace-root`"
+    )))
 }
 
 /// Draws the errors that stop the build.

@@ -4,10 +4,12 @@ use zeroize::Zeroizing;
 
 use crate::disk;
 use crate::pki::Seed;
+use crate::template::word;
 
 use super::seed::SEED;
 use super::{DONE, Outcome, Refusal, directory_of, say};
 
+mod renewal;
 mod show;
 
 /// The verbs of `ca`.
@@ -42,32 +44,70 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Verb::New(new) => new,
         Verb::Show(arguments) => return show::run(arguments),
     };
-    make(&new.ca)?;
+    make(&new.ca, say)?;
     Ok(DONE)
 }
 
-/// Makes a new seed. The operating system's random bytes are used here and nowhere else.
-pub(super) fn make(path: &Utf8Path) -> Result<Seed, Refusal> {
-    if disk::exists(path) {
-        return Err(Refusal(format!(
-            "{path} exists and is not overwritten: a mesh whose seed is lost needs a new root"
-        )));
+/// Makes a new seed, and tells what was written. The operating system's random bytes are used here and nowhere else.
+pub(super) fn make(path: &Utf8Path, tell: impl Fn(&str)) -> Result<Seed, Refusal> {
+    refuse_place(path)?;
+    if is_in_ci() {
+        return Err(Refusal(
+            "`CI` is set, and no seed is made in CI: it would be lost with the machine, and the mesh needs it to renew its certificates\n\
+             help: make it where you can keep a copy, and give it to the job as a secret file that `MESHGEN_CA_SEED_FILE` names\n\
+             help: for a mesh that is thrown away, unset `CI`: `env -u CI meshgen ca new`"
+                .to_owned(),
+        ));
     }
     let mut bytes = Zeroizing::new([0; 32]);
     getrandom::fill(bytes.as_mut())
         .map_err(|error| Refusal(format!("the operating system gives no random bytes: {error}")))?;
     let seed = Seed::new(*bytes);
     // Ignored first: at no moment is there a seed that `git add` would take.
-    if let Some(ignored) = ignore(path)? {
-        say(&format!("{ignored} now lists it"));
-    }
+    let ignored = ignore(path)?;
     let line = seed.line();
     let mut text = Zeroizing::new(String::with_capacity(HEADER.len() + line.len()));
     text.push_str(HEADER);
     text.push_str(&line);
     disk::create_private(path, text.as_bytes())?;
-    say(&format!("{path} made; keep a copy of it offline"));
+    tell(&format!("{path} is the new seed of the mesh: keep a copy of it offline"));
+    if let Some(ignored) = ignored {
+        tell(&format!("{ignored} lists the seed now, so that Git ignores it"));
+    }
     Ok(seed)
+}
+
+/// Refuses a path where no seed can be made.
+fn refuse_place(path: &Utf8Path) -> Result<(), Refusal> {
+    let directory = directory_of(path);
+    let why = if path == "-" {
+        "a seed is a file, and is never printed: name one with `--ca FILE`".to_owned()
+    } else if disk::is_directory(path) {
+        format!(
+            "{path} is a directory, and the seed is a file: name one in it, such as `--ca {}`",
+            word(path.join(SEED).as_str())
+        )
+    } else if disk::exists(path) {
+        format!(
+            "the mesh has its seed already: {path}\n\
+             help: `meshgen build` uses it; for another mesh, name another file with `--ca FILE`"
+        )
+    } else if disk::exists(&directory) && !disk::is_directory(&directory) {
+        format!("{directory} is a file, and the seed needs a directory: name another file")
+    } else if !disk::is_directory(&directory) {
+        format!(
+            "the directory {directory} does not exist: make it (`mkdir -p {}`), or name another file",
+            word(directory.as_str())
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Refusal(why))
+}
+
+/// Whether this is a job of a pipeline: they set `CI`, and `CI=false` says that it is not one.
+fn is_in_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
 }
 
 /// Adds the seed to the `.gitignore` beside it, even outside a Git work tree, because the directory may become one.

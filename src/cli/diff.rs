@@ -186,7 +186,7 @@ impl Committed {
                 let lock = lock.ok_or_else(|| no_tree(name))?;
                 let refused = |why| Refusal(format!("{name}/{}: {why}", lock::FILE));
                 let lock: Lock = lock.parse().map_err(refused)?;
-                emit::find_other(lock.paths()).map_or(Ok(()), |why| Err(refused(why)))?;
+                emit::find_fault(&lock).map_or(Ok(()), |why| Err(refused(why)))?;
                 let files: Vec<(String, String)> = only_listed(&lock, files).collect();
                 Ok(Some(Side::standing(name, lock, files)))
             }
@@ -239,7 +239,7 @@ fn standing(path: &Utf8Path) -> Result<Side, Refusal> {
 }
 
 fn no_tree(name: &str) -> Refusal {
-    Refusal(format!("{name} is not a tree of meshgen: it has no {}", lock::FILE))
+    Refusal(format!("{name} has no {}: name a directory that was built, or restore its lock from Git", lock::FILE))
 }
 
 /// Files that meshgen did not generate are not a difference.

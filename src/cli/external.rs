@@ -18,7 +18,9 @@ pub(super) fn read_named(files: Option<ExternalFiles>, topology: &Utf8Path) -> R
     let Some(ExternalFiles { directory, clusters }) = files else { return Ok(None) };
     let base = directory_of(topology);
     let place = if base == "." { Utf8PathBuf::from(directory) } else { base.join(directory) };
-    refuse_outside(&base, &place)?;
+    if let Some((message, help)) = unusable(&base, &place) {
+        return Ok(Some(External::unusable(place, message, help)));
+    }
     let mut files = Vec::new();
     for cluster in &clusters {
         for file in EXTERNAL_FILES {
@@ -46,19 +48,34 @@ pub(super) fn read_by(
             }
         }
     }
+    if files.is_empty() {
+        let message = format!("the directory `{directory}` has no certificate of a cluster in this commit");
+        return Ok(Some(External::unusable(directory, message, "compare with a commit that has them")));
+    }
     Ok(Some(External::new(directory, files)))
 }
 
-/// Refuses a directory outside the repository, because a clone does not have it.
-fn refuse_outside(base: &Utf8Path, place: &Utf8Path) -> Result<(), Refusal> {
-    let real = |path: &Utf8Path| path.canonicalize_utf8().map_err(|error| Refusal(format!("{path}: {error}")));
-    let (base, real_place) = (real(base)?, real(place)?);
-    let repository: Utf8PathBuf =
-        base.ancestors().find(|ancestor| disk::exists(&ancestor.join(".git"))).unwrap_or(&base).to_owned();
-    if real_place.starts_with(&repository) {
-        return Ok(());
+/// Why a directory cannot be used, and what to do. One outside the repository is not in a clone.
+fn unusable(base: &Utf8Path, place: &Utf8Path) -> Option<(String, &'static str)> {
+    let fault = |what: String, help| Some((format!("the directory `{place}` {what}"), help));
+    if !disk::exists(place) {
+        return fault(
+            "does not exist".to_owned(),
+            "correct the path, which starts at the topology, or put the files of each cluster there: `<directory>/<cluster>/ca-cert.pem`",
+        );
     }
-    Err(Refusal(format!(
-        "`certificates.directory` leads to {real_place}, outside {repository}: keep the files beside the topology"
-    )))
+    if !disk::is_directory(place) {
+        return fault("is not a directory".to_owned(), "name the directory that contains a directory of each cluster");
+    }
+    let (base, real_place) = match (base.canonicalize_utf8(), place.canonicalize_utf8()) {
+        (Ok(base), Ok(place)) => (base, place),
+        (Err(error), _) | (_, Err(error)) => {
+            return fault(format!("cannot be found: {}", disk::cause(&error)), "name a directory that you may read");
+        }
+    };
+    let repository = base.ancestors().find(|ancestor| disk::exists(&ancestor.join(".git"))).unwrap_or(&base);
+    if real_place.starts_with(repository) {
+        return None;
+    }
+    fault(format!("leads to {real_place}, outside {repository}"), "keep the files beside the topology")
 }

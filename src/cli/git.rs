@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use camino::Utf8Path;
 
+use crate::disk;
 use crate::layout::is_private;
 
 use super::Refusal;
@@ -143,5 +144,13 @@ fn ask(process: &mut Child, entries: Vec<(String, String)>) -> std::io::Result<V
 
 #[allow(clippy::needless_pass_by_value, reason = "`map_err` gives the error away")]
 fn no_git(error: std::io::Error) -> Refusal {
-    Refusal(format!("git cannot be run: {error}"))
+    Refusal(not_run(&error))
+}
+
+/// Why git did not run.
+pub(super) fn not_run(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "git is not installed: install it, or add its directory to PATH".to_owned(),
+        _ => format!("git cannot be run: {}", disk::cause(error)),
+    }
 }

@@ -5,7 +5,8 @@ use crate::disk;
 use crate::release::{NEWEST, release, supported};
 use crate::schema;
 use crate::starter::{MAXIMUM_CLUSTERS, Starter};
-use crate::topology::{IstioVersion, MeshId};
+use crate::template::word;
+use crate::topology::{Date, IstioVersion, MeshId};
 use crate::words::plural;
 
 use super::seed::SEED;
@@ -32,8 +33,9 @@ pub(super) struct Arguments {
     /// The mesh ID
     #[arg(long, default_value = "mesh1")]
     name: MeshId,
-    #[command(flatten)]
-    today: Today,
+    /// The first day of the root and of all certificates. Default: today, UTC
+    #[arg(long, value_name = "DATE")]
+    now: Option<Date>,
 }
 
 const TOPOLOGY: &str = "topology.yaml";
@@ -41,6 +43,11 @@ const SCHEMA: &str = "topology.schema.json";
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let Arguments { output, clusters, name, istio, .. } = arguments;
+    if output == "-" {
+        return Err(Refusal(
+            "`init` writes two files, and cannot write to standard output: name a directory with `-o DIR`".to_owned(),
+        ));
+    }
     let networks = arguments.networks.unwrap_or(2.min(*clusters));
     let primaries = arguments.primaries.unwrap_or(*clusters);
     refuse_numbers(*clusters, networks, primaries)?;
@@ -54,20 +61,19 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         clusters: *clusters,
         networks,
         primaries,
-        issued_on: arguments.today.date(),
+        issued_on: Today { now: arguments.now }.date(),
         schema: SCHEMA,
     };
     put(output, &starter.text())?;
     let topology = output.join(TOPOLOGY);
+    let [file, seed, tree] = [&topology, &output.join(SEED), &output.join("out")].map(|path| word(path.as_str()));
     say(&format!(
         "wrote {topology} and {}\n\
-         next: write your own addresses into it, then\n  \
-         meshgen check {topology}\n  \
-         meshgen ca new --ca {}\n  \
-         meshgen build {topology} -o {}",
+         next: write your own addresses into the topology, then\n  \
+         meshgen check {file}\n  \
+         meshgen ca new --ca {seed}\n  \
+         meshgen build {file} -o {tree}",
         output.join(SCHEMA),
-        output.join(SEED),
-        output.join("out")
     ));
     Ok(DONE)
 }

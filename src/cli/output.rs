@@ -4,7 +4,7 @@ use clap::Args;
 use crate::diff::report;
 use crate::diff::{self, Side};
 use crate::disk::{self, Claim, Plan, State, Writer};
-use crate::lock::Lock;
+use crate::lock::{self, Lock};
 use crate::tree::{Mode, Tree};
 use crate::words::plural;
 
@@ -17,40 +17,63 @@ const README: &str = "README.md";
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// Write nothing; exit with 1 if DIR is not up to date
-    #[arg(long, conflicts_with_all = ["overwrite", "new_ca"])]
+    #[arg(long, conflicts_with_all = ["overwrite", "adopt", "new_ca"])]
     check: bool,
     /// Overwrite files that were edited since the last build; edited files that are no longer emitted stay
     #[arg(long)]
     overwrite: bool,
+    /// Overwrite files that `meshgen.lock` does not list and whose place the tree needs, and name each one that differs: for a tree that lost its lock
+    #[arg(long)]
+    adopt: bool,
+}
+
+impl Options {
+    /// Whether a build needs the lock to know what it may overwrite.
+    pub(super) fn needs_lock(&self) -> bool {
+        !self.adopt && !self.check
+    }
 }
 
 /// Writes a tree to a directory, or reports how the directory differs.
-pub(super) fn put(directory: &Utf8Path, tree: &Tree, options: &Options) -> Outcome {
+pub(super) fn put(directory: &Utf8Path, tree: &Tree, options: &Options, is_quiet: bool) -> Outcome {
     if options.check {
         return compare(directory, tree, &Plan::make(directory, tree)?);
     }
     let claim = Claim::take(directory)?;
     let plan = Plan::make(directory, tree)?;
-    if is_in_the_way(directory, &plan, options.overwrite) {
+    if is_in_the_way(directory, &plan, options) {
         say("nothing was written");
         return Ok(NOT_DONE);
     }
     let written = Writer::default().write(&claim, directory, tree, &plan)?;
-    say(&format!(
-        "{directory}: {} written, {} unchanged, {} removed",
-        plural(written.changed, "file"),
-        written.unchanged,
-        written.removed
-    ));
+    if !is_quiet {
+        note(directory, &plan);
+        say(&format!(
+            "{directory}: {} written, {} unchanged, {} removed",
+            plural(written.changed, "file"),
+            written.unchanged,
+            written.removed
+        ));
+    }
+    Ok(DONE)
+}
+
+/// Says what a build did or left that its user may not expect.
+fn note(directory: &Utf8Path, plan: &Plan) {
+    for path in plan.in_state(State::Foreign) {
+        say(&format!("note: {directory}/{path} differed and was overwritten"));
+    }
     for path in &plan.edited_stale {
         say(&format!("note: {directory}/{path} was edited and is no longer emitted: remove it if you do not need it"));
+    }
+    for path in &plan.unlisted {
+        say(&format!("note: {directory}/{path} is not part of this tree: remove it if you do not need it"));
     }
     match plan.others {
         0 => {}
         1 => say("note: 1 file in its directories is not from meshgen and is left unchanged"),
         others => say(&format!("note: {others} files in its directories are not from meshgen and are left unchanged")),
     }
-    Ok(DONE)
 }
 
 /// What the difference between a directory and a tree means, where the directory holds a tree.
@@ -69,12 +92,19 @@ fn meaning(directory: &Utf8Path, tree: &Tree) -> Result<String, Refusal> {
 }
 
 /// Names the files that a build would overwrite or remove.
-fn is_in_the_way(directory: &Utf8Path, plan: &Plan, may_overwrite: bool) -> bool {
-    let foreign: Vec<&str> = plan.in_state(State::Foreign).collect();
+fn is_in_the_way(directory: &Utf8Path, plan: &Plan, options: &Options) -> bool {
+    let foreign: Vec<&str> = if options.adopt { Vec::new() } else { plan.in_state(State::Foreign).collect() };
     for path in &foreign {
-        say(&format!("error: {directory}/{path} is not from meshgen, and the tree needs its place: move it away"));
+        say(&if plan.has_lock {
+            format!("error: {directory}/{path} is not in {}, and the tree needs its place", lock::FILE)
+        } else {
+            format!("error: {directory}/{path} exists, and no {} says that meshgen wrote it", lock::FILE)
+        });
     }
-    if may_overwrite {
+    if !foreign.is_empty() {
+        say("help: move away what you need, or build with `--adopt`, which overwrites it");
+    }
+    if options.overwrite {
         return !foreign.is_empty();
     }
     let edited = plan.edited();
@@ -105,10 +135,10 @@ fn compare(directory: &Utf8Path, tree: &Tree, plan: &Plan) -> Outcome {
             State::Unchanged => continue,
             State::Missing if is_key => continue,
             State::Missing => "missing",
-            State::Ours => "differs",
+            State::Foreign if plan.has_lock => "not in meshgen.lock",
+            State::Ours | State::Foreign => "differs",
             State::Edited => "edited",
             State::LineEnds => "line ends converted",
-            State::Foreign => "not meshgen's",
         };
         text.extend([word, "  ", path, "\n"]);
     }

@@ -11,7 +11,7 @@ use crate::lock::{self, Digest, Lock};
 use crate::parallel;
 use crate::tree::{File, Mode, Tree};
 
-use super::{DiskError, JOURNAL, TEMPORARY, at, is_absent, parse_lock, refusal, refuse_others};
+use super::{DiskError, JOURNAL, TEMPORARY, at, found, is_absent, parse_lock, refusal, refuse_others};
 
 /// How a directory differs from a tree.
 #[derive(Debug, Default)]
@@ -26,6 +26,10 @@ pub struct Plan {
     pub left_over: Vec<String>,
     /// How many files in the directories of the tree are not from meshgen.
     pub others: usize,
+    /// Without a lock: files at paths where builds write, and that this one does not emit.
+    pub unlisted: Vec<String>,
+    /// Whether there is a lock that says what earlier builds wrote.
+    pub has_lock: bool,
     /// The journal of builds that were killed.
     pub(super) journal: String,
 }
@@ -57,7 +61,8 @@ impl Plan {
     /// A file cannot be read, or is in the way.
     pub fn make(directory: &Utf8Path, tree: &Tree) -> Result<Self, DiskError> {
         let (lock, journal) = (directory.join(lock::FILE), directory.join(JOURNAL));
-        let old = bytes(&lock)?.map(|bytes| parse_lock(&lock, bytes)).transpose()?.unwrap_or_default();
+        let old = bytes(&lock)?.map(|bytes| parse_lock(&lock, bytes)).transpose()?;
+        let (has_lock, old) = (old.is_some(), old.unwrap_or_default());
         let journal_text = String::from_utf8(bytes(&journal)?.unwrap_or_default())
             .map_err(|_| refusal(&journal, "is not valid UTF-8: restore it, or remove it"))?;
         let mut known = Known::new();
@@ -69,7 +74,9 @@ impl Plan {
             known.entry(path).or_default().push(digest);
         }
         let paths: BTreeSet<&str> = tree.iter().map(|(path, _)| path).chain(known.keys().copied()).collect();
-        let mut plan = Self::default();
+        let found = if has_lock { Vec::new() } else { found::find(directory)? };
+        let unlisted = found.into_iter().filter(|path| !paths.contains(path.as_str())).collect();
+        let mut plan = Self { unlisted, has_lock, ..Self::default() };
         plan.list(directory, &paths)?;
         plan.states = states(directory, tree, &known)?;
         plan.find_stale(directory, tree, &known)?;
@@ -124,7 +131,7 @@ impl Plan {
         let directories: Vec<&str> = directories(ours.iter().copied()).into_iter().collect();
         for listed in parallel::try_map(&directories, WORTH_A_THREAD, |directory| list(root, directory, ours))? {
             self.left_over.extend(listed.left_over);
-            self.others += listed.others;
+            self.others += listed.others.iter().filter(|path| !self.unlisted.contains(path)).count();
         }
         self.left_over.sort();
         Ok(())
@@ -202,7 +209,7 @@ pub(super) fn directories<'p>(paths: impl Iterator<Item = &'p str>) -> BTreeSet<
 #[derive(Default)]
 struct Listed {
     left_over: Vec<String>,
-    others: usize,
+    others: Vec<String>,
 }
 
 /// Lists a directory, which must not be a symbolic link or a file, and need not exist.
@@ -232,7 +239,7 @@ fn list(root: &Utf8Path, directory: &str, ours: &BTreeSet<&str>) -> Result<Liste
         if path == JOURNAL || becomes.is_some_and(|path| path == JOURNAL || ours.contains(path.as_str())) {
             listed.left_over.push(path);
         } else if !ours.contains(path.as_str()) {
-            listed.others += 1;
+            listed.others.push(path);
         }
     }
     Ok(listed)

@@ -17,7 +17,7 @@ use crate::parallel;
 use crate::tree::{Mode, Tree};
 
 use super::plan::{WORTH_A_THREAD, directories};
-use super::{DiskError, JOURNAL, Plan, State, Written, at, is_absent, temporary, write_file};
+use super::{DiskError, JOURNAL, Plan, State, Written, at, is_absent, make_directory, temporary, write_file};
 
 /// An exclusive claim on a directory, so that no other build writes to it. It ends with the process and leaves no file.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Claim {
         if is_in_git(directory) {
             return Err(at(directory)(io::Error::other("is inside the directory of Git: name another one")));
         }
-        fs::create_dir_all(directory).map_err(at(directory))?;
+        make_directory(directory)?;
         let file = File::open(directory).map_err(at(directory))?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { directory: file }),

@@ -1,10 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use zeroize::Zeroizing;
 
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::{Diagnostic, FieldPath, Place};
 use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE};
 use crate::mesh::{Cluster, Mesh};
 use crate::rule::{EXPIRING_CERTIFICATE, EXTERNAL_CERTIFICATE, NOT_YET_VALID};
@@ -22,6 +22,8 @@ pub const FILES: [&str; 4] = [ROOT_CERTIFICATE, CERTIFICATE, CHAIN, KEY];
 pub struct External {
     directory: Utf8PathBuf,
     files: BTreeMap<String, Zeroizing<String>>,
+    /// Why the directory cannot be used, and what to do.
+    fault: Option<(String, &'static str)>,
 }
 
 impl External {
@@ -30,7 +32,17 @@ impl External {
         directory: impl Into<Utf8PathBuf>,
         files: impl IntoIterator<Item = (String, Zeroizing<String>)>,
     ) -> Self {
-        Self { directory: directory.into(), files: files.into_iter().collect() }
+        Self { directory: directory.into(), files: files.into_iter().collect(), fault: None }
+    }
+
+    /// A directory that cannot be used: the message and the help of the finding.
+    pub fn unusable(directory: impl Into<Utf8PathBuf>, message: String, help: &'static str) -> Self {
+        Self { directory: directory.into(), files: BTreeMap::new(), fault: Some((message, help)) }
+    }
+
+    /// The directory that the topology names.
+    pub fn directory(&self) -> &Utf8Path {
+        &self.directory
     }
 
     /// Verifies the files of the wanted clusters, and takes them.
@@ -39,6 +51,10 @@ impl External {
         mesh: &Mesh<'_>,
         is_wanted: impl Fn(&Cluster<'_>) -> bool,
     ) -> Result<Trust, Vec<Diagnostic>> {
+        if let Some((message, help)) = &self.fault {
+            let place = FieldPath::root().child("certificates").child("directory");
+            return Err(vec![EXTERNAL_CERTIFICATE.at(place, message).help(*help)]);
+        }
         let mut findings = Vec::new();
         let mut proven: Vec<(&str, Proven)> = Vec::new();
         let bundles: Vec<Option<Bundle>> = mesh

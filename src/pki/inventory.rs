@@ -10,9 +10,10 @@ use crate::rule::{EXPIRING_CERTIFICATE, NOT_YET_VALID, OLD_ISSUED_ON, Rule, SHOR
 use crate::topology::Date;
 
 use super::key::KeyPath;
+use super::standing::Damage;
 use super::verify::{self, Facts};
 use super::{Standing, Trust};
-use crate::words::hex;
+use crate::words::{hex, plural};
 
 /// A certificate is renewed this many days before its end at the latest.
 pub(super) const DAYS_TO_RENEW: i64 = 90;
@@ -155,8 +156,8 @@ pub fn standing(standing: &Standing) -> Result<Vec<Entry>, Vec<String>> {
     for cluster in standing.clusters() {
         let files = match standing.files(cluster) {
             Ok(files) => files,
-            Err(fault) => {
-                faults.push(fault);
+            Err(Damage { sentence, help }) => {
+                faults.push(help.map_or(sentence.clone(), |help| format!("{sentence}\nhelp: {help}")));
                 continue;
             }
         };
@@ -197,7 +198,7 @@ pub fn warnings(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
         findings.push(
             EXPIRING_CERTIFICATE
                 .at(certificates.child("issuedOn"), message)
-                .label(format!("plus {} days", (mesh.root.not_after.0 - mesh.root.not_before.0).whole_days()))
+                .label(format!("plus {}", days((mesh.root.not_after.0 - mesh.root.not_before.0).whole_days())))
                 .help("plan a migration to a new root: every workload must trust it before the old one expires"),
         );
         // An intermediate that expires because its root does gets no second warning.
@@ -213,8 +214,9 @@ pub fn warnings(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
         let left = days_left(request.not_after, today);
         let late = (!own && has_fresh && left < DAYS_WORTH_ISSUING).then(|| {
             let message = format!(
-                "the certificate of `{}` has {left} days left, and others of this mesh have more than a year",
-                request.cluster
+                "the certificate of `{}` has {} left, and others of this mesh have more than a year",
+                request.cluster,
+                days(left)
             );
             (OLD_ISSUED_ON, message)
         });
@@ -240,7 +242,7 @@ fn not_yet_valid(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
     let certificates = FieldPath::root().child("certificates");
     let finding = |place: FieldPath, what: &str, day: Date| {
         NOT_YET_VALID
-            .at(place, format!("{what} not valid before {day}, in {} days", days_left(day, today)))
+            .at(place, format!("{what} not valid before {day}, in {}", days(days_left(day, today))))
             .help("write today's day or an earlier one: nothing accepts a certificate before its first day")
     };
     if mesh.root.not_before > today {
@@ -276,8 +278,9 @@ fn intermediate_warning(request: &Intermediate<'_>, mesh: &Mesh<'_>, today: Date
     let is_cut = request.not_after == mesh.root.not_after && whole < DAYS_WORTH_ISSUING;
     is_cut.then(|| {
         let message = format!(
-            "the certificate of `{}` is issued with {whole} days left, because its root expires then",
-            request.cluster
+            "the certificate of `{}` is issued with {} left, because its root expires then",
+            request.cluster,
+            days(whole)
         );
         (SHORT_INTERMEDIATE, message)
     })
@@ -286,8 +289,12 @@ fn intermediate_warning(request: &Intermediate<'_>, mesh: &Mesh<'_>, today: Date
 fn ends(not_after: Date, left: i64) -> String {
     match left {
         ..0 => format!("expired on {not_after}"),
-        left => format!("expires on {not_after}, in {left} days"),
+        left => format!("expires on {not_after}, in {}", days(left)),
     }
+}
+
+fn days(count: i64) -> String {
+    plural(usize::try_from(count).unwrap_or_default(), "day")
 }
 
 fn days_left(not_after: Date, today: Date) -> i64 {

@@ -1,31 +1,114 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use camino::Utf8PathBuf;
 use zeroize::Zeroizing;
 
-use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE, bundle_path, cluster_of, is_pem};
+use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE, bundle_path, cluster_of, is_pem, is_private};
 use crate::lock::{self, Digest, Lock};
+use crate::template::word;
 
-use super::verify::Files;
+use super::verify::{self, Facts, Files};
 
 /// The certificates that a build wrote earlier, and the lock that pins them.
 #[derive(Default)]
 pub struct Standing {
+    directory: Utf8PathBuf,
     files: BTreeMap<String, Zeroizing<String>>,
     digests: BTreeMap<String, Digest>,
     lock: Lock,
 }
 
+/// What is wrong with the files of a cluster.
+#[derive(Debug)]
+pub(super) struct Damage {
+    /// A sentence that begins with a path.
+    pub(super) sentence: String,
+    /// How the files come back; none if no build wrote them.
+    pub(super) help: Option<String>,
+}
+
+/// A root that is in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandingRoot {
+    /// The file that names it.
+    pub path: Utf8PathBuf,
+    /// SHA-256 of its DER in hexadecimal; none where the certificates cannot be read.
+    pub fingerprint: Option<String>,
+    /// The files of these certificates.
+    pub files: Vec<(String, Digest)>,
+}
+
 impl Standing {
-    /// The files of every `20-cacerts`, by their paths in the tree, and the tree's lock.
-    pub fn new(lock: Lock, files: impl IntoIterator<Item = (String, Zeroizing<String>)>) -> Self {
+    /// The directory of a tree, its lock, and the files of every `20-cacerts` by their paths in the tree.
+    pub fn new(
+        directory: impl Into<Utf8PathBuf>,
+        lock: Lock,
+        files: impl IntoIterator<Item = (String, Zeroizing<String>)>,
+    ) -> Self {
         let pem = lock.files.iter().filter(|(path, _)| is_pem(path));
-        Self { files: files.into_iter().collect(), digests: pem.cloned().collect(), lock }
+        let digests = pem.cloned().collect();
+        Self { directory: directory.into(), files: files.into_iter().collect(), digests, lock }
     }
 
     /// Whether nothing was built yet.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty() && self.lock.is_empty()
+    }
+
+    /// Whether there are certificates or keys, and no lock that pins them.
+    pub fn is_unpinned(&self) -> bool {
+        !self.files.is_empty() && self.lock.is_empty()
+    }
+
+    /// Whether there is a certificate, and not only keys.
+    pub fn has_certificates(&self) -> bool {
+        self.files.keys().any(|path| !is_private(path))
+    }
+
+    /// The roots in use: those that the lock names, or without a lock those of the certificates.
+    pub fn roots(&self) -> Vec<StandingRoot> {
+        if !self.lock.is_empty() {
+            let path = self.directory.join(lock::FILE);
+            let root = |root: &lock::Certificate| StandingRoot {
+                path: path.clone(),
+                fingerprint: Some(root.fingerprint.clone()),
+                files: Vec::new(),
+            };
+            return self.lock.roots.iter().map(root).collect();
+        }
+        let mut clusters: Vec<&str> = self.files.keys().filter_map(|path| cluster_of(path)).collect();
+        clusters.dedup();
+        let mut roots: Vec<StandingRoot> = Vec::new();
+        for root in clusters.into_iter().flat_map(|cluster| self.roots_of(cluster)) {
+            if root.fingerprint.is_none() || roots.iter().all(|known| known.fingerprint != root.fingerprint) {
+                roots.push(root);
+            }
+        }
+        roots
+    }
+
+    /// The roots of a cluster as its certificates tell them: those of `root-cert.pem`, or else the last one of the chain.
+    fn roots_of(&self, cluster: &str) -> Vec<StandingRoot> {
+        let facts = |file: &str| {
+            let path = bundle_path(cluster, file);
+            let facts = self.files.get(&path).and_then(|text| verify::facts_of(text)).unwrap_or_default();
+            (self.directory.join(path), facts)
+        };
+        let (path, mut facts_of_roots) = facts(ROOT_CERTIFICATE);
+        let (chain, issuers) = facts(CHAIN);
+        let is_in_chain = facts_of_roots.is_empty();
+        facts_of_roots.extend(issuers.into_iter().next_back().filter(|_| is_in_chain));
+        let path = if is_in_chain { chain } else { path };
+        if facts_of_roots.is_empty() {
+            let files = self.files.iter().filter(|(path, _)| cluster_of(path) == Some(cluster));
+            let files = files.map(|(path, text)| (path.clone(), Digest::of(text.as_bytes()))).collect();
+            let path = self.directory.join(bundle_path(cluster, ROOT_CERTIFICATE));
+            return vec![StandingRoot { path, fingerprint: None, files }];
+        }
+        let root =
+            |facts: Facts| StandingRoot { path: path.clone(), fingerprint: Some(facts.fingerprint), files: Vec::new() };
+        facts_of_roots.into_iter().map(root).collect()
     }
 
     /// The lock.
@@ -42,23 +125,45 @@ impl Standing {
     /// The files of a cluster, if they exist and match the lock. The key may be missing, because it is not in Git.
     ///
     /// # Errors
-    /// A file is missing or was changed, as the rest of a sentence.
-    pub(super) fn files(&self, cluster: &str) -> Result<Files<'_>, String> {
-        let file = |name: &str| {
-            let path = bundle_path(cluster, name);
-            let text = self.files.get(&path).ok_or_else(|| format!("{path} does not exist"))?;
-            match self.digests.get(&path) {
-                Some(digest) if *digest == Digest::of(text.as_bytes()) => Ok(text.as_str()),
-                Some(_) => Err(format!("{path} differs from {}", lock::FILE)),
-                None => Err(format!("{path} is not in {}", lock::FILE)),
+    /// What is wrong with them.
+    pub(super) fn files(&self, cluster: &str) -> Result<Files<'_>, Damage> {
+        match [ROOT_CERTIFICATE, CERTIFICATE, CHAIN, KEY].map(|file| self.file(cluster, file)) {
+            [Ok(root_certificate), Ok(certificate), Ok(chain), key @ (Ok(_) | Err(None))] => {
+                Ok(Files { root_certificate, certificate, chain, key: key.ok() })
             }
+            found => Err(self.damage(cluster, found.into_iter().filter_map(Result::err).flatten().collect())),
+        }
+    }
+
+    /// A file of a cluster, or what is wrong with it; nothing is wrong with a missing key.
+    fn file(&self, cluster: &str, file: &str) -> Result<&str, Option<String>> {
+        let path = bundle_path(cluster, file);
+        match (self.files.get(&path), self.digests.get(&path)) {
+            (None, _) if is_private(&path) => Err(None),
+            (None, _) => Err(Some(format!("{path} does not exist"))),
+            (Some(text), Some(digest)) if *digest == Digest::of(text.as_bytes()) => Ok(text),
+            (Some(_), Some(_)) => Err(Some(format!("{path} differs from {}", lock::FILE))),
+            (Some(_), None) => Err(Some(format!("{path} is not in {}", lock::FILE))),
+        }
+    }
+
+    /// What is wrong with the files of a cluster. What the lock lists comes back from Git, except keys.
+    fn damage(&self, cluster: &str, mut sentences: Vec<String>) -> Damage {
+        let is_listed = self.digests.contains_key(&bundle_path(cluster, CERTIFICATE));
+        if !is_listed {
+            sentences.truncate(1);
+            return Damage { sentence: sentences.concat(), help: None };
+        }
+        let damaged = |file: &&'static str| matches!(self.file(cluster, file), Err(Some(_)));
+        let path = |file: &str| word(self.directory.join(bundle_path(cluster, file)).as_str());
+        let public: Vec<String> =
+            [ROOT_CERTIFICATE, CERTIFICATE, CHAIN].into_iter().filter(damaged).map(path).collect();
+        let help = match public.as_slice() {
+            [] => format!("remove {}: `meshgen build` with the seed makes it again", path(KEY)),
+            [path] => format!("`git checkout -- {path}` brings it back"),
+            paths => format!("`git checkout -- {}` brings them back", paths.join(" ")),
         };
-        Ok(Files {
-            root_certificate: file(ROOT_CERTIFICATE)?,
-            certificate: file(CERTIFICATE)?,
-            chain: file(CHAIN)?,
-            key: if self.files.contains_key(&bundle_path(cluster, KEY)) { Some(file(KEY)?) } else { None },
-        })
+        Damage { sentence: sentences.join("; "), help: Some(help) }
     }
 
     /// The digest of a cluster's private key, as the lock pins it.

@@ -9,6 +9,7 @@ use crate::rule::SEED_NEEDED;
 
 use super::issue::RootAuthority;
 use super::key::KeyPath;
+use super::standing::Damage;
 use super::verify::{self, Facts, Fault, TrustAnchor};
 use super::{Authority, Bundle, Seed, Standing};
 use crate::words::hex;
@@ -100,12 +101,19 @@ fn take_over(
     let proven = standing_root.map(|(cluster, root)| TrustAnchor::prove(root).map_err(|faults| (cluster, faults)));
     let root = match proven {
         Some(Ok(root)) if is_root(root.facts(), mesh, standing) => root,
-        Some(Err((cluster, faults))) => return Err(vec![refused(cluster, &sentence(&faults))]),
-        _ => return Err(vec![other_root(standing)]),
+        Some(Err((cluster, faults))) => return Err(vec![refused(cluster, &new_certificate(&sentence(&faults)))]),
+        found => {
+            let damaged = clusters.iter().filter_map(|cluster| {
+                let damage = standing.files(cluster.name).err().filter(|damage| damage.help.is_some())?;
+                Some(refused(cluster, &damage))
+            });
+            let damaged: Vec<Diagnostic> = if found.is_none() { damaged.collect() } else { Vec::new() };
+            return Err(if damaged.is_empty() { vec![other_root(standing)] } else { damaged });
+        }
     };
     let answers = parallel::map(&mesh.clusters, CLUSTERS_WORTH_A_THREAD, |cluster| {
         let request = cluster.intermediate.as_ref().filter(|_| is_wanted(cluster))?;
-        Some(standing_answer(standing, &root, request).map_err(|reason| refused(cluster, &reason)))
+        Some(standing_answer(standing, &root, request).map_err(|damage| refused(cluster, &damage)))
     });
     let mut bundles = Vec::new();
     let mut findings = Vec::new();
@@ -123,18 +131,18 @@ fn take_over(
 }
 
 /// The existing bundle of a cluster, or why it cannot be used.
-fn standing_answer(standing: &Standing, root: &TrustAnchor, request: &Intermediate<'_>) -> Result<Bundle, String> {
+fn standing_answer(standing: &Standing, root: &TrustAnchor, request: &Intermediate<'_>) -> Result<Bundle, Damage> {
     let files = standing.files(request.cluster)?;
     if files.root_certificate != root.pem() {
-        return Err("its root is not the root of the other clusters".to_owned());
+        return Err(new_certificate("its root is not the root of the other clusters"));
     }
-    let proven = verify::verify_standing(files, root).map_err(|faults| sentence(&faults))?;
+    let proven = verify::verify_standing(files, root).map_err(|faults| new_certificate(&sentence(&faults)))?;
     if !is_answer(&proven.certificate, request) {
         let Facts { not_before, not_after, .. } = &proven.certificate;
         let Intermediate { not_before: first, not_after: last, generation, .. } = request;
-        return Err(format!(
+        return Err(new_certificate(&format!(
             "expected generation {generation} from {first} to {last}, found another from {not_before} to {not_after}"
-        ));
+        )));
     }
     let mut bundle = Bundle::taken(files, files.key.map(|key| key.to_owned().into()), proven);
     if bundle.key.is_none() {
@@ -171,10 +179,20 @@ fn other_root(standing: &Standing) -> Diagnostic {
     finding.help(WHO_CAN_HELP)
 }
 
-fn refused(cluster: &Cluster<'_>, reason: &str) -> Diagnostic {
+/// What no file brings back.
+fn new_certificate(reason: &str) -> Damage {
+    Damage { sentence: reason.to_owned(), help: None }
+}
+
+fn refused(cluster: &Cluster<'_>, damage: &Damage) -> Diagnostic {
     let place = FieldPath::root().child("clusters").index(cluster.position).child("name");
-    let message = format!("`{}` needs a new certificate, and only the seed can make it", cluster.name);
-    SEED_NEEDED.at(place, message).label(reason).help(WHO_CAN_HELP)
+    let (message, help) = match &damage.help {
+        Some(help) => {
+            (format!("the certificate of `{}` is not the one that meshgen wrote", cluster.name), help.as_str())
+        }
+        None => (format!("`{}` needs a new certificate, and only the seed can make it", cluster.name), WHO_CAN_HELP),
+    };
+    SEED_NEEDED.at(place, message).label(damage.sentence.as_str()).help(help)
 }
 
 const WHO_CAN_HELP: &str = "ask a person who has the seed of the mesh to build and commit, or name the seed with `--ca FILE` or `MESHGEN_CA_SEED_FILE`";

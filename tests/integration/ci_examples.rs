@@ -65,7 +65,7 @@ impl Repository {
         let paths = [self.path().join("bin")].into_iter().chain(std::env::split_paths(&path));
         let mut command = Command::new("bash");
         command.args(["--noprofile", "--norc", "-eo", "pipefail", "-c", script]).current_dir(self.path());
-        command.env("PATH", std::env::join_paths(paths).unwrap()).env_remove("MESHGEN_CA_SEED_FILE");
+        command.env("PATH", std::env::join_paths(paths).unwrap()).env_remove("MESHGEN_CA_SEED_FILE").env_remove("CI");
         for (name, value) in [
             ("BASE", "main"),
             ("CI_MERGE_REQUEST_DIFF_BASE_SHA", "main"),

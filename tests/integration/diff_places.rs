@@ -169,13 +169,13 @@ fn what_cannot_be_compared_is_said() {
     for (arguments, wanted) in [
         (&["diff", "topology.yaml", "missing.yaml"][..], "missing.yaml"),
         (&["diff", "topology.yaml", "broken.yaml"], "missing-field"),
-        (&["diff", "empty", "out"], "empty is not a tree of meshgen: it has no meshgen.lock"),
+        (&["diff", "empty", "out"], "empty has no meshgen.lock: name a directory that was built"),
         (&["diff", "git:v1:empty", "out"], "if it is new, write `meshgen diff --since v1 empty`"),
         (&["diff", "git:v9:out", "out"], "git:v9: there is no such commit here"),
         (&["diff", "git:--help:out", "out"], "there is no such commit here"),
         (&["diff", "git:v1", "out"], "is not of the form git:REF:PATH"),
         (&["diff", "git::out", "out"], "is not of the form git:REF:PATH"),
-        (&["diff", "git:v1:.", "out"], "is not a tree of meshgen"),
+        (&["diff", "git:v1:.", "out"], "git:v1:. has no meshgen.lock"),
         (&["diff", "--since", "v1", "broken.yaml"], "missing-field"),
         (&["diff", "--since", "v9", "topology.yaml"], "git:v9: there is no such commit here"),
         (&["diff", "--since", "v1", "-"], "name the old side, as in `meshgen diff git:v1:topology.yaml -`"),
@@ -194,7 +194,7 @@ fn what_cannot_be_compared_is_said() {
     assert_eq!(code(&output), 2);
     assert!(says(&output).contains("not inside a Git repository"), "{}", says(&output));
     let output = plain.command(&["diff", "git:v1:out", "out"]).env("PATH", "/nowhere").output().unwrap();
-    assert!(says(&output).contains("git cannot be run"), "{}", says(&output));
+    assert!(says(&output).contains("git is not installed: install it"), "{}", says(&output));
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn what_cannot_be_written_is_said_and_reported_as_it_stands() {
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
     assert!(said.contains("error: pipe.yaml: is not a regular file"), "{said}");
-    assert!(said.contains("error: missing.yaml: No such file"), "{said}");
+    assert!(said.contains("error: missing.yaml: there is no such file or directory"), "{said}");
     assert!(said.contains("good.yaml:5:18: fixed invalid-value"), "{said}");
     assert!(text(&output.stdout).contains("error[invalid-value]: `v1.30.3`"), "{}", text(&output.stdout));
     assert!(fs::read_to_string(directory.path().join("good.yaml")).unwrap().contains("version: 1.30.3"));

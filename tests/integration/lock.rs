@@ -75,7 +75,9 @@ fn what_cannot_be_read_is_refused_with_a_way_out() {
     let file = format!("{} README.md", "0".repeat(64));
     for (text, wanted) in [
         ("meshgen-lock-3\n".to_owned(), "was written by a newer meshgen"),
-        (String::new(), "is not a lock file of meshgen"),
+        ("meshgen-lock-\n".to_owned(), "is not a lock file of meshgen"),
+        (String::new(), "is empty"),
+        (format!("meshgen-lock-2\n{root}\n"), "is cut short, because it lists no file"),
         (format!("meshgen-lock-2\n{root}\n<<<<<<< ours\n{file}\n"), "contains an unresolved Git conflict"),
         (format!("meshgen-lock-2\n{root}\n{file}\ncolour of east blue\n"), "has a line 4 that cannot be read"),
         (format!("meshgen-lock-2\n{root}\n{}\n", &file[1..]), "has a line 3 that cannot be read"),

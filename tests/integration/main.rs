@@ -30,6 +30,7 @@ mod reports;
 mod scenarios;
 mod schema;
 mod scripts;
+mod sessions;
 mod tidy;
 mod versions;
 mod writer;

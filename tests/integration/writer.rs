@@ -230,13 +230,35 @@ fn nothing_is_written_into_git_s_own_directory() {
 #[test]
 fn a_lost_lock_costs_nothing_and_a_stranger_s_file_is_never_taken() {
     let place = Place::new(2);
+    let whole = files(&place.0.path().join("out"));
     fs::remove_file(place.out("meshgen.lock")).unwrap();
-    assert!(place.build(&[]).status.success(), "files that hold exactly our bytes are adopted");
-    fs::remove_file(place.out("meshgen.lock")).unwrap();
-    fs::write(place.out("install.sh"), "mine").unwrap();
+    for more in [&[] as &[&str], &["--overwrite"], &["--cluster", "c0"]] {
+        assert!(place.refused(more).contains("out has certificates and no meshgen.lock"));
+    }
+    let said = String::from_utf8(place.build(&["--adopt"]).stderr).unwrap();
+    assert!(said.ends_with("\nout: 1 file written, 28 unchanged, 0 removed\n"), "{said}");
+    assert_eq!(files(&place.0.path().join("out")), whole);
+    // In a directory without certificates, a file with exactly our bytes is adopted, and another one is not.
+    let fresh = place.0.path().join("fresh");
+    fs::create_dir(&fresh).unwrap();
+    fs::write(fresh.join("install.sh"), &whole["install.sh"]).unwrap();
+    assert!(place.command_into("fresh").status().unwrap().success());
+    for directory in ["other", "out"] {
+        fs::create_dir_all(place.0.path().join(directory)).unwrap();
+        fs::write(place.0.path().join(directory).join("install.sh"), "mine").unwrap();
+    }
+    let refused = place.command_into("other").arg("--overwrite").output().unwrap();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("other/install.sh exists, and no meshgen.lock says that meshgen wrote it"), "{said}");
+    assert_eq!(fs::read_to_string(place.0.path().join("other/install.sh")).unwrap(), "mine");
+    let lock = fs::read_to_string(place.out("meshgen.lock")).unwrap();
+    let unlisted: Vec<&str> = lock.lines().filter(|line| !line.ends_with(" install.sh")).collect();
+    fs::write(place.out("meshgen.lock"), unlisted.join("\n") + "\n").unwrap();
     let said = place.refused(&["--overwrite"]);
-    assert!(said.contains("out/install.sh is not from meshgen"), "{said}");
-    assert_eq!(fs::read_to_string(place.out("install.sh")).unwrap(), "mine");
+    assert!(said.contains("out/install.sh is not in meshgen.lock, and the tree needs its place"), "{said}");
+    let said = String::from_utf8(place.build(&["--adopt"]).stderr).unwrap();
+    assert!(said.contains("note: out/install.sh differed and was overwritten\nout: "), "{said}");
+    assert_eq!(files(&place.0.path().join("out")), whole);
 }
 
 #[test]
@@ -405,7 +427,9 @@ fn a_disk_that_is_full_or_read_only_loses_nothing() {
         find \"$1/small/out\" -type f | sort | xargs sha256sum | cmp - \"$1/before\" || exit 9; exit $code";
     fs::create_dir(place.0.path().join("small")).unwrap();
     let size: usize = files(&place.0.path().join("out")).values().map(|file| file.len().div_ceil(4096) * 4096).sum();
-    for (size, mode, reason) in [(size + 3 * 4096, "rw", "No space left"), (size * 8, "ro", "Read-only file system")] {
+    for (size, mode, reason) in
+        [(size + 3 * 4096, "rw", "no space is left"), (size * 8, "ro", "file system is read-only")]
+    {
         let output = Command::new("unshare")
             .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_meshgen")])
             .arg(place.0.path())
@@ -435,7 +459,7 @@ fn missing_permissions_are_told() {
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("Permission denied"), "{said}");
+    assert!(said.contains("permission denied: change its mode"), "{said}");
 }
 
 #[test]

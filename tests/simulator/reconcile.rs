@@ -243,10 +243,12 @@ fn lead(state: &mut State, contexts: &[String]) {
     }
     for context in contexts {
         let cluster = &state.clusters[context];
-        let (Some(id), false) = (id(cluster), cluster.objects.values().any(is_istiod)) else { continue };
-        let Some(serving) = serving(state, context) else { continue };
-        let mut istiods = state.clusters[&serving].objects.values().filter(|object| is_istiod(object));
-        let is_led = istiods.any(|istiod| istiod["simulator"]["leads"][id][1] == json!(true));
+        let Some(id) = id(cluster) else { continue };
+        let is_thin = !cluster.objects.values().any(is_istiod);
+        let is_led = serving(state, context).filter(|_| is_thin).map(|serving| {
+            let mut istiods = state.clusters[&serving].objects.values().filter(|object| is_istiod(object));
+            istiods.any(|istiod| istiod["simulator"]["leads"][id][1] == json!(true))
+        });
         let cluster = state.clusters.get_mut(context).expect("the context is there");
         if let Some(namespace) = cluster.objects.get_mut(&namespace) {
             namespace["simulator"]["isLed"] = json!(is_led);

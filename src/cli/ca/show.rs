@@ -1,3 +1,5 @@
+use std::io;
+
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum, ValueHint};
 use serde_json::{Value, json};
@@ -5,9 +7,16 @@ use serde_json::{Value, json};
 use crate::disk;
 use crate::lock;
 use crate::pki::inventory::{self, Entry, Role};
+use crate::terminal::{PLAIN, RED, YELLOW, styled, wrap};
 use crate::topology::Date;
+use crate::words::plural;
 
-use crate::cli::{DONE, FOUND, NOT_DONE, Outcome, Refusal, Today, print, read_source, say, say_findings};
+use crate::cli::{
+    DONE, FOUND, NOT_DONE, Outcome, Refusal, Today, external, is_colour_wanted, lost_lock, print, read_source, say,
+    say_findings,
+};
+
+use super::renewal::{self, COLUMNS};
 
 /// The options of `ca show`.
 #[derive(Debug, Args)]
@@ -19,10 +28,14 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Exit with 1 if a certificate expires within this many days, or is not valid yet
-    #[arg(long, value_name = "DAYS")]
+    #[arg(long, value_name = "DAYS", value_parser = days, allow_negative_numbers = true)]
     within: Option<u32>,
     #[command(flatten)]
     today: Today,
+}
+
+fn days(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "expected a number of days, such as 90".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -34,11 +47,12 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let entries = if disk::is_directory(&arguments.place) {
+    let mut entries = if disk::is_directory(&arguments.place) {
         standing(arguments)?
     } else {
         let source = read_source(&arguments.place)?;
-        match crate::certificates(&source) {
+        let external = external::read(&source, &arguments.place)?;
+        match crate::certificates(&source, external.as_ref()) {
             Ok(entries) => entries,
             Err(findings) => {
                 say_findings(&source, &findings);
@@ -46,9 +60,14 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             }
         }
     };
+    // A tree does not record the order of the topology.
+    entries.sort_by(|one, other| (one.role, &one.cluster).cmp(&(other.role, &other.cluster)));
     let today = arguments.today.date();
     print(&match arguments.format {
-        Format::Text => table(&entries, today),
+        Format::Text => {
+            let table = table(&entries, today, arguments.within, is_colour_wanted(&io::stdout()));
+            table + &renewal::text(&entries, today, arguments.within)
+        }
         Format::Json => format!("{:#}\n", as_json(&entries, today)),
     })?;
     let Some(days) = arguments.within else { return Ok(DONE) };
@@ -56,7 +75,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let expiring = names(&|entry| entry.days_left(today) <= i64::from(days));
     let early = names(&|entry| entry.begins_in(today).is_some());
     if !expiring.is_empty() {
-        say(&format!("within {days} days of {today}: {}", expiring.join(", ")));
+        say(&format!("within {} of {today}: {}", plural(days as usize, "day"), expiring.join(", ")));
     }
     if !early.is_empty() {
         say(&format!("not valid yet on {today}: {}", early.join(", ")));
@@ -65,10 +84,13 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn standing(arguments: &Arguments) -> Result<Vec<Entry>, Refusal> {
-    let lock = disk::read_lock(&arguments.place)?.unwrap_or_default();
-    let standing = disk::read_standing(&arguments.place, lock)?;
-    if standing.is_empty() {
-        return Err(Refusal(format!("{} has no {}: nothing was built there", arguments.place, lock::FILE)));
+    let standing = disk::read_standing(&arguments.place)?;
+    if standing.lock().is_empty() {
+        return Err(if standing.is_unpinned() {
+            lost_lock(&arguments.place, &standing, "if it is lost, build the tree again with `--adopt`")
+        } else {
+            Refusal(format!("{} has no {}: nothing was built there", arguments.place, lock::FILE))
+        });
     }
     inventory::standing(&standing).map_err(|faults| Refusal(faults.join("\nerror: ")))
 }
@@ -93,9 +115,13 @@ fn as_json(entries: &[Entry], today: Date) -> Value {
     json!({ "now": today, "certificates": certificates })
 }
 
+/// The widest name that has its row beside it; the row of a longer one is below it.
+const WIDEST_NAME: usize = 32;
+
 /// One row for each certificate, and what does not fit into a row below it.
-fn table(entries: &[Entry], today: Date) -> String {
-    let width = entries.iter().map(|entry| name(entry).len()).max().unwrap_or(0).max("certificate".len());
+fn table(entries: &[Entry], today: Date, within: Option<u32>, is_coloured: bool) -> String {
+    let widths = entries.iter().map(|entry| name(entry).len()).filter(|width| *width <= WIDEST_NAME);
+    let width = widths.max().unwrap_or(0).max("certificate".len());
     let mut rows = vec![format!(
         "{:width$}  {:>10}  {:10}  {:10}  {:>9}",
         "certificate", "generation", "not before", "not after", "days left"
@@ -104,15 +130,27 @@ fn table(entries: &[Entry], today: Date) -> String {
         let Entry { subject, serial, not_before, not_after, .. } = entry;
         let generation = entry.generation.map_or(String::new(), |generation| generation.to_string());
         let left = entry.days_left(today);
-        rows.push(format!("{:width$}  {generation:>10}  {not_before}  {not_after}  {left:>9}", name(entry)));
-        if let Some(days) = entry.begins_in(today) {
-            rows.push(format!("{:width$}  not valid yet: it begins in {days} days", ""));
-        } else if left < 0 {
-            rows.push(format!("{:width$}  expired", ""));
+        let (left, colour) = match left {
+            ..0 => ("expired".to_owned(), RED),
+            _ if renewal::is_due(entry, today, within) => (left.to_string(), YELLOW),
+            _ => (left.to_string(), PLAIN),
+        };
+        let left = styled(&format!("{left:>9}"), colour, is_coloured);
+        let mut name = name(entry);
+        if name.len() > width {
+            rows.push(std::mem::take(&mut name).to_owned());
         }
-        rows.push(format!("{:width$}  subject {subject}", ""));
-        rows.push(format!("{:width$}  serial  {serial}", ""));
-        rows.extend(entry.fingerprint.as_ref().map(|fingerprint| format!("{:width$}  sha256  {fingerprint}", "")));
+        rows.push(format!("{name:width$}  {generation:>10}  {not_before}  {not_after}  {left}"));
+        if let Some(days) = entry.begins_in(today) {
+            let text =
+                format!("not valid yet: it begins in {}", plural(usize::try_from(days).unwrap_or_default(), "day"));
+            rows.push(format!("  {}", styled(&text, YELLOW, is_coloured)));
+        }
+        let is_long = "  subject ".len() + subject.len() > COLUMNS;
+        let subject = if is_long { &subject.replace(',', ", ") } else { subject };
+        rows.extend(wrap(&format!("subject {subject}"), COLUMNS, "  ", "          "));
+        rows.push(format!("  serial  {serial}"));
+        rows.extend(entry.fingerprint.as_ref().map(|fingerprint| format!("  sha256  {fingerprint}")));
     }
     rows.join("\n") + "\n"
 }

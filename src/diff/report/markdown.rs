@@ -4,7 +4,7 @@ use super::{
     Diff, Kind, Line, Tone, certificates, counted, credentials, groups, kinds, meanings, steps, summary, unrecorded,
     ways,
 };
-use crate::words::{bare_names, fence};
+use crate::words::{bare_names, fence, plural};
 
 /// The most characters of a report: GitHub takes 65,536 in a comment.
 pub const LIMIT: usize = 60_000;
@@ -80,7 +80,8 @@ impl Page {
         }
         let unchanged = diff.clusters.len() - diff.changed().count();
         if unchanged > 0 {
-            writeln!(table, "| {unchanged} others | {} | |", Kind::Nothing.words()).expect("a String takes everything");
+            writeln!(table, "| {} | {} | |", plural(unchanged, "other"), Kind::Nothing.words())
+                .expect("a String takes everything");
         }
         table.push('\n');
         self.add(&table);

@@ -127,7 +127,7 @@ fn an_option_comes_before_the_environment_and_that_before_the_topologys_director
     let (environment, option) = (root(&[], "a"), root(&["--ca", "option.seed"], "b"));
     assert!(beside != environment && environment != option && option != beside);
 
-    refused(&workshop.build(&["--ca", "missing.seed"]), &["missing.seed", "No such file"]);
+    refused(&workshop.build(&["--ca", "missing.seed"]), &["the seed missing.seed (from `--ca`) does not exist"]);
 }
 
 #[test]

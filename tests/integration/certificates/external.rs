@@ -372,6 +372,8 @@ fn a_whole_hierarchy_is_passed_on_as_it_is() {
     assert_eq!(company.0.build(&["--check"]).code, Some(0));
     let shown = company.0.meshgen(&["ca", "show", "out"]);
     assert!(shown.stdout.contains("subject CN=Company west,O=Istio"), "{shown:?}");
+    let asked = company.0.meshgen(&["ca", "show", "mesh.yaml"]);
+    assert_eq!(asked.stdout, shown.stdout, "a topology shows the certificates that it names");
 }
 
 #[test]

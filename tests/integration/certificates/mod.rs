@@ -4,4 +4,4 @@ mod calendar;
 mod custody;
 mod external;
 mod renewal;
-mod workshop;
+pub(crate) mod workshop;

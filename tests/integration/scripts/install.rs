@@ -75,7 +75,8 @@ fn what_started_with_an_older_configuration_restarts_once_and_istiod_never() {
             assert_eq!(!of_it.is_empty(), contexts.contains(&context), "{after}: {restarted:#?}");
             let count = if context == EAST { 4 } else { 2 };
             assert!(
-                of_it.is_empty() || said.text.contains(&format!("{count} gateways and workloads restart")),
+                of_it.is_empty()
+                    || said.text.contains(&format!("gateways and workloads that restart at the end: {count}\n")),
                 "{}",
                 said.text
             );
@@ -116,7 +117,7 @@ fn a_restart_may_be_left_to_a_person() {
     simulator.build(&topology("1.30.3"));
     let said = simulator.run("install.sh", &["--no-restart"]);
     done(&said);
-    assert!(said.text.contains("west: 2 gateways and workloads are to be restarted by you"), "{}", said.text);
+    assert!(said.text.contains("west: gateways and workloads that you have to restart: 2\n"), "{}", said.text);
     assert!(said.text.contains(
         "keep it until they restart:\nistio-system deployment/istio-eastwestgateway\nshop deployment/reviews"
     ));
