@@ -1,5 +1,5 @@
 # The default target lists the others.
-.PHONY: help build test scripts lint deny advisories fmt golden output bench fuzz tools verify check clean
+.PHONY: help build test scripts pairs lint deny advisories fmt golden output bench fuzz tools verify check clean
 .DEFAULT_GOAL := help
 
 MESHGEN := target/release/meshgen
@@ -21,6 +21,9 @@ test: ## Run all tests
 
 scripts: ## Let every call of every script of every topology fail in every way, which takes an hour
 	cargo test --locked -- --ignored --nocapture scripts::
+
+pairs: ## Follow every change of every mesh of up to three clusters, which takes two hours
+	MESHGEN_SMALL_EVERY=1 cargo test --locked --test integration -- --nocapture convergence::every_change
 
 lint: ## Check formatting, lints and the documentation
 	cargo fmt --check

@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 
 use crate::common::{self, simulator::Simulator};
 
+use self::choices::Choices;
 use self::mesh::{Change, Mesh};
 
+mod choices;
 mod mesh;
 
 /// A mesh that was installed by its scripts.
@@ -345,13 +347,11 @@ fn each_report_that_is_written_down_ends_with_the_mesh_of_a_fresh_installation()
 /// Random meshes, each the one before with a change: from each to each other.
 #[test]
 fn the_runbook_ends_with_the_mesh_of_a_fresh_installation() {
-    let number = |name: &str, default: usize| std::env::var(name).map_or(default, |value| value.parse().unwrap());
     let (seed, count) = (number("MESHGEN_PAIRS_SEED", 1), number("MESHGEN_PAIRS", WALKS_OF_A_CHAIN));
     let (chains, followed) = (count.div_ceil(WALKS_OF_A_CHAIN), AtomicUsize::new(0));
     let tried = Mutex::new(BTreeMap::<Change, usize>::new());
     let wrong = wrong(chains, |index| {
-        let at = u64::try_from(seed * 1_000_003 + index).unwrap();
-        let (meshes, changes) = mesh::chain(&mut fastrand::Rng::with_seed(at), index);
+        let (meshes, changes) = mesh::chain(&mut Choices::random(seed * 1_000_003 + index), index);
         let installed = meshes.each_ref().map(|mesh| Installed::new(&source(mesh)));
         let mut wrong = Vec::new();
         for (from, to) in pairs(meshes.len()).filter(|_| followed.fetch_add(1, Ordering::Relaxed) < count) {
@@ -365,6 +365,44 @@ fn the_runbook_ends_with_the_mesh_of_a_fresh_installation() {
     let tried = tried.into_inner().unwrap();
     assert!(wrong.is_empty(), "{} of {count} pairs, seed {seed}\n{}\n{tried:?}", wrong.len(), wrong.join("\n=====\n"));
     assert!(count < 300 || tried.len() == Change::ALL.len(), "{tried:?}");
+}
+
+/// Each small mesh, and what one change makes of it. By default, few of these pairs are tried.
+#[test]
+fn every_change_of_a_small_mesh_ends_with_the_mesh_of_a_fresh_installation() {
+    let (every, first) = (number("MESHGEN_SMALL_EVERY", 3000), number("MESHGEN_SMALL_FIRST", 0));
+    let mut count = 0;
+    let mut is_chosen = || {
+        count += 1;
+        (count - 1) % every == first
+    };
+    let meshes: Vec<(Mesh, Vec<(Change, Mesh)>)> = mesh::small()
+        .map(|(mesh, mut changes)| {
+            changes.retain(|_| is_chosen());
+            (mesh, changes)
+        })
+        .filter(|(mesh, changes)| !changes.is_empty() && mesh.is_valid())
+        .collect();
+    let followed = AtomicUsize::new(0);
+    let wrong = wrong(meshes.len(), |index| {
+        let (mesh, changes) = &meshes[index];
+        let before = Installed::new(&source(mesh));
+        let mut wrong = Vec::new();
+        for (change, after) in changes.iter().filter(|(_, after)| after.is_valid()) {
+            followed.fetch_add(1, Ordering::Relaxed);
+            let outcome = outcome(&before, &Installed::new(&source(after)));
+            wrong.extend(outcome.map(|wrong| format!("{change:?}: {wrong}")));
+        }
+        wrong
+    });
+    let followed = followed.into_inner();
+    println!("{followed} pairs of {count}, of {} meshes", meshes.len());
+    assert!(followed > 0);
+    assert!(wrong.is_empty(), "{} of {followed} pairs\n{}", wrong.len(), wrong.join("\n=====\n"));
+}
+
+fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |value| value.parse().unwrap())
 }
 
 /// Each of some things with each other one, in both directions.

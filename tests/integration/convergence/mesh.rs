@@ -1,7 +1,8 @@
 //! Small meshes and what changes in them.
 
-use fastrand::Rng;
 use serde_json::{Map, Value, json};
+
+use super::choices::Choices;
 
 /// A mesh of a few clusters, as far as changes touch it.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,13 +121,13 @@ impl Change {
 const VERSIONS: [&str; 7] = ["1.11.2", "1.11.8", "1.28.1", "1.28.8", "1.29.2", "1.30.0", "1.30.3"];
 
 /// Three valid meshes, each with one change against the one before, and these changes.
-pub(super) fn chain(random: &mut Rng, index: usize) -> ([Mesh; 3], [Change; 2]) {
+pub(super) fn chain(choices: &mut Choices, index: usize) -> ([Mesh; 3], [Change; 2]) {
     loop {
         // Each kind takes its turn.
-        let changes = [Change::ALL[index % Change::ALL.len()], Change::ALL[random.usize(0..Change::ALL.len())]];
-        let first = mesh(random);
-        let second = first.changed(changes[0], random);
-        let third = second.changed(changes[1], random);
+        let changes = [Change::ALL[index % Change::ALL.len()], choices.one_of(&Change::ALL)];
+        let first = Mesh::any(choices);
+        let second = first.changed(changes[0], choices);
+        let third = second.changed(changes[1], choices);
         // A script of the old tree knows a cluster by its old context.
         let is_both = [Change::Context, Change::Renamed].iter().all(|change| changes.contains(change));
         let meshes = [first, second, third];
@@ -137,29 +138,85 @@ pub(super) fn chain(random: &mut Rng, index: usize) -> ([Mesh; 3], [Change; 2]) 
     }
 }
 
-fn mesh(random: &mut Rng) -> Mesh {
-    let version = VERSIONS[random.usize(0..VERSIONS.len())];
-    let mut mesh = Mesh {
-        version,
-        profile: [None, None, Some("demo")][random.usize(0..3)],
-        revision: if random.u8(0..6) == 0 { Some("blue") } else { None },
-        trust_domain: if random.u8(0..4) == 0 { Some("mesh.example") } else { None },
-        config: Map::new(),
-        tracing: None,
-        renewed: 0,
-        is_static: [random.bool(), random.bool(), random.bool()],
-        members: Vec::new(),
-    };
-    for _ in 0..random.usize(1..=4) {
-        mesh.join(random);
+/// Each small mesh, with what each change can make of it. Not all are valid.
+pub(super) fn small() -> impl Iterator<Item = (Mesh, Vec<(Change, Mesh)>)> {
+    distinct(Choices::each(Mesh::small)).into_iter().map(|mesh| {
+        let changed = |change: Change| {
+            let meshes = Choices::each(|choices| mesh.changed(change, choices));
+            let is_small = |changed: &Mesh| *changed != mesh && changed.members.len() <= LARGEST_SMALL_MESH;
+            distinct(meshes.into_iter().filter(is_small).collect()).into_iter().map(move |mesh| (change, mesh))
+        };
+        let changes = Change::ALL.into_iter().flat_map(changed).collect();
+        (mesh, changes)
+    })
+}
+
+const LARGEST_SMALL_MESH: usize = 3;
+
+fn distinct(meshes: Vec<Mesh>) -> Vec<Mesh> {
+    let mut found: Vec<Mesh> = Vec::new();
+    for mesh in meshes {
+        if !found.contains(&mesh) {
+            found.push(mesh);
+        }
     }
-    if random.bool() {
-        mesh.apply(Change::TracingSwitched, random);
-    }
-    mesh
+    found
 }
 
 impl Mesh {
+    fn empty(version: &'static str) -> Self {
+        Self {
+            version,
+            profile: None,
+            revision: None,
+            trust_domain: None,
+            config: Map::new(),
+            tracing: None,
+            renewed: 0,
+            is_static: [false; 3],
+            members: Vec::new(),
+        }
+    }
+
+    fn any(choices: &mut Choices) -> Self {
+        let mut mesh = Self {
+            profile: choices.one_of(&[None, None, Some("demo")]),
+            revision: if choices.below(6) == 0 { Some("blue") } else { None },
+            trust_domain: if choices.below(4) == 0 { Some("mesh.example") } else { None },
+            is_static: [choices.flip(), choices.flip(), choices.flip()],
+            ..Self::empty(choices.one_of(&VERSIONS))
+        };
+        for _ in 0..=choices.below(4) {
+            mesh.join(choices);
+            let newest = mesh.members.last_mut().expect("one has joined");
+            newest.is_balanced = (choices.below(5) == 0).then(|| choices.flip());
+        }
+        if choices.flip() {
+            mesh.apply(Change::TracingSwitched, choices);
+        }
+        mesh
+    }
+
+    /// One to three clusters with or without istiods of their own, on one to three networks, with or without routes and tracing.
+    fn small(choices: &mut Choices) -> Self {
+        let is_static = choices.flip();
+        let mut mesh = Self { is_static: [is_static; 3], ..Self::empty(choices.one_of(&["1.11.2", "1.28.1"])) };
+        for number in (0..).take(1 + choices.below(LARGEST_SMALL_MESH)) {
+            // Which cluster is called the first does not matter: remotes come last, and the first primary has them.
+            let last_is_remote = mesh.members.last().is_some_and(|last| last.control_plane.is_some());
+            let is_remote = last_is_remote || number > 0 && choices.flip();
+            let networks = mesh.members.iter().map(|member| member.network + 1).max().unwrap_or(0);
+            let network = choices.below((networks + 1).min(3));
+            let control_plane = is_remote.then(|| mesh.members[0].name.clone());
+            mesh.members.push(Member::new(number, network, control_plane, true));
+        }
+        if choices.flip() {
+            mesh.tracing =
+                Some(Tracing { cluster: mesh.members[0].name.clone(), sampling: 10, is_through_mesh: false });
+        }
+        mesh
+    }
+
     pub(super) fn text(&self) -> String {
         let mut istio = json!({"version": self.version});
         let settings = [("profile", self.profile), ("revision", self.revision)];
@@ -204,15 +261,15 @@ impl Mesh {
         topology.to_string()
     }
 
-    fn changed(&self, change: Change, random: &mut Rng) -> Self {
+    fn changed(&self, change: Change, choices: &mut Choices) -> Self {
         let mut changed = self.clone();
         if !changed.members.is_empty() {
-            changed.apply(change, random);
+            changed.apply(change, choices);
         }
         changed
     }
 
-    fn is_valid(&self) -> bool {
+    pub(super) fn is_valid(&self) -> bool {
         if self.members.is_empty() {
             return false;
         }
@@ -220,30 +277,13 @@ impl Mesh {
         meshgen::outline(&source, None).is_ok()
     }
 
-    fn join(&mut self, random: &mut Rng) {
+    fn join(&mut self, choices: &mut Choices) {
         let number = self.members.iter().map(|member| member.number + 1).max().unwrap_or(0);
-        let name = format!("c{number}");
-        let primaries: Vec<String> = self.primaries();
-        let control_plane = if primaries.is_empty() || random.bool() {
-            None
-        } else {
-            Some(primaries[random.usize(0..primaries.len())].clone())
-        };
-        let network = random.usize(0..3);
-        self.members.push(Member {
-            context: name.clone(),
-            name,
-            network,
-            control_plane,
-            server: format!("https://10.1.{number}.1:6443"),
-            gateway: (random.u8(0..4) > 0).then(|| vec![format!("10.2.{number}.1")]),
-            service_type: None,
-            is_balanced: (random.u8(0..5) == 0).then(|| random.bool()),
-            nodes: vec![1, 2],
-            generation: 1,
-            values: Map::new(),
-            number,
-        });
+        let primaries = self.primaries();
+        let is_primary = primaries.is_empty() || choices.flip();
+        let control_plane = if is_primary { None } else { Some(choices.one_of(&primaries)) };
+        let network = choices.below(3);
+        self.members.push(Member::new(number, network, control_plane, choices.below(4) > 0));
     }
 
     fn primaries(&self) -> Vec<String> {
@@ -252,14 +292,13 @@ impl Mesh {
     }
 
     /// Makes a change, or one that comes to nothing where the mesh has nothing to change.
-    fn apply(&mut self, change: Change, random: &mut Rng) {
-        let at = random.usize(0..self.members.len());
+    fn apply(&mut self, change: Change, choices: &mut Choices) {
+        let at = choices.below(self.members.len());
         let primaries = self.primaries();
-        let some_primary = primaries.get(random.usize(0..primaries.len().max(1))).cloned();
         let is_thin = !self.version.starts_with("1.11");
         let member = &mut self.members[at];
         match change {
-            Change::Joins => self.join(random),
+            Change::Joins => self.join(choices),
             Change::Leaves => {
                 self.members.remove(at);
             }
@@ -289,14 +328,14 @@ impl Mesh {
                 }
             }
             Change::PrimaryMoved => {
-                if member.control_plane.is_some() {
-                    member.control_plane = some_primary;
+                if member.control_plane.is_some() && !primaries.is_empty() {
+                    member.control_plane = Some(choices.one_of(&primaries));
                 }
             }
             Change::GatewayAddress => {
                 let number = member.number;
                 if let Some(ips) = &mut member.gateway {
-                    *ips = vec![format!("10.2.{number}.{}", ips.len() + random.usize(2..9))];
+                    *ips = vec![format!("10.2.{number}.{}", ips.len() + 8)];
                 }
             }
             Change::SecondAddress => {
@@ -324,7 +363,7 @@ impl Mesh {
                 self.tracing = if self.tracing.is_some() {
                     None
                 } else {
-                    Some(Tracing { cluster, sampling: 10, is_through_mesh: is_thin && random.bool() })
+                    Some(Tracing { cluster, sampling: 10, is_through_mesh: is_thin && choices.flip() })
                 };
             }
             Change::TracingWay => {
@@ -401,6 +440,24 @@ fn toggle(fields: &mut Map<String, Value>, name: &str, value: Value) {
 }
 
 impl Member {
+    fn new(number: u32, network: usize, control_plane: Option<String>, has_gateway: bool) -> Self {
+        let name = format!("c{number}");
+        Self {
+            context: name.clone(),
+            name,
+            network,
+            control_plane,
+            server: format!("https://10.1.{number}.1:6443"),
+            gateway: has_gateway.then(|| vec![format!("10.2.{number}.1")]),
+            service_type: None,
+            is_balanced: None,
+            nodes: vec![1, 2],
+            generation: 1,
+            values: Map::new(),
+            number,
+        }
+    }
+
     fn value(&self, mesh: &Mesh) -> Value {
         let number = self.number;
         let mut value = json!({
