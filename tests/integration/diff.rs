@@ -199,7 +199,7 @@ fn markdown_never_outgrows_a_comment() {
         }
         Source::new("mesh.yaml", text)
     };
-    let (few, many, sampled) = (mesh(2, 1), mesh(400, 1), mesh(400, 2));
+    let (few, many, sampled) = (mesh(2, 1), mesh(80, 1), mesh(80, 2));
     let [few, many, sampled] = [few, many, sampled].map(|source| requested("mesh.yaml", &source));
     let reports = [(&few, &many), (&many, &few), (&many, &sampled)]
         .map(|(before, after)| report::markdown(&diff::compare(before, after)));
