@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::arguments::Arguments;
+use crate::base64;
 use crate::kinds::KINDS;
 use crate::kubectl::put;
 use crate::kustomize;
@@ -281,7 +282,7 @@ fn create_remote_secret(state: &mut State, context: &str, arguments: &Arguments)
         account["simulator"]["tokens"] = json!(count);
         let mut secret = namespaced("Secret", TOKEN, json!({}));
         secret["type"] = json!("kubernetes.io/service-account-token");
-        secret["data"]["token"] = json!(kustomize::base64(format!("token-{count}-of-{name}").as_bytes()));
+        secret["data"]["token"] = json!(base64::encoded(format!("token-{count}-of-{name}").as_bytes()));
         cluster.objects.insert(key("Secret", NAMESPACE, TOKEN), secret);
     }
     let token = reconcile::token(cluster).expect("it was made");
@@ -324,10 +325,10 @@ fn proxy_config(state: &State, context: &str, what: &str, arguments: &Arguments)
     }
     if what == "secret" {
         // A chain of the proxy's own certificate, the one that signed it, and the root.
-        let pem = |path: &str| reconcile::decoded(text(gateway, path));
+        let pem = |path: &str| base64::decoded(text(gateway, path));
         let root = pem("/simulator/certificate/root");
         let chain = ["-----BEGIN CERTIFICATE-----\nleaf\n", &pem("/simulator/certificate/authority"), &root].concat();
-        let bytes = |text: &str| json!({"inlineBytes": kustomize::base64(text.as_bytes())});
+        let bytes = |text: &str| json!({"inlineBytes": base64::encoded(text.as_bytes())});
         let secrets = json!([
             {"name": "default", "secret": {"@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
              "name": "default", "tlsCertificate": {"certificateChain": bytes(&chain), "privateKey": bytes("[redacted]")}}},

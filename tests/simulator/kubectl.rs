@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::arguments::Arguments;
+use crate::base64;
 use crate::kinds::{self, KINDS, Kind};
 use crate::kustomize;
 use crate::query;
@@ -259,7 +260,7 @@ pub(crate) fn put(cluster: &mut Cluster, mut object: Value) -> Result<&'static s
         && let Some(texts) = object.as_object_mut().and_then(|fields| fields.remove("stringData"))
     {
         for (name, value) in texts.as_object().into_iter().flatten() {
-            object["data"][name] = json!(kustomize::base64(value.as_str().unwrap_or_default().as_bytes()));
+            object["data"][name] = json!(base64::encoded(value.as_str().unwrap_or_default().as_bytes()));
         }
     }
     let kind = text(&object, "/kind").to_owned();

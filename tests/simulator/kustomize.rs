@@ -6,6 +6,8 @@ use std::path::Path;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
+use crate::base64;
+
 /// The documents of a YAML text.
 pub(crate) fn documents(text: &str) -> Result<Vec<Value>, String> {
     let documents = serde_yaml::Deserializer::from_str(text).map(Value::deserialize);
@@ -39,7 +41,7 @@ pub(crate) fn build(directory: &Path) -> Result<Vec<Value>, String> {
             let mut data = serde_json::Map::new();
             for file in list(secret, "files") {
                 let file = file.as_str().unwrap_or_default();
-                data.insert(file.to_owned(), json!(base64(&read(&directory.join(file))?)));
+                data.insert(file.to_owned(), json!(base64::encoded(&read(&directory.join(file))?)));
             }
             let labels = secret.pointer("/options/labels").cloned().unwrap_or_default();
             objects.push(json!({
@@ -62,18 +64,4 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
             path.display()
         )
     })
-}
-
-/// RFC 4648, section 4.
-pub(crate) fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for digit in 0..4 {
-            let index = usize::try_from(word >> (18 - 6 * digit) & 63).unwrap();
-            out.push(if digit <= chunk.len() { char::from(DIGITS[index]) } else { '=' });
-        }
-    }
-    out
 }

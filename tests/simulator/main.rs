@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use crate::state::{Answer, Fault, State};
 
 mod arguments;
+mod base64;
 mod ip;
 mod istioctl;
 mod kinds;

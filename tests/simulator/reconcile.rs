@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::base64;
 use crate::state::{Cluster, State, key, text};
 
 const NAMESPACE: &str = "istio-system";
@@ -98,7 +99,7 @@ fn id(cluster: &Cluster) -> Option<&str> {
 /// The token with which others read a cluster, as it stands in the cluster.
 pub(crate) fn token(cluster: &Cluster) -> Option<String> {
     let secret = cluster.objects.get(&key("Secret", NAMESPACE, TOKEN))?;
-    Some(decoded(text(secret, "/data/token")))
+    Some(base64::decoded(text(secret, "/data/token")))
 }
 
 /// Whether the istiod of one cluster may read another: it has a remote secret with a token that is valid there.
@@ -106,7 +107,7 @@ fn may_read(state: &State, serving: &str, context: &str) -> bool {
     let Some(token) = token(&state.clusters[context]) else { return false };
     let Some(id) = id(&state.clusters[context]) else { return true };
     let secret = state.clusters[serving].objects.get(&key("Secret", NAMESPACE, &format!("istio-remote-secret-{id}")));
-    secret.is_some_and(|secret| decoded(text(secret, &format!("/data/{id}"))).contains(&token))
+    secret.is_some_and(|secret| base64::decoded(text(secret, &format!("/data/{id}"))).contains(&token))
 }
 
 fn restarts(object: &Value) -> Value {
@@ -297,7 +298,7 @@ fn slices(cluster: &mut Cluster) {
 
 /// istiod writes its root where proxies and the API server look for it.
 fn trust(cluster: &mut Cluster, root: &Value) {
-    let text_of_root = decoded(root.as_str().unwrap_or_default());
+    let text_of_root = base64::decoded(root.as_str().unwrap_or_default());
     let namespaces: Vec<String> = cluster
         .objects
         .values()
@@ -316,22 +317,6 @@ fn trust(cluster: &mut Cluster, root: &Value) {
             }
         }
     }
-}
-
-pub(crate) fn decoded(base64: &str) -> String {
-    let value = |byte: u8| match byte {
-        b'A'..=b'Z' => u32::from(byte - b'A'),
-        b'a'..=b'z' => u32::from(byte - b'a' + 26),
-        b'0'..=b'9' => u32::from(byte - b'0' + 52),
-        b'+' => 62,
-        _ => 63,
-    };
-    let mut bytes = Vec::new();
-    for chunk in base64.trim_end_matches('=').as_bytes().chunks(4) {
-        let word = chunk.iter().fold(0, |word, byte| word << 6 | value(*byte)) << (6 * (4 - chunk.len()));
-        bytes.extend((0..chunk.len() * 6 / 8).map(|at| u8::try_from(word >> (16 - 8 * at) & 255).expect("a byte")));
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Pods start when they are new, or their template changes, with what istiod gives them then. Without an istiod they do not get

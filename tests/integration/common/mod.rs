@@ -9,6 +9,9 @@ use meshgen::pki::{Authority, Seed};
 use meshgen::source::Source;
 use meshgen::tree::Tree;
 
+#[path = "../../simulator/base64.rs"]
+#[allow(dead_code, reason = "the simulator also encodes")]
+pub(crate) mod base64;
 pub(crate) mod mutation;
 pub(crate) mod simulator;
 pub(crate) mod trees;

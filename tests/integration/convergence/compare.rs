@@ -1,0 +1,184 @@
+//! What a walk left, and what a fresh installation gives.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use meshgen::source::Source;
+use serde_json::{Value, json};
+
+use crate::common::base64;
+use crate::common::simulator::Simulator;
+
+use super::{Installed, Walk, nodes_of};
+
+/// The objects of a cluster without what says how often something happened.
+pub(super) fn rest(simulator: &Simulator, context: &str) -> BTreeMap<String, Value> {
+    let mut objects: BTreeMap<String, Value> = simulator.objects(context).into_iter().collect();
+    for (key, object) in &mut objects {
+        if let Some(noted) = object.get_mut("simulator").and_then(Value::as_object_mut) {
+            for name in ["leads", "restarts", "template", "tokens"] {
+                noted.remove(name);
+            }
+            if let Some(certificate) = noted.get_mut("certificate") {
+                certificate["hour"] = Value::Null;
+            }
+        }
+        if let Some(metadata) = object.pointer_mut("/spec/template/metadata").and_then(Value::as_object_mut) {
+            metadata.remove("annotations");
+        }
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            if !key.starts_with("Namespace/") {
+                metadata.remove("annotations");
+            }
+            if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
+                labels.retain(|_, value| !value.is_null());
+                // A namespace without this label has the same injector.
+                if key.starts_with("Namespace/")
+                    && labels.get("istio.io/rev").is_some_and(|revision| revision == "default")
+                {
+                    labels.shift_remove("istio.io/rev");
+                }
+                if labels.is_empty() {
+                    metadata.remove("labels");
+                }
+            }
+        }
+        if let Some(name) = key.strip_prefix("Secret/istio-system/istio-remote-secret-") {
+            object["data"] = json!(credential(simulator, name, object));
+        }
+        if key.ends_with("-remote-secret-token") {
+            object["data"] = Value::Null;
+        }
+        if object.get("simulator").is_some_and(|noted| *noted == json!({})) {
+            object.as_object_mut().unwrap().remove("simulator");
+        }
+    }
+    // A definition of a kind stays: deleting it would delete all its objects.
+    objects.retain(|key, _| !key.starts_with("CustomResourceDefinition/"));
+    objects
+}
+
+/// What a primary has of a cluster. A token is what it is worth.
+fn credential(simulator: &Simulator, cluster: &str, secret: &Value) -> String {
+    let text = base64::decoded(secret["data"][cluster].as_str().unwrap());
+    let lock = simulator.lock();
+    let context = lock.clusters.get(cluster).and_then(|cluster| cluster.context.as_deref());
+    let valid = context.and_then(|context| token(simulator, context));
+    let (before, token) = text.split_once("token: ").unwrap();
+    let is_valid = valid.is_some_and(|valid| valid == token.trim());
+    format!("{before}token: {}", if is_valid { "valid" } else { "not valid" })
+}
+
+/// The token with which others read a cluster.
+fn token(simulator: &Simulator, context: &str) -> Option<String> {
+    let secret = simulator.object(context, TOKEN)?;
+    Some(base64::decoded(secret["data"]["token"].as_str()?))
+}
+
+const TOKEN: &str = "Secret/istio-system/istio-reader-service-account-istio-remote-secret-token";
+
+/// The clusters of a mesh by name: context and API server.
+pub(super) fn places(source: &Source) -> Places {
+    let outline = meshgen::outline(source, None).unwrap();
+    let clusters = outline.record.clusters.into_iter();
+    clusters.map(|(name, cluster)| (name, (cluster.context.unwrap(), cluster.api_server.unwrap()))).collect()
+}
+
+type Places = BTreeMap<String, (String, String)>;
+
+/// The names and contexts of the clusters that left, and are under no other name in the mesh.
+fn gone(before: &Places, after: &Places) -> Vec<(String, String)> {
+    let is_there = |server: &String| after.values().any(|(_, its)| its == server);
+    let gone = before.iter().filter(|(name, (_, server))| !after.contains_key(*name) && !is_there(server));
+    gone.map(|(name, (context, _))| (name.clone(), context.clone())).collect()
+}
+
+/// Whether a workload restarts for a person alone: its namespace is not stated.
+fn is_of_a_person(walk: &Walk<'_>, key: &str) -> bool {
+    key.starts_with("Deployment/shop/") && !walk.simulator.lock().workloads.iter().any(|namespace| namespace == "shop")
+}
+
+/// Proxies of two roots refuse each other: none waits for the day that passes.
+pub(super) fn roots(walk: &Walk<'_>, to: &Installed) -> Vec<String> {
+    const ROOT: &str = "/simulator/certificate/root";
+    let mut wrong = Vec::new();
+    for (name, (context, _)) in places(walk.after) {
+        for (key, object) in walk.simulator.objects(&context) {
+            let wanted = to.a_day_later[&name].get(&key).and_then(|object| object.pointer(ROOT));
+            if object.pointer(ROOT).is_some_and(|root| wanted.is_some_and(|wanted| root != wanted))
+                && !is_of_a_person(walk, &key)
+            {
+                wrong.push(format!("{name}: {key} has another root"));
+            }
+        }
+    }
+    wrong
+}
+
+/// Whoever ran a primary that left has the tokens that it read clusters with.
+pub(super) fn tokens(walk: &Walk<'_>, from: &Installed) -> Vec<String> {
+    let (before, after) = (places(walk.before), places(walk.after));
+    let lock = from.simulator.lock();
+    let is_primary = |name: &str| lock.clusters[name].primary.as_deref() == Some(name);
+    if !gone(&before, &after).iter().any(|(name, _)| is_primary(name)) {
+        return Vec::new();
+    }
+    let is_kept = |(name, (context, _)): &(&String, &(String, String))| {
+        let known = before.get(*name).and_then(|(context, _)| token(&from.simulator, context));
+        known.is_some() && known == token(&walk.simulator, context)
+    };
+    after.iter().filter(is_kept).map(|(name, _)| format!("{name}: a primary that left can still read it")).collect()
+}
+
+/// The objects of each cluster.
+pub(super) fn clusters(walk: &Walk<'_>, to: &Installed, is_smooth: bool) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (name, (context, _)) in places(walk.after) {
+        let (mut found, wanted) = (rest(&walk.simulator, &context), &to.a_day_later[&name]);
+        found.retain(|key, _| !is_of_a_person(walk, key));
+        for (key, object) in &mut found {
+            let noted = object.get_mut("simulator").and_then(Value::as_object_mut);
+            let is_lost = noted.is_some_and(|noted| noted.remove("hasLostItsControlPlane").is_some());
+            if is_lost && is_smooth {
+                wrong.push(format!("{name}: {key} lost its control plane"));
+            }
+        }
+        for key in found.keys().chain(wanted.keys()).collect::<BTreeSet<_>>() {
+            match (found.get(key), wanted.get(key)) {
+                (one, other) if one == other => {}
+                (Some(_), None) => wrong.push(format!("{name}: {key} stays")),
+                (None, Some(_)) if key.starts_with("Deployment/shop/") => {}
+                (None, _) => wrong.push(format!("{name}: {key} is missing")),
+                (Some(found), Some(wanted)) => wrong.push(format!("{name}: {key} is\n{found:#}\nnot\n{wanted:#}")),
+            }
+        }
+    }
+    wrong
+}
+
+/// The clusters that left.
+pub(super) fn left(walk: &Walk<'_>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (_, context) in gone(&places(walk.before), &places(walk.after)) {
+        let objects = walk.simulator.objects(&context);
+        let left: Vec<&String> = objects.keys().filter(|key| key.contains("/istio-system")).collect();
+        if !left.is_empty() {
+            wrong.push(format!("{context}, which left, still has {left:?}"));
+        }
+    }
+    wrong
+}
+
+/// The routes of each node.
+pub(super) fn nodes(walk: &Walk<'_>, to: &Installed) -> Vec<String> {
+    let routes = |state: &Value| -> BTreeSet<String> {
+        state["routes"].as_array().unwrap().iter().map(Value::to_string).collect()
+    };
+    let clusters = places(walk.after);
+    let nodes = clusters.keys().flat_map(|cluster| nodes_of(walk.after, cluster)).collect::<BTreeSet<_>>();
+    let of = |states: &super::Nodes, node: &str| states.get(node).map(routes).unwrap_or_default();
+    let is_other = |node: &&String| of(&walk.nodes, node) != of(&to.nodes, node);
+    let told = |node: &String| {
+        format!("node {node} has the routes {:?}, not {:?}", of(&walk.nodes, node), of(&to.nodes, node))
+    };
+    nodes.iter().filter(is_other).map(told).collect()
+}
