@@ -1,12 +1,13 @@
 //! meshgen compiles one topology file into the files that make several Kubernetes clusters one Istio mesh.
 
-use crate::check::Checked;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::check::{Checked, Examined};
+use crate::diagnostic::{Cause, Diagnostic, Findings, Severity};
 use crate::emit::Outline;
 use crate::mesh::Mesh;
 use crate::part::Part;
 use crate::pki::Authority;
 use crate::plan::Plan;
+use crate::rule::{END_OF_LIFE, EXTERNAL_CERTIFICATE, Stage};
 use crate::source::Source;
 use crate::topology::{CertificateAuthority, Date};
 use crate::tree::Tree;
@@ -61,17 +62,25 @@ pub struct Compiled {
 /// # Errors
 /// Every mistake in the topology, warnings included, in the order of their places.
 pub fn compile(source: &Source, authority: Authority) -> Result<Compiled, Vec<Diagnostic>> {
-    let mut warnings = Vec::new();
-    let Some(checked) = read(source, &mut warnings) else { return Err(warnings) };
-    Ok(Compiled { tree: compile_checked(&checked, authority, None)?, warnings })
+    let mut findings = Findings::default();
+    let Some(checked) = read(source, &mut findings) else { return Err(findings.list) };
+    Ok(Compiled { tree: compile_checked(&checked, authority, None)?, warnings: findings.list })
 }
 
 /// Reads a topology and applies every rule; `None` where there is an error among the findings.
-pub fn read(source: &Source, findings: &mut Vec<Diagnostic>) -> Option<Checked> {
-    match load::load(source, findings) {
-        Ok(loaded) => check::check(loaded, findings),
+pub fn read(source: &Source, findings: &mut Findings) -> Option<Checked> {
+    examine(source, findings)?.checked()
+}
+
+/// Reads a topology and applies every rule that can speak of it; `None` where it cannot be read.
+pub fn examine(source: &Source, findings: &mut Findings) -> Option<Examined> {
+    match load::load(source, &mut findings.list) {
+        Ok(loaded) => Some(check::check(loaded, findings)),
         Err(fatal) => {
-            findings.push(fatal);
+            let cause = Cause::Unreadable(fatal.labels[0].place.clone());
+            let others = check::every_rule().filter(|rule| rule.stage != Stage::Beside && rule.name != fatal.rule);
+            others.for_each(|rule| findings.leave_out(rule.name, &cause));
+            findings.list.push(fatal);
             None
         }
     }
@@ -100,28 +109,37 @@ pub fn compile_checked(
 
 /// All errors and warnings of a topology.
 pub fn check(source: &Source) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
-    read(source, &mut findings);
-    findings
+    let mut findings = Findings::default();
+    examine(source, &mut findings);
+    findings.list
 }
 
 /// All errors and warnings of a topology on a day. `beside` are warnings about files beside it, which it may
 /// allow like any other.
-pub fn check_on(source: &Source, today: Date, beside: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
-    if let Some(checked) = read(source, &mut findings) {
-        findings.extend(doubtful_on(&checked, today, beside));
+pub fn check_on(source: &Source, today: Date, beside: Vec<Diagnostic>) -> Findings {
+    let mut findings = Findings::default();
+    if let Some(examined) = examine(source, &mut findings) {
+        doubt(&examined, today, beside, &mut findings);
     }
     findings
 }
 
-/// The warnings of a topology that obeys every rule, on a day.
-pub fn doubtful_on(checked: &Checked, today: Date, beside: Vec<Diagnostic>) -> Vec<Diagnostic> {
+/// Reports the warnings of a topology on a day. `beside` are warnings about files beside it.
+pub fn doubt(examined: &Examined, today: Date, beside: Vec<Diagnostic>, findings: &mut Findings) {
     let mut doubtful = beside;
-    doubtful.extend(check::end_of_life(checked.topology(), today));
-    doubtful.extend(pki::inventory::warnings(&Mesh::resolve(checked), today));
-    check::apply_allowances(checked.topology(), &mut doubtful);
-    doubtful
+    match examined.hides(&["istio.version"]) {
+        None => doubtful.extend(check::end_of_life(examined.topology(), today)),
+        Some(cause) => findings.leave_out(END_OF_LIFE.name, cause),
+    }
+    match examined.hides(pki::inventory::FIELDS) {
+        None => doubtful.extend(pki::inventory::warnings(examined.topology(), today)),
+        Some(cause) => pki::inventory::WARNINGS.iter().for_each(|rule| findings.leave_out(rule.name, cause)),
+    }
+    examined.warn(doubtful, findings);
+    let is_external = examined.topology().certificates.authority == CertificateAuthority::External;
+    if let Some(cause) = examined.first_cause().filter(|_| is_external) {
+        findings.leave_out(EXTERNAL_CERTIFICATE.name, cause);
+    }
 }
 
 /// Where a topology says that an external authority's files are, and for which clusters.
@@ -148,7 +166,7 @@ impl ExternalFiles {
 
     /// The same of a topology that was not read yet; none if it has errors.
     pub fn of_source(source: &Source) -> Option<Self> {
-        Self::of(&read(source, &mut Vec::new())?)
+        Self::of(&read(source, &mut Findings::default())?)
     }
 }
 
@@ -165,8 +183,8 @@ pub fn check_external(checked: &Checked, external: &pki::External, today: Date) 
 ///
 /// # Errors
 /// Every mistake in the topology.
-pub fn certificates(source: &Source) -> Result<Vec<pki::inventory::Entry>, Vec<Diagnostic>> {
-    let mut findings = Vec::new();
+pub fn certificates(source: &Source) -> Result<Vec<pki::inventory::Entry>, Findings> {
+    let mut findings = Findings::default();
     match read(source, &mut findings) {
         Some(checked) => Ok(pki::inventory::requested(&Mesh::resolve(&checked))),
         None => Err(findings),
@@ -177,14 +195,14 @@ pub fn certificates(source: &Source) -> Result<Vec<pki::inventory::Entry>, Vec<D
 ///
 /// # Errors
 /// Every mistake in the topology, or in the files of the external authority that it names.
-pub fn outline(source: &Source, external: Option<&pki::External>) -> Result<Outline, Vec<Diagnostic>> {
-    let mut findings = Vec::new();
+pub fn outline(source: &Source, external: Option<&pki::External>) -> Result<Outline, Findings> {
+    let mut findings = Findings::default();
     let Some(checked) = read(source, &mut findings) else { return Err(findings) };
     let mut mesh = Mesh::resolve(&checked);
     let certificates = match external {
         None => pki::inventory::requested(&mesh),
         Some(external) => {
-            let trust = external.answer(&mesh, |_| true)?;
+            let trust = external.answer(&mesh, |_| true).map_err(Findings::of)?;
             trust.set_dates(&mut mesh);
             pki::inventory::answered(&mesh, &trust)
         }

@@ -1,7 +1,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::Findings;
 use crate::disk::DiskError;
 use crate::lock::{self, Certificate, Lock};
 use crate::part::Part;
@@ -38,7 +38,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let source = read_source(&arguments.topology)?;
-    let mut findings = Vec::new();
+    let mut findings = Findings::default();
     // Checking the topology takes about as long as reading the existing tree, so both run at the same time.
     let (checked, standing) =
         parallel::beside(|| crate::read(&source, &mut findings), || read_standing(&arguments.output));
@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             refuse_other_root(arguments, &roots, &tree)?;
             output::put(&arguments.output, &tree, &arguments.put)
         }
-        Err(findings) => Ok(refuse(&source, &findings)),
+        Err(findings) => Ok(refuse(&source, &Findings::of(findings))),
     }
 }
 
@@ -122,7 +122,7 @@ fn refuse_other_root(arguments: &Arguments, standing: &[Certificate], tree: &Tre
 }
 
 /// Draws the errors that stop the build.
-fn refuse(source: &Source, findings: &[Diagnostic]) -> u8 {
+fn refuse(source: &Source, findings: &Findings) -> u8 {
     say_findings(source, findings);
     say("nothing was written");
     NOT_DONE

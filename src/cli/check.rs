@@ -4,7 +4,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 
 use crate::ExternalFiles;
-use crate::diagnostic::Diagnostic;
+use crate::check::Examined;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::report::{self, File};
 use crate::source::Source;
 use crate::topology::Date;
@@ -101,7 +102,7 @@ fn look_at(topology: &Utf8Path, arguments: &Arguments, today: Date, output: &mut
         Ok(source) => source,
         Err(refusal) => {
             let source = Source::new(source_name(topology), "");
-            return File { source, findings: Vec::new(), refusal: Some(refusal.to_string()) };
+            return File { source, findings: Findings::default(), refusal: Some(refusal.to_string()) };
         }
     };
     if !arguments.fix {
@@ -116,12 +117,15 @@ fn look_at(topology: &Utf8Path, arguments: &Arguments, today: Date, output: &mut
 /// All errors and warnings of a topology and of the files that it names.
 fn examine(topology: &Utf8Path, source: Source, today: Date) -> File {
     let beside = pinned_schema(&source, topology).into_iter().collect();
-    let mut findings = Vec::new();
-    let Some(checked) = crate::read(&source, &mut findings) else { return File { source, findings, refusal: None } };
-    findings.extend(crate::doubtful_on(&checked, today, beside));
+    let mut findings = Findings::default();
+    let examined = crate::examine(&source, &mut findings);
+    if let Some(examined) = &examined {
+        crate::doubt(examined, today, beside, &mut findings);
+    }
+    let Some(checked) = examined.and_then(Examined::checked) else { return File { source, findings, refusal: None } };
     let refusal = match external::read_named(ExternalFiles::of(&checked), topology) {
         Ok(Some(external)) => {
-            findings.extend(crate::check_external(&checked, &external, today));
+            findings.list.extend(crate::check_external(&checked, &external, today));
             None
         }
         Ok(None) => None,
@@ -152,7 +156,10 @@ fn code(files: &[File], is_strict: bool) -> u8 {
     if files.iter().any(|file| file.refusal.is_some()) {
         return NOT_DONE;
     }
-    let is_wrong = |file: &File| crate::has_errors(&file.findings) || is_strict && !file.findings.is_empty();
+    let is_wrong = |file: &File| {
+        let Findings { list, unchecked } = &file.findings;
+        crate::has_errors(list) || !unchecked.is_empty() || is_strict && !list.is_empty()
+    };
     if files.iter().any(is_wrong) { FOUND } else { DONE }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn fix(
     is_dry_run: bool,
     output: &mut Vec<u8>,
 ) -> Result<Source, Refusal> {
-    let fixed = crate::fix::fix(source, |source| crate::check_on(source, today, Vec::new()));
+    let fixed = crate::fix::fix(source, |source| crate::check_on(source, today, Vec::new()).list);
     if is_dry_run {
         output.extend_from_slice(difference(source, &fixed.source).as_bytes());
         tell(&fixed, "would fix");

@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::diagnostic::{Certainty, Diagnostic, FieldPath, Replacement};
+use crate::diagnostic::{Cause, Certainty, Diagnostic, FieldPath, Hole, Replacement};
 use crate::rule::Rule;
 
 use super::expected::filler;
@@ -9,7 +9,7 @@ use super::expected::filler;
 pub(super) struct Faults<'a> {
     pub(super) definitions: &'a Value,
     pub(super) findings: &'a mut Vec<Diagnostic>,
-    pub(super) holes: Vec<FieldPath>,
+    pub(super) holes: Vec<Hole>,
 }
 
 impl Faults<'_> {
@@ -23,7 +23,7 @@ impl Faults<'_> {
         help: String,
     ) -> Value {
         self.findings.push(rule.at(path.clone(), message).help(help));
-        self.holes.push(path.clone());
+        self.holes.push(Hole { path: path.clone(), cause: Cause::Invalid(path.clone()) });
         filler(schema, self.definitions)
     }
 
