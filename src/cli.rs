@@ -29,6 +29,7 @@ mod init;
 mod output;
 mod schema;
 mod seed;
+mod selection;
 mod terminal;
 
 /// Compiles one topology file into the files that make several Kubernetes clusters one Istio mesh.

@@ -11,6 +11,7 @@ use crate::source::Source;
 use crate::topology::Date;
 use crate::{disk, modeline};
 
+use super::selection::Selection;
 use super::{
     DONE, FOUND, NOT_DONE, Outcome, Refusal, Today, directory_of, external, fix, print, print_bytes, read_source, say,
     source_name, style,
@@ -34,6 +35,8 @@ pub(super) struct Arguments {
     /// With `--fix`: write nothing, and print what would change
     #[arg(long, requires = "fix")]
     dry_run: bool,
+    #[command(flatten)]
+    selection: Selection,
     #[command(flatten)]
     today: Today,
 }
@@ -60,7 +63,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let mut output = Vec::new();
     for topology in &arguments.topologies {
         if files.iter().all(|file| file.source.name != source_name(topology)) {
-            files.push(look_at(topology, arguments, today, &mut output));
+            let mut file = look_at(topology, arguments, today, &mut output);
+            file.findings.retain(|rule| arguments.selection.has(rule));
+            files.push(file);
         }
     }
     if takes_output {
@@ -108,7 +113,7 @@ fn look_at(topology: &Utf8Path, arguments: &Arguments, today: Date, output: &mut
     if !arguments.fix {
         return examine(topology, source, today);
     }
-    match fix::fix(topology, &source, today, arguments.dry_run, output) {
+    match fix::fix(topology, &source, today, arguments.dry_run, &arguments.selection, output) {
         Ok(fixed) => examine(topology, fixed, today),
         Err(refusal) => File { refusal: Some(refusal.to_string()), ..examine(topology, source, today) },
     }

@@ -104,6 +104,13 @@ impl Findings {
         }
     }
 
+    /// Leaves only what is about some rules.
+    pub fn retain(&mut self, is_wanted: impl Fn(&str) -> bool) {
+        self.list.retain(|finding| is_wanted(finding.rule));
+        self.unchecked.iter_mut().for_each(|unchecked| unchecked.rules.retain(|rule| is_wanted(rule)));
+        self.unchecked.retain(|unchecked| !unchecked.rules.is_empty());
+    }
+
     /// Whether nothing was found and everything was looked for.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty() && self.unchecked.is_empty()
