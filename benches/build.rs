@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use meshgen::diagnostic::Findings;
 use meshgen::disk::{self, Barrier, Claim, Plan, Writer};
 use meshgen::mesh::Mesh;
 use meshgen::pki::{Authority, Seed};
@@ -95,7 +96,7 @@ fn size(directory: &Path) -> (u64, usize) {
 /// The time of issuing and proving every intermediate, as a build does it.
 fn certificates(text: &str, seed: &Seed) -> Duration {
     let source = Source::new("bench.yaml", text);
-    let checked = meshgen::read(&source, &mut Vec::new()).unwrap();
+    let checked = meshgen::read(&source, &mut Findings::default()).unwrap();
     let mesh = Mesh::resolve(&checked);
     let authority = Authority::Seed(seed.clone());
     let start = Instant::now();
@@ -106,7 +107,7 @@ fn certificates(text: &str, seed: &Seed) -> Duration {
 /// How many certificates a build over the standing tree signs.
 fn issued_again(text: &str, seed: &Seed, out: &Utf8Path) -> usize {
     let source = Source::new("bench.yaml", text);
-    let checked = meshgen::read(&source, &mut Vec::new()).unwrap();
+    let checked = meshgen::read(&source, &mut Findings::default()).unwrap();
     let standing = disk::read_standing(out).unwrap();
     Authority::Renewing(seed.clone(), standing).answer(&Mesh::resolve(&checked)).unwrap().issued
 }

@@ -1,8 +1,9 @@
 //! The table of rules, and the topologies that obey them.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diagnostic::{Diagnostic, FieldPath, Place, Segment, Severity};
+use crate::diagnostic::{Cause, Diagnostic, FieldPath, Findings, Place, Segment, Severity};
 use crate::load::Loaded;
 use crate::parallel;
 use crate::release::release;
@@ -27,6 +28,7 @@ mod external_authority;
 mod external_ip_without_node;
 mod full_sampling;
 mod gateway_without_address;
+mod holes;
 mod host_name_address;
 mod host_name_control_plane;
 mod host_name_gateway;
@@ -42,6 +44,7 @@ mod off_link_next_hop;
 mod overlapping_ranges;
 mod owned_field;
 mod plaintext_collector;
+mod reads;
 mod remote_mesh_config;
 mod reserved_port;
 mod revision_mismatch;
@@ -63,38 +66,38 @@ mod unusable_node_port;
 mod unused_network;
 mod workload_namespace;
 
-pub(crate) use allowed::apply_allowances;
-use allowed::{allowances, allowed_kinds};
-use context::{Context, collector_override_path, collector_path, free_forms, gateways};
+use allowed::{allowances, allowed_kinds, apply_allowances};
+use context::{Context, Index, collector_override_path, collector_path, free_forms, gateways};
+use holes::Holes;
+use reads::{About, Fields};
 pub(crate) use unknown_cluster::RULE as UNKNOWN_CLUSTER;
 
 /// A rule, and how it is applied.
 struct Check {
     rule: Rule,
-    needs: Needs,
+    about: About,
+    /// What decides on a finding besides the places that it names.
+    reads: &'static [Fields],
+    /// What an error means to refuse, if not the first place that it names.
+    refuses: Option<&'static str>,
     run: fn(&Context<'_>, &mut Vec<Diagnostic>),
 }
 
-/// What must be valid before a rule can check a topology.
-enum Needs {
-    /// All that was read.
-    WholeTopology,
-    /// The names in these lists; there may be mistakes elsewhere.
-    Names(&'static [List]),
-}
+impl Check {
+    const fn of(rule: Rule, run: fn(&Context<'_>, &mut Vec<Diagnostic>)) -> Self {
+        Self { rule, about: About::All, reads: &[], refuses: None, run }
+    }
 
-/// A list of the topology whose items have names.
-enum List {
-    Clusters,
-    Networks,
-}
+    const fn about(self, about: About) -> Self {
+        Self { about, ..self }
+    }
 
-impl List {
-    fn field(&self) -> &'static str {
-        match self {
-            Self::Clusters => "clusters",
-            Self::Networks => "networks",
-        }
+    const fn reads(self, reads: &'static [Fields]) -> Self {
+        Self { reads, ..self }
+    }
+
+    const fn refuses(self, refused: &'static str) -> Self {
+        Self { refuses: Some(refused), ..self }
     }
 }
 
@@ -157,7 +160,7 @@ pub fn every_rule() -> impl Iterator<Item = Rule> {
     CHECKS.iter().map(|check| check.rule).chain(OTHER_RULES)
 }
 
-/// A topology that obeys every rule. Only [`check`] makes one.
+/// A topology that obeys every rule. Only [`Examined`] makes one.
 #[derive(Debug)]
 pub struct Checked {
     topology: Topology,
@@ -173,38 +176,118 @@ impl Checked {
 /// Checking fewer clusters takes less time than starting a thread.
 const CLUSTERS_WORTH_A_THREAD: usize = 64;
 
-/// Applies every rule that can speak of the topology; what they find is pushed onto `findings`.
-/// `None` where there is an error among the findings.
-pub fn check(loaded: Loaded, findings: &mut Vec<Diagnostic>) -> Option<Checked> {
-    let context = Context::of(&loaded.topology);
-    let holes: BTreeSet<&[Segment]> = loaded.holes.iter().map(FieldPath::segments).collect();
-    let has_holes = findings.iter().any(|finding| finding.severity == Severity::Error);
-    let may_speak = |check: &&Check| match check.needs {
-        Needs::WholeTopology => !has_holes,
-        Needs::Names(lists) => !lists.iter().any(|list| is_name_unknown(&loaded, list.field())),
-    };
-    let least = if loaded.topology.clusters.len() < CLUSTERS_WORTH_A_THREAD { CHECKS.len() } else { 1 };
-    let speak = |severity: Severity, findings: &mut Vec<Diagnostic>| {
-        let checks = CHECKS.iter().filter(|check| check.rule.severity == severity);
-        let checks: Vec<&Check> = checks.filter(may_speak).collect();
-        let found = parallel::map(&checks, least, |check| {
-            let mut found = Vec::new();
-            (check.run)(&context, &mut found);
-            let mut said = BTreeSet::new();
-            found.retain(|finding| !touches(finding, &holes) && is_new(finding, &loaded.repeats, &mut said));
-            found
-        });
-        findings.extend(found.into_iter().flatten());
-    };
-    speak(Severity::Error, findings);
-    let is_broken = findings.iter().any(|finding| finding.severity == Severity::Error);
-    if !is_broken {
-        // Warnings are reported only if there is no error.
-        speak(Severity::Warning, findings);
-        let unused = apply_allowances(&loaded.topology, findings);
-        findings.extend(unused);
+/// A topology to which every rule of [`Stage::Check`] was applied that can be. It may have errors.
+#[derive(Debug)]
+pub struct Examined {
+    topology: Topology,
+    holes: Holes,
+    is_broken: bool,
+}
+
+impl Examined {
+    /// The topology, if it has no errors.
+    pub fn checked(self) -> Option<Checked> {
+        (!self.is_broken).then_some(Checked { topology: self.topology })
     }
-    (!is_broken).then_some(Checked { topology: loaded.topology })
+
+    /// The topology, with an example in place of each value that could not be used.
+    pub(crate) fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// Why one of the fields is not known or refused.
+    pub(crate) fn hides(&self, fields: Fields) -> Option<&Cause> {
+        self.holes.hiding(&[fields])
+    }
+
+    /// Why there may be no mesh of it: the first of its errors.
+    pub(crate) fn first_cause(&self) -> Option<&Cause> {
+        self.holes.first_cause()
+    }
+
+    /// Reports the warnings of rules that are applied later, apart from those that the topology allows.
+    pub(crate) fn warn(&self, mut warnings: Vec<Diagnostic>, findings: &mut Findings) {
+        warnings.retain(|finding| self.holes.touch(finding).is_none());
+        apply_allowances(&self.topology, &self.holes, &mut warnings, findings);
+        findings.list.extend(warnings);
+    }
+}
+
+/// Applies every rule that can speak of the topology; what they find is pushed onto `findings`.
+pub fn check(loaded: Loaded, findings: &mut Findings) -> Examined {
+    let Loaded { topology, holes, repeats } = loaded;
+    let mut holes = Holes::of(holes);
+    let index = Index::of(&topology, &holes);
+    for (check, found) in apply(Severity::Error, &topology, &index, &holes, &repeats, findings) {
+        for finding in &found {
+            holes.add_refused(finding, check.refuses);
+        }
+        findings.list.extend(found);
+    }
+    let warnings = apply(Severity::Warning, &topology, &index, &holes, &repeats, findings);
+    let mut warnings: Vec<Diagnostic> = warnings.into_iter().flat_map(|(_, found)| found).collect();
+    let unused = apply_allowances(&topology, &holes, &mut warnings, findings);
+    findings.list.extend(warnings.into_iter().chain(unused));
+    let is_broken = findings.list.iter().any(|finding| finding.severity == Severity::Error);
+    Examined { topology, holes, is_broken }
+}
+
+/// Applies the rules of a severity that can speak, and says which cannot.
+fn apply(
+    severity: Severity,
+    topology: &Topology,
+    index: &Index<'_>,
+    holes: &Holes,
+    repeats: &BTreeMap<FieldPath, FieldPath>,
+    findings: &mut Findings,
+) -> Vec<(&'static Check, Vec<Diagnostic>)> {
+    let checks = CHECKS.iter().filter(|check| check.rule.severity == severity);
+    let checks: Vec<(&Check, BTreeSet<usize>)> =
+        checks.filter_map(|check| Some((check, hidden(check, topology, holes, findings)?))).collect();
+    let least = if topology.clusters.len() < CLUSTERS_WORTH_A_THREAD { checks.len() } else { 1 };
+    let found = parallel::map(&checks, least, |(check, hidden)| {
+        let mut found = Vec::new();
+        let context = Context { topology, index, holes, hidden, missed: RefCell::default() };
+        (check.run)(&context, &mut found);
+        let mut said = BTreeSet::new();
+        found.retain(|finding| {
+            let cause = holes.touch(finding);
+            context.miss(cause);
+            cause.is_none() && is_new(finding, repeats, &mut said)
+        });
+        (*check, found, context.missed.into_inner())
+    });
+    let mut all = Vec::new();
+    for (check, found, missed) in found {
+        if let Some(cause) = missed {
+            findings.leave_out(check.rule.name, &cause);
+        }
+        all.push((check, found));
+    }
+    all
+}
+
+/// The clusters of which a rule cannot speak; `None` if it can speak of nothing. What it would speak of is reported as not
+/// checked.
+fn hidden(check: &Check, topology: &Topology, holes: &Holes, findings: &mut Findings) -> Option<BTreeSet<usize>> {
+    let clusters = holes.hiding_clusters(check.reads);
+    let everywhere =
+        holes.of_everything().or_else(|| holes.hiding(check.reads)).or_else(|| clusters.get(&None).copied());
+    if let Some(cause) = everywhere {
+        if check.about.is_in(topology) {
+            findings.leave_out(check.rule.name, cause);
+        }
+        return None;
+    }
+    let mut hidden = BTreeSet::new();
+    for (cluster, cause) in clusters {
+        let cluster = cluster?;
+        hidden.insert(cluster);
+        if check.about.is_in_cluster(topology, cluster) {
+            findings.leave_out(check.rule.name, cause);
+        }
+    }
+    Some(hidden)
 }
 
 /// A warning if the release of Istio has reached its end of life.
@@ -219,26 +302,6 @@ pub(crate) fn end_of_life(topology: &Topology, today: Date) -> Option<Diagnostic
             .at(place, format!("Istio {version} no longer gets security fixes"))
             .label(format!("supported until {end}"))
             .help("plan the upgrade, or allow this with a reason")
-    })
-}
-
-/// Whether a name in a list is a placeholder for an invalid one.
-fn is_name_unknown(loaded: &Loaded, list: &str) -> bool {
-    loaded.holes.iter().any(|hole| match hole.segments() {
-        [Segment::Key(key)] | [Segment::Key(key), Segment::Index(_)] => key == list,
-        [Segment::Key(key), Segment::Index(_), Segment::Key(field)] => key == list && field == "name",
-        _ => false,
-    })
-}
-
-/// Whether a finding is about a placeholder for an invalid value.
-fn touches(finding: &Diagnostic, holes: &BTreeSet<&[Segment]>) -> bool {
-    finding.labels.iter().any(|label| match &label.place {
-        Place::Field(path) | Place::Key(path) => {
-            let segments = path.segments();
-            (0..=segments.len()).any(|length| holes.contains(&segments[..length]))
-        }
-        _ => false,
     })
 }
 

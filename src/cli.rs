@@ -8,7 +8,7 @@ use anstream::stream::RawStream;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Parser, Subcommand};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::Findings;
 use crate::disk;
 use crate::lock;
 use crate::pki::Standing;
@@ -33,6 +33,7 @@ mod man;
 mod output;
 mod schema;
 mod seed;
+mod selection;
 mod terminal;
 mod waited;
 
@@ -192,7 +193,7 @@ impl Today {
 }
 
 /// Draws findings on standard error, where there are any.
-fn say_findings(source: &Source, findings: &[Diagnostic]) {
+fn say_findings(source: &Source, findings: &Findings) {
     if !findings.is_empty() {
         say(report::text(source, findings, style(&io::stderr())).trim_end());
     }

@@ -7,9 +7,11 @@ use camino::Utf8PathBuf;
 
 pub use self::nearest::nearest;
 pub use self::patch::{Certainty, Patch, Replacement};
+pub use self::unchecked::{Cause, Findings, Hole, Unchecked};
 
 mod nearest;
 mod patch;
+mod unchecked;
 
 /// One finding, which may be about several places. [`crate::rule::Rule`] makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -35,14 +35,14 @@ pub struct Fix {
     pub at: Position,
 }
 
-/// Applies every certain patch that removes its finding and adds no error.
+/// Applies every certain patch of some rules that removes its finding and adds no error.
 ///
 /// `examine` checks a text.
-pub fn fix(source: &Source, examine: impl Fn(&Source) -> Vec<Diagnostic>) -> Fixed {
+pub fn fix(source: &Source, examine: impl Fn(&Source) -> Vec<Diagnostic>, is_wanted: impl Fn(&str) -> bool) -> Fixed {
     let mut fixed = Fixed { source: source.clone(), fixes: Vec::new(), left: Vec::new() };
     for _ in 0..ROUNDS {
         let findings = examine(&fixed.source);
-        let Round { source, mut fixes, left } = round(&fixed.source, &findings, &examine);
+        let Round { source, mut fixes, left } = round(&fixed.source, &findings, &examine, &is_wanted);
         fixed.left = left;
         fixed.fixes.append(&mut fixes);
         match source {
@@ -68,9 +68,15 @@ struct Round {
     left: Vec<Fix>,
 }
 
-fn round(source: &Source, findings: &[Diagnostic], examine: &impl Fn(&Source) -> Vec<Diagnostic>) -> Round {
+fn round(
+    source: &Source,
+    findings: &[Diagnostic],
+    examine: &impl Fn(&Source) -> Vec<Diagnostic>,
+    is_wanted: &impl Fn(&str) -> bool,
+) -> Round {
     let is_certain = |finding: &&Diagnostic| {
-        finding.patch.as_ref().is_some_and(|patch| patch.certainty == Certainty::Certain) && finding.rule != SYNTAX.name
+        let is_certain = finding.patch.as_ref().is_some_and(|patch| patch.certainty == Certainty::Certain);
+        is_certain && finding.rule != SYNTAX.name && is_wanted(finding.rule)
     };
     if !findings.iter().any(|finding| is_certain(&finding)) {
         return Round::default();

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::Checked;
-use crate::diagnostic::{Diagnostic, FieldPath, Severity};
+use crate::check::{Checked, Examined};
+use crate::diagnostic::{Cause, Diagnostic, FieldPath, Findings, Severity};
 use crate::emit::Outline;
 use crate::lock::Lock;
 use crate::mesh::Mesh;
 use crate::part::Part;
 use crate::pki::Authority;
 use crate::plan::Plan;
-use crate::rule::LOST_GATEWAY_ADDRESS;
+use crate::rule::{END_OF_LIFE, EXTERNAL_CERTIFICATE, LOST_GATEWAY_ADDRESS, Stage};
 use crate::source::Source;
 use crate::topology::{CertificateAuthority, Date};
 use crate::tree::Tree;
@@ -66,17 +66,25 @@ pub struct Compiled {
 /// # Errors
 /// Every mistake in the topology, warnings included, in the order of their places.
 pub fn compile(source: &Source, authority: Authority) -> Result<Compiled, Vec<Diagnostic>> {
-    let mut warnings = Vec::new();
-    let Some(checked) = read(source, &mut warnings) else { return Err(warnings) };
-    Ok(Compiled { tree: compile_checked(&checked, authority, None)?, warnings })
+    let mut findings = Findings::default();
+    let Some(checked) = read(source, &mut findings) else { return Err(findings.list) };
+    Ok(Compiled { tree: compile_checked(&checked, authority, None)?, warnings: findings.list })
 }
 
 /// Reads a topology and applies every rule; `None` where there is an error among the findings.
-pub fn read(source: &Source, findings: &mut Vec<Diagnostic>) -> Option<Checked> {
-    match load::load(source, findings) {
-        Ok(loaded) => check::check(loaded, findings),
+pub fn read(source: &Source, findings: &mut Findings) -> Option<Checked> {
+    examine(source, findings)?.checked()
+}
+
+/// Reads a topology and applies every rule that can speak of it; `None` where it cannot be read.
+pub fn examine(source: &Source, findings: &mut Findings) -> Option<Examined> {
+    match load::load(source, &mut findings.list) {
+        Ok(loaded) => Some(check::check(loaded, findings)),
         Err(fatal) => {
-            findings.push(fatal);
+            let cause = Cause::Unreadable(fatal.labels[0].place.clone());
+            let others = check::every_rule().filter(|rule| rule.stage != Stage::Beside && rule.name != fatal.rule);
+            others.for_each(|rule| findings.leave_out(rule.name, &cause));
+            findings.list.push(fatal);
             None
         }
     }
@@ -105,28 +113,37 @@ pub fn compile_checked(
 
 /// All errors and warnings of a topology.
 pub fn check(source: &Source) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
-    read(source, &mut findings);
-    findings
+    let mut findings = Findings::default();
+    examine(source, &mut findings);
+    findings.list
 }
 
 /// All errors and warnings of a topology on a day. `beside` are warnings about files beside it, which it may
 /// allow like any other.
-pub fn check_on(source: &Source, today: Date, beside: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
-    if let Some(checked) = read(source, &mut findings) {
-        findings.extend(doubtful_on(&checked, today, beside));
+pub fn check_on(source: &Source, today: Date, beside: Vec<Diagnostic>) -> Findings {
+    let mut findings = Findings::default();
+    if let Some(examined) = examine(source, &mut findings) {
+        doubt(&examined, today, beside, &mut findings);
     }
     findings
 }
 
-/// The warnings of a topology that obeys every rule, on a day.
-pub fn doubtful_on(checked: &Checked, today: Date, beside: Vec<Diagnostic>) -> Vec<Diagnostic> {
+/// Reports the warnings of a topology on a day. `beside` are warnings about files beside it.
+pub fn doubt(examined: &Examined, today: Date, beside: Vec<Diagnostic>, findings: &mut Findings) {
     let mut doubtful = beside;
-    doubtful.extend(check::end_of_life(checked.topology(), today));
-    doubtful.extend(pki::inventory::warnings(&Mesh::resolve(checked), today));
-    check::apply_allowances(checked.topology(), &mut doubtful);
-    doubtful
+    match examined.hides(&["istio.version"]) {
+        None => doubtful.extend(check::end_of_life(examined.topology(), today)),
+        Some(cause) => findings.leave_out(END_OF_LIFE.name, cause),
+    }
+    match examined.hides(pki::inventory::FIELDS) {
+        None => doubtful.extend(pki::inventory::warnings(examined.topology(), today)),
+        Some(cause) => pki::inventory::WARNINGS.iter().for_each(|rule| findings.leave_out(rule.name, cause)),
+    }
+    examined.warn(doubtful, findings);
+    let is_external = examined.topology().certificates.authority == CertificateAuthority::External;
+    if let Some(cause) = examined.first_cause().filter(|_| is_external) {
+        findings.leave_out(EXTERNAL_CERTIFICATE.name, cause);
+    }
 }
 
 /// What a topology would take from a standing tree because the address of a gateway is missing: `gone` are the paths that the tree
@@ -169,7 +186,7 @@ impl ExternalFiles {
 
     /// The same of a topology that was not read yet; none if it has errors.
     pub fn of_source(source: &Source) -> Option<Self> {
-        Self::of(&read(source, &mut Vec::new())?)
+        Self::of(&read(source, &mut Findings::default())?)
     }
 }
 
@@ -186,16 +203,16 @@ pub fn check_external(checked: &Checked, external: &pki::External, today: Date) 
 ///
 /// # Errors
 /// Every mistake in the topology, or in the files of the authority.
-pub fn certificates(
-    source: &Source,
-    external: Option<&pki::External>,
-) -> Result<Vec<pki::inventory::Entry>, Vec<Diagnostic>> {
-    let mut findings = Vec::new();
+pub fn certificates(source: &Source, external: Option<&pki::External>) -> Result<Vec<pki::inventory::Entry>, Findings> {
+    let mut findings = Findings::default();
     let Some(checked) = read(source, &mut findings) else { return Err(findings) };
     let mesh = Mesh::resolve(&checked);
     match external {
         None => Ok(pki::inventory::requested(&mesh)),
-        Some(external) => Ok(pki::inventory::answered(&mesh, &external.answer(&mesh, |_| true)?)),
+        Some(external) => {
+            let trust = external.answer(&mesh, |_| true).map_err(Findings::of)?;
+            Ok(pki::inventory::answered(&mesh, &trust))
+        }
     }
 }
 
@@ -203,14 +220,14 @@ pub fn certificates(
 ///
 /// # Errors
 /// Every mistake in the topology, or in the files of the external authority that it names.
-pub fn outline(source: &Source, external: Option<&pki::External>) -> Result<Outline, Vec<Diagnostic>> {
-    let mut findings = Vec::new();
+pub fn outline(source: &Source, external: Option<&pki::External>) -> Result<Outline, Findings> {
+    let mut findings = Findings::default();
     let Some(checked) = read(source, &mut findings) else { return Err(findings) };
     let mut mesh = Mesh::resolve(&checked);
     let certificates = match external {
         None => pki::inventory::requested(&mesh),
         Some(external) => {
-            let trust = external.answer(&mesh, |_| true)?;
+            let trust = external.answer(&mesh, |_| true).map_err(Findings::of)?;
             trust.set_dates(&mut mesh);
             pki::inventory::answered(&mesh, &trust)
         }

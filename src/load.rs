@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::diagnostic::{Diagnostic, FieldPath, Place};
+use crate::diagnostic::{Diagnostic, FieldPath, Hole, Place};
 use crate::rule::{INVALID_VALUE, SYNTAX};
 use crate::schema;
 use crate::shape::{self, Shape};
@@ -20,8 +20,8 @@ pub const MAXIMUM_BYTES: usize = 64 << 20;
 pub struct Loaded {
     /// The topology, with an example in place of each value that could not be used.
     pub topology: Topology,
-    /// The places of these examples.
-    pub holes: Vec<FieldPath>,
+    /// The places of these examples, and of fields that may be missing only because their name is misspelt.
+    pub holes: Vec<Hole>,
     /// Where an alias repeats a value, and where that was first.
     pub repeats: BTreeMap<FieldPath, FieldPath>,
 }

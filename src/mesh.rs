@@ -7,6 +7,7 @@ use crate::release::{Release, TracingMeans, release};
 use crate::topology::{self, CertificateAuthority, IstioVersion, PodRouting, Topology};
 
 pub use self::certificates::{Intermediate, Root};
+pub(crate) use self::cluster::runs_istiod;
 pub use self::cluster::{Cluster, Route};
 pub use self::gateway::Gateway;
 pub use self::tracing::{Collector, External, Provider};

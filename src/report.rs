@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use camino::Utf8Path;
 
-use crate::diagnostic::{Diagnostic, FieldPath, Place, Severity};
+use crate::diagnostic::{Diagnostic, FieldPath, Findings, Place, Severity, Unchecked};
 use crate::source::Source;
 use crate::written::{Edit, Written};
 
@@ -25,8 +25,8 @@ pub use self::text::{Style, text, texts};
 pub struct File {
     /// The topology, without a byte where it could not be read.
     pub source: Source,
-    /// Its errors and warnings.
-    pub findings: Vec<Diagnostic>,
+    /// Its errors and warnings, and what was not looked for.
+    pub findings: Findings,
     /// Why it could not be checked completely: it, or a file that it names, could not be read.
     pub refusal: Option<String>,
 }
@@ -98,6 +98,25 @@ impl Located<'_> {
     fn start(&self) -> Option<usize> {
         self.labels.first().and_then(|label| label.range.as_ref()).map(|range| range.start)
     }
+}
+
+/// Rules that were not applied, and where in the text the reason is.
+struct Omission<'f> {
+    unchecked: &'f Unchecked,
+    place: Place,
+    range: Option<Range<usize>>,
+}
+
+/// What was not looked for, in the order of the reasons' places.
+fn omissions<'f>(written: &Written<'_>, findings: &'f Findings) -> Vec<Omission<'f>> {
+    let omission = |unchecked: &'f Unchecked| {
+        let place = unchecked.cause.place();
+        let range = written.range(&place);
+        Omission { unchecked, place, range }
+    };
+    let mut omissions: Vec<Omission<'f>> = findings.unchecked.iter().map(omission).collect();
+    omissions.sort_by_key(|omission| omission.range.as_ref().map(|range| range.start));
+    omissions
 }
 
 fn word(severity: Severity) -> &'static str {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::diagnostic::{Diagnostic, FieldPath, Hole};
 use crate::syntax::Document;
 
 use self::walk::Walk;
@@ -25,8 +25,8 @@ mod wording;
 pub struct Shape {
     /// What serde can read.
     pub value: Value,
-    /// The places whose value is not what the author wrote.
-    pub holes: Vec<FieldPath>,
+    /// The places whose value is not known.
+    pub holes: Vec<Hole>,
     /// The places where an alias repeats a value, and where that was first.
     pub repeats: BTreeMap<FieldPath, FieldPath>,
 }

@@ -7,9 +7,13 @@ use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 use crate::topology::{Address, Cluster};
 
-use super::{Check, Context, Needs, gateways};
+use super::{About, Check, Context, gateways};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::Mesh(|topology| {
+        topology.clusters.iter().any(|cluster| cluster.service_cidr.is_some() || !cluster.nodes.is_empty())
+    }))
+    .reads(&[&["cluster.name", "cluster.controlPlane", "cluster.eastWestGateway.externalIPs[]"]]);
 
 const RULE: Rule = Rule::error("address-inside-range", include_str!("../../docs/rules/address-inside-range.md"));
 
@@ -32,7 +36,7 @@ struct Dialled {
 
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let mut ranges: BTreeMap<IpNet, Vec<Range<'_>>> = BTreeMap::new();
-    for range in every_range(context) {
+    for range in every_range(context).into_iter().filter(|range| context.is_known(&range.place)) {
         ranges.entry(range.net).or_default().push(range);
     }
     let lengths: BTreeSet<u8> = ranges.keys().map(IpNet::prefix_len).collect();

@@ -1,10 +1,17 @@
 //! What a topology allows, and why: warnings that are meant to be so.
 
-use crate::diagnostic::{Diagnostic, FieldPath, Place, Segment, Severity};
+use crate::diagnostic::{Diagnostic, FieldPath, Findings, Place, Segment, Severity};
 use crate::rule::{Stage, UNUSED_ALLOW};
 use crate::topology::{Allow, Topology};
 
 use super::every_rule;
+use super::holes::Holes;
+use super::reads::Fields;
+
+/// What decides on what is allowed.
+const MESH_ALLOWS: Fields = &["mesh.allow[].rule"];
+/// What decides on what is allowed of a cluster.
+const CLUSTER_ALLOWS: Fields = &["cluster.allow[].rule"];
 
 /// The names of the rules whose findings can be allowed.
 pub(super) fn allowed_kinds() -> impl Iterator<Item = &'static str> {
@@ -24,21 +31,44 @@ pub(super) fn allowances(topology: &Topology) -> impl Iterator<Item = (FieldPath
 }
 
 /// Takes out the warnings that the topology allows, and says which of its allowances none of them needs.
-pub(crate) fn apply_allowances(topology: &Topology, findings: &mut Vec<Diagnostic>) -> Vec<Diagnostic> {
+///
+/// A warning that could be allowed by what is not known is taken out too, and its rule was not applied.
+pub(super) fn apply_allowances(
+    topology: &Topology,
+    holes: &Holes,
+    warnings: &mut Vec<Diagnostic>,
+    findings: &mut Findings,
+) -> Vec<Diagnostic> {
     let mut unused = Vec::new();
     for (place, cluster, allow) in allowances(topology) {
-        let before = findings.len();
-        findings.retain(|finding| {
+        let before = warnings.len();
+        warnings.retain(|finding| {
             let is_meant = finding.rule == allow.rule && cluster.is_none_or(|cluster| is_about(finding, cluster));
             finding.severity == Severity::Error || !is_meant
         });
-        if findings.len() == before && is_about_topology(&allow.rule) {
-            unused.push(
-                UNUSED_ALLOW
-                    .at(place.child("rule"), format!("`{}` finds nothing here", allow.rule))
-                    .help("remove the entry, because it would hide a later finding"),
-            );
+        if warnings.len() < before || !is_about_topology(&allow.rule) || holes.hide(&place.child("rule")).is_some() {
+            continue;
         }
+        // What it allows may be in a hole.
+        if let Some(cause) = holes.first_cause() {
+            findings.leave_out(UNUSED_ALLOW.name, cause);
+            continue;
+        }
+        unused.push(
+            UNUSED_ALLOW
+                .at(place.child("rule"), format!("`{}` finds nothing here", allow.rule))
+                .help("remove the entry, because it would hide a later finding"),
+        );
+    }
+    if let Some(cause) = holes.hiding(&[MESH_ALLOWS]) {
+        let doubtful = warnings.extract_if(.., |finding| finding.severity == Severity::Warning);
+        doubtful.for_each(|finding| findings.leave_out(finding.rule, cause));
+    }
+    for (cluster, cause) in holes.hiding_clusters(&[CLUSTER_ALLOWS]) {
+        let doubtful = warnings.extract_if(.., |finding| {
+            finding.severity == Severity::Warning && cluster.is_none_or(|cluster| is_about(finding, cluster))
+        });
+        doubtful.for_each(|finding| findings.leave_out(finding.rule, cause));
     }
     unused
 }

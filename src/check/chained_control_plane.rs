@@ -4,9 +4,11 @@ use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 use crate::topology::Cluster;
 
-use super::{Check, Context, List, Needs, names};
+use super::reads::REMOTES;
+use super::{About, Check, Context, names};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::Names(&[List::Clusters]), run: check };
+pub(super) const CHECK: Check =
+    Check::of(RULE, check).about(About::Clusters(|cluster| cluster.control_plane.is_some())).reads(&[REMOTES]);
 
 const RULE: Rule = Rule::error("chained-control-plane", include_str!("../../docs/rules/chained-control-plane.md"));
 

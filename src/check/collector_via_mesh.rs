@@ -3,9 +3,12 @@ use crate::release::{TracingMeans, release};
 use crate::rule::Rule;
 use crate::topology::Via;
 
-use super::{Check, Context, Needs};
+use super::reads::VERSION;
+use super::{About, Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::Mesh(|topology| topology.tracing.as_ref().is_some_and(|tracing| tracing.zipkin.via == Via::Mesh)))
+    .reads(&[VERSION]);
 
 const RULE: Rule = Rule::error("collector-via-mesh", include_str!("../../docs/rules/collector-via-mesh.md"));
 

@@ -2,9 +2,10 @@ use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 use crate::topology::{Cluster, Name};
 
-use super::{Check, Context, Needs, collector_path, names};
+use super::reads::{GATEWAYS, REPORTERS};
+use super::{About, Check, Context, collector_path, names};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check).about(About::TRACING).reads(&[REPORTERS, GATEWAYS]);
 
 const RULE: Rule =
     Rule::error("collector-without-gateway", include_str!("../../docs/rules/collector-without-gateway.md"));

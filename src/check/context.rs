@@ -1,67 +1,106 @@
 //! A topology as the rules look at it.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diagnostic::FieldPath;
+use crate::diagnostic::{Cause, FieldPath};
 use crate::release::{RemoteShape, TracingMeans, release};
 use crate::topology::{Cluster, EastWestGateway, FreeForm, Topology, Via};
 
-/// A topology and the positions of its names.
+use super::holes::Holes;
+
+/// A topology as one rule sees it.
 pub(super) struct Context<'t> {
     pub(super) topology: &'t Topology,
+    pub(super) index: &'t Index<'t>,
+    /// What is not known.
+    pub(super) holes: &'t Holes,
+    /// The clusters of which the rule cannot speak.
+    pub(super) hidden: &'t BTreeSet<usize>,
+    /// Why it was not applied at a place, the first of them.
+    pub(super) missed: RefCell<Option<Cause>>,
+}
+
+/// The positions of the names of a topology.
+pub(super) struct Index<'t> {
     clusters: BTreeMap<&'t str, usize>,
     /// The names that several clusters have.
     ambiguous: BTreeSet<&'t str>,
     networks: BTreeMap<&'t str, usize>,
 }
 
-impl<'t> Context<'t> {
-    pub(super) fn of(topology: &'t Topology) -> Self {
+impl<'t> Index<'t> {
+    pub(super) fn of(topology: &'t Topology, holes: &Holes) -> Self {
+        let is_known =
+            |list: &str, index: usize| holes.hide(&FieldPath::root().child(list).index(index).child("name")).is_none();
         let mut clusters = BTreeMap::new();
         let mut ambiguous = BTreeSet::new();
-        for (index, cluster) in topology.clusters.iter().enumerate() {
+        for (index, cluster) in topology.clusters.iter().enumerate().filter(|(index, _)| is_known("clusters", *index)) {
             let name = cluster.name.as_str();
             if *clusters.entry(name).or_insert(index) != index {
                 ambiguous.insert(name);
             }
         }
         let mut networks = BTreeMap::new();
-        for (index, network) in topology.networks.iter().enumerate() {
+        for (index, network) in topology.networks.iter().enumerate().filter(|(index, _)| is_known("networks", *index)) {
             networks.entry(network.name.as_str()).or_insert(index);
         }
-        Self { topology, clusters, ambiguous, networks }
+        Self { clusters, ambiguous, networks }
     }
+}
 
-    /// The clusters and their paths.
+impl<'t> Context<'t> {
+    /// The clusters of which the rule can speak, and their paths.
     pub(super) fn clusters(&self) -> impl Iterator<Item = (FieldPath, &'t Cluster)> {
         let list = FieldPath::root().child("clusters");
-        self.topology.clusters.iter().enumerate().map(move |(index, cluster)| (list.index(index), cluster))
+        let known = self.topology.clusters.iter().enumerate().filter(|(index, _)| !self.hidden.contains(index));
+        known.map(move |(index, cluster)| (list.index(index), cluster))
+    }
+
+    /// Whether the value at a place is what the author wrote. If not, the rule is not applied there.
+    pub(super) fn is_known(&self, place: &FieldPath) -> bool {
+        let cause = self.holes.hide(place);
+        self.miss(cause);
+        cause.is_none()
+    }
+
+    /// Notes why the rule was not applied at a place. What another rule has refused needs no second judgement.
+    pub(super) fn miss(&self, cause: Option<&Cause>) {
+        let cause = cause.filter(|cause| !matches!(cause, Cause::Refused(..)));
+        let mut missed = self.missed.borrow_mut();
+        if missed.is_none() {
+            *missed = cause.cloned();
+        }
     }
 
     pub(super) fn cluster_path(&self, name: &str) -> FieldPath {
         let clusters = FieldPath::root().child("clusters");
-        self.clusters.get(name).map_or(clusters.clone(), |index| clusters.index(*index))
+        self.index.clusters.get(name).map_or(clusters.clone(), |index| clusters.index(*index))
     }
 
     /// The cluster of a name; none if several have the name.
     pub(super) fn cluster(&self, name: &str) -> Option<&'t Cluster> {
-        self.clusters.get(name).filter(|_| !self.ambiguous.contains(name)).map(|index| &self.topology.clusters[*index])
+        self.index
+            .clusters
+            .get(name)
+            .filter(|_| !self.index.ambiguous.contains(name))
+            .map(|index| &self.topology.clusters[*index])
     }
 
     pub(super) fn has_cluster(&self, name: &str) -> bool {
-        self.clusters.contains_key(name)
+        self.index.clusters.contains_key(name)
     }
 
     pub(super) fn cluster_names(&self) -> impl Iterator<Item = &'t str> {
-        self.clusters.keys().copied()
+        self.index.clusters.keys().copied()
     }
 
     pub(super) fn network_names(&self) -> impl Iterator<Item = &'t str> {
-        self.networks.keys().copied()
+        self.index.networks.keys().copied()
     }
 
     pub(super) fn has_network(&self, name: &str) -> bool {
-        self.networks.contains_key(name)
+        self.index.networks.contains_key(name)
     }
 
     /// The clusters of each network that has any, in the order in which the networks are declared.

@@ -2,9 +2,13 @@ use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 use crate::topology::Name;
 
-use super::{Check, Context, Needs, names};
+use super::reads::{GATEWAYS, REMOTES};
+use super::{About, Check, Context, names};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::SEVERAL_CLUSTERS)
+    .reads(&[REMOTES, GATEWAYS])
+    .refuses("cluster.eastWestGateway");
 
 const RULE: Rule =
     Rule::error("control-plane-without-gateway", include_str!("../../docs/rules/control-plane-without-gateway.md"));

@@ -1,9 +1,13 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 
-use super::{Check, Context, Needs, gateways};
+use super::{About, Check, Context, gateways};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::Clusters(|cluster| {
+        cluster.east_west_gateway.as_ref().is_some_and(|gateway| !gateway.external_ips.is_empty())
+    }))
+    .reads(&[&["cluster.name", "cluster.kubernetes.version"]]);
 
 const RULE: Rule =
     Rule::warning("deprecated-external-ips", include_str!("../../docs/rules/deprecated-external-ips.md"));

@@ -6,9 +6,9 @@ use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 use crate::topology::Address;
 
-use super::{Check, Context, Needs, gateways};
+use super::{Check, Context, gateways};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check);
 
 const RULE: Rule = Rule::warning("documentation-address", include_str!("../../docs/rules/documentation-address.md"));
 
@@ -28,7 +28,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
             Address::Ip(address) => is_reserved(*address),
             Address::Dns(name) => is_example(name),
         };
-        if is_example {
+        if is_example && context.is_known(&place) {
             places.push(place);
         }
     };

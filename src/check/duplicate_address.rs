@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 
-use super::{Check, Context, Needs};
+use super::{Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check);
 
 const RULE: Rule = Rule::error("duplicate-address", include_str!("../../docs/rules/duplicate-address.md"));
 
@@ -20,7 +20,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
             .enumerate()
             .map(|(index, address)| (address.0.to_string(), path.child("externalIPs").index(index)));
         let dialled = gateway.address.iter().map(|address| (address.to_string(), path.child("address")));
-        for (address, place) in addresses.chain(dialled) {
+        for (address, place) in addresses.chain(dialled).filter(|(_, place)| context.is_known(place)) {
             match seen.get(&address) {
                 Some((other, first)) if *other != position => findings.push(
                     RULE.at(place, format!("`{address}` is the address of two gateways"))

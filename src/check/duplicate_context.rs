@@ -3,9 +3,10 @@ use std::collections::BTreeMap;
 use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 
-use super::{Check, Context, Needs};
+use super::{Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check =
+    Check::of(RULE, check).reads(&[&["cluster.name", "cluster.context"]]).refuses("cluster.context");
 
 const RULE: Rule = Rule::error("duplicate-context", include_str!("../../docs/rules/duplicate-context.md"));
 

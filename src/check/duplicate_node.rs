@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 
-use super::{Check, Context, Needs};
+use super::{About, Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check).about(About::NODES).reads(&[&["cluster.network"]]);
 
 const RULE: Rule = Rule::error("duplicate-node", include_str!("../../docs/rules/duplicate-node.md"));
 
@@ -14,6 +14,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     for (path, cluster) in context.clusters() {
         for (index, node) in cluster.nodes.iter().enumerate() {
             let place = path.child("nodes").index(index).child("address");
+            if !context.is_known(&place) {
+                continue;
+            }
             if let Some(first) = seen.insert((cluster.network.as_str(), node.address.0), place.clone()) {
                 findings.push(
                     RULE.at(place, format!("`{}` is the address of two nodes", node.address.0))

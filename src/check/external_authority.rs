@@ -4,9 +4,9 @@ use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 use crate::topology::{CertificateAuthority, Certificates};
 
-use super::{Check, Context, Needs};
+use super::{Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check).reads(&[&["certificates.authority", "certificates.directory"]]);
 
 const RULE: Rule = Rule::error("external-authority", include_str!("../../docs/rules/external-authority.md"));
 

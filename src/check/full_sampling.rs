@@ -1,16 +1,18 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
+use crate::topology::Zipkin;
 
-use super::{Check, Context, Needs};
+use super::{About, Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::Mesh(|topology| topology.tracing.as_ref().is_some_and(|tracing| is_full(&tracing.zipkin))))
+    .reads(&[&["istio.profile"]]);
 
 const RULE: Rule = Rule::warning("full-sampling", include_str!("../../docs/rules/full-sampling.md"));
 
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let Some(tracing) = &context.topology.tracing else { return };
-    let is_full = tracing.zipkin.sampling_percent.0.as_f64().is_some_and(|percent| percent >= 100.0);
-    if is_full && context.topology.istio.profile.as_str() != "demo" {
+    if is_full(&tracing.zipkin) && context.topology.istio.profile.as_str() != "demo" {
         let place = FieldPath::root().child("tracing").child("zipkin").child("samplingPercent");
         findings.push(
             RULE.at(place, "every request of the mesh is traced")
@@ -18,4 +20,8 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
                 .help("write a smaller share, such as 1, or allow this for a mesh without real traffic"),
         );
     }
+}
+
+fn is_full(zipkin: &Zipkin) -> bool {
+    zipkin.sampling_percent.0.as_f64().is_some_and(|percent| percent >= 100.0)
 }

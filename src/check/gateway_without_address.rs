@@ -2,9 +2,25 @@ use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 use crate::words::{joined, plural};
 
-use super::{Check, Context, Needs, names};
+use super::reads::REPORTERS;
+use super::{About, Check, Context, names};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::Clusters(|cluster| {
+        cluster.east_west_gateway.as_ref().is_none_or(|gateway| gateway.dialled().is_none())
+    }))
+    .reads(&[
+        REPORTERS,
+        &[
+            "tracing.zipkin.cluster",
+            "cluster.context",
+            "cluster.eastWestGateway.address",
+            "cluster.eastWestGateway.externalIPs",
+            "cluster.eastWestGateway.serviceType",
+            "cluster.eastWestGateway.serviceAnnotations",
+        ],
+    ])
+    .refuses("cluster.eastWestGateway.address");
 
 const RULE: Rule =
     Rule::warning("gateway-without-address", include_str!("../../docs/rules/gateway-without-address.md"));

@@ -3,9 +3,10 @@ use crate::release::{ControlPlaneAddress, release};
 use crate::rule::Rule;
 use crate::topology::{Address, EastWestGateway, Name};
 
-use super::{Check, Context, Needs, names};
+use super::reads::{REMOTES, VERSION};
+use super::{About, Check, Context, names};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check).about(About::HOST_NAMES).reads(&[VERSION, REMOTES]);
 
 const RULE: Rule = Rule::error("host-name-address", include_str!("../../docs/rules/host-name-address.md"));
 

@@ -3,9 +3,14 @@ use crate::release::release;
 use crate::rule::Rule;
 use crate::topology::Address;
 
-use super::{Check, Context, Needs};
+use super::reads::{NETWORKS, VERSION};
+use super::{About, Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check).about(About::HOST_NAMES).reads(&[
+    VERSION,
+    NETWORKS,
+    &["cluster.name", "cluster.eastWestGateway.externalIPs"],
+]);
 
 const RULE: Rule = Rule::warning("host-name-gateway", include_str!("../../docs/rules/host-name-gateway.md"));
 

@@ -2,10 +2,11 @@ use crate::diagnostic::Diagnostic;
 use crate::release::{release, unknown_in_mesh_config};
 use crate::rule::Rule;
 
+use super::reads::VERSION;
 use super::unknown_istio_field::describe;
-use super::{Check, Context, Needs, free_forms};
+use super::{About, Check, Context, free_forms};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check).about(About::FREE_FORMS).reads(&[VERSION]);
 
 const RULE: Rule = Rule::warning("ignored-istio-field", include_str!("../../docs/rules/ignored-istio-field.md"));
 

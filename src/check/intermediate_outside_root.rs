@@ -1,10 +1,15 @@
 use crate::diagnostic::{Diagnostic, FieldPath, Place};
 use crate::rule::Rule;
-use crate::topology::Date;
+use crate::topology::{Date, Topology};
 
-use super::{Check, Context, Needs};
+use super::{About, Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check).about(About::Mesh(has_days)).reads(&[&[
+    "certificates.issuedOn",
+    "certificates.rootValidityDays",
+    "certificates.intermediatesIssuedOn",
+    "clusters[].certificates.issuedOn",
+]]);
 
 const RULE: Rule =
     Rule::error("intermediate-outside-root", include_str!("../../docs/rules/intermediate-outside-root.md"));
@@ -61,4 +66,13 @@ fn outside(
             .and(issued.clone(), format!("the root is valid from {} to {}", root.start, root.end))
             .help("choose a day between these two"),
     );
+}
+
+/// Whether anything of intermediates is written.
+fn has_days(topology: &Topology) -> bool {
+    let certificates = &topology.certificates;
+    let mut own = topology.clusters.iter().filter_map(|cluster| cluster.certificates.as_ref());
+    certificates.intermediates_issued_on.is_some()
+        || certificates.intermediate_validity_days.is_some()
+        || own.any(|own| own.issued_on.is_some())
 }

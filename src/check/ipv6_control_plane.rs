@@ -5,9 +5,16 @@ use crate::release::{ControlPlaneAddress, release};
 use crate::rule::Rule;
 use crate::topology::{Address, EastWestGateway, Name};
 
-use super::{Check, Context, Needs, names};
+use super::reads::{GATEWAY_ADDRESSES, REMOTES, VERSION};
+use super::{About, Check, Context, names};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::Clusters(|cluster| {
+        let dialled = cluster.east_west_gateway.as_ref().and_then(EastWestGateway::dialled);
+        matches!(dialled, Some(Address::Ip(IpAddr::V6(_))))
+    }))
+    .reads(&[VERSION, REMOTES, GATEWAY_ADDRESSES])
+    .refuses("cluster.eastWestGateway.address");
 
 const RULE: Rule = Rule::error("ipv6-control-plane", include_str!("../../docs/rules/ipv6-control-plane.md"));
 

@@ -3,9 +3,10 @@ use crate::release::{Bug, release};
 use crate::rule::Rule;
 use crate::topology::IstioVersion;
 
-use super::{Check, Context, Needs};
+use super::reads::VERSION;
+use super::{Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check).reads(&[VERSION, &["clusters"]]);
 
 const RULE: Rule = Rule::warning("known-bug", include_str!("../../docs/rules/known-bug.md"));
 

@@ -2,9 +2,9 @@ use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::release::release;
 use crate::rule::Rule;
 
-use super::{Check, Context, Needs};
+use super::{Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check);
 
 const RULE: Rule = Rule::error("kubernetes-version", include_str!("../../docs/rules/kubernetes-version.md"));
 

@@ -2,9 +2,12 @@ use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 use crate::topology::CertificateAuthority;
 
-use super::{Check, Context, Needs};
+use super::{About, Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::Names(&[]), run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::Mesh(|topology| topology.certificates.issued_on.is_none()))
+    .reads(&[&["certificates.authority", "certificates.issuedOn"]])
+    .refuses("certificates.issuedOn");
 
 const RULE: Rule = Rule::error("missing-issued-on", include_str!("../../docs/rules/missing-issued-on.md"));
 

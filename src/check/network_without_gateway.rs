@@ -3,9 +3,13 @@ use crate::rule::Rule;
 use crate::topology::{Cluster, Name};
 
 use super::collector_without_gateway::awaited_collector;
-use super::{Check, Context, Needs, names};
+use super::reads::{GATEWAYS, NETWORKS, REPORTERS};
+use super::{About, Check, Context, names};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::SEVERAL_NETWORKS)
+    .reads(&[NETWORKS, GATEWAYS, REPORTERS, &["tracing.zipkin.cluster"]])
+    .refuses("networks[].gateways");
 
 const RULE: Rule = Rule::error("network-without-gateway", include_str!("../../docs/rules/network-without-gateway.md"));
 

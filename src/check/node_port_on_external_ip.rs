@@ -2,10 +2,16 @@ use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 use crate::topology::ServiceType;
 
+use super::reads::NETWORKS;
 use super::undiscoverable_gateway::NODE_SELECTOR;
-use super::{Check, Context, Needs, gateways};
+use super::{About, Check, Context, gateways};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::Clusters(|cluster| {
+        let gateway = cluster.east_west_gateway.as_ref();
+        gateway.is_some_and(|gateway| gateway.service_annotations.contains_key(NODE_SELECTOR))
+    }))
+    .reads(&[NETWORKS, &["cluster.name", "cluster.eastWestGateway.serviceType"]]);
 
 const RULE: Rule =
     Rule::warning("node-port-on-external-ip", include_str!("../../docs/rules/node-port-on-external-ip.md"));

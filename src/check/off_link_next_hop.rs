@@ -6,9 +6,14 @@ use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 use crate::topology::PodRouting;
 
-use super::{Check, Context, Needs};
+use super::reads::{NAMES, NETWORKS};
+use super::{About, Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check).about(About::NODES).reads(&[
+    NETWORKS,
+    NAMES,
+    &["networks[].podRouting", "clusters[].nodes[].address"],
+]);
 
 const RULE: Rule = Rule::warning("off-link-next-hop", include_str!("../../docs/rules/off-link-next-hop.md"));
 

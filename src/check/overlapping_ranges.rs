@@ -6,9 +6,10 @@ use ipnet::IpNet;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 
-use super::{Check, Context, Needs};
+use super::{About, Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check =
+    Check::of(RULE, check).about(About::RANGES).reads(&[&["cluster.name", "cluster.network"]]);
 
 const RULE: Rule = Rule::error("overlapping-ranges", include_str!("../../docs/rules/overlapping-ranges.md"));
 
@@ -49,6 +50,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         }
     }
     for (network, mut ranges) in networks {
+        ranges.retain(|range| context.is_known(&range.place));
         ranges.sort_by_key(|range| (range.net.network(), range.net.prefix_len()));
         report(network, &ranges, findings);
     }

@@ -7,9 +7,14 @@ use crate::fact::{FACTS, Known, Origin, held};
 use crate::rule::Rule;
 use crate::topology::{Cluster, FreeForm, Topology};
 
-use super::{Check, Context, Needs};
+use super::reads::{GATEWAY_ADDRESSES, REMOTES};
+use super::{About, Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check).about(About::FREE_FORMS).reads(&[
+    REMOTES,
+    GATEWAY_ADDRESSES,
+    &["clusters[].network", "tracing.zipkin.samplingPercent"],
+]);
 
 const RULE: Rule = Rule::error("owned-field", include_str!("../../docs/rules/owned-field.md"));
 

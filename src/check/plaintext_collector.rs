@@ -3,9 +3,11 @@ use crate::release::{TracingMeans, release};
 use crate::rule::Rule;
 use crate::topology::Via;
 
-use super::{Check, Context, Needs};
+use super::reads::{GATEWAYS, REPORTERS};
+use super::{About, Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check =
+    Check::of(RULE, check).about(About::TRACING).reads(&[REPORTERS, GATEWAYS, &["tracing.zipkin.gatewayPort"]]);
 
 const RULE: Rule = Rule::warning("plaintext-collector", include_str!("../../docs/rules/plaintext-collector.md"));
 

@@ -1,9 +1,12 @@
 use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 
-use super::{Check, Context, Needs};
+use super::reads::{REMOTES, VERSION};
+use super::{About, Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::Clusters(|cluster| !cluster.istio.mesh_config.is_empty()))
+    .reads(&[VERSION, REMOTES]);
 
 const RULE: Rule = Rule::error("remote-mesh-config", include_str!("../../docs/rules/remote-mesh-config.md"));
 

@@ -2,9 +2,13 @@ use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 use crate::topology::Via;
 
-use super::{Check, Context, Needs};
+use super::{About, Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::Mesh(|topology| {
+        topology.tracing.as_ref().is_some_and(|tracing| user_of(tracing.zipkin.gateway_port).is_some())
+    }))
+    .reads(&[&["tracing.zipkin.via"]]);
 
 const RULE: Rule = Rule::error("reserved-port", include_str!("../../docs/rules/reserved-port.md"));
 
@@ -26,10 +30,15 @@ const PORTS: [(u16, &str); 14] = [
     (15443, "services through the gateway"),
 ];
 
+/// Who uses a port already.
+fn user_of(port: u16) -> Option<&'static str> {
+    PORTS.iter().find(|(used, _)| *used == port).map(|(_, user)| *user)
+}
+
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let Some(zipkin) = context.topology.tracing.as_ref().map(|tracing| &tracing.zipkin) else { return };
-    let used = PORTS.iter().find(|(port, _)| *port == zipkin.gateway_port && zipkin.via == Via::Gateway);
-    if let Some((port, user)) = used {
+    let port = zipkin.gateway_port;
+    if let Some(user) = user_of(port).filter(|_| zipkin.via == Via::Gateway) {
         let place = FieldPath::root().child("tracing").child("zipkin").child("gatewayPort");
         findings.push(
             RULE.at(place, format!("port {port} of the gateway is not free for the collector"))

@@ -1,9 +1,13 @@
 use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 
-use super::{Check, Context, Needs};
+use super::reads::NAMES;
+use super::{About, Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::SEVERAL_CLUSTERS)
+    .reads(&[NAMES, &["istio.revision", "clusters[].istio.revision", "cluster.controlPlane"]])
+    .refuses("cluster.istio.revision");
 
 const RULE: Rule = Rule::error("revision-mismatch", include_str!("../../docs/rules/revision-mismatch.md"));
 

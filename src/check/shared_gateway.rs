@@ -1,9 +1,11 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 
-use super::{Check, Context, Needs, names};
+use super::reads::{GATEWAYS, NAMES, NETWORKS};
+use super::{About, Check, Context, names};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check =
+    Check::of(RULE, check).about(About::SEVERAL_NETWORKS).reads(&[NETWORKS, NAMES, GATEWAYS, &["networks[].gateways"]]);
 
 const RULE: Rule = Rule::warning("shared-gateway", include_str!("../../docs/rules/shared-gateway.md"));
 

@@ -2,9 +2,12 @@ use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 use crate::topology::PodRouting;
 
-use super::{Check, Context, Needs};
+use super::reads::{NAMES, NETWORKS};
+use super::{About, Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::Clusters(|cluster| cluster.service_cidr.is_some()))
+    .reads(&[NETWORKS, NAMES, &["networks[].podRouting", "clusters[].nodes[].address"]]);
 
 const RULE: Rule =
     Rule::warning("single-node-service-route", include_str!("../../docs/rules/single-node-service-route.md"));
@@ -17,10 +20,11 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
             continue;
         }
         let routed = clusters.iter().filter(|cluster| cluster.service_cidr.is_some() && !cluster.nodes.is_empty());
-        let mut places = routed.map(|cluster| {
+        let places = routed.map(|cluster| {
             let place = context.cluster_path(cluster.name.as_str()).child("serviceCIDR");
             (place, format!("by way of {} only", cluster.nodes[0].address.0))
         });
+        let mut places = places.filter(|(place, _)| context.is_known(place));
         let Some((place, label)) = places.next() else { continue };
         let message = format!("on `{}` the Services of a cluster are reached through one node each", network.name);
         let finding = RULE.at(place, message).label(label);

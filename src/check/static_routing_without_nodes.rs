@@ -2,9 +2,13 @@ use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 use crate::topology::PodRouting;
 
-use super::{Check, Context, Needs};
+use super::reads::{NAMES, NETWORKS};
+use super::{About, Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::Mesh(|topology| topology.networks.iter().any(|network| network.pod_routing == PodRouting::Static)))
+    .reads(&[NETWORKS, NAMES, &["clusters[].nodes"]])
+    .refuses("cluster.nodes");
 
 const RULE: Rule =
     Rule::error("static-routing-without-nodes", include_str!("../../docs/rules/static-routing-without-nodes.md"));

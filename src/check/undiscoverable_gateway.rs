@@ -2,9 +2,17 @@ use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 use crate::topology::{EastWestGateway, ServiceType};
 
-use super::{Check, Context, Needs, gateways};
+use super::reads::NETWORKS;
+use super::{About, Check, Context, gateways};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::Clusters(|cluster| {
+        cluster.east_west_gateway.as_ref().is_some_and(|gateway| gateway.service_type != ServiceType::LoadBalancer)
+    }))
+    .reads(&[
+        NETWORKS,
+        &["cluster.name", "cluster.eastWestGateway.externalIPs", "cluster.eastWestGateway.serviceAnnotations"],
+    ]);
 
 const RULE: Rule = Rule::error("undiscoverable-gateway", include_str!("../../docs/rules/undiscoverable-gateway.md"));
 

@@ -1,9 +1,10 @@
 use crate::diagnostic::{Certainty, Diagnostic, FieldPath, nearest};
 use crate::rule::Rule;
 
-use super::{Check, Context, List, Needs, collector_path, names};
+use super::reads::NAMES;
+use super::{Check, Context, collector_path, names};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::Names(&[List::Clusters]), run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check).reads(&[NAMES]);
 
 pub(crate) const RULE: Rule = Rule::error("unknown-cluster", include_str!("../../docs/rules/unknown-cluster.md"));
 

@@ -2,9 +2,10 @@ use crate::diagnostic::{Certainty, Diagnostic, Place, nearest};
 use crate::release::{Release, Unknown, release, unknown_in_mesh_config, unknown_in_values};
 use crate::rule::Rule;
 
-use super::{Check, Context, Needs, free_forms};
+use super::reads::VERSION;
+use super::{About, Check, Context, free_forms};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check).about(About::FREE_FORMS).reads(&[VERSION]);
 
 const RULE: Rule = Rule::error("unknown-istio-field", include_str!("../../docs/rules/unknown-istio-field.md"));
 

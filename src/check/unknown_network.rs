@@ -1,9 +1,9 @@
 use crate::diagnostic::{Certainty, Diagnostic, nearest};
 use crate::rule::Rule;
 
-use super::{Check, Context, List, Needs, names};
+use super::{Check, Context, names};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::Names(&[List::Networks]), run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check).reads(&[&["networks[].name"]]);
 
 const RULE: Rule = Rule::error("unknown-network", include_str!("../../docs/rules/unknown-network.md"));
 

@@ -2,9 +2,11 @@ use crate::diagnostic::{Certainty, Diagnostic, FieldPath, nearest};
 use crate::release::release;
 use crate::rule::Rule;
 
-use super::{Check, Context, Needs};
+use super::reads::VERSION;
+use super::{About, Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check =
+    Check::of(RULE, check).about(About::Mesh(|topology| topology.istio.profile != "default")).reads(&[VERSION]);
 
 const RULE: Rule = Rule::error("unknown-profile", include_str!("../../docs/rules/unknown-profile.md"));
 

@@ -5,9 +5,15 @@ use crate::release::{TracingMeans, release};
 use crate::rule::Rule;
 use crate::topology::Address;
 
-use super::{Check, Context, Needs, collector_override_path, collector_path, gateways};
+use super::reads::{GATEWAY_ADDRESSES, NAMES, VERSION};
+use super::{About, Check, Context, collector_override_path, collector_path, gateways};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check).about(About::OVERRIDES).reads(&[
+    VERSION,
+    NAMES,
+    GATEWAY_ADDRESSES,
+    &["tracing.zipkin.cluster", "tracing.zipkin.gatewayPort"],
+]);
 
 const RULE: Rule =
     Rule::warning("unserved-collector-address", include_str!("../../docs/rules/unserved-collector-address.md"));

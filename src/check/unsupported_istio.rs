@@ -2,9 +2,10 @@ use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::release::{release, supported};
 use crate::rule::Rule;
 
-use super::{Check, Context, Needs};
+use super::reads::VERSION;
+use super::{Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::Names(&[]), run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check).reads(&[VERSION]);
 
 const RULE: Rule = Rule::error("unsupported-istio", include_str!("../../docs/rules/unsupported-istio.md"));
 

@@ -4,9 +4,9 @@ use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 use crate::topology::Address;
 
-use super::{Check, Context, Needs};
+use super::{Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check);
 
 const RULE: Rule = Rule::error("unusable-address", include_str!("../../docs/rules/unusable-address.md"));
 

@@ -1,9 +1,9 @@
 use crate::diagnostic::{Certainty, Diagnostic, nearest};
 use crate::rule::Rule;
 
-use super::{Check, Context, Needs, allowances, allowed_kinds, every_rule};
+use super::{Check, Context, allowances, allowed_kinds, every_rule};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check);
 
 const RULE: Rule = Rule::error("unusable-allow", include_str!("../../docs/rules/unusable-allow.md"));
 

@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 
-use super::{Check, Context, Needs};
+use super::{Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check).reads(&[&["cluster.name"]]);
 
 const RULE: Rule = Rule::error("unusable-api-server", include_str!("../../docs/rules/unusable-api-server.md"));
 
@@ -13,6 +13,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let mut seen = BTreeMap::new();
     for (path, cluster) in context.clusters() {
         let place = path.child("apiServer");
+        if !context.is_known(&place) {
+            continue;
+        }
         let server = &cluster.api_server;
         let name = cluster.name.as_str();
         let (message, label, help) = if server.has_credentials() {

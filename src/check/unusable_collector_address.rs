@@ -3,9 +3,14 @@ use crate::release::{TracingMeans, release};
 use crate::rule::Rule;
 use crate::topology::{Cluster, Target};
 
-use super::{Check, Context, Needs, collector_override_path};
+use super::reads::{REMOTES, VERSION};
+use super::{About, Check, Context, collector_override_path};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check).about(About::OVERRIDES).reads(&[
+    VERSION,
+    REMOTES,
+    &["clusters[].network", "tracing.zipkin.cluster"],
+]);
 
 const RULE: Rule =
     Rule::error("unusable-collector-address", include_str!("../../docs/rules/unusable-collector-address.md"));

@@ -3,9 +3,12 @@ use crate::release::{TracingMeans, release};
 use crate::rule::Rule;
 use crate::topology::Via;
 
-use super::{Check, Context, Needs};
+use super::reads::VERSION;
+use super::{About, Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::Mesh(|topology| topology.tracing.as_ref().is_some_and(|tracing| tracing.zipkin.node_port.is_some())))
+    .reads(&[VERSION, &["tracing.zipkin.via"]]);
 
 const RULE: Rule = Rule::error("unusable-node-port", include_str!("../../docs/rules/unusable-node-port.md"));
 

@@ -3,9 +3,10 @@ use std::collections::BTreeSet;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 
-use super::{Check, Context, Needs};
+use super::reads::NETWORKS;
+use super::{Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check).reads(&[NETWORKS]);
 
 const RULE: Rule = Rule::warning("unused-network", include_str!("../../docs/rules/unused-network.md"));
 

@@ -4,9 +4,9 @@ use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::layout::ISTIO_SYSTEM;
 use crate::rule::Rule;
 
-use super::{Check, Context, Needs};
+use super::{Check, Context};
 
-pub(super) const CHECK: Check = Check { rule: RULE, needs: Needs::WholeTopology, run: check };
+pub(super) const CHECK: Check = Check::of(RULE, check);
 
 const RULE: Rule = Rule::error("workload-namespace", include_str!("../../docs/rules/workload-namespace.md"));
 
@@ -15,6 +15,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let mut seen = BTreeMap::new();
     for (index, namespace) in context.topology.workloads.namespaces.iter().enumerate() {
         let (place, name) = (list.index(index), namespace.as_str());
+        if !context.is_known(&place) {
+            continue;
+        }
         if name == ISTIO_SYSTEM {
             findings.push(
                 RULE.at(place, "the namespace `istio-system` holds no workloads")

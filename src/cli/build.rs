@@ -1,7 +1,7 @@
 use camino::Utf8PathBuf;
 use clap::{Args, ValueHint};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::Findings;
 use crate::lock::{Digest, Lock};
 use crate::part::Part;
 use crate::pki::{Authority, Seed, Standing, StandingRoot};
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         ));
     }
     let source = read_source(&arguments.topology)?;
-    let mut findings = Vec::new();
+    let mut findings = Findings::default();
     // Checking the topology takes about as long as reading the existing tree, so both run at the same time.
     let (checked, standing) = parallel::beside(|| crate::read(&source, &mut findings), || disk::read_standing(output));
     let Some(checked) = checked else { return Ok(refuse(&source, &findings)) };
@@ -77,14 +77,14 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let part = (!arguments.cluster.is_empty()).then_some(&part);
     let tree = match compile_checked(&checked, authority, part) {
         Ok(tree) => tree,
-        Err(findings) => return Ok(refuse(&source, &findings)),
+        Err(findings) => return Ok(refuse(&source, &Findings::of(findings))),
     };
     let record = Lock::of(&tree);
     let lost = lost_addresses(&checked, &record, record.gone(&lock));
     // The tree is what is left to hold: what it was made from is as large again.
     drop(checked);
     if !lost.is_empty() {
-        return Ok(refuse(&source, &lost));
+        return Ok(refuse(&source, &Findings::of(lost)));
     }
     if !arguments.quiet {
         say_findings(&source, &findings);
@@ -169,7 +169,7 @@ fn refuse_other_root(standing: &[StandingRoot], record: &Lock, tree: &Tree, orig
 }
 
 /// Draws the errors that stop the build.
-fn refuse(source: &Source, findings: &[Diagnostic]) -> u8 {
+fn refuse(source: &Source, findings: &Findings) -> u8 {
     say_findings(source, findings);
     say("nothing was written");
     NOT_DONE

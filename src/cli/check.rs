@@ -4,12 +4,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum, ValueHint};
 
 use crate::ExternalFiles;
-use crate::diagnostic::Diagnostic;
+use crate::check::Examined;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::report::{self, File};
 use crate::source::Source;
 use crate::topology::Date;
 use crate::{disk, modeline};
 
+use super::selection::Selection;
 use super::{
     DONE, FOUND, NOT_DONE, Outcome, Refusal, Today, directory_of, external, fix, print, print_bytes, read_source, say,
     source_name, style,
@@ -33,6 +35,8 @@ pub(super) struct Arguments {
     /// With `--fix`: write nothing, and print what would change
     #[arg(long, requires = "fix")]
     dry_run: bool,
+    #[command(flatten)]
+    selection: Selection,
     #[command(flatten)]
     today: Today,
 }
@@ -59,7 +63,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let mut output = Vec::new();
     for topology in &arguments.topologies {
         if files.iter().all(|file| file.source.name != source_name(topology)) {
-            files.push(look_at(topology, arguments, today, &mut output));
+            let mut file = look_at(topology, arguments, today, &mut output);
+            file.findings.retain(|rule| arguments.selection.has(rule));
+            files.push(file);
         }
     }
     if takes_output {
@@ -101,13 +107,13 @@ fn look_at(topology: &Utf8Path, arguments: &Arguments, today: Date, output: &mut
         Ok(source) => source,
         Err(refusal) => {
             let source = Source::new(source_name(topology), "");
-            return File { source, findings: Vec::new(), refusal: Some(refusal.to_string()) };
+            return File { source, findings: Findings::default(), refusal: Some(refusal.to_string()) };
         }
     };
     if !arguments.fix {
         return examine(topology, source, today);
     }
-    match fix::fix(topology, &source, today, arguments.dry_run, output) {
+    match fix::fix(topology, &source, today, arguments.dry_run, &arguments.selection, output) {
         Ok(fixed) => examine(topology, fixed, today),
         Err(refusal) => File { refusal: Some(refusal.to_string()), ..examine(topology, source, today) },
     }
@@ -116,12 +122,15 @@ fn look_at(topology: &Utf8Path, arguments: &Arguments, today: Date, output: &mut
 /// All errors and warnings of a topology and of the files that it names.
 fn examine(topology: &Utf8Path, source: Source, today: Date) -> File {
     let beside = pinned_schema(&source, topology).into_iter().collect();
-    let mut findings = Vec::new();
-    let Some(checked) = crate::read(&source, &mut findings) else { return File { source, findings, refusal: None } };
-    findings.extend(crate::doubtful_on(&checked, today, beside));
+    let mut findings = Findings::default();
+    let examined = crate::examine(&source, &mut findings);
+    if let Some(examined) = &examined {
+        crate::doubt(examined, today, beside, &mut findings);
+    }
+    let Some(checked) = examined.and_then(Examined::checked) else { return File { source, findings, refusal: None } };
     let refusal = match external::read_named(ExternalFiles::of(&checked), topology) {
         Ok(Some(external)) => {
-            findings.extend(crate::check_external(&checked, &external, today));
+            findings.list.extend(crate::check_external(&checked, &external, today));
             None
         }
         Ok(None) => None,
@@ -152,7 +161,10 @@ fn code(files: &[File], is_strict: bool) -> u8 {
     if files.iter().any(|file| file.refusal.is_some()) {
         return NOT_DONE;
     }
-    let is_wrong = |file: &File| crate::has_errors(&file.findings) || is_strict && !file.findings.is_empty();
+    let is_wrong = |file: &File| {
+        let Findings { list, unchecked } = &file.findings;
+        crate::has_errors(list) || !unchecked.is_empty() || is_strict && !list.is_empty()
+    };
     if files.iter().any(is_wrong) { FOUND } else { DONE }
 }
 

@@ -5,11 +5,11 @@ use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::error::Error;
 
 use crate::check::every_rule;
-use crate::diagnostic::{Severity, nearest};
+use crate::diagnostic::Severity;
 use crate::rule::Rule;
 use crate::terminal::{BOLD, styled, wrap};
 
-use super::{Outcome, Refusal, columns, is_colour_wanted, print};
+use super::{Outcome, Refusal, columns, is_colour_wanted, print, selection};
 
 /// The options of `explain`.
 #[derive(Debug, Args)]
@@ -52,13 +52,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         // For `grep`, one rule a line.
         return print(&list(every_rule().collect(), columns.unwrap_or(usize::MAX), is_coloured));
     };
-    match every_rule().find(|rule| rule.name == name) {
-        Some(rule) => print(&page(rule.page, columns.unwrap_or(COLUMNS).min(WIDEST), is_coloured)),
-        None => Err(Refusal(match nearest(name, every_rule().map(|rule| rule.name)) {
-            Some(meant) => format!("no such rule: `{name}`; did you mean `{meant}`?"),
-            None => format!("no such rule: `{name}`; `meshgen explain` lists the rules"),
-        })),
-    }
+    let rule = selection::rule(name).map_err(Refusal)?;
+    print(&page(rule.page, columns.unwrap_or(COLUMNS).min(WIDEST), is_coloured))
 }
 
 /// Every rule by its name and the first sentence about it, errors first.

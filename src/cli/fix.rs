@@ -6,6 +6,7 @@ use crate::fix::{Fix, Fixed};
 use crate::source::Source;
 use crate::topology::Date;
 
+use super::selection::Selection;
 use super::{Refusal, say};
 
 /// Fixes a topology, reports the fixes, and returns the topology with them.
@@ -16,9 +17,11 @@ pub(super) fn fix(
     source: &Source,
     today: Date,
     is_dry_run: bool,
+    selection: &Selection,
     output: &mut Vec<u8>,
 ) -> Result<Source, Refusal> {
-    let fixed = crate::fix::fix(source, |source| crate::check_on(source, today, Vec::new()));
+    let examine = |source: &Source| crate::check_on(source, today, Vec::new()).list;
+    let fixed = crate::fix::fix(source, examine, |rule| selection.has(rule));
     if is_dry_run {
         output.extend_from_slice(difference(source, &fixed.source).as_bytes());
         tell(&fixed, "would fix");

@@ -30,14 +30,14 @@ pub struct Intermediate<'t> {
 }
 
 impl<'t> Root<'t> {
-    pub(super) fn resolve(topology: &'t Topology) -> Self {
+    pub(crate) fn resolve(topology: &'t Topology) -> Self {
         let validity = topology.certificates.root_validity();
         Self { mesh_id: topology.mesh.id.as_str(), not_before: validity.start, not_after: validity.end }
     }
 }
 
 impl<'t> Intermediate<'t> {
-    pub(super) fn resolve(topology: &'t Topology, cluster: &'t topology::Cluster, root: &Root<'t>) -> Self {
+    pub(crate) fn resolve(topology: &'t Topology, cluster: &'t topology::Cluster, root: &Root<'t>) -> Self {
         let certificates = &topology.certificates;
         let not_before = certificates.first_day(cluster.certificates.as_ref());
         let days = certificates.intermediate_validity_days.unwrap_or(INTERMEDIATE_VALIDITY_DAYS);

@@ -54,6 +54,11 @@ pub struct Route<'t> {
     pub cluster: &'t str,
 }
 
+/// Whether an istiod runs in a cluster.
+pub(crate) fn runs_istiod(cluster: &topology::Cluster, release: &Release) -> bool {
+    cluster.primary().is_none() || release.remotes == RemoteShape::LocalIstiod
+}
+
 impl<'t> Cluster<'t> {
     pub(super) fn resolve(
         position: usize,
@@ -63,7 +68,7 @@ impl<'t> Cluster<'t> {
         root: &Root<'t>,
     ) -> Self {
         let written = &topology.clusters[position];
-        let runs_istiod = primary == position || release.remotes == RemoteShape::LocalIstiod;
+        let runs_istiod = runs_istiod(written, release);
         Self {
             position,
             name: written.name.as_str(),

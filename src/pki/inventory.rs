@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::layout::bundle_path;
-use crate::mesh::{Intermediate, Mesh, Root};
+use crate::mesh::{Intermediate, Mesh, Root, runs_istiod};
+use crate::release::{Release, release};
 use crate::rule::{EXPIRING_CERTIFICATE, NOT_YET_VALID, OLD_ISSUED_ON, Rule, SHORT_INTERMEDIATE};
-use crate::topology::Date;
+use crate::topology::{CertificateAuthority, Date, Topology};
 
 use super::key::KeyPath;
 use super::standing::Damage;
@@ -185,34 +186,49 @@ pub fn standing(standing: &Standing) -> Result<Vec<Entry>, Vec<String>> {
     if faults.is_empty() { Ok(entries) } else { Err(faults) }
 }
 
-/// The warnings about the certificates of a mesh on a day.
-pub fn warnings(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
+/// The rules of [`warnings`].
+pub(crate) const WARNINGS: [Rule; 4] = [EXPIRING_CERTIFICATE, NOT_YET_VALID, OLD_ISSUED_ON, SHORT_INTERMEDIATE];
+
+/// The fields that decide on [`warnings`].
+pub(crate) const FIELDS: &[&str] = &[
+    "istio.version",
+    "certificates.authority",
+    "certificates.issuedOn",
+    "certificates.rootValidityDays",
+    "certificates.intermediatesIssuedOn",
+    "certificates.intermediateValidityDays",
+    "clusters[].name",
+    "clusters[].controlPlane",
+    "clusters[].certificates.issuedOn",
+];
+
+/// The warnings about the certificates that a topology asks for, on a day.
+pub(crate) fn warnings(topology: &Topology, today: Date) -> Vec<Diagnostic> {
     let certificates = FieldPath::root().child("certificates");
-    if mesh.has_external_authority {
-        return Vec::new();
-    }
-    let mut findings = not_yet_valid(mesh, today);
-    let root = days_left(mesh.root.not_after, today);
-    if root <= DAYS_TO_RENEW {
-        let message = format!("the root certificate {}", ends(mesh.root.not_after, root));
+    let release =
+        release(topology.istio.version).filter(|_| topology.certificates.authority == CertificateAuthority::Seed);
+    let Some(release) = release else { return Vec::new() };
+    let root = &Root::resolve(topology);
+    let requests: Vec<Request<'_>> = requests(topology, release, root).collect();
+    let mut findings = not_yet_valid(root, &requests, today);
+    let left = days_left(root.not_after, today);
+    if left <= DAYS_TO_RENEW {
+        let message = format!("the root certificate {}", ends(root.not_after, left));
         findings.push(
             EXPIRING_CERTIFICATE
                 .at(certificates.child("issuedOn"), message)
-                .label(format!("plus {}", days((mesh.root.not_after.0 - mesh.root.not_before.0).whole_days())))
+                .label(format!("plus {}", days((root.not_after.0 - root.not_before.0).whole_days())))
                 .help("plan a migration to a new root: every workload must trust it before the old one expires"),
         );
         // An intermediate that expires because its root does gets no second warning.
         return findings;
     }
-    let requests = || mesh.clusters.iter().filter_map(|cluster| cluster.intermediate.as_ref());
-    let has_fresh = requests().any(|request| days_left(request.not_after, today) >= DAYS_WORTH_ISSUING);
-    for cluster in &mesh.clusters {
-        let Some(request) = &cluster.intermediate else { continue };
-        let own = cluster.written.certificates.as_ref().is_some_and(|own| own.issued_on.is_some());
-        let path = FieldPath::root().child("clusters").index(cluster.position);
-        let place = if own { path.child("certificates").child("issuedOn") } else { path.child("name") };
+    let has_fresh = requests.iter().any(|(_, _, request)| days_left(request.not_after, today) >= DAYS_WORTH_ISSUING);
+    for (position, has_day, request) in &requests {
+        let path = FieldPath::root().child("clusters").index(*position);
+        let place = if *has_day { path.child("certificates").child("issuedOn") } else { path.child("name") };
         let left = days_left(request.not_after, today);
-        let late = (!own && has_fresh && left < DAYS_WORTH_ISSUING).then(|| {
+        let late = (!has_day && has_fresh && left < DAYS_WORTH_ISSUING).then(|| {
             let message = format!(
                 "the certificate of `{}` has {} left, and others of this mesh have more than a year",
                 request.cluster,
@@ -220,7 +236,7 @@ pub fn warnings(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
             );
             (OLD_ISSUED_ON, message)
         });
-        findings.extend(intermediate_warning(request, mesh, today).or(late).map(|(rule, message)| {
+        findings.extend(intermediate_warning(request, root, today).or(late).map(|(rule, message)| {
             rule.at(place, message)
                 .label(format!("valid from {} to {}", request.not_before, request.not_after))
                 .help(match rule {
@@ -237,26 +253,32 @@ pub fn warnings(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
     findings
 }
 
+/// An intermediate: the position of its cluster, whether that has a day of its own, and what it is asked to be.
+type Request<'t> = (usize, bool, Intermediate<'t>);
+
+fn requests<'t>(topology: &'t Topology, release: &Release, root: &Root<'t>) -> impl Iterator<Item = Request<'t>> {
+    topology.clusters.iter().enumerate().filter_map(|(position, cluster)| {
+        let has_day = cluster.certificates.as_ref().is_some_and(|own| own.issued_on.is_some());
+        runs_istiod(cluster, release).then(|| (position, has_day, Intermediate::resolve(topology, cluster, root)))
+    })
+}
+
 /// Certificates that begin after today: the root, or else all intermediates that take a day of the mesh, and each that has its own.
-fn not_yet_valid(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
+fn not_yet_valid(root: &Root<'_>, requests: &[Request<'_>], today: Date) -> Vec<Diagnostic> {
     let certificates = FieldPath::root().child("certificates");
     let finding = |place: FieldPath, what: &str, day: Date| {
         NOT_YET_VALID
             .at(place, format!("{what} not valid before {day}, in {}", days(days_left(day, today))))
             .help("write today's day or an earlier one: nothing accepts a certificate before its first day")
     };
-    if mesh.root.not_before > today {
-        return vec![finding(certificates.child("issuedOn"), "the root certificate is", mesh.root.not_before)];
+    if root.not_before > today {
+        return vec![finding(certificates.child("issuedOn"), "the root certificate is", root.not_before)];
     }
     let mut findings = Vec::new();
     let mut is_told = false;
-    for cluster in &mesh.clusters {
-        let Some(request) = cluster.intermediate.as_ref().filter(|request| request.not_before > today) else {
-            continue;
-        };
-        if cluster.written.certificates.as_ref().is_some_and(|own| own.issued_on.is_some()) {
-            let place =
-                FieldPath::root().child("clusters").index(cluster.position).child("certificates").child("issuedOn");
+    for (position, has_day, request) in requests.iter().filter(|(_, _, request)| request.not_before > today) {
+        if *has_day {
+            let place = FieldPath::root().child("clusters").index(*position).child("certificates").child("issuedOn");
             findings.push(finding(place, &format!("the certificate of `{}` is", request.cluster), request.not_before));
         } else if !std::mem::replace(&mut is_told, true) {
             let place = certificates.child("intermediatesIssuedOn");
@@ -266,7 +288,7 @@ fn not_yet_valid(mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
     findings
 }
 
-fn intermediate_warning(request: &Intermediate<'_>, mesh: &Mesh<'_>, today: Date) -> Option<(Rule, String)> {
+fn intermediate_warning(request: &Intermediate<'_>, root: &Root<'_>, today: Date) -> Option<(Rule, String)> {
     let left = days_left(request.not_after, today);
     if left <= DAYS_TO_RENEW {
         return Some((
@@ -275,7 +297,7 @@ fn intermediate_warning(request: &Intermediate<'_>, mesh: &Mesh<'_>, today: Date
         ));
     }
     let whole = (request.not_after.0 - request.not_before.0).whole_days();
-    let is_cut = request.not_after == mesh.root.not_after && whole < DAYS_WORTH_ISSUING;
+    let is_cut = request.not_after == root.not_after && whole < DAYS_WORTH_ISSUING;
     is_cut.then(|| {
         let message = format!(
             "the certificate of `{}` is issued with {} left, because its root expires then",

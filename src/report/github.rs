@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use crate::written::{Position, Written};
 
-use super::{File, Located, Spot, locate, word};
+use super::{File, Located, Spot, locate, omissions, word};
 
 /// Findings as workflow commands, one a line: annotations of a pull request, at their places.
 pub fn github(files: &[File]) -> String {
@@ -20,8 +20,15 @@ pub fn github(files: &[File]) -> String {
             continue;
         }
         let written = Written::new(&file.source);
-        for located in locate(&written, &file.findings) {
+        for located in locate(&written, &file.findings.list) {
             annotation(&mut out, &written, &located);
+        }
+        for omission in omissions(&written, &file.findings) {
+            let mut properties = format!("file={}", property(name));
+            if let Some(range) = &omission.range {
+                properties += &place(written.position(range.start), written.position(range.end));
+            }
+            command(&mut out, "notice", &(properties + ",title=not checked"), &omission.unchecked.message());
         }
     }
     out

@@ -10,7 +10,7 @@ use crate::diagnostic::{Certainty, Severity};
 use crate::schema;
 use crate::written::Written;
 
-use super::{File, Located, Spot, count, locate};
+use super::{File, Located, Omission, Spot, count, locate, omissions};
 
 /// The format of the JSON report.
 pub const FORMAT: &str = "meshgen-check-1";
@@ -25,6 +25,8 @@ pub struct Report {
     pub summary: Summary,
     /// The findings in the order of the files, of the places in them, and of the rules.
     pub findings: Vec<Finding>,
+    /// The rules that were not applied, or not everywhere, because of a mistake.
+    pub unchecked: Vec<Omitted>,
     /// Files that could not be read. The other files have findings all the same.
     pub unread: Vec<Unread>,
 }
@@ -128,6 +130,18 @@ pub struct Patch {
     pub certainty: Certainty,
 }
 
+/// Rules that were not applied, or not everywhere, for one reason.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Omitted {
+    /// The names of the rules.
+    pub rules: Vec<&'static str>,
+    /// The reason, and the names, in a sentence.
+    pub message: String,
+    /// The place of the mistake.
+    pub location: Location,
+}
+
 /// A file that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -147,13 +161,15 @@ pub fn json(files: &[File]) -> String {
 
 fn report(files: &[File]) -> Report {
     let mut findings = Vec::new();
+    let mut unchecked = Vec::new();
     for file in files.iter().filter(|file| !file.findings.is_empty()) {
         let written = Written::new(&file.source);
-        findings.extend(locate(&written, &file.findings).iter().map(|located| finding(&written, located)));
+        findings.extend(locate(&written, &file.findings.list).iter().map(|located| finding(&written, located)));
+        unchecked.extend(omissions(&written, &file.findings).iter().map(|omission| omitted(&written, omission)));
     }
     let is_certain =
         |finding: &&Finding| finding.patch.as_ref().is_some_and(|patch| patch.certainty == Certainty::Certain);
-    let all = || files.iter().flat_map(|file| &file.findings);
+    let all = || files.iter().flat_map(|file| &file.findings.list);
     let unread = files.iter().filter_map(|file| {
         file.refusal.as_ref().map(|message| Unread { file: file.source.name.clone(), message: message.clone() })
     });
@@ -166,6 +182,7 @@ fn report(files: &[File]) -> Report {
             fixable: findings.iter().filter(is_certain).count(),
         },
         findings,
+        unchecked,
         unread: unread.collect(),
     }
 }
@@ -187,6 +204,15 @@ fn finding(written: &Written<'_>, located: &Located<'_>) -> Finding {
             replacement: edit.replacement.clone(),
             certainty: edit.certainty,
         }),
+    }
+}
+
+fn omitted(written: &Written<'_>, omission: &Omission<'_>) -> Omitted {
+    let spot = Spot { place: &omission.place, text: "", range: omission.range.clone() };
+    Omitted {
+        rules: omission.unchecked.rules.clone(),
+        message: omission.unchecked.message(),
+        location: location(written, &spot),
     }
 }
 

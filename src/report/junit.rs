@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Place, Severity};
 use crate::written::Written;
 
 use super::text::{Artist, Style};
-use super::{File, Located, locate, word};
+use super::{File, Located, locate, omissions, word};
 
 /// Findings as JUnit's XML: a suite for each topology, a case for each finding, and one that passes where there is none.
 ///
@@ -28,11 +28,12 @@ pub fn junit(files: &[File], is_strict: bool) -> String {
     for (suite, file) in suites.iter().zip(files) {
         writeln!(
             out,
-            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"0\">\n{}  </testsuite>",
+            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">\n{}  </testsuite>",
             escaped(&file.source.name),
             suite.tests,
             suite.failures,
             suite.errors,
+            suite.skipped,
             suite.cases
         )
         .expect("a String takes everything");
@@ -45,6 +46,7 @@ struct Suite {
     tests: usize,
     failures: usize,
     errors: usize,
+    skipped: usize,
     cases: String,
 }
 
@@ -60,9 +62,20 @@ fn suite(file: &File, is_strict: bool) -> Suite {
         let written = Written::new(&file.source);
         let mut artist = Artist::new(&written, Style { is_coloured: false, width: 100 });
         let mut names = BTreeMap::new();
-        for located in locate(&written, &file.findings) {
+        for located in locate(&written, &file.findings.list) {
             let name = unique(&mut names, name_of(&written, &located));
             suite.finding(&written, &located, &artist.draw(&written, &located), &name, is_strict);
+        }
+        for omission in omissions(&written, &file.findings) {
+            suite.skipped += 1;
+            let message = omission.unchecked.message();
+            let line = omission.range.map(|range| written.position(range.start).line);
+            let name = match &omission.place {
+                Place::Field(field) | Place::Key(field) => format!("not checked: {}", written.named(field)),
+                Place::Whole | Place::Range(_) | Place::File(_) => "not checked".to_owned(),
+            };
+            let name = unique(&mut names, name);
+            suite.add(written.name(), &name, line, &element("skipped", &[("message", &message)], &message));
         }
     }
     if file.is_clean() {

@@ -15,7 +15,7 @@ use crate::rule::Rule;
 use crate::words::hex;
 use crate::written::Written;
 
-use super::{File, Located, Spot, locate, word};
+use super::{File, Located, Omission, Spot, locate, omissions, word};
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
@@ -24,13 +24,16 @@ pub fn sarif(files: &[File]) -> String {
     let rules: Vec<Rule> = every_rule().collect();
     let mut results = Vec::new();
     let mut seen = BTreeMap::new();
+    let mut notifications = unread(files);
     for (index, file) in files.iter().enumerate().filter(|(_, file)| !file.findings.is_empty()) {
         let written = Written::new(&file.source);
         let artifact = Artifact { written: &written, index };
-        results.extend(locate(&written, &file.findings).iter().map(|located| {
+        results.extend(locate(&written, &file.findings.list).iter().map(|located| {
             let rule = rules.iter().position(|rule| rule.name == located.finding.rule);
             artifact.result(located, rule, &mut seen)
         }));
+        notifications
+            .extend(omissions(&written, &file.findings).iter().map(|omission| artifact.notification(omission)));
     }
     let log = json!({
         "$schema": SCHEMA,
@@ -46,7 +49,7 @@ pub fn sarif(files: &[File]) -> String {
             },
             "invocations": [{
                 "executionSuccessful": files.iter().all(|file| file.refusal.is_none()),
-                "toolExecutionNotifications": notifications(files),
+                "toolExecutionNotifications": notifications,
             }],
             "artifacts": files.iter().map(artifact).collect::<Value>(),
             "columnKind": "unicodeCodePoints",
@@ -66,7 +69,7 @@ fn descriptor(rule: &Rule) -> Value {
     })
 }
 
-fn notifications(files: &[File]) -> Value {
+fn unread(files: &[File]) -> Vec<Value> {
     let unread = files.iter().enumerate().filter_map(|(index, file)| Some((index, file, file.refusal.as_ref()?)));
     unread
         .map(|(index, file, refusal)| {
@@ -129,6 +132,14 @@ impl Artifact<'_> {
             }]);
         }
         result
+    }
+
+    fn notification(&self, omission: &Omission<'_>) -> Value {
+        json!({
+            "level": "note",
+            "message": message(&omission.unchecked.message()),
+            "locations": [self.location(&Spot { place: &omission.place, text: "", range: omission.range.clone() })],
+        })
     }
 
     fn location(&self, spot: &Spot<'_>) -> Value {

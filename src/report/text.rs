@@ -6,12 +6,12 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet, Title};
 
-use crate::diagnostic::{Certainty, Diagnostic, Place, Severity};
+use crate::diagnostic::{Certainty, Diagnostic, Findings, Place, Severity};
 use crate::source::Source;
 use crate::words::{plural, printable};
 use crate::written::Written;
 
-use super::{File, Located, count, locate};
+use super::{File, Located, Omission, count, locate, omissions};
 
 /// How findings are drawn.
 #[derive(Debug, Clone, Copy)]
@@ -23,10 +23,10 @@ pub struct Style {
 }
 
 /// Draws the findings of one topology in the order of their places, and counts them.
-pub fn text(source: &Source, findings: &[Diagnostic], style: Style) -> String {
+pub fn text(source: &Source, findings: &Findings, style: Style) -> String {
     let mut out = String::new();
     draw(source, findings, style, &mut out);
-    out.push_str(&summary(findings.iter()));
+    out.push_str(&summary(findings.list.iter()));
     out
 }
 
@@ -37,12 +37,12 @@ pub fn texts(files: &[File], style: Style, offers_fix: bool) -> String {
     for file in files {
         fixable += draw(&file.source, &file.findings, style, &mut out);
     }
-    let summary = summary(files.iter().flat_map(|file| &file.findings));
+    let summary = summary(files.iter().flat_map(|file| &file.findings.list));
     out.push_str(summary.trim_end());
     if offers_fix && fixable > 0 {
         write!(out, "; {fixable} can be fixed with `--fix`").expect("a String takes everything");
     }
-    let rules: BTreeSet<&str> = files.iter().flat_map(|file| &file.findings).map(|finding| finding.rule).collect();
+    let rules: BTreeSet<&str> = files.iter().flat_map(|file| &file.findings.list).map(|finding| finding.rule).collect();
     let named = match (rules.len(), rules.first()) {
         (1, Some(rule)) => rule,
         _ => "RULE",
@@ -56,14 +56,14 @@ pub fn texts(files: &[File], style: Style, offers_fix: bool) -> String {
 /// How many findings of a file are shown at most.
 const NAMED: usize = 1000;
 
-/// Draws findings, and says how many of them have a certain patch.
-fn draw(source: &Source, findings: &[Diagnostic], style: Style, out: &mut String) -> usize {
+/// Draws findings and what was not looked for, and says how many of the findings have a certain patch.
+fn draw(source: &Source, findings: &Findings, style: Style, out: &mut String) -> usize {
     if findings.is_empty() {
         return 0;
     }
     let written = Written::new(source);
     let mut artist = Artist::new(&written, style);
-    let located = locate(&written, findings);
+    let located = locate(&written, &findings.list);
     for located in located.iter().take(NAMED) {
         out.push_str(&artist.draw(&written, located));
         out.push_str("\n\n");
@@ -71,6 +71,10 @@ fn draw(source: &Source, findings: &[Diagnostic], style: Style, out: &mut String
     if let Some(more @ 1..) = located.len().checked_sub(NAMED) {
         write!(out, "{} of {} are not shown\n\n", plural(more, "more finding"), written.name())
             .expect("a String takes everything");
+    }
+    for omission in omissions(&written, findings) {
+        out.push_str(&artist.renderer.render(&[note(&written, &omission)]));
+        out.push_str("\n\n");
     }
     let is_fixable =
         |located: &&Located<'_>| located.edit.as_ref().is_some_and(|edit| edit.certainty == Certainty::Certain);
@@ -113,12 +117,21 @@ impl Artist {
 
 /// A finding without its lines.
 fn named<'a>(written: &'a Written<'_>, located: &Located<'a>) -> Group<'a> {
+    title(located).element(origin(written, located.start()))
+}
+
+/// Rules that were not applied.
+fn note<'a>(written: &'a Written<'_>, omission: &Omission<'_>) -> Group<'a> {
+    let title = Level::NOTE.primary_title(printable(&omission.unchecked.message()));
+    title.element(origin(written, omission.range.as_ref().map(|range| range.start)))
+}
+
+fn origin<'a>(written: &'a Written<'_>, start: Option<usize>) -> Origin<'a> {
     let origin = Origin::path(printable(written.name()));
-    let origin = match located.start().map(|start| written.position(start)) {
+    match start.map(|start| written.position(start)) {
         Some(position) => origin.line(position.line).char_column(position.column),
         None => origin,
-    };
-    title(located).element(origin)
+    }
 }
 
 fn title<'a>(located: &Located<'a>) -> Title<'a> {

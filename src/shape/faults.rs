@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::diagnostic::{Certainty, Diagnostic, FieldPath, Replacement, Segment};
+use crate::diagnostic::{Cause, Certainty, Diagnostic, FieldPath, Hole, Replacement, Segment};
 use crate::rule::Rule;
 
 use crate::syntax::{Document, Kind, NodeId};
@@ -13,7 +13,7 @@ pub(super) struct Faults<'a> {
     pub(super) document: &'a Document,
     pub(super) definitions: &'a Value,
     pub(super) findings: &'a mut Vec<Diagnostic>,
-    pub(super) holes: Vec<FieldPath>,
+    pub(super) holes: Vec<Hole>,
 }
 
 impl Faults<'_> {
@@ -27,7 +27,7 @@ impl Faults<'_> {
         help: String,
     ) -> Value {
         self.findings.push(rule.at(path.clone(), message).help(help));
-        self.holes.push(path.clone());
+        self.holes.push(Hole { path: path.clone(), cause: Cause::Invalid(path.clone()) });
         filler(schema, self.definitions)
     }
 

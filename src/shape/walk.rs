@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::diagnostic::{Certainty, Diagnostic, FieldPath, Place, Replacement, nearest};
+use crate::diagnostic::{Cause, Certainty, Diagnostic, FieldPath, Hole, Place, Replacement, nearest};
 use crate::rule::{INVALID_VALUE, MISSING_FIELD, SYNTAX, UNKNOWN_FIELD, WRONG_TYPE};
 use crate::syntax::{Document, Kind, Mapping, NodeId};
 use crate::written::in_brackets;
@@ -55,7 +55,10 @@ impl<'a> Walk<'a> {
         SYNTAX.stop_at(self.faults.findings, || path.clone())?;
         let node = self.document.node(id);
         Ok(match (&node.kind, type_of(schema)) {
-            (_, None) => self.document.value(id),
+            (_, None) => {
+                self.repeated_in(id, path);
+                self.document.value(id)
+            }
             (Kind::Mapping(mapping), Some("object")) => self.mapping(id, mapping, schema, path)?,
             (Kind::Sequence(items), Some("array")) => {
                 let least = schema["minItems"].as_u64().unwrap_or(0);
@@ -116,6 +119,7 @@ impl<'a> Walk<'a> {
     ) -> Result<Value, Diagnostic> {
         let empty = Map::new();
         let properties = schema["properties"].as_object().unwrap_or(&empty);
+        self.repeated(mapping, path);
         let mut fields = Map::new();
         let mut unknown = Vec::new();
         for entry in &mapping.entries {
@@ -142,8 +146,15 @@ impl<'a> Walk<'a> {
         let absent: Vec<&str> =
             properties.keys().map(String::as_str).filter(|known| !fields.contains_key(*known)).collect();
         let meant: Vec<Option<&str>> = unknown.iter().map(|(name, _)| nearest(name, absent.iter().copied())).collect();
+        // A field with a misspelt name is not missing too. Its value is not known.
+        let mut filled = BTreeSet::new();
         for ((name, field), known) in unknown.into_iter().zip(&meant) {
             SYNTAX.stop_at(self.faults.findings, || Place::Key(field.clone()))?;
+            // What has no similar name can be any field that is not there.
+            let possible = known.as_ref().map_or(absent.as_slice(), std::slice::from_ref);
+            let hole = |name: &&str| Hole { path: path.child(*name), cause: Cause::Unknown(field.clone()) };
+            self.faults.holes.extend(possible.iter().map(hole));
+            filled.extend(*known);
             let message = format!("unknown field `{name}` in {}", self.faults.in_words(path));
             let finding = UNKNOWN_FIELD.at(Place::Key(field), message).label("unknown field");
             self.faults.findings.push(if let Some(known) = *known {
@@ -156,12 +167,12 @@ impl<'a> Walk<'a> {
                 finding.help(format!("the fields are {}", known.join(", ")))
             });
         }
-        // A field with a misspelt name is not missing too. Its value is not known.
-        let mut holes: BTreeSet<&str> = meant.into_iter().flatten().collect();
         for name in missing {
-            if !holes.insert(name) {
+            if !filled.insert(name) {
                 continue;
             }
+            let field = path.child(name);
+            self.faults.holes.push(Hole { path: field.clone(), cause: Cause::Missing(field) });
             let property = resolve(&schema["properties"][name], self.faults.definitions);
             let message = format!("missing field `{name}` in {}", self.faults.in_words(path));
             let help = match example(property) {
@@ -180,11 +191,31 @@ impl<'a> Walk<'a> {
                 None => finding,
             });
         }
-        for name in holes {
+        for name in filled {
             fields.insert(name.to_owned(), filler(&schema["properties"][name], self.faults.definitions));
-            self.faults.holes.push(path.child(name));
         }
         Ok(Value::Object(fields))
+    }
+
+    /// A key that stands twice has no known value.
+    fn repeated(&mut self, mapping: &Mapping, path: &FieldPath) {
+        let hole = |name: &String| Hole { path: path.child(name), cause: Cause::Duplicate(path.child(name)) };
+        self.faults.holes.extend(mapping.repeated.iter().map(hole));
+    }
+
+    /// The same in a value whose fields no schema knows.
+    fn repeated_in(&mut self, id: NodeId, path: &FieldPath) {
+        let document = self.document;
+        match &document.node(id).kind {
+            Kind::Mapping(mapping) => {
+                self.repeated(mapping, path);
+                mapping.entries.iter().for_each(|entry| self.repeated_in(entry.value, &path.child(&entry.key)));
+            }
+            Kind::Sequence(items) => {
+                items.iter().enumerate().for_each(|(index, item)| self.repeated_in(*item, &path.index(index)));
+            }
+            Kind::Scalar(..) => {}
+        }
     }
 
     /// The place for a missing field at the head of a topology that is written without braces.

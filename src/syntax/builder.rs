@@ -137,11 +137,15 @@ impl<'text> Builder<'text, '_> {
 
     fn mapping(&mut self, depth: usize) -> Result<(Mapping, usize), Diagnostic> {
         let mut entries: Vec<Entry> = Vec::new();
+        let mut repeated = Vec::new();
         let mut positions: BTreeMap<String, usize> = BTreeMap::new();
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::MappingEnd) {
-                return Ok((Mapping { entries, by_name: positions.into_values().collect() }, self.end_of(span)));
+                return Ok((
+                    Mapping { entries, repeated, by_name: positions.into_values().collect() },
+                    self.end_of(span),
+                ));
             }
             let (key, key_range) = self.key(event, span)?;
             let (event, span) = self.next()?;
@@ -156,6 +160,7 @@ impl<'text> Builder<'text, '_> {
                         .and(entries[*first].key_range.clone(), "first here")
                         .help("keep one of the two: YAML readers disagree on which of them counts"),
                 );
+                repeated.push(key);
                 continue;
             }
             positions.insert(key.clone(), entries.len());

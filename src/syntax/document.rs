@@ -45,6 +45,8 @@ pub enum Kind {
 pub struct Mapping {
     /// In the order in which they are written.
     pub entries: Vec<Entry>,
+    /// The names that are written again.
+    pub repeated: Vec<String>,
     /// The positions of `entries` in the order of their names.
     pub(super) by_name: Vec<usize>,
 }

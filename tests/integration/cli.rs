@@ -287,6 +287,46 @@ fn usage_errors_are_2_and_unknown_rules_have_a_nearest() {
 }
 
 #[test]
+fn check_reports_and_fixes_only_what_is_selected() {
+    let directory = workplace();
+    let path = directory.path().join("topology.yaml");
+    let broken = TOPOLOGY
+        .replace("version: 1.11.2", "version: v1.11.2")
+        .replace("network: lan\n    apiServer: https://192.0.2.20", "network: lna\n    apiServer: https://192.0.2.20");
+    fs::write(&path, &broken).unwrap();
+    let check = |options: &[&str]| run(meshgen(directory.path()).arg("check").args(options).arg("topology.yaml"));
+    let rules = |options: &[&str]| {
+        let output = check(&[&["--format", "json"], options].concat());
+        let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+        let rules =
+            report["findings"].as_array().unwrap().iter().map(|finding| finding["rule"].as_str().unwrap().to_owned());
+        (code(&output), rules.collect::<Vec<String>>())
+    };
+    let known = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
+    assert_eq!(rules(&[]), (1, known(&["invalid-value", "documentation-address", "unknown-network"])));
+    assert_eq!(rules(&["--select", "documentation-address"]), (0, known(&["documentation-address"])));
+    assert_eq!(rules(&["--select", "documentation-address", "--strict"]), (1, known(&["documentation-address"])));
+    let two = known(&["documentation-address", "unknown-network"]);
+    assert_eq!(rules(&["--select", "documentation-address,unknown-network"]), (1, two.clone()));
+    assert_eq!(rules(&["--select", "documentation-address", "--select", "unknown-network"]), (1, two.clone()));
+    assert_eq!(rules(&["--ignore", "invalid-value,missing-field"]), (1, two));
+    assert_eq!(rules(&["--select", "unknown-network", "--ignore", "unknown-network"]), (0, Vec::new()));
+    // A rule that could not be applied is no rule that found nothing.
+    let unchecked = check(&["--select", "known-bug"]);
+    assert_eq!(code(&unchecked), 1);
+    assert!(stdout(&unchecked).starts_with("note: not checked, because `istio.version` is not valid: known-bug\n"));
+    for option in ["--select", "--ignore"] {
+        let output = check(&[option, "unknown-network,unknown-netwrok"]);
+        assert_eq!(code(&output), 2);
+        assert!(stderr(&output).contains("did you mean `unknown-network`?"), "{}", stderr(&output));
+    }
+    assert_eq!(code(&check(&["--fix", "--select", "unknown-network"])), 0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), broken.replace("lna", "lan"));
+    fs::write(&path, "a: b: c").unwrap();
+    assert_eq!(code(&check(&["--select", "overlapping-ranges"])), 1);
+}
+
+#[test]
 fn a_page_fits_its_reader_and_the_list_is_for_grep() {
     let directory = workplace();
     let explain = |columns: Option<&str>, rule: &[&str]| {

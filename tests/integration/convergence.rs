@@ -45,7 +45,10 @@ fn source(mesh: &Mesh) -> Source {
 
 fn side(source: &Source) -> Side {
     let outline = meshgen::outline(source, None);
-    Side::requested("mesh.yaml", outline.unwrap_or_else(|findings| panic!("{}", common::report(source, &findings))))
+    Side::requested(
+        "mesh.yaml",
+        outline.unwrap_or_else(|findings| panic!("{}", common::report(source, &findings.list))),
+    )
 }
 
 /// The addresses of the nodes of a cluster.

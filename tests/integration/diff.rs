@@ -15,7 +15,7 @@ use crate::{common, generator};
 
 fn requested(name: &str, source: &Source) -> Side {
     let outline = meshgen::outline(source, None);
-    Side::requested(name, outline.unwrap_or_else(|findings| panic!("{}", common::report(source, &findings))))
+    Side::requested(name, outline.unwrap_or_else(|findings| panic!("{}", common::report(source, &findings.list))))
 }
 
 fn compared(before: &Source, after: &Source) -> Diff {

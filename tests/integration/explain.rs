@@ -74,7 +74,7 @@ fn findings(example: &Example) -> (Source, Vec<Diagnostic>) {
     let text: String = rest.chain([example.code]).collect();
     let source = Source::new("example.yaml", text);
     let findings = match example.now {
-        Some(day) => meshgen::check_on(&source, day, Vec::new()),
+        Some(day) => meshgen::check_on(&source, day, Vec::new()).list,
         None => meshgen::check(&source),
     };
     (source, findings)

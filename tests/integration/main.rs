@@ -19,6 +19,7 @@ mod fix;
 mod fuzz;
 mod generator;
 mod golden;
+mod holes;
 mod init;
 mod large;
 mod lock;

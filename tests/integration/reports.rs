@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
-use meshgen::diagnostic::Severity;
+use meshgen::diagnostic::{Findings, Severity};
 use meshgen::report::{self, File, Style};
 use meshgen::source::Source;
 use proptest::prelude::*;
@@ -253,7 +253,7 @@ fn fingerprints_outlive_lines_and_items_that_come_before() {
         let results = log["runs"][0]["results"].as_array().unwrap().clone();
         results.iter().map(|result| result["partialFingerprints"].to_string()).collect::<Vec<String>>()
     };
-    let first = "clusters:\n  - {name: first, network: lan, apiServer: 'https://192.0.2.99:6443', nodes: [{address: 192.0.2.99, podCIDR: 172.20.9.0/24}]}\n";
+    let first = "clusters:\n  - {name: first, network: lan, apiServer: 'https://10.9.2.99:6443', nodes: [{address: 10.9.2.99, podCIDR: 172.20.9.0/24}]}\n";
     let moved = format!("# one line more\n{}", text.replacen("clusters:\n", first, 1));
     assert_eq!(prints(&text), prints(&moved));
     let mut distinct = prints(&text);
@@ -264,7 +264,8 @@ fn fingerprints_outlive_lines_and_items_that_come_before() {
 
 fn looked_at(name: &str, text: &str) -> File {
     let source = Source::new(name, text);
-    let findings = meshgen::check(&source);
+    let mut findings = Findings::default();
+    meshgen::examine(&source, &mut findings);
     File { source, findings, refusal: None }
 }
 
@@ -277,7 +278,9 @@ fn counted(format: &str, text: &str) -> Counts {
             let of = |severity: &str| {
                 report["findings"].as_array().unwrap().iter().filter(|finding| finding["severity"] == severity).count()
             };
-            Counts { errors: of("error"), warnings: of("warning"), unread: report["unread"].as_array().unwrap().len() }
+            let length = |list: &str| report[list].as_array().unwrap().len();
+            let (unread, unchecked) = (length("unread"), length("unchecked"));
+            Counts { errors: of("error"), warnings: of("warning"), unread, unchecked }
         }
         "sarif" => {
             let log: Value = serde_json::from_str(text).unwrap();
@@ -295,13 +298,17 @@ fn counted(format: &str, text: &str) -> Counts {
                 run["results"].as_array().unwrap().iter().filter(|result| result["level"] == level).count()
             };
             let invocation = &run["invocations"][0];
-            let unread = invocation["toolExecutionNotifications"].as_array().unwrap().len();
+            let notified = |level: &str| {
+                let all = invocation["toolExecutionNotifications"].as_array().unwrap();
+                all.iter().filter(|notification| notification["level"] == level).count()
+            };
+            let (unread, unchecked) = (notified("error"), notified("note"));
             assert_eq!(invocation["executionSuccessful"], unread == 0);
-            Counts { errors: of("error"), warnings: of("warning"), unread }
+            Counts { errors: of("error"), warnings: of("warning"), unread, unchecked }
         }
         "github" => {
             let command = regex::Regex::new(
-                "^::(error|warning) file=[^:,\r\n]+(,line=[0-9]+,endLine=[0-9]+(,col=[0-9]+,endColumn=[0-9]+)?)?,title=[^:,]+::[^\r\n]+$",
+                "^::(error|warning|notice) file=[^:,\r\n]+(,line=[0-9]+,endLine=[0-9]+(,col=[0-9]+,endColumn=[0-9]+)?)?,title=[^:,]+::[^\r\n]+$",
             )
             .unwrap();
             let mut counts = Counts::default();
@@ -310,6 +317,7 @@ fn counted(format: &str, text: &str) -> Counts {
                 match &found[1] {
                     _ if line.contains(",title=unreadable::") => counts.unread += 1,
                     "error" => counts.errors += 1,
+                    "notice" => counts.unchecked += 1,
                     _ => counts.warnings += 1,
                 }
             }
@@ -322,12 +330,14 @@ fn counted(format: &str, text: &str) -> Counts {
                 let cases = suite.children().filter(|node| node.has_tag_name("testcase"));
                 let mut names: Vec<&str> = cases.map(|case| case.attribute("name").unwrap()).collect();
                 assert_eq!(suite.attribute("tests"), Some(names.len().to_string().as_str()));
+                let skipped = suite.descendants().filter(|node| node.has_tag_name("skipped")).count();
+                assert_eq!(suite.attribute("skipped"), Some(skipped.to_string().as_str()));
                 let count = names.len();
                 names.sort_unstable();
                 names.dedup();
                 assert!(count > 0 && names.len() == count, "{names:?}");
             }
-            Counts { errors: of("failure"), warnings: of("system-out"), unread: of("error") }
+            Counts { errors: of("failure"), warnings: of("system-out"), unread: of("error"), unchecked: of("skipped") }
         }
         _ => unreachable!("{format}"),
     }
@@ -338,6 +348,7 @@ struct Counts {
     errors: usize,
     warnings: usize,
     unread: usize,
+    unchecked: usize,
 }
 
 #[test]
@@ -387,9 +398,10 @@ proptest! {
     fn formats_agree_on_every_topology(one in mutation::broken(), other in mutation::broken()) {
         let files = [looked_at("one.yaml", &one), looked_at("other.yaml", &other)];
         let of = |severity: Severity| {
-            files.iter().flat_map(|file| &file.findings).filter(|finding| finding.severity == severity).count()
+            files.iter().flat_map(|file| &file.findings.list).filter(|finding| finding.severity == severity).count()
         };
-        let wanted = Counts { errors: of(Severity::Error), warnings: of(Severity::Warning), unread: 0 };
+        let unchecked = files.iter().map(|file| file.findings.unchecked.len()).sum();
+        let wanted = Counts { errors: of(Severity::Error), warnings: of(Severity::Warning), unread: 0, unchecked };
         prop_assert_eq!(&counted("json", &report::json(&files)), &wanted);
         prop_assert_eq!(&counted("sarif", &report::sarif(&files)), &wanted);
         prop_assert_eq!(&counted("github", &report::github(&files)), &wanted);
@@ -397,6 +409,7 @@ proptest! {
         let drawn = report::texts(&files, STYLE, true);
         let titles = drawn.lines().filter(|line| line.starts_with("error[") || line.starts_with("warning["));
         prop_assert_eq!(titles.count(), wanted.errors + wanted.warnings);
+        prop_assert_eq!(drawn.lines().filter(|line| line.starts_with("note: not checked")).count(), unchecked);
     }
 }
 

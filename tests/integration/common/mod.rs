@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
+use meshgen::diagnostic::Findings;
 use meshgen::pki::{Authority, Seed};
 use meshgen::source::Source;
 use meshgen::tree::Tree;
@@ -62,6 +63,11 @@ pub(crate) fn compile_with(source: &Source, seed: Seed) -> Tree {
 
 /// Findings as a terminal of 100 columns without colours shows them.
 pub(crate) fn report(source: &Source, findings: &[meshgen::diagnostic::Diagnostic]) -> String {
+    report_of(source, &Findings::of(findings.to_vec()))
+}
+
+/// The same, with what was not looked for.
+pub(crate) fn report_of(source: &Source, findings: &Findings) -> String {
     meshgen::report::text(source, findings, meshgen::report::Style { is_coloured: false, width: 100 })
 }
 

@@ -137,7 +137,7 @@ fn source(value: &serde_json::Value) -> Source {
 }
 
 fn findings(source: &Source, today: Option<Date>) -> Vec<Diagnostic> {
-    today.map_or_else(|| meshgen::check(source), |today| meshgen::check_on(source, today, Vec::new()))
+    today.map_or_else(|| meshgen::check(source), |today| meshgen::check_on(source, today, Vec::new()).list)
 }
 
 fn errors_of(case: &Case) -> Vec<Diagnostic> {
