@@ -1,8 +1,6 @@
 use std::io;
 
 use clap::Args;
-use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
-use clap::error::Error;
 
 use crate::check::every_rule;
 use crate::diagnostic::Severity;
@@ -15,29 +13,8 @@ use super::{Outcome, Refusal, columns, is_colour_wanted, print, selection};
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The rule, as a report names it. Default: list all rules, with a sentence on each
-    #[arg(value_parser = AnyRule, hide_possible_values = true)]
+    #[arg(value_parser = selection::AnyRule, hide_possible_values = true)]
     rule: Option<String>,
-}
-
-/// Takes every text, because `run` says which rule is near. Shells complete the names of the rules.
-#[derive(Clone)]
-struct AnyRule;
-
-impl TypedValueParser for AnyRule {
-    type Value = String;
-
-    fn parse_ref(
-        &self,
-        command: &clap::Command,
-        argument: Option<&clap::Arg>,
-        value: &std::ffi::OsStr,
-    ) -> Result<String, Error> {
-        StringValueParser::new().parse_ref(command, argument, value)
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(every_rule().map(|rule| PossibleValue::new(rule.name).help(rule.first_sentence()))))
-    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {

@@ -1,4 +1,5 @@
-use clap::Args;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Args, Error};
 
 use crate::check::every_rule;
 use crate::diagnostic::nearest;
@@ -8,11 +9,32 @@ use crate::rule::Rule;
 #[derive(Debug, Args)]
 pub(super) struct Selection {
     /// Report only this rule; can be repeated, and takes several names with commas between them
-    #[arg(long, value_name = "RULE", value_delimiter = ',', value_parser = name)]
+    #[arg(long, value_name = "RULE", value_delimiter = ',', value_parser = AnyRule.try_map(name), hide_possible_values = true)]
     select: Vec<&'static str>,
     /// Do not report this rule; can be repeated, and takes several names with commas between them
-    #[arg(long, value_name = "RULE", value_delimiter = ',', value_parser = name)]
+    #[arg(long, value_name = "RULE", value_delimiter = ',', value_parser = AnyRule.try_map(name), hide_possible_values = true)]
     ignore: Vec<&'static str>,
+}
+
+/// Takes every text, because whoever uses it says which rule is near. Shells complete the names of the rules.
+#[derive(Clone)]
+pub(super) struct AnyRule;
+
+impl TypedValueParser for AnyRule {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(every_rule().map(|rule| PossibleValue::new(rule.name).help(rule.first_sentence()))))
+    }
 }
 
 impl Selection {
@@ -22,8 +44,9 @@ impl Selection {
     }
 }
 
-fn name(name: &str) -> Result<&'static str, String> {
-    rule(name).map(|rule| rule.name)
+#[allow(clippy::needless_pass_by_value, reason = "the parser before gives the text away")]
+fn name(name: String) -> Result<&'static str, String> {
+    rule(&name).map(|rule| rule.name)
 }
 
 /// The rule of a name.

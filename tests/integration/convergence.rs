@@ -241,7 +241,7 @@ fn outcome(from: &Installed, to: &Installed) -> Option<String> {
 fn each_report_that_is_written_down_ends_with_the_mesh_of_a_fresh_installation() {
     let mut cases = common::entries(&common::repository().join("tests/diff"));
     fastrand::shuffle(&mut cases);
-    cases.truncate(number("MESHGEN_PAIRS", WALKS_OF_A_CHAIN));
+    cases.truncate(common::number("MESHGEN_PAIRS", WALKS_OF_A_CHAIN));
     let wrong = wrong(cases.len(), |index| {
         let [before, after] =
             ["before.yaml", "after.yaml"].map(|file| Installed::new(&common::read(&cases[index].join(file))));
@@ -253,7 +253,7 @@ fn each_report_that_is_written_down_ends_with_the_mesh_of_a_fresh_installation()
 /// Random meshes, each the one before with a change: from each to each other.
 #[test]
 fn the_runbook_ends_with_the_mesh_of_a_fresh_installation() {
-    let (seed, count) = (number("MESHGEN_PAIRS_SEED", 1), number("MESHGEN_PAIRS", WALKS_OF_A_CHAIN));
+    let (seed, count) = (common::number("MESHGEN_PAIRS_SEED", 1), common::number("MESHGEN_PAIRS", WALKS_OF_A_CHAIN));
     let (chains, followed) = (count.div_ceil(WALKS_OF_A_CHAIN), AtomicUsize::new(0));
     let tried = Mutex::new(BTreeMap::<Change, usize>::new());
     let wrong = wrong(chains, |index| {
@@ -279,7 +279,7 @@ fn the_runbook_ends_with_the_mesh_of_a_fresh_installation() {
 #[test]
 #[allow(clippy::print_stderr, reason = "it says how many pairs it was")]
 fn every_change_of_a_small_mesh_ends_with_the_mesh_of_a_fresh_installation() {
-    let (every, first) = (number("MESHGEN_SMALL_EVERY", 3000), number("MESHGEN_SMALL_FIRST", 0));
+    let (every, first) = (common::number("MESHGEN_SMALL_EVERY", 3000), common::number("MESHGEN_SMALL_FIRST", 0));
     let mut count = 0;
     let mut is_chosen = || {
         count += 1;
@@ -308,10 +308,6 @@ fn every_change_of_a_small_mesh_ends_with_the_mesh_of_a_fresh_installation() {
     eprintln!("{followed} pairs of {count} are of valid meshes");
     assert!(followed > 0);
     assert!(wrong.is_empty(), "{} of {followed} pairs\n{}", wrong.len(), wrong.join("\n=====\n"));
-}
-
-fn number(name: &str, default: usize) -> usize {
-    std::env::var(name).map_or(default, |value| value.parse().unwrap())
 }
 
 /// Each of some things with each other one, in both directions.

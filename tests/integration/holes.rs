@@ -215,10 +215,13 @@ fn faults_of(name: &str, topology: &Value, pool: &BTreeMap<String, Vec<Value>>, 
     compared
 }
 
+/// By default, few topologies are tried, others each time.
 #[test]
 fn a_mistake_hides_only_what_depends_on_it_and_invents_nothing() {
-    let topologies = topologies();
+    let mut topologies = topologies();
     let pool = pool(&topologies);
+    fastrand::shuffle(&mut topologies);
+    topologies.truncate(common::number("MESHGEN_HOLED", 12));
     let halves = topologies.split_at(topologies.len() / 2);
     let work = |half: &[(String, Value)]| {
         let mut faults = BTreeSet::new();

@@ -111,3 +111,8 @@ pub(crate) fn is_alone() -> bool {
     assert!(output.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
     false
 }
+
+/// A number in the environment: how much is tried.
+pub(crate) fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |value| value.parse().unwrap())
+}
