@@ -225,18 +225,19 @@ fn lead(state: &mut State, contexts: &[String]) {
         .collect();
     for cluster in state.clusters.values_mut() {
         let Some(own) = id(cluster).map(str::to_owned) else { continue };
-        let secrets: BTreeMap<String, Value> = named
-            .keys()
-            .filter_map(|other| {
-                let secret = cluster.objects.get(&key("Secret", NAMESPACE, &format!("istio-remote-secret-{other}")))?;
-                Some((other.clone(), secret["data"][other].clone()))
+        let secrets: BTreeMap<String, Value> = cluster
+            .objects
+            .values()
+            .filter_map(|secret| {
+                let other = text(secret, "/metadata/name").strip_prefix("istio-remote-secret-")?;
+                (text(secret, "/kind") == "Secret").then(|| (other.to_owned(), secret["data"][other].clone()))
             })
             .collect();
         for istiod in cluster.objects.values_mut().filter(|object| is_istiod(object)) {
             let known = istiod["simulator"]["leads"].take();
             let read = secrets.iter().map(|(other, secret)| {
                 let is_known = known[other][0] == *secret;
-                let leads = if is_known { known[other][1].clone() } else { json!(named[other] == own) };
+                let leads = if is_known { known[other][1].clone() } else { json!(named.get(other) == Some(&own)) };
                 (other.clone(), json!([secret, leads]))
             });
             istiod["simulator"]["leads"] = Value::Object(read.collect());
@@ -251,8 +252,12 @@ fn lead(state: &mut State, contexts: &[String]) {
             istiods.any(|istiod| istiod["simulator"]["leads"][id][1] == json!(true))
         });
         let cluster = state.clusters.get_mut(context).expect("the context is there");
-        if let Some(namespace) = cluster.objects.get_mut(&namespace) {
-            namespace["simulator"]["isLed"] = json!(is_led);
+        match (cluster.objects.get_mut(&namespace), is_led) {
+            (Some(namespace), Some(is_led)) => namespace["simulator"] = json!({ "isLed": is_led }),
+            (Some(namespace), None) => {
+                namespace.as_object_mut().expect("an object has fields").shift_remove("simulator");
+            }
+            (None, _) => {}
         }
     }
 }
