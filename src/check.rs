@@ -176,7 +176,7 @@ impl Checked {
 /// Checking fewer clusters takes less time than starting a thread.
 const CLUSTERS_WORTH_A_THREAD: usize = 64;
 
-/// A topology to which every rule of [`Stage::Check`] was applied that can be. It may have errors.
+/// A topology to which every rule of [`crate::rule::Stage::Check`] was applied that can be. It may have errors.
 #[derive(Debug)]
 pub struct Examined {
     topology: Topology,

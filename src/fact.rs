@@ -91,8 +91,8 @@ pub(crate) struct Known<'k> {
     pub(crate) states_trust_domain: bool,
     /// The variables of istiod that fix bugs.
     pub(crate) switches: Vec<(&'static str, &'static str)>,
-    /// Whether the bootstrap of proxies says how much is traced.
-    pub(crate) samples_at_start: bool,
+    /// The same share, where the bootstrap of proxies says it.
+    pub(crate) sampling_at_start: Option<&'k SamplingPercent>,
     /// Where proxies report traces, as `host:port`, if their bootstrap says so.
     pub(crate) collector: Option<String>,
     /// The service and the port to which istiod makes proxies report.
@@ -240,7 +240,7 @@ pub(crate) const FACTS: &[Fact] = &[
     Fact {
         path: "meshConfig.defaultConfig.tracing.sampling",
         origin: Origin::Collector("tracing.zipkin"),
-        write: Write::First(|known| sampling(known).filter(|_| known.samples_at_start)),
+        write: Write::First(|known| known.sampling_at_start.map(share)),
         repeat: Some(sampling),
         ..OWNED
     },
@@ -302,7 +302,11 @@ fn istio_system(_: &Known<'_>) -> Option<Value> {
 }
 
 fn sampling(known: &Known<'_>) -> Option<Value> {
-    known.sampling.map(|sampling| Value::Number(sampling.0.clone()))
+    known.sampling.map(share)
+}
+
+fn share(sampling: &SamplingPercent) -> Value {
+    Value::Number(sampling.0.clone())
 }
 
 fn extension_providers(known: &Known<'_>) -> Option<Value> {

@@ -20,10 +20,11 @@ mod values;
 /// What a mesh that obeys every rule knows of a cluster.
 fn known<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Known<'m> {
     let gateway = mesh.primary_of(cluster).gateway.as_ref().filter(|_| !cluster.is_primary());
+    let sampling = mesh.collector.as_ref().map(|collector| &collector.sampling_percent);
     Known {
         mesh_id: mesh.id,
         trust_domain: mesh.trust_domain,
-        sampling: mesh.collector.as_ref().map(|collector| &collector.sampling_percent),
+        sampling,
         cluster: cluster.name,
         network: cluster.network,
         control_plane: gateway.and_then(|gateway| gateway.address.clone()),
@@ -31,7 +32,7 @@ fn known<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Known<'m> {
         serves_thin: mesh.release.remotes == RemoteShape::Thin && !cluster.remotes.is_empty(),
         states_trust_domain: cluster.runs_istiod || cluster.stated_trust_domain.is_some(),
         switches: switches(mesh.version).collect(),
-        samples_at_start: mesh.release.tracing == TracingMeans::Bootstrap,
+        sampling_at_start: sampling.filter(|_| mesh.release.tracing == TracingMeans::Bootstrap),
         collector: mesh.bootstrap_collector(),
         provider: cluster.provider.as_ref().map(|provider| (provider.service.as_str(), provider.port)),
     }
