@@ -228,7 +228,7 @@ fn json_reports_are_what_their_schema_says() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: common::cases(64), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// What the JSON report lists, applied to one tree, gives the other.
     #[test]

@@ -224,7 +224,7 @@ fn what_an_alias_repeats_is_left_alone() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: common::cases(128), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// A topology never has more errors afterwards, fixing it again changes nothing, and where no change is certain nothing changes.
     #[test]

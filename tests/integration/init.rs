@@ -62,7 +62,7 @@ fn the_texts_are_as_written_down() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: common::cases(48), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_start_is_a_mesh(

@@ -372,7 +372,7 @@ fn what_istio_is_told_is_refused_to_authors() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: common::cases(96), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_topology_becomes_the_tree_that_was_meant(generated in generator::topologies()) {

@@ -391,7 +391,7 @@ fn signs_are_escaped_where_a_format_gives_them_a_meaning() {
 const STYLE: Style = Style { is_coloured: false, width: 80 };
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: common::cases(96), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever is wrong, every format can be read, and they agree on how much it is.
     #[test]

@@ -96,13 +96,13 @@ fn kill(clusters: usize, rounds: usize) -> usize {
 
 #[test]
 fn a_killed_process_leaves_every_file_old_or_new() {
-    let killed = kill(6, 60);
+    let killed = kill(6, common::share(60, 10));
     assert!(killed > 0, "no build was killed in time");
 }
 
 #[test]
 fn a_killed_build_of_a_large_mesh_is_completed_too() {
-    let killed = kill(100, 6);
+    let killed = kill(100, common::share(6, 2));
     assert!(killed > 0, "no build was killed in time");
 }
 

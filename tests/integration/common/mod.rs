@@ -112,6 +112,16 @@ pub(crate) fn is_alone() -> bool {
     false
 }
 
+/// How many of something are tried: all under `make`, and few where `cargo test` runs alone, others each time.
+pub(crate) fn share(all: usize, few: usize) -> usize {
+    if std::env::var_os("MESHGEN_THOROUGH").is_some() { all } else { few }
+}
+
+/// How many random cases a property is tried with.
+pub(crate) fn cases(all: u32) -> u32 {
+    if share(1, 0) == 1 { all } else { all.div_ceil(4) }
+}
+
 /// A number in the environment: how much is tried.
 pub(crate) fn number(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |value| value.parse().unwrap())

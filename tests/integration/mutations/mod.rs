@@ -30,7 +30,7 @@ pub(crate) struct Mutation(&'static str, fn(&mut Case) -> Option<String>);
 /// So many topologies at once, of all so many that have a place for a mutation, and so often until there are.
 const CASES: u32 = 96;
 const LEAST: usize = 4;
-const ROUNDS: usize = 16;
+const ROUNDS: usize = 64;
 
 #[test]
 fn every_rule_is_broken_by_a_mutation() {
@@ -84,7 +84,7 @@ fn for_each(
     holds: impl Fn(&Case, &str, &Mutation, &dyn Fn() -> String) -> Result<bool, TestCaseError>,
 ) {
     let applied: RefCell<BTreeMap<&str, usize>> = RefCell::default();
-    let config = ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig { cases: common::cases(CASES), failure_persistence: None, ..ProptestConfig::default() };
     let strategy = (generator::topologies(), any::<u64>());
     let break_one = |(generated, choices): (Generated, u64)| {
         prop_assert!(!meshgen::has_errors(&findings(&source(&generated.value), None)), "{}", generated.text);
@@ -109,7 +109,7 @@ fn for_each(
         if let Err(failure) = runner.run(&strategy, break_one) {
             panic!("{failure}");
         }
-        if rarest().0 >= LEAST {
+        if rarest().0 >= common::share(LEAST, 1) {
             return;
         }
     }

@@ -63,8 +63,11 @@ fn kinds(mesh: &Simulator, calls: &[String]) -> Vec<usize> {
 fn fail_each(Run { state, script, arguments }: &Run, depth: Depth) -> usize {
     let whole = state.copy();
     let calls = whole.calls(script, arguments);
-    let (indexes, ways) = match depth {
-        Depth::EachKind => (kinds(state, &calls), 1),
+    let (indexes, ways): (Vec<usize>, usize) = match depth {
+        Depth::EachKind => {
+            let step = common::share(1, 5);
+            (kinds(state, &calls).into_iter().skip(fastrand::usize(..step)).step_by(step).collect(), 1)
+        }
         Depth::EachCall => ((0..calls.len()).collect(), 3),
     };
     let mut count = 0;
@@ -106,7 +109,8 @@ fn fail_each_check(mesh: &Simulator, cluster: &str, depth: Depth) -> usize {
         Depth::EachKind => &["silent"][..],
         Depth::EachCall => &["fails", "silent"],
     };
-    for (index, call) in calls.iter().enumerate() {
+    let step = common::share(1, 3);
+    for (index, call) in calls.iter().enumerate().skip(fastrand::usize(..step)).step_by(step) {
         for how in ways {
             // A machine that is no node has none of its addresses.
             if *how == "silent" && call.starts_with("ip ") {
