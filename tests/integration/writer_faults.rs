@@ -7,7 +7,7 @@ use camino::Utf8Path;
 use meshgen::disk::{Barrier, Claim, Plan, State, Writer};
 use meshgen::tree::Tree;
 
-use crate::common::{is_alone, trees};
+use crate::common::{is_alone, share, trees};
 
 use trees::{bytes, differing, files, is_of_either, of_an_earlier_version, tree, writes_keys};
 
@@ -28,12 +28,12 @@ fn put(directory: &Path, tree: &Tree, writer: &Writer) -> Result<(), String> {
 
 /// Ends a build at each of its operations in turn, and completes it; how many operations there are.
 fn end_everywhere(barrier: Barrier) -> usize {
-    end_each(Some(&tree(3, "1.11.2")), &tree(2, "1.30.3"), barrier).0
+    end_each(Some(&tree(3, "1.11.2")), &tree(2, "1.30.3"), barrier, 1).0
 }
 
-/// The same for any trees, of which the first need not be; how many operations there are, and after how many of them there is
+/// The same for any trees, of which the first need not be, and one of so many operations; how many operations there are, and after how many of them there is
 /// a key that has not its name yet.
-fn end_each(old: Option<&Tree>, new: &Tree, barrier: Barrier) -> (usize, usize) {
+fn end_each(old: Option<&Tree>, new: &Tree, barrier: Barrier, step: usize) -> (usize, usize) {
     let (mut moments, mut keys) = (0, 0);
     loop {
         let directory = tempfile::tempdir().unwrap();
@@ -50,10 +50,10 @@ fn end_each(old: Option<&Tree>, new: &Tree, barrier: Barrier) -> (usize, usize) 
             return (moments, keys);
         }
         // Either version may be wanted next: the change may have been taken back.
-        let wanted = if moments % 2 == 0 { new } else { old };
+        let wanted = if moments / step % 2 == 0 { new } else { old };
         put(&out, wanted, &Writer::default()).unwrap();
         assert_eq!(differing(&files(&out), &bytes(wanted)), Vec::<String>::new(), "after {moments} operations");
-        moments += 1;
+        moments += step;
     }
 }
 
@@ -75,8 +75,8 @@ fn at_no_moment_is_a_key_written_that_nothing_ignores() {
     let new = tree(2, "1.30.3");
     let old = of_an_earlier_version(&tree(1, "1.11.2"));
     for (old, barrier) in [(None, Barrier::default()), (Some(&old), Barrier::Files)] {
-        let (moments, keys) = end_each(old, &new, barrier);
-        assert!(keys > 10 && keys < moments, "{keys} of {moments}");
+        let (moments, keys) = end_each(old, &new, barrier, share(1, 4));
+        assert!(keys > share(10, 2) && keys < moments, "{keys} of {moments}");
     }
 }
 
@@ -120,7 +120,7 @@ fn builds_that_end_one_after_another_are_completed_too() {
         return;
     }
     let (old, new) = (tree(3, "1.11.2"), tree(2, "1.30.3"));
-    for first in (0..60).step_by(7) {
+    for first in (0..60).step_by(share(7, 20)) {
         for second in (0..60).step_by(11) {
             let directory = tempfile::tempdir().unwrap();
             put(directory.path(), &old, &Writer::default()).unwrap();
