@@ -50,7 +50,7 @@ fn end_each(old: Option<&Tree>, new: &Tree, barrier: Barrier, step: usize) -> (u
             return (moments, keys);
         }
         // Either version may be wanted next: the change may have been taken back.
-        let wanted = if moments / step % 2 == 0 { new } else { old };
+        let wanted = if (moments / step).is_multiple_of(2) { new } else { old };
         put(&out, wanted, &Writer::default()).unwrap();
         assert_eq!(differing(&files(&out), &bytes(wanted)), Vec::<String>::new(), "after {moments} operations");
         moments += step;
