@@ -31,11 +31,9 @@ pub(crate) struct Directory {
     pub(crate) when: When,
 }
 
-impl Directory {
-    /// Whether a cluster takes it only when the address of its primary's gateway is known.
-    pub(crate) fn waits(&self) -> bool {
-        self.when > When::Prepared
-    }
+/// Whether a cluster takes a directory only when the address of its primary's gateway is known.
+pub(crate) fn waits(directory: &str) -> bool {
+    DIRECTORIES.iter().any(|row| row.name == directory && row.when > When::Prepared)
 }
 
 /// How a cluster takes what a directory holds.

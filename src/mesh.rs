@@ -162,6 +162,13 @@ impl<'t> Mesh<'t> {
         self.collector.as_ref().is_some_and(|collector| collector.is_exposed)
     }
 
+    /// The clusters that the control plane of a primary reads by their remote secrets: every other one, remotes of other primaries
+    /// included. One that waits has no account to be read by yet.
+    pub fn read_by(&self, primary: &Cluster<'_>) -> impl Iterator<Item = &Cluster<'t>> {
+        let (is_primary, position) = (primary.is_primary(), primary.position);
+        self.clusters.iter().filter(move |other| is_primary && other.position != position && !other.is_waiting)
+    }
+
     /// Whether tracing waits for the address of a cluster's gateway.
     pub fn traces_wait_for(&self, cluster: &Cluster<'_>) -> bool {
         let is_waiting = |collector: &Collector| collector.is_waiting && collector.cluster == cluster.position;

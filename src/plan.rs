@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::artifact::{DIRECTORIES, Directory, MANIFESTS, Means, Role, SCRIPTS, Script, When};
+use crate::artifact::{self, DIRECTORIES, Directory, MANIFESTS, Means, Role, SCRIPTS, Script, When};
 use crate::istio;
 use crate::layout::{CACERTS, ISTIO, NAMESPACE, ROUTES};
 use crate::mesh::{Cluster, Mesh};
@@ -315,8 +315,8 @@ impl Contents {
     /// What one cluster gets.
     pub fn of(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Self {
         let mut contents = Self::default();
-        let waits = |name| DIRECTORIES.iter().any(|directory| directory.name == name && directory.waits());
-        for manifest in MANIFESTS.iter().filter(|manifest| !cluster.is_waiting || !waits(manifest.directory)) {
+        for manifest in MANIFESTS.iter().filter(|manifest| !cluster.is_waiting || !artifact::waits(manifest.directory))
+        {
             let documents = (manifest.documents)(mesh, cluster);
             if documents.is_empty() {
                 continue;

@@ -18,10 +18,9 @@ struct Values<'m> {
 /// `remote-secrets.sh` of a primary: every control plane needs the credentials of every other cluster, remotes of other
 /// primaries included, or their services are invisible to it.
 pub(super) fn text(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Option<String> {
-    // A secret of the control plane's own cluster would register that cluster twice. A cluster that waits has no account to read it.
-    let others = mesh.clusters.iter().filter(|other| other.position != cluster.position && !other.is_waiting);
-    let is_needed = cluster.is_primary() && others.clone().next().is_some();
-    is_needed.then(|| {
+    // A secret of the control plane's own cluster would register that cluster twice.
+    let others: Vec<&Cluster<'_>> = mesh.read_by(cluster).collect();
+    (!others.is_empty()).then(|| {
         template::render(
             "remote-secrets.sh",
             Values {
@@ -29,8 +28,8 @@ pub(super) fn text(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Option<String> {
                 cluster: cluster.name,
                 context: cluster.context,
                 create_remote_secret: mesh.release.create_remote_secret,
-                others: lines("member", others.clone().map(|other| vec![other.name, other.context, other.api_server])),
-                calls: lines("secret", others.map(|other| vec![other.name])),
+                others: lines("member", others.iter().map(|other| vec![other.name, other.context, other.api_server])),
+                calls: lines("secret", others.iter().map(|other| vec![other.name])),
             },
         )
     })

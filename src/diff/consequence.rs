@@ -180,8 +180,7 @@ impl Situation<'_> {
 
     /// Whether an istiod runs in a cluster after the change.
     fn runs_istiod(&self, name: &str) -> bool {
-        let is_thin = self.after.release().is_some_and(|release| release.remotes == RemoteShape::Thin);
-        self.after.is_primary(name) || !is_thin
+        self.after.is_primary(name) || !self.after.has_thin_remotes()
     }
 
     /// The consequence for a remote whose shape changes with the version.

@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use crate::layout::ISTIO;
 use crate::lock::{Cluster, Gateway};
-use crate::release::{Release, release};
+use crate::release::{Release, RemoteShape, release};
 use crate::topology::IstioVersion;
 
 use super::Side;
@@ -147,6 +147,11 @@ impl<'s> Known<'s> {
     pub(super) fn nodes_of(&self, cluster: &str) -> BTreeSet<&'s str> {
         let record = self.side.record.clusters.get(cluster);
         record.into_iter().flat_map(|record| &record.routes).map(|(_, via)| via.as_str()).collect()
+    }
+
+    /// Whether remotes run no istiod of their own.
+    pub(super) fn has_thin_remotes(&self) -> bool {
+        self.release().is_some_and(|release| release.remotes == RemoteShape::Thin)
     }
 
     pub(super) fn release(&self) -> Option<&'static Release> {

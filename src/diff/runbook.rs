@@ -11,7 +11,6 @@ use crate::artifact::eastwest_gateway;
 use crate::command::{self, Command, OURS, Place};
 use crate::layout::{CACERTS, EASTWEST_GATEWAY, ISTIO, ISTIO_SYSTEM, REMOTE_SECRETS, ROUTES};
 use crate::plan;
-use crate::release::RemoteShape;
 
 use super::consequence::Situation;
 use super::facts::Known;
@@ -99,10 +98,6 @@ impl Runbook<'_> {
         self.clusters.iter().filter(|cluster| cluster.membership == Membership::Leaves)
     }
 
-    fn is_thin(side: &Known<'_>) -> bool {
-        side.release().is_some_and(|release| release.remotes == RemoteShape::Thin)
-    }
-
     /// The steps of the installation that change anything, in the order in which `install.sh` takes them.
     fn steps(&self) -> Vec<String> {
         let changes: BTreeMap<&str, &ClusterChange> =
@@ -118,7 +113,7 @@ impl Runbook<'_> {
                 let is_running = !self.before().is_waiting(name);
                 is_running && self.is_upgraded() && !self.after().is_primary(name) && self.has_same_primary(name)
             },
-            |name| Self::is_thin(self.after()) && self.before().is_primary(name) && !self.after().is_primary(name),
+            |name| self.after().has_thin_remotes() && self.before().is_primary(name) && !self.after().is_primary(name),
         );
         steps.retain(|step| is_due(step).unwrap_or(false));
         steps

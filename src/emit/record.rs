@@ -13,14 +13,11 @@ pub(crate) fn of_plan(plan: &Plan<'_, '_>) -> Lock {
     let mesh = plan.mesh;
     let clusters = mesh.clusters.iter().zip(&plan.starts);
     let clusters = clusters.map(|(cluster, start)| (cluster.name.to_owned(), of_cluster(mesh, cluster, start)));
+    let waiting = mesh.collector.as_ref().filter(|collector| collector.is_waiting);
     Lock {
         istio: Some(Istio { version: mesh.version, installer: "istioctl".to_owned() }),
         workloads: mesh.workload_namespaces.iter().map(|namespace| (*namespace).to_owned()).collect(),
-        traces_wait_for: mesh
-            .clusters
-            .iter()
-            .find(|cluster| mesh.traces_wait_for(cluster))
-            .map(|cluster| cluster.name.to_owned()),
+        traces_wait_for: waiting.map(|collector| mesh.clusters[collector.cluster].name.to_owned()),
         steps: plan.units().map(ToString::to_string).collect(),
         clusters: clusters.collect(),
         ..Lock::default()

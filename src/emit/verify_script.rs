@@ -86,9 +86,6 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
 
 fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Contents, at_start: &'m str) -> Checked<'m> {
     let gateway = cluster.gateway.as_ref();
-    let is_known =
-        |other: &&Cluster<'_>| cluster.is_primary() && other.position != cluster.position && !other.is_waiting;
-    let others = mesh.clusters.iter().filter(is_known);
     let reports_to = gateway.and_then(|_| mesh.bootstrap_collector_of(cluster));
     let provider = mesh.primary_of(cluster).provider.as_ref().filter(|_| gateway.is_some());
     Checked {
@@ -99,7 +96,7 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Conte
         address: gateway.and_then(|gateway| gateway.address.as_deref()).unwrap_or_default(),
         needed_by: waiting::needed_by(mesh, cluster).unwrap_or_default(),
         waits_for: if cluster.is_waiting { mesh.primary_of(cluster).name } else { "" },
-        known: template::words(others.map(|other| other.name)),
+        known: template::words(mesh.read_by(cluster).map(|other| other.name)),
         reports_to: reports_to.unwrap_or_default(),
         provider: provider.map(|provider| Provided {
             host: provider.service.split_once('/').map_or(provider.service.as_str(), |(_, host)| host),

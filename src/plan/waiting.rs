@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::artifact::DIRECTORIES;
+use crate::artifact;
 use crate::layout::{EXPOSURE, TELEMETRY};
 use crate::lock::Lock;
 use crate::mesh::{Cluster, Mesh};
@@ -42,8 +42,7 @@ pub fn lost<'p>(record: &Lock, gone: impl Iterator<Item = &'p str>) -> BTreeMap<
     for path in gone {
         let mut parts = path.split('/');
         let (Some(name), Some(directory), Some(file)) = (parts.next(), parts.next(), parts.next()) else { continue };
-        let waits = DIRECTORIES.iter().any(|row| row.name == directory && row.waits());
-        let cluster = record.clusters.get(name).filter(|cluster| cluster.is_waiting && waits);
+        let cluster = record.clusters.get(name).filter(|cluster| cluster.is_waiting && artifact::waits(directory));
         let is_tracing = directory == TELEMETRY || directory == EXPOSURE && file == "expose-zipkin.yaml";
         let gateway = match cluster {
             Some(cluster) => cluster.primary.as_ref(),

@@ -1,7 +1,6 @@
 use crate::diff::ClusterChange;
 use crate::diff::facts::Known;
 use crate::diff::impact::Kind;
-use crate::release::RemoteShape;
 
 use super::{Found, Situation};
 
@@ -72,10 +71,9 @@ impl Situation<'_> {
     /// It reads whether it leads in a remote when it gets the remote secret and when it starts
     /// (`1.30.3:pilot/pkg/serviceregistry/kube/controller/multicluster.go`).
     pub(in crate::diff) fn taken_over_by(&self, primary: &str) -> Vec<&str> {
-        let is_thin = self.after.release().is_some_and(|release| release.remotes == RemoteShape::Thin);
         let starts_anew = self.before.version != self.after.version
             || self.before.istiod_service(primary) != self.after.istiod_service(primary);
-        if !is_thin || starts_anew || !self.before.is_primary(primary) {
+        if !self.after.has_thin_remotes() || starts_anew || !self.before.is_primary(primary) {
             return Vec::new();
         }
         let gets_secret = |name: &str| {

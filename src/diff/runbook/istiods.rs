@@ -11,7 +11,7 @@ const OF_KUBERNETES: &str = "endpointslice.kubernetes.io/managed-by=endpointslic
 impl Runbook<'_> {
     /// What leads to a control plane that no longer serves a cluster: pods that start now would find both.
     pub(super) fn earlier_ways(&self) -> Vec<String> {
-        if !Self::is_thin(self.after()) {
+        if !self.after().has_thin_remotes() {
             return Vec::new();
         }
         let mut commands = Vec::new();
