@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -63,9 +62,9 @@ impl Repository {
     fn run(&self, script: &str) -> bool {
         let path = std::env::var_os("PATH").unwrap();
         let paths = [self.path().join("bin")].into_iter().chain(std::env::split_paths(&path));
-        let mut command = Command::new("bash");
+        let mut command = common::program("bash");
         command.args(["--noprofile", "--norc", "-eo", "pipefail", "-c", script]).current_dir(self.path());
-        command.env("PATH", std::env::join_paths(paths).unwrap()).env_remove("MESHGEN_CA_SEED_FILE").env_remove("CI");
+        command.env("PATH", std::env::join_paths(paths).unwrap());
         for (name, value) in [
             ("BASE", "main"),
             ("CI_MERGE_REQUEST_DIFF_BASE_SHA", "main"),

@@ -32,9 +32,8 @@ clusters:
 ";
 
 fn meshgen(directory: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
-    command.current_dir(directory).env_remove("MESHGEN_CA_SEED_FILE").env_remove("CI");
-    command.env("NO_COLOR", "1").stdin(Stdio::null());
+    let mut command = common::meshgen();
+    command.current_dir(directory).env("NO_COLOR", "1").stdin(Stdio::null());
     command
 }
 
@@ -111,13 +110,9 @@ fn the_bytes_depend_on_nothing_but_topology_and_seed() {
     assert_eq!(code(&build(here.path())), 0);
     let there = workplace();
     let script = "umask 077; cd / && exec \"$0\" build \"$1/topology.yaml\" -o \"$1/out\"";
-    let mut shell = Command::new("sh");
+    let mut shell = common::program("sh");
     shell.args(["-c", script, env!("CARGO_BIN_EXE_meshgen")]).arg(there.path());
-    shell
-        .env("TZ", "Pacific/Kiritimati")
-        .env("LANG", "tr_TR.UTF-8")
-        .env("LC_ALL", "tr_TR.UTF-8")
-        .env_remove("MESHGEN_CA_SEED_FILE");
+    shell.env("TZ", "Pacific/Kiritimati").env("LANG", "tr_TR.UTF-8").env("LC_ALL", "tr_TR.UTF-8");
     let output = run(&mut shell);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let facts = |directory: &Path| -> BTreeMap<String, (u32, Vec<u8>)> {
@@ -331,7 +326,7 @@ fn a_page_fits_its_reader_and_the_list_is_for_grep() {
     let directory = workplace();
     let explain = |columns: Option<&str>, rule: &[&str]| {
         let mut command = meshgen(directory.path());
-        command.arg("explain").args(rule).env_remove("COLUMNS");
+        command.arg("explain").args(rule);
         command.envs(columns.map(|columns| ("COLUMNS", columns)));
         stdout(&run(&mut command))
     };

@@ -8,7 +8,7 @@ use meshgen::cli::Arguments;
 use meshgen::diff::Kind;
 
 fn script(shell: &str) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_meshgen")).args(["completions", shell]).output().unwrap();
+    let output = crate::common::meshgen().args(["completions", shell]).output().unwrap();
     assert!(output.status.success(), "{shell}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
 }

@@ -65,8 +65,8 @@ impl Place {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
-        command.current_dir(self.path()).args(arguments).env_remove("MESHGEN_CA_SEED_FILE").env_remove("GIT_DIR");
+        let mut command = common::meshgen();
+        command.current_dir(self.path()).args(arguments);
         command
     }
 }

@@ -21,8 +21,8 @@ fn check(directory: &Path, arguments: &[&str]) -> Output {
 }
 
 fn command(directory: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
-    command.current_dir(directory).stdin(Stdio::null()).env_remove("COLUMNS");
+    let mut command = common::meshgen();
+    command.current_dir(directory).stdin(Stdio::null());
     command.args(["check", "--now", "2026-11-24"]).args(arguments);
     command
 }
@@ -129,7 +129,7 @@ fn what_cannot_be_written_is_said_and_reported_as_it_stands() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("good.yaml"), BROKEN).unwrap();
     let script = "mkfifo pipe.yaml; cat good.yaml >pipe.yaml & \"$0\" check --fix pipe.yaml good.yaml missing.yaml";
-    let mut shell = Command::new("sh");
+    let mut shell = common::program("sh");
     shell.args(["-c", script, env!("CARGO_BIN_EXE_meshgen")]).current_dir(directory.path());
     let output = shell.output().unwrap();
     assert_eq!(output.status.code(), Some(2));

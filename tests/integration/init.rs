@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use meshgen::diagnostic::Severity;
 use meshgen::release::{NEWEST, RELEASES};
@@ -43,7 +43,7 @@ fn findings(text: &str) -> Vec<&'static str> {
 }
 
 fn init(directory: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
+    let mut command = common::meshgen();
     command.current_dir(directory).stdin(Stdio::null()).args(["init", "--now", "2026-11-01", "-o", "mesh"]);
     command.args(arguments).output().unwrap()
 }
@@ -151,7 +151,7 @@ fn a_schema_of_another_version_is_said_and_may_be_allowed() {
     assert_eq!(init(place.path(), &[]).status.code(), Some(0));
     let (topology, schema) = (place.path().join("mesh/topology.yaml"), place.path().join("mesh/topology.schema.json"));
     let check = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
+        let mut command = common::meshgen();
         let output = command.arg("check").arg(&topology).args(["--now", "2026-11-01"]).output().unwrap();
         assert_eq!(output.status.code(), Some(0));
         String::from_utf8(output.stdout).unwrap()

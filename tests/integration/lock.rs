@@ -109,8 +109,8 @@ fn a_build_over_a_tree_of_an_older_meshgen_signs_nothing_anew() {
             pem.map(|path| fs::read_to_string(out.join(path)).unwrap()).collect()
         };
         let before = certificates(&out);
-        let mut build = Command::new(env!("CARGO_BIN_EXE_meshgen"));
-        let built = build.arg("build").arg(&topology).arg("-o").arg(&out).env_remove("MESHGEN_CA_SEED_FILE").output();
+        let mut build = common::meshgen();
+        let built = build.arg("build").arg(&topology).arg("-o").arg(&out).output();
         assert_eq!(built.unwrap().status.code(), Some(0), "{name}");
         assert!(fs::read_to_string(out.join("meshgen.lock")).unwrap().starts_with("meshgen-lock-2\n"), "{name}");
         assert_eq!(certificates(&out), before, "{name}");

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Command;
 
 use clap::{Command as Verb, CommandFactory};
 use meshgen::cli::Arguments;
@@ -11,7 +10,7 @@ use crate::common;
 
 /// What `meshgen man` writes to a place, and what it prints.
 fn man(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_meshgen")).arg("man").args(arguments).output().unwrap();
+    let output = common::meshgen().arg("man").args(arguments).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::sync::LazyLock;
 
 use meshgen::diagnostic::{Findings, Severity};
@@ -26,8 +26,8 @@ fn cases() -> Vec<PathBuf> {
 fn check(case: &Path, format: &str, options: &[&str]) -> Output {
     let mut topologies = common::entries(case);
     topologies.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
-    command.current_dir(case).stdin(Stdio::null()).env_remove("COLUMNS");
+    let mut command = common::meshgen();
+    command.current_dir(case).stdin(Stdio::null());
     command.args(["check", "--now", "2026-11-24", "--format", format]).args(options);
     command.args(topologies.iter().map(|path| path.file_name().unwrap()));
     if case.ends_with(SEVERAL) {
@@ -158,7 +158,8 @@ fn the_pipelines_of_the_page_check_and_keep_what_is_said() {
         fs::copy(common::repository().join("tests/reports/example/mesh.yaml"), directory.path().join("mesh.yaml"))
             .unwrap();
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_meshgen"), directory.path().join("meshgen")).unwrap();
-        let output = Command::new("bash").args(["-c", &format!("./{command}")]).current_dir(directory.path()).output();
+        let output =
+            common::program("bash").args(["-c", &format!("./{command}")]).current_dir(directory.path()).output();
         let output = output.unwrap();
         assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(1), ""), "{command}");
         let kept =

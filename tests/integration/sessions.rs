@@ -20,7 +20,7 @@ fn typed(workshop: &Workshop, command: &str) -> Said {
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_meshgen")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
     let mut shell = workshop.command("bash");
-    shell.args(["-c", &format!("exec 2>&1; {command}")]).env("PATH", &path).env_remove("COLUMNS");
+    shell.args(["-c", &format!("exec 2>&1; {command}")]).env("PATH", &path);
     said(&shell.stdin(std::process::Stdio::null()).output().unwrap())
 }
 

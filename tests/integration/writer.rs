@@ -37,9 +37,9 @@ impl Place {
 
     /// A build into some directory.
     fn command_into(&self, output: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
+        let mut command = common::meshgen();
         command.args(["build", "topology.yaml", "-o", output]).current_dir(self.0.path());
-        command.env_remove("MESHGEN_CA_SEED_FILE").env("NO_COLOR", "1").stdin(Stdio::null());
+        command.env("NO_COLOR", "1").stdin(Stdio::null());
         command
     }
 
@@ -186,7 +186,7 @@ fn a_lock_that_lists_what_is_not_meshgen_s_removes_shows_and_writes_nothing() {
             }
         }
     }
-    let shown = Command::new(env!("CARGO_BIN_EXE_meshgen"))
+    let shown = common::meshgen()
         .args(["diff", "--full", "out", "topology.yaml"])
         .current_dir(place.0.path())
         .output()
@@ -221,8 +221,8 @@ fn nothing_is_written_into_git_s_own_directory() {
         assert!(said.contains("is inside the directory of Git"), "{said}");
         assert_eq!(told.status.code(), Some(2));
     }
-    let mut inside = Command::new(env!("CARGO_BIN_EXE_meshgen"));
-    inside.args(["build", "../topology.yaml", "-o", "out"]).env_remove("MESHGEN_CA_SEED_FILE").current_dir(&git);
+    let mut inside = common::meshgen();
+    inside.args(["build", "../topology.yaml", "-o", "out"]).current_dir(&git);
     assert_eq!(inside.output().unwrap().status.code(), Some(2));
     assert!(common::entries(&git).is_empty());
 }
@@ -430,7 +430,7 @@ fn a_disk_that_is_full_or_read_only_loses_nothing() {
     for (size, mode, reason) in
         [(size + 3 * 4096, "rw", "no space is left"), (size * 8, "ro", "file system is read-only")]
     {
-        let output = Command::new("unshare")
+        let output = common::program("unshare")
             .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_meshgen")])
             .arg(place.0.path())
             .args([size.to_string().as_str(), mode])
@@ -449,7 +449,7 @@ fn missing_permissions_are_told() {
     let directory = place.out("c0/30-istio");
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o500)).unwrap();
     // Root may write everywhere, so another user of a namespace of its own tries.
-    let output = Command::new("unshare")
+    let output = common::program("unshare")
         .args(["--user", "--"])
         .arg(env!("CARGO_BIN_EXE_meshgen"))
         .args(["build", "topology.yaml", "-o", "out"])

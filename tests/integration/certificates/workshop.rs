@@ -81,11 +81,8 @@ impl Workshop {
 
     /// A command that starts here, with nothing of the seed in its environment.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(program);
-        command.current_dir(self.directory.path()).env_remove("MESHGEN_CA_SEED_FILE").env("NO_COLOR", "1");
-        for variable in ["CI", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
-            command.env_remove(variable);
-        }
+        let mut command = crate::common::program(program);
+        command.current_dir(self.directory.path()).env("NO_COLOR", "1");
         command
     }
 

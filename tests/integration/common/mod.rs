@@ -1,5 +1,6 @@
 //! What several tests need.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -93,6 +94,19 @@ pub(crate) fn expect_file(path: &Path, wanted: &str) {
     let found = fs::read_to_string(path).unwrap_or_default();
     let difference = similar::TextDiff::from_lines(&found, wanted).unified_diff().to_string();
     assert!(found == wanted, "`make golden` accepts this for {}:\n{difference}", path.display());
+}
+
+/// A program that knows nothing of where the tests run: no CI, no seed, no width, no repository.
+pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(name);
+    for variable in ["CI", "COLUMNS", "GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "MESHGEN_CA_SEED_FILE"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+pub(crate) fn meshgen() -> Command {
+    program(env!("CARGO_BIN_EXE_meshgen"))
 }
 
 /// Whether the test that asks is alone in its process. If not, it has been run in one of its own, and is done.

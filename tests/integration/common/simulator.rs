@@ -25,7 +25,7 @@ pub(crate) struct Said {
 }
 
 /// The program that stands in, which cargo builds beside the tests.
-fn program() -> PathBuf {
+fn stand_in() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let program = tests.parent().and_then(Path::parent).unwrap().join("examples/simulator");
     assert!(program.exists(), "run `cargo build --example simulator`, as `cargo test` does");
@@ -64,7 +64,7 @@ impl Simulator {
             fs::create_dir_all(simulator.path(directory)).unwrap();
         }
         for name in ["kubectl", "istioctl", "ip", "tick"] {
-            symlink(program(), simulator.path("programs").join(name)).unwrap();
+            symlink(stand_in(), simulator.path("programs").join(name)).unwrap();
         }
         simulator.build(topology);
         simulator
@@ -81,7 +81,7 @@ impl Simulator {
             fs::set_permissions(&path, fs::Permissions::from_mode(file.mode.bits())).unwrap();
         }
         // A script that this process wrote may be open in a child of another test, and Linux runs no file that is open for writing.
-        let done = Command::new("cp").arg("-a").args([self.path("made"), self.path("out")]).status().unwrap();
+        let done = super::program("cp").arg("-a").args([self.path("made"), self.path("out")]).status().unwrap();
         assert!(done.success());
         fs::remove_dir_all(self.path("made")).unwrap();
         self.furnish()
@@ -137,9 +137,9 @@ impl Simulator {
         let made = self.path("made").join(name);
         fs::write(&made, script).unwrap();
         fs::set_permissions(&made, fs::Permissions::from_mode(0o755)).unwrap();
-        let program = self.path("programs").join(name);
-        let _ = fs::remove_file(&program);
-        assert!(Command::new("cp").arg("-a").args([made, program]).status().unwrap().success());
+        let installed = self.path("programs").join(name);
+        let _ = fs::remove_file(&installed);
+        assert!(super::program("cp").arg("-a").args([made, installed]).status().unwrap().success());
     }
 
     pub(crate) fn lock(&self) -> Lock {
@@ -187,18 +187,20 @@ impl Simulator {
 
     pub(crate) fn run(&self, script: &str, arguments: &[&str]) -> Said {
         // From another directory: a script finds its tree by itself.
-        let mut command = Command::new(self.path("out").join(script));
+        let mut command = super::program(self.path("out").join(script));
         self.finish(command.args(arguments).current_dir(self.directory.path()))
     }
 
     /// Types commands in the directory of the tree, until one fails.
     pub(crate) fn follow(&self, commands: &str) -> Said {
-        self.finish(Command::new("bash").args(["-euo", "pipefail", "-c", commands]).current_dir(self.path("out")))
+        self.finish(super::program("bash").args(["-euo", "pipefail", "-c", commands]).current_dir(self.path("out")))
     }
 
     /// Types commands in the directory that has the tree.
     pub(crate) fn type_beside(&self, commands: &str) -> Said {
-        self.finish(Command::new("bash").args(["-euo", "pipefail", "-c", commands]).current_dir(self.directory.path()))
+        self.finish(
+            super::program("bash").args(["-euo", "pipefail", "-c", commands]).current_dir(self.directory.path()),
+        )
     }
 
     fn finish(&self, command: &mut Command) -> Said {
@@ -217,7 +219,7 @@ impl Simulator {
     pub(crate) fn pass_a_day(&self) {
         for _ in 0..2 {
             self.set("hour", json!(self.settings()["hour"].as_u64().unwrap_or(0) + 12));
-            assert_eq!(self.finish(&mut Command::new(self.path("programs/tick"))).code, Some(0));
+            assert_eq!(self.finish(&mut super::program(self.path("programs/tick"))).code, Some(0));
         }
     }
 
