@@ -60,6 +60,10 @@ pub(crate) fn run(state: &mut State, words: &[String]) -> Answer {
 }
 
 fn call(state: &mut State, arguments: &Arguments) -> Outcome {
+    if let ["kustomize", directory] = arguments.words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        let objects = kustomize::build(Path::new(directory)).map_err(said)?;
+        return Ok(objects.iter().map(|object| format!("{object}\n")).collect());
+    }
     let context = arguments.get("--context").ok_or_else(|| strange("kubectl without --context"))?.to_owned();
     let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
     if let ["label", ref labels @ ..] = words[..]

@@ -64,6 +64,7 @@ BROKEN_REPOSITORY = [
     ("a link that leads nowhere", "README.md", "(docs/rules.md)", "(docs/rulez.md)", "links of the docs"),
     ("a link to a heading that is not there", "README.md", "(docs/rules.md)", "(docs/rules.md#that-are-not-there)", "links of the docs"),
     ("a picture that Mermaid does not draw", "docs/ci.md", "\n## ", "\n```mermaid\nflowchart UP AND DOWN\n```\n\n## ", "links of the docs"),
+    ("an object that istioctl does not install", "tests/simulator/recorded/remote.txt", "ConfigMap istio-system values", "Secret istio-system values", "istioctl, recorded"),
     ("a value that is no choice", "topologies/2-clusters-1-control-plane-1-network.yaml", "podRouting: static", "podRouting: dynamic", "editor, in place"),
     ("a schema that is not where the topology says", "topologies/2-clusters-1-control-plane-1-network.yaml", "$schema=../schemas", "$schema=schemas", "editor, in place"),
     ("a schema that takes unknown fields", SCHEMA, '"additionalProperties": false', '"additionalProperties": true', "editor, questions"),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import build, editor, files, istio, manifests, pages, workflows
+from . import build, editor, files, istio, manifests, pages, simulator, workflows
 from .common import each
 
 # istioctl renders a random mesh in seconds: every tenth is enough beside all that are written down.
@@ -37,6 +37,10 @@ def a_few(mesh):
     return usual_size(mesh) and (number is None or int(number[1]) % RENDERED_RANDOM == 0)
 
 
+def is_written(mesh):
+    return usual_size(mesh) and not is_random(mesh)
+
+
 TREE_JUDGES = [
     Judge("meshgen", each(build.build), "files", any_size),
     Judge("kustomize", each(manifests.kustomize), "directories", usual_size),
@@ -46,6 +50,7 @@ TREE_JUDGES = [
     Judge("istioctl generate", each(istio.istioctl_renders), "objects", a_few),
     Judge("openssl, Go", each(files.chains), "chains", a_few),
     Judge("bash, shellcheck", each(files.scripts), "scripts", a_few),
+    Judge("simulator", each(simulator.said), "directories", is_written),
     Judge("Mermaid", pages.mermaid, "pictures", any_size),
     Judge("steps and links", pages.steps, "steps", any_size),
     Judge("editor", editor.documents, "documents", usual_size),
@@ -63,6 +68,7 @@ def repository_judges(directories):
     """What is looked at once: the repository's own files, and topologies in further directories that name their schema."""
     return [
         RepositoryJudge("links of the docs", pages.links, "links"),
+        RepositoryJudge("istioctl, recorded", simulator.recorded, "objects"),
         RepositoryJudge("editor, in place", editor.in_place(directories), "documents"),
         RepositoryJudge("editor, questions", editor.questions, "questions"),
         RepositoryJudge("editor, settings", editor.settings, "settings"),
