@@ -65,7 +65,10 @@ act() {
 pub(crate) fn render(name: &str, values: impl Serialize) -> String {
     static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
     let template = ENVIRONMENT.get_or_init(environment).get_template(name).expect("the template is in the table");
-    template.render(minijinja::value::Serde(values)).unwrap_or_else(|error| panic!("{error:#}"))
+    let mut text = template.render(minijinja::value::Serde(values)).unwrap_or_else(|error| panic!("{error:#}"));
+    // It grew by doubling, and a tree holds the texts of a whole mesh.
+    text.shrink_to_fit();
+    text
 }
 
 fn environment() -> Environment<'static> {

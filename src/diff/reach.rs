@@ -105,25 +105,28 @@ pub(super) fn credentials(before: &Known<'_>, after: &Known<'_>) -> Vec<Credenti
     if old == new {
         return Vec::new();
     }
-    let names: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
+    let read = |members: &BTreeMap<&str, Member>| -> BTreeSet<String> {
+        let are_read = members.iter().filter(|(_, member)| !member.is_waiting);
+        are_read.map(|(name, _)| (*name).to_owned()).collect()
+    };
+    let (had, has) = (read(old), read(new));
+    let (added, revoked) = (&has - &had, &had - &has);
+    let has_moved = |name: &String| old[&**name].api_server != new[&**name].api_server;
+    let renewed: BTreeSet<String> = (&had & &has).into_iter().filter(has_moved).collect();
+    let none = BTreeSet::new();
     let is_primary =
         |members: &BTreeMap<&str, Member>, name: &str| members.get(name).is_some_and(|member| member.primary == name);
-    let changes = names.iter().map(|primary| {
-        let (was, is) = (is_primary(old, primary), is_primary(new, primary));
-        let others = || names.iter().filter(|name| *name != primary);
-        let is_read =
-            |members: &BTreeMap<&str, Member>, name: &str| members.get(name).is_some_and(|member| !member.is_waiting);
-        let had = |name: &str| was && is_read(old, name);
-        let has = |name: &str| is && is_read(new, name);
-        let those = |is_meant: &dyn Fn(&str) -> bool| {
-            others().filter(|name| is_meant(name)).map(|name| (*name).to_owned()).collect()
+    let names: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
+    let changes = names.into_iter().filter_map(|primary| {
+        let (added, revoked, renewed) = match (is_primary(old, primary), is_primary(new, primary)) {
+            (true, true) => (&added, &revoked, &renewed),
+            (false, true) => (&has, &none, &none),
+            (true, false) => (&none, &had, &none),
+            (false, false) => return None,
         };
-        CredentialChange {
-            primary: (*primary).to_owned(),
-            added: those(&|name| !had(name) && has(name)),
-            revoked: those(&|name| had(name) && !has(name)),
-            renewed: those(&|name| had(name) && has(name) && old[name].api_server != new[name].api_server),
-        }
+        let others = |names: &BTreeSet<String>| names.iter().filter(|name| *name != primary).cloned().collect();
+        let (added, revoked, renewed) = (others(added), others(revoked), others(renewed));
+        Some(CredentialChange { primary: primary.to_owned(), added, revoked, renewed })
     });
     changes
         .filter(|change| !(change.added.is_empty() && change.revoked.is_empty() && change.renewed.is_empty()))
