@@ -28,8 +28,7 @@ pub(crate) fn build(directory: &Path) -> Result<Vec<Value>, String> {
     let mut objects = Vec::new();
     for kustomization in documents(&text)? {
         for (field, _) in kustomization.as_object().expect("documents are mappings") {
-            if !["apiVersion", "kind", "namespace", "resources", "secretGenerator"].contains(&field.as_str())
-            {
+            if !["apiVersion", "kind", "namespace", "resources", "secretGenerator"].contains(&field.as_str()) {
                 return Err(format!("simulator: a kustomization with {field}"));
             }
         }
