@@ -266,6 +266,18 @@ pub(crate) const FACTS: &[Fact] = &[
     },
 ];
 
+/// Values that choose the release of an image: a tag, or an image whose name ends with one. What is installed, how proxies are
+/// configured and when they restart follows from `istio.version`.
+pub(crate) const RELEASES_OF_IMAGES: &[&str] = &[
+    "values.global.tag",
+    "values.global.proxy.image",
+    "values.global.proxy_init.image",
+    "values.pilot.tag",
+    "values.pilot.image",
+    "values.cni.tag",
+    "values.cni.image",
+];
+
 fn mesh_id(known: &Known<'_>) -> Option<Value> {
     Some(Value::from(known.mesh_id))
 }

@@ -3,14 +3,15 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
-use crate::fact::{FACTS, Known, Origin, held};
+use crate::fact::{FACTS, Known, Origin, RELEASES_OF_IMAGES, held};
 use crate::rule::Rule;
 use crate::topology::{Cluster, FreeForm, Topology};
 
-use super::reads::{GATEWAY_ADDRESSES, REMOTES};
+use super::reads::{GATEWAY_ADDRESSES, REMOTES, VERSION};
 use super::{About, Check, Context};
 
 pub(super) const CHECK: Check = Check::of(RULE, check).about(About::FREE_FORMS).reads(&[
+    VERSION,
     REMOTES,
     GATEWAY_ADDRESSES,
     &["clusters[].network", "tracing.zipkin.samplingPercent"],
@@ -47,6 +48,7 @@ fn check(subject: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         everywhere.iter().chain(&per_cluster),
         findings,
     );
+    find_releases(subject, &istio.values, &root.child("istio").child("values"), findings);
     for (path, cluster) in subject.clusters() {
         let own = owned_by_cluster(subject, &path, cluster);
         let path = path.child("istio");
@@ -59,6 +61,7 @@ fn check(subject: &Context<'_>, findings: &mut Vec<Diagnostic>) {
             findings,
         );
         find(topology, &cluster.istio.values, "values", &path.child("values"), everywhere.iter().chain(&own), findings);
+        find_releases(subject, &cluster.istio.values, &path.child("values"), findings);
     }
 }
 
@@ -135,6 +138,36 @@ fn find<'o>(
                 .help(format!("remove it; it follows from {origin}")),
         });
     }
+}
+
+/// Images of another release than the one that all else is written for.
+fn find_releases(subject: &Context<'_>, fields: &FreeForm, field: &FieldPath, findings: &mut Vec<Diagnostic>) {
+    let version = subject.topology.istio.version.to_string();
+    let is_of_version = |tag: &str| {
+        tag.strip_prefix(&version).is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
+    };
+    for known in RELEASES_OF_IMAGES {
+        let Some((value, path)) = held(fields, "values", known).filter(|(_, path)| path == known) else { continue };
+        let text = shown(value);
+        let Some(tag) = (if path.ends_with(".tag") { Some(text.as_str()) } else { tag_of(&text) }) else { continue };
+        if is_of_version(tag) {
+            continue;
+        }
+        let place = path.split('.').skip(1).fold(field.clone(), |place, key| place.child(key));
+        let finding = RULE.at(place, format!("`{path}` chooses an image that is not Istio {version}"));
+        findings.push(
+            finding
+                .label("contradicts the topology")
+                .and(FieldPath::root().child("istio").child("version"), "follows from this")
+                .help(format!("remove it, or write a tag that begins with `{version}`, like `{version}-distroless`")),
+        );
+    }
+}
+
+/// The tag of an image: `docker.io/istio/pilot:1.30.3`. One that is named by its digest alone has none.
+fn tag_of(image: &str) -> Option<&str> {
+    let (name, _) = image.split_once('@').unwrap_or((image, ""));
+    name.rsplit('/').next()?.split_once(':').map(|(_, tag)| tag)
 }
 
 fn shown(value: &Value) -> String {
