@@ -9,7 +9,7 @@ use crate::mesh::{Cluster, Mesh};
 
 mod collector;
 pub(crate) mod eastwest_gateway;
-mod expose_istiod;
+pub(crate) mod expose_istiod;
 mod expose_services;
 mod expose_zipkin;
 mod istio;

@@ -6,6 +6,9 @@ use crate::release::RemoteShape;
 use super::metadata;
 
 /// Opens a primary's istiod to its remotes, as Istio's samples/multicluster/expose-istiod.yaml does.
+/// The VirtualService that leads to istiod; of a revision, followed by its name.
+pub(crate) const VIRTUAL_SERVICE: &str = "istiod-vs";
+
 pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     if cluster.remotes.is_empty() {
         return Vec::new();
@@ -23,9 +26,9 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     // (1.30.3:samples/multicluster/expose-istiod-rev.yaml.tmpl); one with a local istiod asks for `istiod-remote`.
     let (name, sni_hosts) = match (cluster.revision, mesh.release.remotes) {
         (Some(revision), RemoteShape::Thin) => {
-            (format!("istiod-vs-{revision}"), vec![format!("{service}.istio-system.svc"), host.clone()])
+            (format!("{VIRTUAL_SERVICE}-{revision}"), vec![format!("{service}.istio-system.svc"), host.clone()])
         }
-        _ => ("istiod-vs".to_owned(), vec!["*".to_owned()]),
+        _ => (VIRTUAL_SERVICE.to_owned(), vec!["*".to_owned()]),
     };
     let route = |gateway_port: u16, port: u16| {
         json!({

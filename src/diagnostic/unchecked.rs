@@ -52,7 +52,7 @@ impl fmt::Display for Cause {
             Self::Unknown(field) => write!(formatter, "because the field `{field}` is unknown"),
             Self::Duplicate(field) => write!(formatter, "because the key `{field}` is duplicate"),
             Self::Refused(rule, field) => write!(formatter, "because of `{rule}` at `{field}`"),
-            Self::Unreadable(_) => formatter.write_str("because the file cannot be read to its end"),
+            Self::Unreadable(_) => formatter.write_str("because the file cannot be read as a topology"),
         }
     }
 }

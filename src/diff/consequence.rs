@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::artifact::expose_istiod;
 use crate::layout::{EASTWEST_GATEWAY, REMOTE_SECRETS, ROUTES};
 use crate::lock::Gateway;
 use crate::release::{Release, RemoteShape};
@@ -91,7 +92,7 @@ impl Situation<'_> {
             self.version(cluster, found);
         }
         if let (Some(old), Some(new)) = (self.before.member(&cluster.name), self.after.member(&cluster.name)) {
-            if old.network != new.network && !old.network.is_empty() && !new.network.is_empty() {
+            if moves(old, new) {
                 found.add(
                     Kind::Interrupts,
                     &format!(
@@ -101,6 +102,11 @@ impl Situation<'_> {
                 );
             }
             Self::primary(&cluster.name, old, new, found);
+            match (self.before.runs_istiod(&cluster.name), self.runs_istiod(&cluster.name)) {
+                (false, true) => found.add(Kind::Reapply, "30-istio: istioctl installs an istiod of its own"),
+                (true, false) => found.add(Kind::Reapply, "30-istio: istioctl removes its own istiod"),
+                _ => {}
+            }
             let taken_over = self.taken_over_by(&cluster.name);
             if !taken_over.is_empty() {
                 let why = format!(
@@ -169,7 +175,9 @@ impl Situation<'_> {
             why.push_str(": upgrade one minor release at a time, or install the new mesh beside the old one");
             found.add(Kind::NotInPlace, &why);
         } else {
-            if self.runs_istiod(&cluster.name) {
+            if self.runs_istiod(&cluster.name) && self.is_revised(&cluster.name) {
+                found.add(Kind::Reapply, &format!("istioctl installs istiod {to} beside istiod {from}"));
+            } else if self.runs_istiod(&cluster.name) {
                 found.add(Kind::RestartIstiod, &format!("istioctl rolls out istiod {to}"));
             } else {
                 found.add(Kind::Reapply, &format!("istioctl installs the roles and webhooks of {to}"));
@@ -180,7 +188,17 @@ impl Situation<'_> {
 
     /// Whether an istiod runs in a cluster after the change.
     fn runs_istiod(&self, name: &str) -> bool {
-        self.after.is_primary(name) || !self.after.has_thin_remotes()
+        self.after.runs_istiod(name)
+    }
+
+    /// Whether another istiod is installed beside the one that runs.
+    pub(super) fn is_revised(&self, name: &str) -> bool {
+        self.before.istiod_service(name) != self.after.istiod_service(name)
+    }
+
+    /// Whether a cluster's istiod comes or goes.
+    fn changes_hands(&self, name: &str) -> bool {
+        self.before.runs_istiod(name) != self.after.runs_istiod(name)
     }
 
     /// The consequence for a remote whose shape changes with the version.
@@ -330,11 +348,22 @@ impl Situation<'_> {
                 );
             }
             What::Changed | What::Moved => {
-                for field in &object.fields {
-                    let (kind, why) = fields::meaning(object, &field.path);
-                    let kind = match kind {
-                        Kind::RestartIstiod if !self.runs_istiod(&cluster.name) => Kind::Reapply,
-                        kind => kind,
+                let members = (self.before.member(&cluster.name), self.after.member(&cluster.name));
+                let is_moved = matches!(members, (Some(old), Some(new)) if moves(old, new));
+                for path in object.fields.iter().flat_map(fields::leaves) {
+                    let (kind, why) = match fields::meaning(object, &path) {
+                        // The move of the cluster says so.
+                        (Kind::Interrupts, _) if fields::is_network(&path) && is_moved => continue,
+                        // How istiod changes is told of the cluster.
+                        (Kind::RestartIstiod | Kind::RestartProxies | Kind::Reapply, _)
+                            if fields::is_of_istiod(object) && self.changes_hands(&cluster.name) =>
+                        {
+                            continue;
+                        }
+                        (Kind::RestartIstiod, _) if !self.runs_istiod(&cluster.name) => {
+                            (Kind::Reapply, "istioctl applies it, and no istiod runs here that it could restart")
+                        }
+                        meaning => meaning,
                     };
                     found.add(kind, &format!("{place}: {why}"));
                 }
@@ -346,19 +375,19 @@ impl Situation<'_> {
     fn removed(&self, cluster: &ClusterChange, object: &ObjectChange, found: &mut Found) {
         let name = object.name.as_deref().unwrap_or_default();
         if object.kind == ISTIO_OPERATOR && name == ISTIO {
-            // The patch beside it has the same name, and its removal is reported as a change of fields.
+            // The patch beside it has the same name.
             found.add(Kind::RestartProxies, "its mesh config comes from another cluster now");
-            if self.before.is_primary(&cluster.name) && !self.after.is_primary(&cluster.name) {
-                found.add(Kind::Reapply, "its own istiod is removed");
-            }
             return;
         }
-        let why = format!(
-            "{}: {} is no longer stated, and stays until it is deleted (Argo CD and Flux can prune it)",
-            directory(object),
-            described(object)
-        );
-        found.add(Kind::Reapply, &why);
+        let stays = if object.kind == "VirtualService"
+            && name.starts_with(expose_istiod::VIRTUAL_SERVICE)
+            && self.is_revised(&cluster.name)
+        {
+            "leads proxies of the earlier revision to their istiod, and stays until none of them is left: Argo CD and Flux must not prune it before"
+        } else {
+            "is no longer stated, and stays until it is deleted (Argo CD and Flux can prune it)"
+        };
+        found.add(Kind::Reapply, &format!("{}: {} {stays}", directory(object), described(object)));
         if object.kind == "Deployment" && name == "zipkin" {
             found.add(
                 Kind::Reapply,
@@ -366,6 +395,11 @@ impl Situation<'_> {
             );
         }
     }
+}
+
+/// Whether a cluster moves to another network, where both are known.
+fn moves(old: &Member, new: &Member) -> bool {
+    old.network != new.network && !old.network.is_empty() && !new.network.is_empty()
 }
 
 /// The directory of an object in its cluster's.

@@ -126,6 +126,11 @@ impl<'s> Known<'s> {
         self.member(cluster).is_some_and(|member| member.primary == cluster)
     }
 
+    /// Whether an istiod runs in a cluster.
+    pub(super) fn runs_istiod(&self, cluster: &str) -> bool {
+        self.is_primary(cluster) || !self.has_thin_remotes()
+    }
+
     /// The name of the Service that leads to a cluster's control plane.
     pub(super) fn istiod_service(&self, cluster: &str) -> String {
         self.revision(cluster).map_or_else(|| "istiod".to_owned(), |revision| format!("istiod-{revision}"))

@@ -1,7 +1,10 @@
 //! What a change of an object's field means.
 
+use serde_json::Value;
+
 use crate::fact::{FACTS, Fact, Impact, MESH_CONFIG_AT_START, NOT_AT_START, VALUES_AT_START};
 
+use super::objects::FieldChange;
 use super::{Kind, ObjectChange};
 
 /// What a change of a field means.
@@ -66,6 +69,13 @@ const FIELDS: &[FieldRule] = &[
     FieldRule {
         kind: ISTIO_OPERATOR,
         name: GATEWAY,
+        path: "spec.components.ingressGateways[name=istio-eastwestgateway].k8s.service.ports[name=tcp-zipkin]",
+        means: Kind::Reapply,
+        why: "the gateway's port for traces opens or closes, and no pod restarts: what proxies report until they know the new way is lost",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: GATEWAY,
         path: "spec.components.ingressGateways[name=istio-eastwestgateway].k8s.service",
         means: Kind::Reapply,
         why: "the gateway's Service changes, and no pod restarts",
@@ -95,13 +105,38 @@ impl From<Impact> for Kind {
     }
 }
 
+/// The paths of what differs, down to what is no mapping: a mapping that is added says nothing of the fields that it does not have.
+pub(super) fn leaves(field: &FieldChange) -> Vec<String> {
+    fn add(path: &str, value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(fields) if !fields.is_empty() => {
+                fields.iter().for_each(|(name, value)| add(&format!("{path}.{name}"), value, found));
+            }
+            _ => found.push(path.to_owned()),
+        }
+    }
+    let mut found = Vec::new();
+    [&field.before, &field.after].into_iter().flatten().for_each(|value| add(&field.path, value, &mut found));
+    found
+}
+
+/// Whether a field is the network that proxies are told.
+pub(super) fn is_network(path: &str) -> bool {
+    path == "spec.values.global.network"
+}
+
+/// Whether an object is what installs istiod.
+pub(super) fn is_of_istiod(object: &ObjectChange) -> bool {
+    object.kind == ISTIO_OPERATOR && object.name.as_deref() == Some(ISTIO)
+}
+
 /// What the change of a field means, and why.
 pub(super) fn meaning(object: &ObjectChange, path: &str) -> (Kind, &'static str) {
     if object.kind == ISTIO_OPERATOR {
         if let Some((impact, why)) = told(object, path) {
             return (impact.into(), why);
         }
-        if object.name.as_deref() == Some(ISTIO)
+        if is_of_istiod(object)
             && let Some(why) = at_start(path)
         {
             return (Kind::RestartProxies, why);
@@ -138,7 +173,7 @@ fn at_start(path: &str) -> Option<&'static str> {
 
 /// What the change of a fact means that an IstioOperator tells.
 fn told(object: &ObjectChange, path: &str) -> Option<(Impact, &'static str)> {
-    let is_told = |fact: &&Fact| fact.is_for_gateways || object.name.as_deref() == Some(ISTIO);
+    let is_told = |fact: &&Fact| fact.is_for_gateways || is_of_istiod(object);
     let mut facts = FACTS.iter().filter(is_told).filter(|fact| fact.impact.is_some());
     let is_changed =
         |fact: &&Fact| path == "spec" || path.strip_prefix("spec.").is_some_and(|path| touches(path, fact.path));

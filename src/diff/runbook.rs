@@ -67,6 +67,10 @@ impl Runbook<'_> {
         }
         phases.push(phase("Restart what has to take another root", self.under_another_root()));
         phases.push(phase("Restart what was injected under another name", self.under_another_name()));
+        phases.push(phase(
+            "Wait for the last proxy of the earlier revision: restart the pods that are named when the time is over",
+            self.last_of_revision(),
+        ));
         phases
             .push(phase("Remove the credentials of clusters that control planes must no longer read", self.revoked()));
         phases.push(phase("Remove what is no longer stated", self.removed()));
@@ -222,13 +226,26 @@ impl Runbook<'_> {
         commands
     }
 
-    fn is_revised(&self, name: &str) -> bool {
-        self.before().istiod_service(name) != self.after().istiod_service(name)
+    fn revision_labels(&self) -> Vec<String> {
+        self.revised().flat_map(|name| self.relabelled(name)).collect()
     }
 
-    fn revision_labels(&self) -> Vec<String> {
-        let revised = self.running().filter(|cluster| self.is_revised(&cluster.name));
-        revised.flat_map(|cluster| self.relabelled(&cluster.name)).collect()
+    /// The clusters whose proxies go over to another revision.
+    fn revised(&self) -> impl Iterator<Item = &str> {
+        let running = self.running().map(|cluster| cluster.name.as_str());
+        running.filter(|name| self.situation.is_revised(name))
+    }
+
+    /// Pods that run carry the revision that injected them (`files/injection-template.yaml`, of 1.11.2 and of 1.30.3). `kubectl wait`
+    /// succeeds at once where there are none (`staging/src/k8s.io/kubectl/pkg/cmd/wait/wait.go` of Kubernetes 1.30).
+    fn last_of_revision(&self) -> Vec<String> {
+        let wait = |name: &str| {
+            let revision = self.before().revision(name);
+            let selector = format!("istio.io/rev={},app!=istiod", revision.as_deref().unwrap_or("default"));
+            let words = ["wait", "pods", "-A", "-l", &selector, "--field-selector", "status.phase=Running"];
+            self.kubectl(name, &[&words[..], &["--for=delete", "--timeout=5m"]].concat())
+        };
+        self.revised().map(wait).collect()
     }
 
     /// Workloads go over to another revision when their namespace names it.
@@ -308,7 +325,7 @@ impl Runbook<'_> {
             if self.before().has_step(name, CACERTS) && !self.after().has_step(name, CACERTS) {
                 commands.push(self.kubectl(name, &["-n", ISTIO_SYSTEM, "delete", "secret", CACERTS_SECRET]));
             }
-            if self.is_revised(name) && !self.before().is_waiting(name) {
+            if self.situation.is_revised(name) && !self.before().is_waiting(name) {
                 commands.push(self.old_revision(name));
             }
         }

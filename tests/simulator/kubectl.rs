@@ -26,6 +26,7 @@ const VALUED: &[&str] = &[
     "-k",
     "-f",
     "--field-manager",
+    "--for",
     "--timeout",
     "--raw",
     "--namespaced",
@@ -78,7 +79,7 @@ fn call(state: &mut State, arguments: &Arguments) -> Outcome {
     if state.cluster(&context).is_none() {
         return Err(said(format!("error: context \"{context}\" does not exist")));
     }
-    let is_change = !matches!(words[..], ["get" | "api-resources", ..] | ["rollout", "status", ..]);
+    let is_change = !matches!(words[..], ["get" | "api-resources" | "wait", ..] | ["rollout", "status", ..]);
     if is_change {
         state.load_all();
     }
@@ -97,6 +98,7 @@ fn call(state: &mut State, arguments: &Arguments) -> Outcome {
             let is_late = late.contains(&format!("{context} {name}"));
             status(cluster, arguments, name, is_late)
         }
+        ["wait", "pods"] => wait_for_the_last(cluster, arguments),
         _ => Err(strange(format!("kubectl {}", words.join(" ")))),
     }?;
     if is_change {
@@ -436,6 +438,28 @@ fn status(cluster: &Cluster, arguments: &Arguments, name: &str, is_late: bool) -
         return Err(said("error: timed out waiting for the condition"));
     }
     Ok(format!("deployment \"{}\" successfully rolled out\n", text(object, "/metadata/name")))
+}
+
+/// Pods end where their workloads start anew; where none is left, kubectl is content.
+fn wait_for_the_last(cluster: &Cluster, arguments: &Arguments) -> Outcome {
+    let selector = arguments.any(&["-l", "--selector"]).unwrap_or_default();
+    if arguments.get("--for") != Some("delete") || !arguments.has("-A") || arguments.get("--timeout").is_none() {
+        return Err(strange("wait pods without -A, --for=delete and --timeout"));
+    }
+    for object in cluster.objects.values() {
+        let labels = match text(object, "/simulator/started/revision") {
+            "" if reconcile::is_istiod(object) => {
+                json!({"app": "istiod", "istio.io/rev": object["metadata"]["labels"]["istio.io/rev"]})
+            }
+            "" => continue,
+            revision => json!({"istio.io/rev": revision}),
+        };
+        if query::selects(selector, Some(&labels)).map_err(strange)? {
+            let name = text(object, "/metadata/name");
+            return Err(said(format!("error: timed out waiting for the condition on pods/{name}-0")));
+        }
+    }
+    Ok(String::new())
 }
 
 fn label_local(labels: &[&str]) -> Outcome {

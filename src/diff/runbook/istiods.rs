@@ -19,7 +19,7 @@ impl Runbook<'_> {
             let name = cluster.name.as_str();
             let service = self.after().istiod_service(name);
             // Under another revision the Service is another.
-            if self.is_revised(name) {
+            if self.situation.is_revised(name) {
                 continue;
             }
             let delete = ["-n", ISTIO_SYSTEM, "delete", "endpointslices"];

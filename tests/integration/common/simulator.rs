@@ -56,6 +56,11 @@ fn link(from: &Path, to: &Path) {
     }
 }
 
+/// The revision that a cluster's proxies are of; none where it has no name.
+pub(crate) fn revision(cluster: &meshgen::lock::Cluster) -> Option<&str> {
+    cluster.at_start.as_deref()?.split(' ').find_map(|word| word.strip_prefix("revision="))
+}
+
 impl Simulator {
     /// Empty clusters, and the tree of a topology.
     pub(crate) fn new(topology: &str) -> Self {
@@ -99,28 +104,24 @@ impl Simulator {
         self.set("version", json!(lock.istio.unwrap().version.to_string()));
         let workloads: Vec<&str> = lock.workloads.iter().map(String::as_str).chain(["shop"]).collect();
         for cluster in lock.clusters.into_values() {
-            let Some(context) = cluster.context else { continue };
-            if self.cluster_file(&context).exists() {
+            let Some(context) = cluster.context.as_deref() else { continue };
+            if self.cluster_file(context).exists() {
                 continue;
             }
-            fs::write(self.cluster_file(&context), json!({"context": context, "objects": {}}).to_string()).unwrap();
+            fs::write(self.cluster_file(context), json!({"context": context, "objects": {}}).to_string()).unwrap();
             for namespace in ["default", "kube-system"].iter().chain(&workloads) {
-                self.put(&context, &json!({"kind": "Namespace", "metadata": {"name": namespace}}));
+                self.put(context, &json!({"kind": "Namespace", "metadata": {"name": namespace}}));
             }
             // Its workloads are injected by the revision of the mesh.
-            let revision = cluster
-                .at_start
-                .as_deref()
-                .and_then(|start| start.split(' ').find_map(|word| word.strip_prefix("revision=")));
-            if let Some(revision) = revision {
+            if let Some(revision) = revision(&cluster) {
                 for namespace in &lock.workloads {
                     let metadata = json!({"name": namespace, "labels": {"istio.io/rev": revision}});
-                    self.put(&context, &json!({"kind": "Namespace", "metadata": metadata}));
+                    self.put(context, &json!({"kind": "Namespace", "metadata": metadata}));
                 }
             }
             let labels = json!({"app": "reviews"});
             self.put(
-                &context,
+                context,
                 &json!({
                     "kind": "Deployment",
                     "metadata": {"name": "reviews", "namespace": "shop", "labels": labels},

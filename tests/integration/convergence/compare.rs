@@ -94,7 +94,11 @@ fn gone(before: &Places, after: &Places) -> Vec<(String, String)> {
 
 /// Whether a workload restarts for a person alone: its namespace is not stated.
 fn is_of_a_person(walk: &Walk<'_>, key: &str) -> bool {
-    key.starts_with("Deployment/shop/") && !walk.simulator.lock().workloads.iter().any(|namespace| namespace == "shop")
+    is_in_shop(key) && !walk.simulator.lock().workloads.iter().any(|namespace| namespace == "shop")
+}
+
+fn is_in_shop(key: &str) -> bool {
+    key.starts_with("Deployment/shop/") || key == "Namespace//shop"
 }
 
 /// Proxies of two roots refuse each other: none waits for the day that passes.
@@ -146,7 +150,7 @@ pub(super) fn clusters(walk: &Walk<'_>, to: &Installed, is_smooth: bool) -> Vec<
             match (found.get(key), wanted.get(key)) {
                 (one, other) if one == other => {}
                 (Some(_), None) => wrong.push(format!("{name}: {key} stays")),
-                (None, Some(_)) if key.starts_with("Deployment/shop/") => {}
+                (None, Some(_)) if is_in_shop(key) => {}
                 (None, _) => wrong.push(format!("{name}: {key} is missing")),
                 (Some(found), Some(wanted)) => wrong.push(format!("{name}: {key} is\n{found:#}\nnot\n{wanted:#}")),
             }
