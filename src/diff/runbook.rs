@@ -236,12 +236,14 @@ impl Runbook<'_> {
         running.filter(|name| self.situation.is_revised(name))
     }
 
-    /// Pods that run carry the revision that injected them (`files/injection-template.yaml`, of 1.11.2 and of 1.30.3). `kubectl wait`
-    /// succeeds at once where there are none (`staging/src/k8s.io/kubectl/pkg/cmd/wait/wait.go` of Kubernetes 1.30).
+    /// Pods carry the revision that injected them (`files/injection-template.yaml`, of 1.11.2 and of 1.30.3), and those that istioctl
+    /// installed also their component: what is left of these is removed with the revision. `kubectl wait` succeeds at once where
+    /// there are none (`staging/src/k8s.io/kubectl/pkg/cmd/wait/wait.go` of Kubernetes 1.30).
     fn last_of_revision(&self) -> Vec<String> {
         let wait = |name: &str| {
             let revision = self.before().revision(name);
-            let selector = format!("istio.io/rev={},app!=istiod", revision.as_deref().unwrap_or("default"));
+            let selector =
+                format!("istio.io/rev={},!operator.istio.io/component", revision.as_deref().unwrap_or("default"));
             let words = ["wait", "pods", "-A", "-l", &selector, "--field-selector", "status.phase=Running"];
             self.kubectl(name, &[&words[..], &["--for=delete", "--timeout=5m"]].concat())
         };

@@ -447,13 +447,13 @@ fn wait_for_the_last(cluster: &Cluster, arguments: &Arguments) -> Outcome {
         return Err(strange("wait pods without -A, --for=delete and --timeout"));
     }
     for object in cluster.objects.values() {
-        let labels = match text(object, "/simulator/started/revision") {
-            "" if reconcile::is_istiod(object) => {
-                json!({"app": "istiod", "istio.io/rev": object["metadata"]["labels"]["istio.io/rev"]})
-            }
+        let mut labels = match text(object, "/simulator/started/revision") {
             "" => continue,
             revision => json!({"istio.io/rev": revision}),
         };
+        if text(object, "/metadata/namespace") == "istio-system" {
+            labels["operator.istio.io/component"] = json!("IngressGateways");
+        }
         if query::selects(selector, Some(&labels)).map_err(strange)? {
             let name = text(object, "/metadata/name");
             return Err(said(format!("error: timed out waiting for the condition on pods/{name}-0")));

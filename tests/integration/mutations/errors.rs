@@ -53,6 +53,8 @@ pub(crate) const ERRORS: &[Mutation] = &[
             ("values.global.remotePilotAddress", json!("10.9.9.9")),
             ("values.meshConfig", json!({})),
             ("values.revision", json!("another")),
+            ("values.global.tag", json!("1.2.3")),
+            ("values.pilot.image", json!("docker.io/istio/pilot:latest")),
             ("values.global.multiCluster", json!("one value")),
             ("meshConfig.rootNamespace", json!("another")),
             ("meshConfig.trustDomain", json!("another.domain")),
