@@ -42,6 +42,7 @@ BROKEN = [
     ("the key of another cluster", OLD, "cluster1/20-cacerts/ca-key.pem", None, "cluster2/20-cacerts/ca-key.pem", "openssl, Go"),
     ("a script that does not end a quote", OLD, "cluster1/remote-secrets.sh", "set -euo pipefail", "set -euo 'pipefail", "bash, shellcheck"),
     ("an unquoted variable", OLD, "cluster1/remote-secrets.sh", '"${labels[@]}" <<<', '${labels[@]} <<<', "bash, shellcheck"),
+    ("a kustomization that the simulator does not read", OLD, "cluster1/50-exposure/kustomization.yaml", "resources:", "commonLabels: {a: b}\nresources:", "simulator"),
     ("a block of Markdown that does not end", OLD, "README.md", "```mermaid", "mermaid", "Mermaid"),
     ("an arrow that Mermaid does not know", OLD, "README.md", "-->|controls|", "-->>|controls|", "Mermaid"),
     ("a name that Mermaid reserves", OLD, "README.md", '    c0["', '    end["', "Mermaid"),

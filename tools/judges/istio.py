@@ -54,6 +54,9 @@ def istioctl_renders(mesh):
         istio_text, istio = rendered(mesh, cluster, "30-istio", "istio.yaml", "mesh-config.yaml")
         gateway_text, gateway = rendered(mesh, cluster, "40-eastwest-gateway", "eastwest-gateway.yaml")
         said = f"{mesh.tree}/{cluster['name']}: "
+        if mesh.waits(cluster):
+            want(not istio and not gateway, said + "it waits, and something is rendered")
+            continue
         if mesh.is_thin and not mesh.is_primary(cluster):
             check_remote(mesh, cluster, istio, said)
         else:
@@ -93,7 +96,7 @@ def check_primary(mesh, cluster, objects, said):
     config = yaml.load(find(objects, "ConfigMap", f"istio{suffix}")["data"]["mesh"], LOADER)
     trust_domain = mesh.topology["mesh"].get("trustDomain", "cluster.local")
     want(config["trustDomain"] == trust_domain, said + f"trustDomain is {config['trustDomain']}")
-    if mesh.zipkin:
+    if mesh.is_traced():
         check_tracing(mesh, cluster, config, said)
 
 
@@ -152,7 +155,8 @@ def check_gateway(mesh, cluster, objects, said):
     ports = {port["name"]: (port["port"], port["targetPort"], port.get("nodePort")) for port in spec["ports"]}
     wanted = {name: (port, port, None) for name, port in (("status-port", 15021), ("tls", 15443), ("tls-istiod", 15012), ("tls-webhook", 15017))}
     zipkin = mesh.zipkin
-    if zipkin and zipkin["cluster"] == cluster["name"] and zipkin.get("via", "gateway") == "gateway" and mesh.address(cluster):
+    is_reported_to = zipkin and zipkin["cluster"] == cluster["name"] and zipkin.get("via", "gateway") == "gateway"
+    if is_reported_to and (mesh.address(cluster) or len(mesh.clusters) > 1):
         deciding = [other for other in mesh.clusters.values() if not mesh.is_thin or mesh.is_primary(other)]
         if not all(overridden(other) for other in deciding):
             number = zipkin.get("gatewayPort", 15018)

@@ -31,6 +31,17 @@ class Mesh:
     def has_remotes(self, cluster):
         return any(self.primary(other) is cluster for other in self.clusters.values() if other is not cluster)
 
+    def waits(self, cluster):
+        """Whether a cluster is not installed before the address of its primary's gateway is known."""
+        return not self.is_primary(cluster) and self.address(self.primary(cluster)) is None
+
+    def is_traced(self):
+        """Whether proxies report traces; in a mesh of several clusters, not before the address of the collector's gateway is known."""
+        if not self.zipkin:
+            return False
+        is_reached = self.zipkin.get("via", "gateway") == "mesh" or self.address(self.clusters[self.zipkin["cluster"]])
+        return bool(is_reached) or all(overridden(cluster) or cluster["name"] == self.zipkin["cluster"] for cluster in self.clusters.values())
+
     def revision(self, cluster):
         return cluster.get("istio", {}).get("revision", self.istio.get("revision"))
 
