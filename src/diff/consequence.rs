@@ -292,7 +292,7 @@ impl Situation<'_> {
         if self.after.release().is_some_and(|release| release.reloads_authority) {
             found.add(
                 Kind::Certificates,
-                "istiod notices the new Secret `cacerts` by itself; proxies get certificates under it as theirs are renewed, within a day",
+                "istiod notices the new Secret `cacerts` by itself, once kubelet has refreshed it, which takes up to two minutes; proxies get certificates under it as theirs are renewed, within a day",
             );
         } else {
             found.add(Kind::Certificates, "proxies get certificates under it after istiod restarts");
