@@ -149,8 +149,11 @@ fn find_releases(subject: &Context<'_>, fields: &FreeForm, field: &FieldPath, fi
     for known in RELEASES_OF_IMAGES {
         let Some((value, path)) = held(fields, "values", known).filter(|(_, path)| path == known) else { continue };
         let text = shown(value);
-        let Some(tag) = (if path.ends_with(".tag") { Some(text.as_str()) } else { tag_of(&text) }) else { continue };
-        if is_of_version(tag) {
+        let tag = match path.rsplit_once('.') {
+            Some((_, "tag")) => Some(text.as_str()),
+            _ => tag_of(&text),
+        };
+        if tag.is_none_or(is_of_version) {
             continue;
         }
         let place = path.split('.').skip(1).fold(field.clone(), |place, key| place.child(key));
