@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::parallel;
 use crate::pki::inventory::{Entry, Role};
 use crate::schema;
 
@@ -179,14 +180,15 @@ pub fn compare(before: &Side, after: &Side) -> Diff {
     let (before, after, unrecorded) = Known::of(before, after);
     let (before, after) = (&before, &after);
     let names: BTreeSet<&str> = before.clusters().chain(after.clusters()).collect();
-    let mut clusters: Vec<ClusterChange> = names.iter().map(|name| cluster(before, after, name)).collect();
+    let all: Vec<&str> = names.iter().copied().collect();
+    let mut clusters = parallel::map(&all, CLUSTERS_WORTH_A_THREAD, |name| cluster(before, after, name));
     objects::say_where_from(&mut clusters);
     let authorities = authorities::compare(before, after, &names);
     let credentials = reach::credentials(before, after);
     let [old, new] = [before, after].map(|side| side.members.iter().map(|(name, member)| (*name, &member.network)));
     let has_other_routes = before.routes != after.routes || !old.eq(new);
     let situation = Situation { before, after, authorities: &authorities, credentials: &credentials, has_other_routes };
-    let consequences: Vec<Vec<Consequence>> = clusters.iter().map(|cluster| situation.consequences(cluster)).collect();
+    let consequences = parallel::map(&clusters, CLUSTERS_WORTH_A_THREAD, |cluster| situation.consequences(cluster));
     for (cluster, consequences) in clusters.iter_mut().zip(consequences) {
         cluster.consequences = consequences;
     }
@@ -205,6 +207,9 @@ pub fn compare(before: &Side, after: &Side) -> Diff {
         unrecorded,
     }
 }
+
+/// Comparing fewer clusters takes less time than starting a thread.
+const CLUSTERS_WORTH_A_THREAD: usize = 32;
 
 fn cluster(before: &Known<'_>, after: &Known<'_>, name: &str) -> ClusterChange {
     let membership = match (before.has(name), after.has(name)) {

@@ -69,7 +69,10 @@ pub fn read(path: &Utf8Path) -> Result<Vec<u8>, DiskError> {
 /// # Errors
 /// The error of the operating system, or that there is more than a file of a mesh has.
 pub fn read_from(reader: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    read_into(Vec::new(), reader)
+}
+
+fn read_into(mut bytes: Vec<u8>, reader: impl Read) -> io::Result<Vec<u8>> {
     reader.take(load::MAXIMUM_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > load::MAXIMUM_BYTES {
         let message =
@@ -92,7 +95,10 @@ pub fn open(path: &Utf8Path) -> Result<File, DiskError> {
 /// # Errors
 /// The file and the error of the operating system, unless the file does not exist; or that it is too large for one of a mesh.
 pub fn read_if_there(path: &Utf8Path) -> Result<Option<Vec<u8>>, DiskError> {
-    match File::open(path).and_then(read_from) {
+    // With room for one byte more than there are, the end is found without growing.
+    let room = |file: &File| file.metadata().map_or(0, |metadata| metadata.len().min(load::MAXIMUM_BYTES as u64) + 1);
+    let read = |file: File| read_into(Vec::with_capacity(usize::try_from(room(&file)).unwrap_or_default()), file);
+    match File::open(path).and_then(read) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(at(path)(error)),

@@ -11,7 +11,7 @@ use crate::lock::{self, Lock};
 use crate::pki::External;
 use crate::source::Source;
 use crate::words::names;
-use crate::{disk, emit};
+use crate::{disk, emit, parallel};
 
 use super::git::{Found, Git};
 use super::{
@@ -61,7 +61,13 @@ enum Format {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let (before, after) = sides(arguments)?;
-    let (Some(before), Some(after)) = (before.side()?, after.side()?) else { return Ok(super::NOT_DONE) };
+    let (before, after) = if before.is_tree() && after.is_tree() {
+        parallel::beside(|| before.side(), || after.side())
+    } else {
+        // Their findings are printed one after the other.
+        (before.side(), after.side())
+    };
+    let (Some(before), Some(after)) = (before?, after?) else { return Ok(super::NOT_DONE) };
     if let Some((gateway, lost)) = before.lost(&after).pop_first() {
         return Err(Refusal(format!(
             "{}: the east-west gateway of `{gateway}` has no address, and {} has what needs it: {}.\n\
@@ -159,10 +165,14 @@ fn sides(arguments: &Arguments) -> Result<(Place, Place), Refusal> {
 }
 
 impl Place {
+    fn is_tree(&self) -> bool {
+        matches!(self, Self::Disk(path) if disk::is_directory(path))
+    }
+
     /// The side; `None` if its topology has errors, which were reported.
     fn side(&self) -> Result<Option<Side>, Refusal> {
         match self {
-            Self::Disk(path) if disk::is_directory(path) => standing(path).map(Some),
+            Self::Disk(path) if self.is_tree() => standing(path).map(Some),
             Self::Disk(path) => {
                 let source = read_source(path)?;
                 let external = external::read(&source, path)?;
