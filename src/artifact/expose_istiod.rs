@@ -5,10 +5,10 @@ use crate::release::RemoteShape;
 
 use super::metadata;
 
-/// Opens a primary's istiod to its remotes, as Istio's samples/multicluster/expose-istiod.yaml does.
 /// The VirtualService that leads to istiod; of a revision, followed by its name.
 pub(crate) const VIRTUAL_SERVICE: &str = "istiod-vs";
 
+/// Opens a primary's istiod to its remotes, as Istio's samples/multicluster/expose-istiod.yaml does.
 pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     if cluster.remotes.is_empty() {
         return Vec::new();

@@ -175,12 +175,15 @@ impl Situation<'_> {
             why.push_str(": upgrade one minor release at a time, or install the new mesh beside the old one");
             found.add(Kind::NotInPlace, &why);
         } else {
-            if self.runs_istiod(&cluster.name) && self.is_revised(&cluster.name) {
-                found.add(Kind::Reapply, &format!("istioctl installs istiod {to} beside istiod {from}"));
-            } else if self.runs_istiod(&cluster.name) {
-                found.add(Kind::RestartIstiod, &format!("istioctl rolls out istiod {to}"));
-            } else {
-                found.add(Kind::Reapply, &format!("istioctl installs the roles and webhooks of {to}"));
+            let runs = (self.before.runs_istiod(&cluster.name), self.runs_istiod(&cluster.name));
+            match runs {
+                (true, true) if self.is_revised(&cluster.name) => {
+                    found.add(Kind::Reapply, &format!("istioctl installs istiod {to} beside istiod {from}"));
+                }
+                (true, true) => found.add(Kind::RestartIstiod, &format!("istioctl rolls out istiod {to}")),
+                (_, false) => found.add(Kind::Reapply, &format!("istioctl installs the roles and webhooks of {to}")),
+                // That it gets one is told of the cluster.
+                (false, true) => {}
             }
             found.add(Kind::RestartProxies, &format!("sidecars and gateways run {from} until they are injected again"));
         }
@@ -360,7 +363,12 @@ impl Situation<'_> {
                         {
                             continue;
                         }
-                        (Kind::RestartIstiod, _) if !self.runs_istiod(&cluster.name) => {
+                        // What a remote without an istiod injects, and when it restarts, is its primary's.
+                        (Kind::RestartIstiod | Kind::RestartProxies, _)
+                            if fields::is_of_istiod(object)
+                                && path != "spec.revision"
+                                && !self.runs_istiod(&cluster.name) =>
+                        {
                             (Kind::Reapply, "istioctl applies it, and no istiod runs here that it could restart")
                         }
                         meaning => meaning,

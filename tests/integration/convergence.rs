@@ -197,7 +197,10 @@ fn walk(from: &Installed, to: &Installed) -> Option<String> {
     }
     walk.simulator.take_tree(&to.simulator);
     let mut wrong = Vec::new();
+    let is_told = |name: &str| diff.clusters.iter().any(|one| one.name == name && one.worst() != Kind::Nothing);
     for phase in &diff.runbook {
+        let untold = phase.steps.iter().filter(|step| !is_told(step.split('/').next().unwrap()));
+        wrong.extend(untold.map(|step| format!("{}: nothing is said of {step}", phase.title)));
         let changed = walk.follow(phase);
         // Of a cluster without gateways and without stated workloads, a restart is for a person.
         let lock = walk.simulator.lock();

@@ -197,7 +197,8 @@ impl Mesh {
         mesh
     }
 
-    /// One to three clusters with or without istiods of their own, on one to three networks, with or without routes and tracing.
+    /// One to three clusters with or without istiods of their own, on one to three networks, with or without routes, tracing, and the address
+    /// of the first gateway.
     fn small(choices: &mut Choices) -> Self {
         let is_static = choices.flip();
         let mut mesh = Self { is_static: [is_static; 3], ..Self::empty(choices.one_of(&["1.11.2", "1.28.1"])) };
@@ -209,6 +210,10 @@ impl Mesh {
             let network = choices.below((networks + 1).min(3));
             let control_plane = is_remote.then(|| mesh.members[0].name.clone());
             mesh.members.push(Member::new(number, network, control_plane, true));
+        }
+        // The address of the first gateway is known, or will be.
+        if !is_static && choices.flip() {
+            mesh.members[0].is_balanced = Some(false);
         }
         if choices.flip() {
             mesh.tracing =
