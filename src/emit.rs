@@ -1,6 +1,5 @@
 //! Writes a plan as the files of a tree.
 
-use std::collections::HashSet;
 use std::str::FromStr;
 
 use crate::artifact::{MANIFESTS, SCRIPTS};
@@ -81,8 +80,9 @@ pub(crate) fn is_directory(path: &str) -> bool {
 /// Why a lock cannot be used: it lists what meshgen never emits, or not what its own steps apply.
 pub(crate) fn find_fault(lock: &Lock) -> Option<String> {
     let directories = lock.paths().filter_map(|path| path.rsplit_once('/')).map(|(directory, _)| directory);
-    let listed: HashSet<&str> = lock.paths().chain(directories).collect();
-    let is_missing = |step: &str| !listed.contains(step) && (is_emitted(step) || is_directory(step));
+    let mut listed: Vec<&str> = lock.paths().chain(directories).collect();
+    listed.sort_unstable();
+    let is_missing = |step: &str| listed.binary_search(&step).is_err() && (is_emitted(step) || is_directory(step));
     let missing = || lock.steps.iter().find(|step| is_missing(step));
     find_other(lock.paths()).or_else(|| {
         missing().map(|step| format!("is cut short, because it lists no file of `{step}`: {}", lock::RESTORE))
