@@ -68,11 +68,11 @@ def repository_judges(directories):
     """What is looked at once: the repository's own files, and topologies in further directories that name their schema."""
     return [
         RepositoryJudge("links of the docs", pages.links, "links"),
-        RepositoryJudge("istioctl, recorded", simulator.recorded, "objects"),
         RepositoryJudge("editor, in place", editor.in_place(directories), "documents"),
         RepositoryJudge("editor, questions", editor.questions, "questions"),
         RepositoryJudge("editor, settings", editor.settings, "settings"),
         RepositoryJudge("actionlint", workflows.actionlint, "workflows"),
         RepositoryJudge("zizmor", workflows.zizmor, "workflows"),
         RepositoryJudge("shellcheck", workflows.scripts, "scripts"),
+        RepositoryJudge("istioctl, recorded", simulator.recorded, "objects"),
     ]
