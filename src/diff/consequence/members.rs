@@ -1,5 +1,5 @@
 use crate::diff::ClusterChange;
-use crate::diff::facts::Known;
+use crate::diff::facts::{Known, Member};
 use crate::diff::impact::Kind;
 
 use super::{Found, Situation};
@@ -87,11 +87,15 @@ impl Situation<'_> {
         self.after.clusters().filter(|name| !self.after.is_waiting(name)).filter(is_taken_over).collect()
     }
 
-    /// The name that a cluster with the same API server has on the other side only.
+    /// The name that a cluster has on the other side only: one with the same API server or, as its commands go there, the same context.
     fn renamed(name: &str, side: &Known<'_>, other: &Known<'_>) -> Option<String> {
-        let member = side.member(name).filter(|member| !member.api_server.is_empty())?;
-        let mut candidates = other.members.iter();
-        let found = candidates.find(|(known, other)| !side.has(known) && other.api_server == member.api_server)?;
-        Some((*found.0).to_owned())
+        let member = side.member(name)?;
+        let find = |is_it: &dyn Fn(&Member) -> bool| {
+            let mut candidates = other.members.iter();
+            candidates.find(|(known, other)| !side.has(known) && is_it(other)).map(|(known, _)| (*known).to_owned())
+        };
+        let has_server = |other: &Member| !member.api_server.is_empty() && other.api_server == member.api_server;
+        let has_context = |other: &Member| !member.context.is_empty() && other.context == member.context;
+        find(&has_server).or_else(|| find(&has_context))
     }
 }

@@ -87,8 +87,8 @@ type Places = BTreeMap<String, (String, String)>;
 
 /// The names and contexts of the clusters that left, and are under no other name in the mesh.
 fn gone(before: &Places, after: &Places) -> Vec<(String, String)> {
-    let is_there = |server: &String| after.values().any(|(_, its)| its == server);
-    let gone = before.iter().filter(|(name, (_, server))| !after.contains_key(*name) && !is_there(server));
+    let is_there = |place: &(String, String)| after.values().any(|its| its.0 == place.0 || its.1 == place.1);
+    let gone = before.iter().filter(|(name, place)| !after.contains_key(*name) && !is_there(place));
     gone.map(|(name, (context, _))| (name.clone(), context.clone())).collect()
 }
 
