@@ -164,10 +164,7 @@ impl Lock {
     /// A fact of a cluster: `network of east lan`.
     fn read_fact(&mut self, word: &str, rest: &str) -> Option<()> {
         let (name, value) = rest.split_once(' ').unwrap_or((rest, ""));
-        if !self.clusters.contains_key(name) {
-            self.clusters.insert(name.to_owned(), Cluster::default());
-        }
-        let cluster = self.clusters.get_mut(name)?;
+        let cluster = self.clusters.entry(name.to_owned()).or_default();
         let text = || Some(value.to_owned());
         match word {
             "network" => cluster.network = text(),

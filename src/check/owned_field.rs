@@ -122,8 +122,7 @@ fn find<'o>(
         if Some(value) == owned.value.as_ref() && path == owned.path || !refused.insert(path) {
             continue;
         }
-        let place = path.split('.').skip(1).fold(field.clone(), |place, key| place.child(key));
-        let finding = RULE.at(place, format!("`{path}` is set by meshgen")).label(match owned.value {
+        let finding = RULE.at(within(field, path), format!("`{path}` is set by meshgen")).label(match owned.value {
             Some(_) => "contradicts the topology",
             None => "meshgen decides this",
         });
@@ -156,8 +155,7 @@ fn find_releases(subject: &Context<'_>, fields: &FreeForm, field: &FieldPath, fi
         if tag.is_none_or(is_of_version) {
             continue;
         }
-        let place = path.split('.').skip(1).fold(field.clone(), |place, key| place.child(key));
-        let finding = RULE.at(place, format!("`{path}` chooses an image that is not Istio {version}"));
+        let finding = RULE.at(within(field, path), format!("`{path}` chooses an image that is not Istio {version}"));
         findings.push(
             finding
                 .label("contradicts the topology")
@@ -165,6 +163,11 @@ fn find_releases(subject: &Context<'_>, fields: &FreeForm, field: &FieldPath, fi
                 .help(format!("remove it, or write a tag that begins with `{version}`, like `{version}-distroless`")),
         );
     }
+}
+
+/// The place of a path that begins with the name of the list, `values` or `meshConfig`, which stands at `field`.
+fn within(field: &FieldPath, path: &str) -> FieldPath {
+    path.split('.').skip(1).fold(field.clone(), |place, key| place.child(key))
 }
 
 /// The tag of an image: `docker.io/istio/pilot:1.30.3`. One that is named by its digest alone has none.

@@ -102,7 +102,7 @@ impl Situation<'_> {
                 );
             }
             Self::primary(&cluster.name, old, new, found);
-            match (self.before.runs_istiod(&cluster.name), self.runs_istiod(&cluster.name)) {
+            match self.runs_istiod(&cluster.name) {
                 (false, true) => found.add(Kind::Reapply, "30-istio: istioctl installs an istiod of its own"),
                 (true, false) => found.add(Kind::Reapply, "30-istio: istioctl removes its own istiod"),
                 _ => {}
@@ -175,8 +175,7 @@ impl Situation<'_> {
             why.push_str(": upgrade one minor release at a time, or install the new mesh beside the old one");
             found.add(Kind::NotInPlace, &why);
         } else {
-            let runs = (self.before.runs_istiod(&cluster.name), self.runs_istiod(&cluster.name));
-            match runs {
+            match self.runs_istiod(&cluster.name) {
                 (true, true) if self.is_revised(&cluster.name) => {
                     found.add(Kind::Reapply, &format!("istioctl installs istiod {to} beside istiod {from}"));
                 }
@@ -189,19 +188,14 @@ impl Situation<'_> {
         }
     }
 
-    /// Whether an istiod runs in a cluster after the change.
-    fn runs_istiod(&self, name: &str) -> bool {
-        self.after.runs_istiod(name)
+    /// Whether an istiod runs in a cluster before the change, and after it.
+    fn runs_istiod(&self, name: &str) -> (bool, bool) {
+        (self.before.runs_istiod(name), self.after.runs_istiod(name))
     }
 
     /// Whether another istiod is installed beside the one that runs.
     pub(super) fn is_revised(&self, name: &str) -> bool {
         self.before.istiod_service(name) != self.after.istiod_service(name)
-    }
-
-    /// Whether a cluster's istiod comes or goes.
-    fn changes_hands(&self, name: &str) -> bool {
-        self.before.runs_istiod(name) != self.after.runs_istiod(name)
     }
 
     /// The consequence for a remote whose shape changes with the version.
@@ -353,21 +347,20 @@ impl Situation<'_> {
             What::Changed | What::Moved => {
                 let members = (self.before.member(&cluster.name), self.after.member(&cluster.name));
                 let is_moved = matches!(members, (Some(old), Some(new)) if moves(old, new));
-                for path in object.fields.iter().flat_map(fields::leaves) {
+                let (ran, runs) = self.runs_istiod(&cluster.name);
+                for path in object.fields.iter().flat_map(fields::paths) {
                     let (kind, why) = match fields::meaning(object, &path) {
                         // The move of the cluster says so.
                         (Kind::Interrupts, _) if fields::is_network(&path) && is_moved => continue,
                         // How istiod changes is told of the cluster.
                         (Kind::RestartIstiod | Kind::RestartProxies | Kind::Reapply, _)
-                            if fields::is_of_istiod(object) && self.changes_hands(&cluster.name) =>
+                            if fields::is_of_istiod(object) && ran != runs =>
                         {
                             continue;
                         }
                         // What a remote without an istiod injects, and when it restarts, is its primary's.
                         (Kind::RestartIstiod | Kind::RestartProxies, _)
-                            if fields::is_of_istiod(object)
-                                && path != "spec.revision"
-                                && !self.runs_istiod(&cluster.name) =>
+                            if fields::is_of_istiod(object) && path != "spec.revision" && !runs =>
                         {
                             (Kind::Reapply, "istioctl applies it, and no istiod runs here that it could restart")
                         }

@@ -106,7 +106,7 @@ impl From<Impact> for Kind {
 }
 
 /// The paths of what differs, down to what is no mapping: a mapping that is added says nothing of the fields that it does not have.
-pub(super) fn leaves(field: &FieldChange) -> Vec<String> {
+pub(super) fn paths(field: &FieldChange) -> Vec<String> {
     fn add(path: &str, value: &Value, found: &mut Vec<String>) {
         match value {
             Value::Object(fields) if !fields.is_empty() => {

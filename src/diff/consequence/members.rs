@@ -71,8 +71,7 @@ impl Situation<'_> {
     /// It reads whether it leads in a remote when it gets the remote secret and when it starts
     /// (`1.30.3:pilot/pkg/serviceregistry/kube/controller/multicluster.go`).
     pub(in crate::diff) fn taken_over_by(&self, primary: &str) -> Vec<&str> {
-        let starts_anew = self.before.version != self.after.version
-            || self.before.istiod_service(primary) != self.after.istiod_service(primary);
+        let starts_anew = self.before.version != self.after.version || self.is_revised(primary);
         if !self.after.has_thin_remotes() || starts_anew || !self.before.is_primary(primary) {
             return Vec::new();
         }

@@ -21,12 +21,7 @@ impl Situation<'_> {
                     &format!("its proxies keep {what}, which they get{whose} when they start"),
                 );
             }
-            None if self.knows_starts(name) && found.has(Kind::RestartProxies) => {
-                found.0.retain(|(kind, _)| *kind != Kind::RestartProxies);
-                if found.0.is_empty() {
-                    found.add(Kind::Reapply, "what its proxies know from their start stays the same");
-                }
-            }
+            None if self.knows_starts(name) => found.0.retain(|(kind, _)| *kind != Kind::RestartProxies),
             _ => {}
         }
     }
