@@ -1,5 +1,5 @@
 # The default target lists the others.
-.PHONY: help build test scripts pairs lint deny advisories fmt golden output bench fuzz tools verify check clean
+.PHONY: help build test scripts pairs power-loss lint deny advisories fmt golden output bench fuzz tools verify check clean
 .DEFAULT_GOAL := help
 
 MESHGEN := target/release/meshgen
@@ -13,7 +13,7 @@ export MESHGEN_PAIRS ?= 300
 export MESHGEN_THOROUGH ?= 1
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the release program
 	cargo build --release --locked
@@ -26,6 +26,9 @@ scripts: ## Let every call of every script of every topology fail in every way, 
 
 pairs: ## Follow every change of every mesh of up to three clusters, which takes two hours
 	MESHGEN_SMALL_EVERY=1 cargo test --locked --test integration -- --nocapture convergence::every_change
+
+power-loss: ## Lose power at each operation of a build, on ext4, xfs, btrfs and f2fs, which needs root
+	tools/power-loss
 
 lint: ## Check formatting, lints and the documentation
 	cargo fmt --check

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use meshgen::diagnostic::Findings;
-use meshgen::disk::{self, Barrier, Claim, Plan, Writer};
+use meshgen::disk::{self, Barrier, Claim, Writer};
 use meshgen::mesh::Mesh;
 use meshgen::pki::{Authority, Seed};
 use meshgen::source::Source;
@@ -124,8 +124,8 @@ fn barrier(repository: &Path, seed: &Seed) {
         let _ = fs::remove_dir_all(&out);
         let start = Instant::now();
         let claim = Claim::take(&out).unwrap();
-        let plan = Plan::make(&out, &tree).unwrap();
-        writer.write(&claim, &out, &tree, &plan).unwrap();
+        let plan = claim.plan(&tree).unwrap();
+        writer.write(&claim, &tree, &plan).unwrap();
         start.elapsed()
     };
     let (mut with, mut without) = (Vec::new(), Vec::new());

@@ -1,8 +1,8 @@
 //! Reads and writes trees. No other module accesses files.
 #![allow(clippy::disallowed_methods, reason = "this is the disk")]
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -10,19 +10,22 @@ use zeroize::Zeroizing;
 
 use crate::emit;
 use crate::layout::{is_pem, is_private};
-use crate::load;
 use crate::lock::{self, Lock};
-use crate::parallel;
 use crate::pki::Standing;
 use crate::tree::Mode;
 
+use self::base::{Base, Way};
+
 pub use self::cause::cause;
+pub use self::given::{open, read, read_from, read_if_there};
 pub use self::plan::{Plan, State};
 pub use self::rewrite::rewrite;
 pub use self::writer::{Barrier, Claim, Writer};
 
+mod base;
 mod cause;
 mod found;
+mod given;
 mod plan;
 mod rewrite;
 mod writer;
@@ -56,63 +59,23 @@ const TEMPORARY: &str = ".meshgen-";
 /// The journal: the files that a build is about to write. If the build is killed, the next one recognises them.
 const JOURNAL: &str = ".meshgen-journal";
 
-/// Reads a file.
-///
-/// # Errors
-/// The file and the error of the operating system, or that the file is too large for one of a mesh.
-pub fn read(path: &Utf8Path) -> Result<Vec<u8>, DiskError> {
-    File::open(path).and_then(read_from).map_err(at(path))
-}
-
-/// Reads what a file or a pipe gives, which may have no end.
-///
-/// # Errors
-/// The error of the operating system, or that there is more than a file of a mesh has.
-pub fn read_from(reader: impl Read) -> io::Result<Vec<u8>> {
-    read_into(Vec::new(), reader)
-}
-
-fn read_into(mut bytes: Vec<u8>, reader: impl Read) -> io::Result<Vec<u8>> {
-    reader.take(load::MAXIMUM_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > load::MAXIMUM_BYTES {
-        let message =
-            format!("is larger than {} MiB, and no file of a mesh is: name another one", load::MAXIMUM_BYTES >> 20);
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
-    }
-    Ok(bytes)
-}
-
-/// Opens a file, so that its owner can be checked before it is read.
-///
-/// # Errors
-/// The file and the error of the operating system.
-pub fn open(path: &Utf8Path) -> Result<File, DiskError> {
-    File::open(path).map_err(at(path))
-}
-
-/// Reads a file that need not exist.
-///
-/// # Errors
-/// The file and the error of the operating system, unless the file does not exist; or that it is too large for one of a mesh.
-pub fn read_if_there(path: &Utf8Path) -> Result<Option<Vec<u8>>, DiskError> {
-    // With room for one byte more than there are, the end is found without growing.
-    let room = |file: &File| file.metadata().map_or(0, |metadata| metadata.len().min(load::MAXIMUM_BYTES as u64) + 1);
-    let read = |file: File| read_into(Vec::with_capacity(usize::try_from(room(&file)).unwrap_or_default()), file);
-    match File::open(path).and_then(read) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if is_absent(&error) => Ok(None),
-        Err(error) => Err(at(path)(error)),
-    }
-}
-
 /// The lock of a tree, if there is one.
 ///
 /// # Errors
 /// The file and the error of the operating system, or why it is not a lock.
 pub fn read_lock(directory: &Utf8Path) -> Result<Option<Lock>, DiskError> {
-    let path = directory.join(lock::FILE);
-    let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
-    parse_lock(&path, bytes).map(Some)
+    Base::open(directory)?.map_or(Ok(None), |base| lock_of(&base))
+}
+
+fn lock_of(base: &Base) -> Result<Option<Lock>, DiskError> {
+    let bytes = bytes_of(base, lock::FILE)?;
+    bytes.map(|bytes| parse_lock(&base.path().join(lock::FILE), bytes)).transpose()
+}
+
+/// The bytes of one file of a tree, if there is one.
+fn bytes_of(base: &Base, path: &str) -> Result<Option<Vec<u8>>, DiskError> {
+    let mut way = base.way();
+    Ok(way.read(path)?.map(|_| way.bytes))
 }
 
 fn parse_lock(path: &Utf8Path, bytes: Vec<u8>) -> Result<Lock, DiskError> {
@@ -130,13 +93,14 @@ fn refuse_others<'p>(list: &Utf8Path, paths: impl Iterator<Item = &'p str>) -> R
 /// # Errors
 /// The file and the error of the operating system.
 pub fn read_standing(directory: &Utf8Path) -> Result<Standing, DiskError> {
-    let lock = read_lock(directory)?;
-    let found = if lock.is_some() { Vec::new() } else { found::find(directory)? };
+    let Some(base) = Base::open(directory)? else { return Ok(Standing::new(directory, Lock::default(), Vec::new())) };
+    let lock = lock_of(&base)?;
+    let found = if lock.is_some() { Vec::new() } else { found::find(&base)? };
     let lock = lock.unwrap_or_default();
     let paths: Vec<&str> = lock.paths().chain(found.iter().map(String::as_str)).filter(|path| is_pem(path)).collect();
-    let files = parallel::try_map(&paths, FILES_WORTH_A_THREAD, |path| {
-        let bytes = read_if_there(&directory.join(path))?;
-        Ok(bytes.map(|bytes| ((*path).to_owned(), Zeroizing::new(String::from_utf8(bytes).unwrap_or_default()))))
+    let files = base.each(&paths, |way, path| {
+        let text = |way: &mut Way<'_>| String::from_utf8(std::mem::take(&mut way.bytes)).unwrap_or_default();
+        Ok(way.read(path)?.map(|_| (path.to_owned(), Zeroizing::new(text(way)))))
     })?;
     let files: Vec<(String, Zeroizing<String>)> = files.into_iter().flatten().collect();
     Ok(Standing::new(directory, lock, files))
@@ -152,15 +116,14 @@ pub fn is_unfinished(directory: &Utf8Path) -> bool {
 /// # Errors
 /// The file and the error of the operating system.
 pub fn read_listed(directory: &Utf8Path, lock: &Lock) -> Result<Vec<(String, String)>, DiskError> {
+    let Some(base) = Base::open(directory)? else { return Ok(Vec::new()) };
     let paths: Vec<&str> = lock.paths().filter(|path| !is_private(path)).collect();
-    let texts = parallel::try_map(&paths, FILES_WORTH_A_THREAD, |path| {
-        let bytes = read_if_there(&directory.join(path))?;
-        Ok(bytes.map(|bytes| {
-            (
-                (*path).to_owned(),
-                String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
-            )
-        }))
+    let texts = base.each(&paths, |way, path| {
+        let text = |way: &mut Way<'_>| {
+            String::from_utf8(std::mem::take(&mut way.bytes))
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        };
+        Ok(way.read(path)?.map(|_| (path.to_owned(), text(way))))
     })?;
     Ok(texts.into_iter().flatten().collect())
 }
@@ -202,7 +165,7 @@ pub fn make_directory(path: &Utf8Path) -> Result<(), DiskError> {
 /// # Errors
 /// The file and the error of the operating system.
 pub fn replace(path: &Utf8Path, bytes: &[u8]) -> Result<(), DiskError> {
-    let temporary = temporary(path);
+    let temporary = temporary_of(path);
     // The user knows the file, and not the temporary.
     let written = write_file(&temporary, bytes, Mode::Public).map_err(|failed| failed.error);
     written.and_then(|()| fs::rename(&temporary, path)).map_err(at(path))
@@ -223,7 +186,7 @@ fn write_file(path: &Utf8Path, bytes: &[u8], mode: Mode) -> Result<(), DiskError
     file.write_all(bytes).map_err(at(path))
 }
 
-fn temporary(path: &Utf8Path) -> Utf8PathBuf {
+fn temporary_of(path: &Utf8Path) -> Utf8PathBuf {
     path.with_file_name(format!("{TEMPORARY}{}", path.file_name().expect("a file has a name")))
 }
 

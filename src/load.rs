@@ -8,12 +8,9 @@ use crate::diagnostic::{Diagnostic, FieldPath, Hole, Place};
 use crate::rule::{INVALID_VALUE, SYNTAX};
 use crate::schema;
 use crate::shape::{self, Shape};
-use crate::source::Source;
+use crate::source::{MAXIMUM_BYTES, Source};
 use crate::syntax::Document;
 use crate::topology::Topology;
-
-/// More than the topology of ten thousand clusters.
-pub const MAXIMUM_BYTES: usize = 64 << 20;
 
 /// A topology that serde could read, with or without mistakes of shape.
 #[derive(Debug)]

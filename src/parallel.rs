@@ -42,17 +42,6 @@ pub(crate) fn map<T: Sync, R: Send>(items: &[T], least: usize, answer: impl Fn(&
     by_share(items, least, |items| items.iter().map(&answer).collect::<Vec<R>>()).into_iter().flatten().collect()
 }
 
-/// The same where each item may fail: the first failure in the order of the list.
-pub(crate) fn try_map<T: Sync, R: Send, E: Send>(
-    items: &[T],
-    least: usize,
-    answer: impl Fn(&T) -> Result<R, E> + Sync,
-) -> Result<Vec<R>, E> {
-    let shares = by_share(items, least, |items| items.iter().map(&answer).collect::<Result<Vec<R>, E>>());
-    let shares = shares.into_iter().collect::<Result<Vec<Vec<R>>, E>>()?;
-    Ok(shares.into_iter().flatten().collect())
-}
-
 /// Runs two functions at the same time.
 pub(crate) fn beside<A, B: Send>(here: impl FnOnce() -> A, there: impl FnOnce() -> B + Send) -> (A, B) {
     std::thread::scope(|scope| {
@@ -72,13 +61,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_the_order_and_finds_the_first_failure() {
+    fn keeps_the_order() {
         let items: Vec<usize> = (0..1000).collect();
         for least in [1, 7, 1000, 2000] {
             assert_eq!(map(&items, least, |item| item * 2), items.iter().map(|item| item * 2).collect::<Vec<_>>());
             assert_eq!(by_share(&items, least, <[usize]>::len).into_iter().sum::<usize>(), 1000);
-            let odd = |item: &usize| if item % 300 == 299 { Err(*item) } else { Ok(*item) };
-            assert_eq!(try_map(&items, least, odd), Err(299));
         }
         assert_eq!(map(&[], 1, |item: &usize| *item), Vec::<usize>::new());
     }

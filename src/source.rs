@@ -1,5 +1,8 @@
 //! What a topology was read from.
 
+/// What a topology or a certificate file may have at most: more than the topology of two thousand clusters with twenty nodes each.
+pub const MAXIMUM_BYTES: usize = 4 << 20;
+
 /// A topology's text and the name that reports give it.
 #[derive(Debug, Clone)]
 pub struct Source {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use crate::diagnostic::{Certainty, FieldPath, Patch, Place, Replacement, Segment};
-use crate::source::{BYTE_ORDER_MARK, Source};
+use crate::source::{BYTE_ORDER_MARK, MAXIMUM_BYTES, Source};
 use crate::syntax::{self, Document, Kind, NodeId};
 use crate::yaml;
 
@@ -45,7 +45,9 @@ impl<'s> Written<'s> {
     /// Reads the source's text.
     pub fn new(source: &'s Source) -> Self {
         let text = source.text();
-        let document = Document::parse(&text, &mut Vec::new()).ok();
+        // What is too large was refused before it was parsed.
+        let is_read = source.bytes.len() <= MAXIMUM_BYTES;
+        let document = is_read.then(|| Document::parse(&text, &mut Vec::new()).ok()).flatten();
         let lines = [0].into_iter().chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self { source, text, document, lines }
     }

@@ -18,13 +18,18 @@ pub(super) fn read_named(files: Option<ExternalFiles>, topology: &Utf8Path) -> R
     let Some(ExternalFiles { directory, clusters }) = files else { return Ok(None) };
     let base = directory_of(topology);
     let place = if base == "." { Utf8PathBuf::from(directory) } else { base.join(directory) };
-    if let Some((message, help)) = unusable(&base, &place) {
-        return Ok(Some(External::unusable(place, message, help)));
-    }
+    let repository = match repository(&base, &place) {
+        Ok(repository) => repository,
+        Err((message, help)) => return Ok(Some(External::unusable(place, message, help))),
+    };
     let mut files = Vec::new();
     for cluster in &clusters {
         for file in EXTERNAL_FILES {
-            if let Some(bytes) = disk::read_if_there(&place.join(cluster).join(file))? {
+            let path = place.join(cluster).join(file);
+            if let Some((message, help)) = leads_outside(&path, &repository) {
+                return Ok(Some(External::unusable(place, format!("`{path}` {message}"), help)));
+            }
+            if let Some(bytes) = disk::read_if_there(&path)? {
                 // A file that is not valid UTF-8 is not valid PEM either, and gets a finding.
                 let text = String::from_utf8(bytes).unwrap_or_default();
                 files.push((format!("{cluster}/{file}"), Zeroizing::new(text)));
@@ -55,9 +60,12 @@ pub(super) fn read_by(
     Ok(Some(External::new(directory, files)))
 }
 
-/// Why a directory cannot be used, and what to do. One outside the repository is not in a clone.
-fn unusable(base: &Utf8Path, place: &Utf8Path) -> Option<(String, &'static str)> {
-    let fault = |what: String, help| Some((format!("the directory `{place}` {what}"), help));
+/// A message and what to do.
+type Unusable = (String, &'static str);
+
+/// The repository in which the directory stands, or why the directory cannot be used.
+fn repository(base: &Utf8Path, place: &Utf8Path) -> Result<Utf8PathBuf, Unusable> {
+    let fault = |what: String, help| Err((format!("the directory `{place}` {what}"), help));
     if !disk::exists(place) {
         return fault(
             "does not exist".to_owned(),
@@ -67,15 +75,25 @@ fn unusable(base: &Utf8Path, place: &Utf8Path) -> Option<(String, &'static str)>
     if !disk::is_directory(place) {
         return fault("is not a directory".to_owned(), "name the directory that contains a directory of each cluster");
     }
-    let (base, real_place) = match (base.canonicalize_utf8(), place.canonicalize_utf8()) {
-        (Ok(base), Ok(place)) => (base, place),
-        (Err(error), _) | (_, Err(error)) => {
-            return fault(format!("cannot be found: {}", disk::cause(&error)), "name a directory that you may read");
-        }
+    let base = match base.canonicalize_utf8() {
+        Ok(base) => base,
+        Err(error) => return fault(format!("cannot be found: {}", disk::cause(&error)), MAY_READ),
     };
     let repository = base.ancestors().find(|ancestor| disk::exists(&ancestor.join(".git"))).unwrap_or(&base);
-    if real_place.starts_with(repository) {
-        return None;
+    match leads_outside(place, repository) {
+        Some((what, help)) => fault(what, help),
+        None => Ok(repository.to_owned()),
     }
-    fault(format!("leads to {real_place}, outside {repository}"), "keep the files beside the topology")
+}
+
+const MAY_READ: &str = "name a directory that you may read";
+
+/// Whether a path leads out of the repository, so that what it names is not in a clone. Nothing at the path leads nowhere.
+fn leads_outside(path: &Utf8Path, repository: &Utf8Path) -> Option<Unusable> {
+    match path.canonicalize_utf8() {
+        Ok(real) if real.starts_with(repository) => None,
+        Ok(real) => Some((format!("leads to {real}, outside {repository}"), "keep the files beside the topology")),
+        Err(_) if !disk::exists(path) => None,
+        Err(error) => Some((format!("cannot be found: {}", disk::cause(&error)), MAY_READ)),
+    }
 }

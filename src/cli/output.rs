@@ -40,12 +40,12 @@ pub(super) fn put(directory: &Utf8Path, tree: &Tree, options: &Options, is_quiet
         return compare(directory, tree, &Plan::make(directory, tree)?);
     }
     let claim = Claim::take(directory)?;
-    let plan = Plan::make(directory, tree)?;
+    let plan = claim.plan(tree)?;
     if is_in_the_way(directory, &plan, options) {
         say("nothing was written");
         return Ok(NOT_DONE);
     }
-    let written = Writer::default().write(&claim, directory, tree, &plan)?;
+    let written = Writer::default().write(&claim, tree, &plan)?;
     if !is_quiet {
         note(directory, &plan);
         say(&format!(

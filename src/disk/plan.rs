@@ -1,17 +1,16 @@
 //! The plan of what a build does to a directory, made before the first write.
-#![allow(clippy::disallowed_methods, reason = "this is the disk")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::OpenOptions;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fmt::Write;
 
 use camino::Utf8Path;
+use rustix::fs::FileType;
 
 use crate::lock::{self, Digest, Lock};
-use crate::parallel;
 use crate::tree::{File, Mode, Tree};
 
-use super::{DiskError, JOURNAL, TEMPORARY, at, found, is_absent, parse_lock, refusal, refuse_others};
+use super::base::{Base, Way};
+use super::{DiskError, JOURNAL, TEMPORARY, found, refusal, refuse_others};
 
 /// How a directory differs from a tree.
 #[derive(Debug, Default)]
@@ -32,6 +31,8 @@ pub struct Plan {
     pub has_lock: bool,
     /// The journal of builds that were killed.
     pub(super) journal: String,
+    /// What the lock says of the files that change, in the form of the journal.
+    pub(super) before: String,
 }
 
 /// The state on the disk of a file of the tree.
@@ -60,10 +61,21 @@ impl Plan {
     /// # Errors
     /// A file cannot be read, or is in the way.
     pub fn make(directory: &Utf8Path, tree: &Tree) -> Result<Self, DiskError> {
-        let (lock, journal) = (directory.join(lock::FILE), directory.join(JOURNAL));
-        let old = bytes(&lock)?.map(|bytes| parse_lock(&lock, bytes)).transpose()?;
+        match Base::open(directory)? {
+            Some(base) => Self::of(&base, tree),
+            None => Ok(Self {
+                states: tree.iter().map(|(path, _)| (path.to_owned(), State::Missing)).collect(),
+                ..Self::default()
+            }),
+        }
+    }
+
+    /// The same for a directory that is open.
+    pub(super) fn of(base: &Base, tree: &Tree) -> Result<Self, DiskError> {
+        let journal = base.path().join(JOURNAL);
+        let old = super::lock_of(base)?;
         let (has_lock, old) = (old.is_some(), old.unwrap_or_default());
-        let journal_text = String::from_utf8(bytes(&journal)?.unwrap_or_default())
+        let journal_text = String::from_utf8(super::bytes_of(base, JOURNAL)?.unwrap_or_default())
             .map_err(|_| refusal(&journal, "is not valid UTF-8: restore it, or remove it"))?;
         let mut known = Known::new();
         for (path, digest) in old.files.iter().map(|(path, digest)| (path.as_str(), *digest)) {
@@ -74,18 +86,25 @@ impl Plan {
             known.entry(path).or_default().push(digest);
         }
         let paths: BTreeSet<&str> = tree.iter().map(|(path, _)| path).chain(known.keys().copied()).collect();
-        let found = if has_lock { Vec::new() } else { found::find(directory)? };
+        let found = if has_lock { Vec::new() } else { found::find(base)? };
         let unlisted = found.into_iter().filter(|path| !paths.contains(path.as_str())).collect();
         let mut plan = Self { unlisted, has_lock, ..Self::default() };
-        plan.list(directory, &paths)?;
-        plan.states = states(directory, tree, &known)?;
-        plan.find_stale(directory, tree, &known)?;
+        plan.list(base, &paths)?;
+        plan.states = states(base, tree, &known)?;
+        plan.find_stale(base, tree, &known)?;
+        // A file system may keep the new lock and lose the new bytes of a file.
+        for (path, digest) in &old.files {
+            let is_changing = plan.states.get(path).is_some_and(|state| *state != State::Unchanged);
+            if is_changing || plan.stale.binary_search(path).is_ok() {
+                writeln!(plan.before, "{digest} {path}").expect("a String takes everything");
+            }
+        }
         plan.journal = journal_text;
         Ok(plan)
     }
 
     /// Finds files of earlier builds that are no longer emitted.
-    fn find_stale(&mut self, directory: &Utf8Path, tree: &Tree, known: &Known<'_>) -> Result<(), DiskError> {
+    fn find_stale(&mut self, base: &Base, tree: &Tree, known: &Known<'_>) -> Result<(), DiskError> {
         let gone: Vec<(&str, &Vec<Digest>)> = known
             .iter()
             .filter(|(path, _)| **path != lock::FILE && tree.get(path).is_none())
@@ -97,11 +116,11 @@ impl Plan {
         // A file that the new lock still lists, such as one of a cluster that is not built this time, is not stale.
         let new = Lock::of(tree);
         let pinned: BTreeSet<&str> = new.paths().collect();
-        let mut bytes = Vec::new();
+        let mut way = base.way();
         for (path, digests) in gone.into_iter().filter(|(path, _)| !pinned.contains(path)) {
-            match read_regular(&directory.join(path), &mut bytes)? {
+            match way.read(path)? {
                 None => {}
-                Some(_) if digests.contains(&Digest::of(&bytes)) => self.stale.push(path.to_owned()),
+                Some(_) if digests.contains(&Digest::of(&way.bytes)) => self.stale.push(path.to_owned()),
                 Some(_) => self.edited_stale.push(path.to_owned()),
             }
         }
@@ -127,9 +146,9 @@ impl Plan {
     }
 
     /// Finds temporaries and files that are not from meshgen, in the directories that exist.
-    fn list(&mut self, root: &Utf8Path, ours: &BTreeSet<&str>) -> Result<(), DiskError> {
+    fn list(&mut self, base: &Base, ours: &BTreeSet<&str>) -> Result<(), DiskError> {
         let directories: Vec<&str> = directories(ours.iter().copied()).into_iter().collect();
-        for listed in parallel::try_map(&directories, WORTH_A_THREAD, |directory| list(root, directory, ours))? {
+        for listed in base.each(&directories, |way, directory| list(way, directory, ours))? {
             self.left_over.extend(listed.left_over);
             self.others += listed.others.iter().filter(|path| !self.unlisted.contains(path)).count();
         }
@@ -138,32 +157,20 @@ impl Plan {
     }
 }
 
-/// Reading or writing fewer files or directories takes less time than starting a thread.
-pub(super) const WORTH_A_THREAD: usize = 64;
-
-/// The states of a tree's files, read on all processors.
-fn states(directory: &Utf8Path, tree: &Tree, known: &Known<'_>) -> Result<BTreeMap<String, State>, DiskError> {
-    let files: Vec<(&str, &File)> = tree.iter().collect();
-    let shares = parallel::by_share(&files, WORTH_A_THREAD, |files| {
-        let mut bytes = Vec::new();
-        let read = files
-            .iter()
-            .map(|(path, file)| Ok(((*path).to_owned(), state(directory, path, file, known.get(*path), &mut bytes)?)));
-        read.collect::<Result<Vec<(String, State)>, DiskError>>()
-    });
-    let shares = shares.into_iter().collect::<Result<Vec<_>, DiskError>>()?;
-    Ok(shares.into_iter().flatten().collect())
+/// The states of a tree's files.
+fn states(base: &Base, tree: &Tree, known: &Known<'_>) -> Result<BTreeMap<String, State>, DiskError> {
+    let paths: Vec<&str> = tree.iter().map(|(path, _)| path).collect();
+    let states = base.each(&paths, |way, path| {
+        let file = tree.get(path).expect("the path is the tree's");
+        Ok((path.to_owned(), state(way, path, file, known.get(path))?))
+    })?;
+    Ok(states.into_iter().collect())
 }
 
-/// The state of one file; `bytes` is where it is read to.
-fn state(
-    directory: &Utf8Path,
-    path: &str,
-    file: &File,
-    known: Option<&Vec<Digest>>,
-    bytes: &mut Vec<u8>,
-) -> Result<State, DiskError> {
-    let Some(bits) = read_regular(&directory.join(path), bytes)? else { return Ok(State::Missing) };
+/// The state of one file.
+fn state(way: &mut Way<'_>, path: &str, file: &File, known: Option<&Vec<Digest>>) -> Result<State, DiskError> {
+    let Some(bits) = way.read(path)? else { return Ok(State::Missing) };
+    let bytes = &way.bytes;
     let is_known = |bytes: &[u8]| known.is_some_and(|digests| digests.contains(&Digest::of(bytes)));
     if *bytes == file.bytes {
         return Ok(if agrees(bits, file.mode) { State::Unchanged } else { State::Ours });
@@ -212,30 +219,17 @@ struct Listed {
     others: Vec<String>,
 }
 
-/// Lists a directory, which must not be a symbolic link or a file, and need not exist.
-fn list(root: &Utf8Path, directory: &str, ours: &BTreeSet<&str>) -> Result<Listed, DiskError> {
+/// Lists a directory, which need not exist.
+fn list(way: &mut Way<'_>, directory: &str, ours: &BTreeSet<&str>) -> Result<Listed, DiskError> {
     let mut listed = Listed::default();
-    let full = root.join(directory);
-    // The output directory may be a link, because the user named it.
-    let metadata = if directory.is_empty() { full.metadata() } else { full.symlink_metadata() };
-    match metadata {
-        Ok(metadata) if metadata.is_dir() => {}
-        Ok(metadata) if metadata.is_symlink() => {
-            return Err(refusal(&full, "is a symbolic link, which a build does not follow: remove it"));
-        }
-        Ok(_) => return Err(refusal(&full, "is not a directory, and the tree needs a directory there: move it away")),
-        Err(error) if is_absent(&error) => return Ok(listed),
-        Err(error) => return Err(at(&full)(error)),
-    }
-    for entry in full.read_dir_utf8().map_err(at(&full))? {
-        let entry = entry.map_err(at(&full))?;
-        if !entry.file_type().map_err(at(entry.path()))?.is_file() {
+    for (name, kind) in way.entries(directory)? {
+        if kind != FileType::RegularFile {
             continue;
         }
         let path_of = |name: &str| if directory.is_empty() { name.to_owned() } else { [directory, "/", name].concat() };
-        let path = path_of(entry.file_name());
+        let path = path_of(&name);
         // Other files may have this prefix too. A temporary has the name of a known file.
-        let becomes = entry.file_name().strip_prefix(TEMPORARY).map(path_of);
+        let becomes = name.strip_prefix(TEMPORARY).map(path_of);
         if path == JOURNAL || becomes.is_some_and(|path| path == JOURNAL || ours.contains(path.as_str())) {
             listed.left_over.push(path);
         } else if !ours.contains(path.as_str()) {
@@ -243,49 +237,4 @@ fn list(root: &Utf8Path, directory: &str, ours: &BTreeSet<&str>) -> Result<Liste
         }
     }
     Ok(listed)
-}
-
-/// Reads a file and its permissions, without following a symbolic link. `None` if there is no file.
-fn read_regular(path: &Utf8Path, bytes: &mut Vec<u8>) -> Result<Option<u32>, DiskError> {
-    bytes.clear();
-    // Opening a pipe without a writer would block otherwise.
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let flags = i32::try_from(flags.bits()).expect("the flags of open are an int");
-    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
-    let file = match opened {
-        Ok(file) => file,
-        Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) => {
-            return Err(match path.symlink_metadata() {
-                Ok(metadata) if metadata.is_symlink() => {
-                    refusal(path, "is a symbolic link, which a build does not follow: remove it")
-                }
-                Ok(metadata) if !metadata.is_file() => refusal(path, NO_FILE),
-                _ => at(path)(error),
-            });
-        }
-    };
-    let metadata = file.metadata().map_err(at(path))?;
-    if !metadata.is_file() {
-        return Err(refusal(path, NO_FILE));
-    }
-    // One byte more than the length of the file, so that a short read shows its end.
-    bytes.reserve(usize::try_from(metadata.len()).unwrap_or(0) + 1);
-    loop {
-        let room = bytes.capacity() - bytes.len();
-        match rustix::io::read(&file, rustix::buffer::spare_capacity(bytes)) {
-            Ok(read) if read < room => break,
-            Ok(_) => bytes.reserve(1 << 16),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(at(path)(error.into())),
-        }
-    }
-    Ok(Some(metadata.permissions().mode()))
-}
-
-const NO_FILE: &str = "is not a file, and the tree needs a file there: move it away";
-
-fn bytes(path: &Utf8Path) -> Result<Option<Vec<u8>>, DiskError> {
-    let mut bytes = Vec::new();
-    Ok(read_regular(path, &mut bytes)?.map(|_| bytes))
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 
 use camino::Utf8Path;
 
-use super::{DiskError, at, temporary};
+use super::{DiskError, at, temporary_of};
 
 /// Atomically replaces a file that contains `before`. It keeps the permissions and, if possible, the owner. A symbolic
 /// link still points to it.
@@ -21,10 +21,10 @@ pub fn rewrite(path: &Utf8Path, before: &[u8], after: &[u8]) -> Result<(), DiskE
     }
     // A user who cannot write the file must not replace it, even if the directory allows that.
     let mut standing = OpenOptions::new().read(true).write(true).open(&target).map_err(at(path))?;
-    let temporary = temporary(&target);
+    let temporary = temporary_of(&target);
     let made = make(&temporary, &standing, after).and_then(|()| {
         let mut bytes = Vec::new();
-        standing.read_to_end(&mut bytes)?;
+        (&mut standing).take(before.len() as u64 + 1).read_to_end(&mut bytes)?;
         if bytes != before {
             return Err(io::Error::other("was changed in the meantime and is left unchanged"));
         }

@@ -1,28 +1,27 @@
 //! Executes a plan: `.gitignore` first, temporaries, one barrier, renames, removals, and the lock last.
 #![allow(clippy::disallowed_methods, reason = "this is the disk")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use rustix::fs::FlockOperation;
 
 use crate::layout::GITIGNORE;
 use crate::lock::{self, Digest, Lock};
-use crate::parallel;
 use crate::tree::{Mode, Tree};
 
-use super::plan::{WORTH_A_THREAD, directories};
-use super::{DiskError, JOURNAL, Plan, State, Written, at, is_absent, make_directory, temporary, write_file};
+use super::base::{Base, Way, temporary};
+use super::plan::directories;
+use super::{DiskError, JOURNAL, Plan, State, Written, at, make_directory};
 
 /// An exclusive claim on a directory, so that no other build writes to it. It ends with the process and leaves no file.
 #[derive(Debug)]
 pub struct Claim {
-    directory: File,
+    base: Base,
 }
 
 impl Claim {
@@ -35,14 +34,22 @@ impl Claim {
             return Err(at(directory)(io::Error::other("is inside the directory of Git: name another one")));
         }
         make_directory(directory)?;
-        let file = File::open(directory).map_err(at(directory))?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { directory: file }),
+        let base = Base::open(directory)?.ok_or_else(|| at(directory)(io::ErrorKind::NotFound.into()))?;
+        match rustix::fs::flock(base.handle(), FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { base }),
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 Err(at(directory)(io::Error::other("another build is writing here: wait until it ends")))
             }
             Err(error) => Err(at(directory)(error.into())),
         }
+    }
+
+    /// Compares the directory with a tree.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is in the way.
+    pub fn plan(&self, tree: &Tree) -> Result<Plan, DiskError> {
+        Plan::of(&self.base, tree)
     }
 }
 
@@ -89,11 +96,12 @@ impl Writer {
         Self { barrier, ..self }
     }
 
-    /// Writes a tree to a directory.
+    /// Makes the claimed directory hold a tree.
     ///
     /// # Errors
     /// The file and the error of the operating system. Nothing is lost: the next build goes on from there.
-    pub fn write(&self, claim: &Claim, directory: &Utf8Path, tree: &Tree, plan: &Plan) -> Result<Written, DiskError> {
+    pub fn write(&self, claim: &Claim, tree: &Tree, plan: &Plan) -> Result<Written, DiskError> {
+        let base = &claim.base;
         let mut changed: Vec<&str> = plan
             .states
             .iter()
@@ -102,101 +110,84 @@ impl Writer {
             .collect();
         let unchanged = plan.states.len() - changed.len();
         let written = Written { changed: changed.len(), unchanged, removed: plan.stale.len() };
-        let journal = directory.join(JOURNAL);
+        let mut way = base.way();
         for path in plan.left_over.iter().filter(|path| *path != JOURNAL) {
-            self.remove(&directory.join(path))?;
+            self.remove(&mut way, path)?;
         }
-        if !changed.is_empty() || !plan.stale.is_empty() {
-            let temporaries = self.prepare(claim, directory, tree, &changed, plan);
-            if temporaries.is_err() && self.last.is_none() {
-                discard(directory, tree, &changed, plan);
-            }
-            temporaries?;
-            changed.retain(|path| *path != GITIGNORE);
-            let temporaries = changed.iter().map(|path| temporary(&directory.join(path)));
-            self.wait(claim, directory, temporaries.chain([journal.clone()]))?;
-            let others: Vec<&str> = changed.iter().copied().filter(|path| *path != lock::FILE).collect();
-            parallel::try_map(&others, WORTH_A_THREAD, |path| {
-                let target = directory.join(path);
-                self.rename(&temporary(&target), &target)
-            })?;
-            for path in &plan.stale {
-                self.remove(&directory.join(path))?;
-            }
-            // The lock lists the other files, so they are renamed before it.
-            if self.barrier == Barrier::Files {
-                let renamed = changed.iter().copied().chain(plan.stale.iter().map(String::as_str));
-                self.sync_directories(directory, renamed.map(|path| directory.join(path)))?;
-            }
-            if changed.contains(&lock::FILE) {
-                let target = directory.join(lock::FILE);
-                self.rename(&temporary(&target), &target)?;
-            }
-            claim.directory.sync_all().map_err(at(directory))?;
-            for path in &plan.stale {
-                remove_empty_parents(&directory.join(path), directory);
-            }
+        if changed.is_empty() && plan.stale.is_empty() {
+            self.remove_journal(&mut way)?;
+            return Ok(written);
         }
-        if fs::exists(&journal).map_err(at(&journal))? {
-            self.remove(&journal)?;
+        let temporaries = self.prepare(base, tree, &changed, plan);
+        if temporaries.is_err() && self.last.is_none() {
+            discard(base, tree, &changed, plan);
         }
+        temporaries?;
+        changed.retain(|path| *path != GITIGNORE);
+        let temporaries = changed.iter().map(|path| temporary(path));
+        self.wait(base, temporaries.chain([JOURNAL.to_owned()]))?;
+        let others: Vec<&str> = changed.iter().copied().filter(|path| *path != lock::FILE).collect();
+        base.each(&others, |way, path| self.rename(way, path))?;
+        for path in &plan.stale {
+            self.remove(&mut way, path)?;
+        }
+        // The lock says what the other files hold, so their names are on the disk before it is. btrfs, for one, keeps
+        // the order of nothing that nobody waited for.
+        self.wait_for_names(base, others.iter().copied().chain(plan.stale.iter().map(String::as_str)))?;
+        if changed.contains(&lock::FILE) {
+            self.rename(&mut way, lock::FILE)?;
+        }
+        way.sync_directory("")?;
+        for path in &plan.stale {
+            way.remove_empty_above(path);
+        }
+        self.remove_journal(&mut way)?;
         Ok(written)
     }
 
-    /// Flushes all written files and their names to the disk.
-    fn wait(
-        &self,
-        claim: &Claim,
-        directory: &Utf8Path,
-        written: impl Iterator<Item = Utf8PathBuf>,
-    ) -> Result<(), DiskError> {
+    /// Flushes written files and their names to the disk.
+    fn wait(&self, base: &Base, written: impl Iterator<Item = String>) -> Result<(), DiskError> {
+        if self.barrier != Barrier::Files {
+            return self.wait_for_names(base, [].into_iter());
+        }
+        let written: Vec<String> = written.collect();
+        let mut way = base.way();
+        for path in &written {
+            self.step(&way, path)?;
+            way.sync(path)?;
+        }
+        self.wait_for_names(base, written.iter().map(String::as_str))
+    }
+
+    /// Flushes the names of files to the disk: that they are new, or gone.
+    fn wait_for_names<'p>(&self, base: &Base, paths: impl Iterator<Item = &'p str>) -> Result<(), DiskError> {
         match self.barrier {
             #[cfg(target_os = "linux")]
             Barrier::FileSystem => {
-                self.step(directory)?;
-                rustix::fs::syncfs(&claim.directory).map_err(|error| at(directory)(error.into()))
+                self.step(&base.way(), "")?;
+                rustix::fs::syncfs(base.handle()).map_err(|error| at(base.path())(error.into()))
             }
             Barrier::Files => {
-                let written: Vec<Utf8PathBuf> = written.collect();
-                for path in &written {
-                    self.sync(path)?;
+                let mut way = base.way();
+                // The deepest first, because a directory has its name in its parent.
+                for directory in directories(paths).iter().rev() {
+                    self.step(&way, directory)?;
+                    way.sync_directory(directory)?;
                 }
-                self.sync_directories(directory, written.into_iter())
+                Ok(())
             }
             Barrier::None => Ok(()),
         }
     }
 
-    /// Flushes the directories of files to the disk, up to a root.
-    fn sync_directories(&self, root: &Utf8Path, paths: impl Iterator<Item = Utf8PathBuf>) -> Result<(), DiskError> {
-        let mut directories = BTreeSet::new();
-        for path in paths {
-            let inside = path.ancestors().skip(1).take_while(|directory| directory.starts_with(root));
-            directories.extend(inside.map(Utf8Path::to_owned));
-        }
-        // The deepest first, because a directory has its name in its parent.
-        directories.iter().rev().try_for_each(|directory| self.sync(directory))
-    }
-
-    fn sync(&self, path: &Utf8Path) -> Result<(), DiskError> {
-        self.step(path)?;
-        File::open(path).and_then(|file| file.sync_all()).map_err(at(path))
-    }
-
     /// Writes the journal with the targets of the temporaries, then the temporaries. If some of them stay, the next
     /// build finds them.
-    fn prepare(
-        &self,
-        claim: &Claim,
-        directory: &Utf8Path,
-        tree: &Tree,
-        changed: &[&str],
-        plan: &Plan,
-    ) -> Result<(), DiskError> {
+    fn prepare(&self, base: &Base, tree: &Tree, changed: &[&str], plan: &Plan) -> Result<(), DiskError> {
         let mut journal = plan.journal.clone();
         if !journal.is_empty() && !journal.ends_with('\n') {
             journal.push('\n');
         }
+        journal.push_str(&plan.before);
         // The new lock has the digests of all files but itself.
         let new = Lock::of(tree);
         let known: BTreeMap<&str, Digest> = new.files.iter().map(|(path, digest)| (path.as_str(), *digest)).collect();
@@ -205,90 +196,86 @@ impl Writer {
             let digest = known.get(path).copied().unwrap_or_else(|| Digest::of(&file.bytes));
             writeln!(journal, "{digest} {path}").expect("a String takes everything");
         }
-        let journal_path = directory.join(JOURNAL);
-        self.create(&temporary(&journal_path), journal.as_bytes(), Mode::Public)?;
-        self.rename(&temporary(&journal_path), &journal_path)?;
+        let mut way = base.way();
+        self.create(&mut way, JOURNAL, journal.as_bytes(), Mode::Public)?;
+        self.rename(&mut way, JOURNAL)?;
         if changed.contains(&GITIGNORE) {
-            self.ignore(claim, directory, tree)?;
+            self.ignore(base, tree)?;
         }
         let others: Vec<&str> = changed.iter().copied().filter(|path| *path != GITIGNORE).collect();
-        for parent in directories(others.iter().copied()) {
-            let parent = directory.join(parent);
-            self.step(&parent)?;
-            fs::create_dir_all(&parent).map_err(at(&parent))?;
+        for directory in directories(others.iter().copied()).into_iter().filter(|directory| !directory.is_empty()) {
+            self.step(&way, directory)?;
+            way.make(directory)?;
         }
-        parallel::try_map(&others, WORTH_A_THREAD, |path| {
+        base.each(&others, |way, path| {
             let file = tree.get(path).expect("a plan's files are the tree's");
-            self.create(&temporary(&directory.join(path)), &file.bytes, file.mode)
+            self.create(way, path, &file.bytes, file.mode)
         })?;
         Ok(())
     }
 
     /// Writes `.gitignore` before any temporary, so that `git add` never adds a key.
-    fn ignore(&self, claim: &Claim, directory: &Utf8Path, tree: &Tree) -> Result<(), DiskError> {
+    fn ignore(&self, base: &Base, tree: &Tree) -> Result<(), DiskError> {
         let file = tree.get(GITIGNORE).expect("a plan's files are the tree's");
-        let target = directory.join(GITIGNORE);
-        let temporary = temporary(&target);
-        self.create(&temporary, &file.bytes, file.mode)?;
+        let mut way = base.way();
+        self.create(&mut way, GITIGNORE, &file.bytes, file.mode)?;
         // The journal lists the file, so it is flushed before the file is renamed.
-        self.wait(claim, directory, [temporary.clone(), directory.join(JOURNAL)].into_iter())?;
-        self.rename(&temporary, &target)?;
-        claim.directory.sync_all().map_err(at(directory))
+        self.wait(base, [temporary(GITIGNORE), JOURNAL.to_owned()].into_iter())?;
+        self.rename(&mut way, GITIGNORE)?;
+        way.sync_directory("")
     }
 
-    fn create(&self, path: &Utf8Path, bytes: &[u8], mode: Mode) -> Result<(), DiskError> {
-        if let Err(error) = self.step(path) {
+    /// Writes the temporary of a file.
+    fn create(&self, way: &mut Way<'_>, path: &str, bytes: &[u8], mode: Mode) -> Result<(), DiskError> {
+        let path = temporary(path);
+        if let Err(error) = self.step(way, &path) {
             // A killed process may leave an incomplete file.
             if self.steps.load(Ordering::Relaxed) == self.last.unwrap_or_default() + 1 {
-                write_file(path, &bytes[..bytes.len() / 2], mode)?;
+                way.create(&path, &bytes[..bytes.len() / 2], mode)?;
             }
             return Err(error);
         }
-        write_file(path, bytes, mode)
+        way.create(&path, bytes, mode)
     }
 
-    fn rename(&self, from: &Utf8Path, to: &Utf8Path) -> Result<(), DiskError> {
-        self.step(to)?;
-        fs::rename(from, to).map_err(at(to))
+    fn rename(&self, way: &mut Way<'_>, path: &str) -> Result<(), DiskError> {
+        self.step(way, path)?;
+        way.rename(path)
     }
 
-    fn remove(&self, path: &Utf8Path) -> Result<(), DiskError> {
-        self.step(path)?;
-        fs::remove_file(path).map_err(at(path))
+    fn remove(&self, way: &mut Way<'_>, path: &str) -> Result<(), DiskError> {
+        self.step(way, path)?;
+        way.remove(path)
+    }
+
+    fn remove_journal(&self, way: &mut Way<'_>) -> Result<(), DiskError> {
+        if way.is_there(JOURNAL)? { self.remove(way, JOURNAL) } else { Ok(()) }
     }
 
     /// Counts an operation, and refuses it after the last one.
-    fn step(&self, path: &Utf8Path) -> Result<(), DiskError> {
+    fn step(&self, way: &Way<'_>, path: &str) -> Result<(), DiskError> {
         let step = self.steps.fetch_add(1, Ordering::Relaxed);
         match self.last {
-            Some(last) if step >= last => Err(at(path)(io::Error::other("the disk has ended"))),
+            Some(last) if step >= last => Err(way.refused(path, io::Error::other("the disk has ended"))),
             _ => Ok(()),
         }
     }
 }
 
 /// Removes temporaries if not all could be written.
-fn discard(directory: &Utf8Path, tree: &Tree, changed: &[&str], plan: &Plan) {
+fn discard(base: &Base, tree: &Tree, changed: &[&str], plan: &Plan) {
+    let mut way = base.way();
     // The lock does not list the files that were renamed already.
-    let ignored = fs::read(directory.join(GITIGNORE)).ok();
-    let is_in_place = || tree.get(GITIGNORE).map(|file| &file.bytes) == ignored.as_ref();
-    let mut is_done = !changed.contains(&GITIGNORE) || !is_in_place();
+    let ignored = way.read(GITIGNORE).is_ok_and(|found| found.is_some());
+    let is_in_place = ignored && tree.get(GITIGNORE).is_some_and(|file| file.bytes == way.bytes);
+    let mut is_done = !changed.contains(&GITIGNORE) || !is_in_place;
     for path in changed.iter().copied().chain([JOURNAL]) {
-        let target = directory.join(path);
-        is_done &= fs::remove_file(temporary(&target)).map_or_else(|error| is_absent(&error), |()| true);
-        remove_empty_parents(&target, directory);
+        let temporary = temporary(path);
+        is_done &= matches!(way.is_there(&temporary), Ok(false)) || way.remove(&temporary).is_ok();
+        way.remove_empty_above(path);
     }
     // The journal lists what cannot be removed, and the next build continues from there.
     if is_done && plan.journal.is_empty() {
-        let _ = fs::remove_file(directory.join(JOURNAL));
-    }
-}
-
-fn remove_empty_parents(path: &Utf8Path, root: &Utf8Path) {
-    for parent in path.ancestors().skip(1).take_while(|parent| *parent != root) {
-        // A directory with other files is not empty, and stays.
-        if fs::remove_dir(parent).is_err() {
-            return;
-        }
+        let _ = way.remove(JOURNAL);
     }
 }

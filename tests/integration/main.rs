@@ -26,6 +26,7 @@ mod lock;
 mod man;
 mod mutations;
 mod pages;
+mod power_loss;
 mod properties;
 mod reports;
 mod scenarios;

@@ -34,6 +34,7 @@ fn session(name: &str, workshop: &Workshop, commands: &[&str]) {
             text.extend(["[exit code ", &said.code.unwrap().to_string(), "]\n"]);
         }
     }
+    let text = text.replace(workshop.path("").to_str().unwrap().trim_end_matches('/'), "DIRECTORY");
     common::snapshots(&common::repository().join("tests/sessions")).bind(|| insta::assert_snapshot!(name, text));
 }
 
@@ -203,12 +204,26 @@ fn what_the_operating_system_refuses() {
             "meshgen check $(printf '%0300d' 0)",
             "ln -s circle circle; meshgen check circle",
             "meshgen check /dev/zero",
-            "mkfifo pipe; (yes >pipe 2>/dev/null &); meshgen check pipe",
+            "mkfifo pipe; meshgen check pipe",
+            "head -c 5000000 /dev/zero >large; meshgen check large",
             "meshgen check - </dev/zero",
+            "meshgen build mesh.yaml -o new --ca pipe",
+            "meshgen diff out pipe",
+            "cp -r out piped; rm piped/meshgen.lock; mkfifo piped/meshgen.lock; meshgen ca show piped",
+            "meshgen build mesh.yaml -o piped --check",
+            "cp -r out other; rm other/east/20-cacerts/ca-cert.pem; mkfifo other/east/20-cacerts/ca-cert.pem; meshgen ca show other",
+            "meshgen build mesh.yaml -o other --check",
+            "meshgen diff other mesh.yaml",
+            "cp -r out linked; ln -sf /etc/hostname linked/README.md; meshgen diff out linked",
+            "meshgen build mesh.yaml -o linked --check",
+            "cp -r out turned; mv turned/east turned/real; ln -s real turned/east; meshgen diff out turned",
+            "meshgen ca show turned",
             "meshgen check external.yaml",
             "meshgen build external.yaml -o new",
             "meshgen ca show external.yaml",
             "echo >pki; meshgen check external.yaml",
+            "rm pki; mkdir -p pki/east pki/west; ln -s /etc/hostname pki/east/ca-key.pem; meshgen check external.yaml",
+            "rm pki/east/ca-key.pem; mkfifo pki/east/ca-key.pem; meshgen check external.yaml",
             "meshgen ca show missing",
             "meshgen ca show seeds",
         ],

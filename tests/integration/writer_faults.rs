@@ -1,10 +1,11 @@
 //! A disk that ends at any operation. Each test has a process of its own, which starts no other, so that nobody inherits a claim.
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
 use camino::Utf8Path;
-use meshgen::disk::{Barrier, Claim, Plan, State, Writer};
+use meshgen::disk::{Barrier, Claim, State, Writer};
 use meshgen::tree::Tree;
 
 use crate::common::{is_alone, share, trees};
@@ -19,11 +20,11 @@ fn utf8(path: &Path) -> &Utf8Path {
 fn put(directory: &Path, tree: &Tree, writer: &Writer) -> Result<(), String> {
     let directory = utf8(directory);
     let claim = Claim::take(directory).map_err(|error| error.to_string())?;
-    let plan = Plan::make(directory, tree).map_err(|error| error.to_string())?;
+    let plan = claim.plan(tree).map_err(|error| error.to_string())?;
     assert_eq!(plan.edited(), Vec::<&str>::new(), "what a build wrote is known as a build's");
     assert_eq!(plan.edited_stale, Vec::<String>::new(), "the same for what is no longer emitted");
     assert_eq!(plan.in_state(State::Foreign).count(), 0, "what a build wrote is no stranger's");
-    writer.write(&claim, directory, tree, &plan).map(|_| ()).map_err(|error| error.to_string())
+    writer.write(&claim, tree, &plan).map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// Ends a build at each of its operations in turn, and completes it; how many operations there are.
@@ -92,9 +93,9 @@ fn a_build_that_fails_once_gitignore_is_in_place_is_completed_by_any_version() {
             put(directory.path(), old, &Writer::default()).unwrap();
         }
         let claim = Claim::take(utf8(directory.path())).unwrap();
-        let plan = Plan::make(utf8(directory.path()), &new).unwrap();
+        let plan = claim.plan(&new).unwrap();
         fs::write(directory.path().join("c1"), "in the way").unwrap();
-        Writer::default().write(&claim, utf8(directory.path()), &new, &plan).unwrap_err();
+        Writer::default().write(&claim, &new, &plan).unwrap_err();
         drop(claim);
         fs::remove_file(directory.path().join("c1")).unwrap();
         let wanted = old.unwrap_or_else(|| of_an_earlier_version(&new));
@@ -143,14 +144,64 @@ fn a_directory_that_goes_away_meanwhile_comes_back_with_the_next_build() {
         let out = directory.path().join("out");
         put(&out, &old, &Writer::default()).unwrap();
         let claim = Claim::take(utf8(&out)).unwrap();
-        let plan = Plan::make(utf8(&out), &new).unwrap();
+        let plan = claim.plan(&new).unwrap();
         fs::remove_dir_all(out.join(gone)).unwrap();
         // Whether that is noticed depends on what is written there; nothing that is left is torn.
-        let _ = Writer::default().write(&claim, utf8(&out), &new, &plan);
+        let _ = Writer::default().write(&claim, &new, &plan);
         is_of_either(&files(&out), &old, &new);
         drop(claim);
         put(&out, &new, &Writer::default()).unwrap();
         assert_eq!(differing(&files(&out), &bytes(&new)), Vec::<String>::new(), "{gone}");
+    }
+}
+
+/// Somebody who may write here turns a directory into a link while a build is at work.
+#[test]
+fn a_directory_that_becomes_a_link_meanwhile_is_not_followed() {
+    if !is_alone() {
+        return;
+    }
+    let (old, new) = (tree(2, "1.11.2"), tree(2, "1.30.3"));
+    for turned in ["c0/30-istio", "c0", ""] {
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
+        put(&out, &old, &Writer::default()).unwrap();
+        let claim = Claim::take(utf8(&out)).unwrap();
+        let plan = claim.plan(&new).unwrap();
+        let (moved, elsewhere) = (directory.path().join("moved"), directory.path().join("elsewhere"));
+        fs::rename(out.join(turned), &moved).unwrap();
+        fs::create_dir_all(elsewhere.join("c0/30-istio")).unwrap();
+        symlink(&elsewhere, directory.path().join("out").join(turned).components().collect::<PathBuf>()).unwrap();
+        let written = Writer::default().write(&claim, &new, &plan);
+        assert_eq!(files(&elsewhere).keys().collect::<Vec<_>>(), Vec::<&String>::new(), "{turned}");
+        match written {
+            Ok(_) => assert_eq!((turned, files(&moved)), ("", bytes(&new)), "the claimed directory, wherever it is"),
+            Err(error) => assert!(error.to_string().contains("is a symbolic link"), "{error}"),
+        }
+    }
+}
+
+/// A file system that was not waited for may keep the lock's new name and lose those of other files.
+#[test]
+fn a_lock_that_is_newer_than_its_files_is_completed_while_the_journal_is_there() {
+    if !is_alone() {
+        return;
+    }
+    let (old, new) = (tree(3, "1.11.2"), tree(2, "1.30.3"));
+    let whole = end_everywhere(Barrier::default());
+    for lost in [1, 2, 3] {
+        let directory = tempfile::tempdir().unwrap();
+        put(directory.path(), &old, &Writer::default()).unwrap();
+        let before = files(directory.path());
+        // All but the last operation, which removes the journal.
+        put(directory.path(), &new, &Writer::ending_after(whole - 1)).unwrap_err();
+        assert_eq!(files(directory.path())["meshgen.lock"], bytes(&new)["meshgen.lock"]);
+        for (path, bytes) in before.iter().filter(|(path, _)| *path != "meshgen.lock").step_by(lost) {
+            fs::create_dir_all(directory.path().join(path).parent().unwrap()).unwrap();
+            fs::write(directory.path().join(path), bytes).unwrap();
+        }
+        put(directory.path(), &new, &Writer::default()).unwrap();
+        assert_eq!(differing(&files(directory.path()), &bytes(&new)), Vec::<String>::new());
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use camino::Utf8Path;
-use meshgen::disk::{Barrier, Claim, Plan, Writer};
+use meshgen::disk::{Barrier, Claim, Writer};
 use meshgen::tree::Tree;
 
 use crate::common::trees::{files, of_an_earlier_version, tree};
@@ -14,8 +14,8 @@ use crate::common::{is_alone, share};
 fn put(directory: &Path, tree: &Tree, writer: &Writer) -> bool {
     let directory = Utf8Path::from_path(directory).unwrap();
     let claim = Claim::take(directory).unwrap();
-    let plan = Plan::make(directory, tree).unwrap();
-    writer.write(&claim, directory, tree, &plan).is_ok()
+    let plan = claim.plan(tree).unwrap();
+    writer.write(&claim, tree, &plan).is_ok()
 }
 
 fn git(directory: &Path, arguments: &[&str]) -> String {
