@@ -70,10 +70,12 @@ impl Situation<'_> {
         }
     }
 
-    /// Whether the one mesh cannot become the other: an older version, or one that is more than a minor release away.
+    /// Whether the one mesh cannot become the other: clusters stay, with an older version or one that is more than a minor
+    /// release away.
     pub(super) fn is_another_mesh(&self) -> bool {
+        let stays = self.before.clusters().any(|name| self.after.has(name));
         match (self.before.release(), self.after.release()) {
-            (Some(old), Some(new)) => new.minor < old.minor || new.minor - old.minor > MINORS_IN_ONE_STEP,
+            (Some(old), Some(new)) => stays && (new.minor < old.minor || new.minor - old.minor > MINORS_IN_ONE_STEP),
             _ => false,
         }
     }
