@@ -32,6 +32,7 @@ mod init;
 mod man;
 mod output;
 mod schema;
+mod secrecy;
 mod seed;
 mod selection;
 mod terminal;

@@ -17,6 +17,7 @@ use crate::tree::Mode;
 use self::base::{Base, Way};
 
 pub use self::cause::cause;
+pub use self::custody::open_to_others;
 pub use self::given::{open, read, read_from, read_if_there};
 pub use self::plan::{Plan, State};
 pub use self::rewrite::rewrite;
@@ -24,6 +25,7 @@ pub use self::writer::{Barrier, Claim, Writer};
 
 mod base;
 mod cause;
+mod custody;
 mod found;
 mod given;
 mod plan;

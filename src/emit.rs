@@ -164,6 +164,7 @@ fn add_clusters(plan: &mut Plan<'_, '_>, tree: &mut Tree, is_wanted: impl Fn(&Cl
         }
         if cluster.intermediate.is_some() {
             add(CACERTS, kustomization::FILE, Mode::Public, secret.clone());
+            add(CACERTS, GITIGNORE, Mode::Public, cacerts::ignored());
         }
         for (directory, manifests) in contents.directories {
             for manifest in manifests {

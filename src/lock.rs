@@ -143,7 +143,9 @@ impl Lock {
     fn read_line(&mut self, line: &str) -> Option<()> {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         if let Ok(digest) = word.parse() {
-            self.files.push((rest.to_owned(), digest));
+            // A line that was cut short has no path.
+            let path = Some(rest).filter(|path| !path.is_empty())?;
+            self.files.push((path.to_owned(), digest));
             return Some(());
         }
         match word {

@@ -10,6 +10,7 @@ use crate::template::word;
 use crate::tree::Tree;
 use crate::{ExternalFiles, compile_checked, disk, lost_addresses, parallel};
 
+use super::secrecy::GitOption;
 use super::seed::{self, SeedOption, SeedPlace};
 use super::{
     DONE, NOT_DONE, Outcome, Refusal, ca, external, lost_lock, output, read_source, say, say_findings, waited,
@@ -29,6 +30,8 @@ pub(super) struct Arguments {
     cluster: Vec<String>,
     #[command(flatten)]
     seed: SeedOption,
+    #[command(flatten)]
+    git: GitOption,
     #[command(flatten)]
     put: output::Options,
     /// Make a seed if the mesh has none and nothing was built yet
@@ -63,11 +66,14 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             "if it is lost, build with `--adopt`: this overwrites the files of the tree, and names those that differ",
         ));
     }
+    let keys = standing.keys();
+    arguments.git.refuse_keys(output, &keys)?;
     let roots = standing.roots();
     let lock = standing.lock().clone();
     let place = seed::place(&arguments.seed, &arguments.topology)?;
     let (authority, origin) = match external::read_named(ExternalFiles::of(&checked), &arguments.topology)? {
         Some(external) => {
+            arguments.git.refuse_keys(external.directory(), &external.keys())?;
             let origin = format!("the certificates of `{}`", external.directory());
             (Authority::External(external), origin)
         }
@@ -93,6 +99,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         refuse_other_root(&roots, &record, &tree, &origin)?;
     }
     let code = output::put(output, &tree, &arguments.put, arguments.quiet)?;
+    // Of new keys, Git can be asked only once the tree's `.gitignore` is there.
+    let made: Vec<String> = output::keys(&tree).into_iter().filter(|key| !keys.contains(key)).collect();
+    if code == DONE && !made.is_empty() {
+        arguments.git.refuse_keys(output, &made)?;
+    }
     if code == DONE && !arguments.quiet {
         waited::say_arrived(&lock, &record);
     }
@@ -123,7 +134,7 @@ fn seed(arguments: &Arguments, place: &SeedPlace, standing: &Standing) -> Result
         }
     };
     if !arguments.new_ca || place.is_stream() || disk::exists(&place.path) {
-        return seed::find(place, warn);
+        return seed::find(place, &arguments.git, warn);
     }
     if !standing.is_empty() && !arguments.replace_root {
         return Err(Refusal(format!(
@@ -131,7 +142,7 @@ fn seed(arguments: &Arguments, place: &SeedPlace, standing: &Standing) -> Result
             arguments.output, place.path
         )));
     }
-    ca::make(&place.path, warn).map(Some)
+    ca::make(&place.path, &arguments.git, warn).map(Some)
 }
 
 /// Refuses to replace the root in the output; `origin` is what the new one was made from.

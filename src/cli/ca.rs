@@ -6,6 +6,7 @@ use crate::disk;
 use crate::pki::Seed;
 use crate::template::word;
 
+use super::secrecy::{Exposure, GitOption, NO_GIT};
 use super::seed::SEED;
 use super::{DONE, Outcome, Refusal, directory_of, say};
 
@@ -32,6 +33,8 @@ struct New {
     /// The file for the seed; an existing file is never overwritten
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, default_value = SEED)]
     ca: Utf8PathBuf,
+    #[command(flatten)]
+    git: GitOption,
 }
 
 const HEADER: &str = "\
@@ -44,12 +47,12 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Verb::New(new) => new,
         Verb::Show(arguments) => return show::run(arguments),
     };
-    make(&new.ca, say)?;
+    make(&new.ca, &new.git, say)?;
     Ok(DONE)
 }
 
 /// Makes a new seed, and tells what was written. The operating system's random bytes are used here and nowhere else.
-pub(super) fn make(path: &Utf8Path, tell: impl Fn(&str)) -> Result<Seed, Refusal> {
+pub(super) fn make(path: &Utf8Path, git: &GitOption, tell: impl Fn(&str)) -> Result<Seed, Refusal> {
     refuse_place(path)?;
     if is_in_ci() {
         return Err(Refusal(
@@ -64,7 +67,7 @@ pub(super) fn make(path: &Utf8Path, tell: impl Fn(&str)) -> Result<Seed, Refusal
         .map_err(|error| Refusal(format!("the operating system gives no random bytes: {error}")))?;
     let seed = Seed::new(*bytes);
     // Ignored first: at no moment is there a seed that `git add` would take.
-    let ignored = ignore(path)?;
+    let ignored = ignore(path, git)?;
     let line = seed.line();
     let mut text = Zeroizing::new(String::with_capacity(HEADER.len() + line.len()));
     text.push_str(HEADER);
@@ -82,6 +85,8 @@ fn refuse_place(path: &Utf8Path) -> Result<(), Refusal> {
     let directory = directory_of(path);
     let why = if path == "-" {
         "a seed is a file, and is never printed: name one with `--ca FILE`".to_owned()
+    } else if path.as_str().contains(char::is_control) {
+        format!("no `.gitignore` can list the name {:?}: choose one without control characters", path.as_str())
     } else if disk::is_directory(path) {
         format!(
             "{path} is a directory, and the seed is a file: name one in it, such as `--ca {}`",
@@ -110,21 +115,48 @@ fn is_in_ci() -> bool {
     std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
 }
 
-/// Adds the seed to the `.gitignore` beside it, even outside a Git work tree, because the directory may become one.
-fn ignore(seed: &Utf8Path) -> Result<Option<Utf8PathBuf>, Refusal> {
+/// Adds the seed to the `.gitignore` beside it, even outside a Git work tree, because the directory may become one. In a work
+/// tree, Git itself is asked whether that is enough.
+fn ignore(seed: &Utf8Path, git: &GitOption) -> Result<Option<Utf8PathBuf>, Refusal> {
     let directory = directory_of(seed);
+    let name = seed.file_name().unwrap_or(SEED);
     let path = directory.join(".gitignore");
     let before = disk::read_if_there(&path)?.unwrap_or_default();
     let mut text = String::from_utf8(before).map_err(|_| Refusal(format!("{path} is not valid UTF-8")))?;
-    let line = format!("/{}", seed.file_name().unwrap_or(SEED));
-    if text.lines().any(|other| other.trim() == line || other.trim() == &line[1..]) {
+    let pattern = pattern(name);
+    let exposed = || {
+        let exposed = git.exposed(&directory, &format!(":(literal){name}"), &[name.to_owned()]);
+        exposed.map_err(|reason| Refusal(format!("cannot tell whether Git would add {seed}: {reason}\nhelp: {NO_GIT}")))
+    };
+    let is_listed = text.lines().any(|line| line == pattern || line == &pattern[1..]);
+    if is_listed && exposed()?.is_empty() {
         return Ok(None);
     }
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    text.push_str(&line);
+    text.push_str(&pattern);
     text.push('\n');
     disk::replace(&path, text.as_bytes())?;
-    Ok(Some(path))
+    match exposed()?.as_slice() {
+        [] => Ok(Some(path)),
+        [(_, Exposure::Tracked), ..] => Err(Refusal(format!(
+            "Git tracks {seed} already: run `git rm --cached {}`, or name another file",
+            word(seed.as_str())
+        ))),
+        _ => Err(Refusal(format!("Git would add {seed} although {path} lists it: name another file"))),
+    }
+}
+
+/// The line of a `.gitignore` that is for this file alone (gitignore(5)).
+fn pattern(name: &str) -> String {
+    let mut pattern = String::from("/");
+    for character in name.chars() {
+        // A blank is a part of the name also at its end.
+        if "\\*?[] ".contains(character) {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern
 }

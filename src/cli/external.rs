@@ -3,10 +3,11 @@ use zeroize::Zeroizing;
 
 use crate::ExternalFiles;
 use crate::disk;
+use crate::layout::is_private;
 use crate::pki::{EXTERNAL_FILES, External};
 use crate::source::Source;
 
-use super::{Refusal, directory_of};
+use super::{Refusal, directory_of, refused};
 
 /// The files of the external authority that a topology names, if it names one. What is missing is for the rules to say.
 pub(super) fn read(source: &Source, topology: &Utf8Path) -> Result<Option<External>, Refusal> {
@@ -28,6 +29,13 @@ pub(super) fn read_named(files: Option<ExternalFiles>, topology: &Utf8Path) -> R
             let path = place.join(cluster).join(file);
             if let Some((message, help)) = leads_outside(&path, &repository) {
                 return Ok(Some(External::unusable(place, format!("`{path}` {message}"), help)));
+            }
+            if is_private(path.as_str())
+                && disk::exists(&path)
+                && let Some(why) =
+                    disk::open_to_others(&path, &disk::open(&path)?).map_err(|error| refused(path.as_str(), &error))?
+            {
+                return Err(Refusal(format!("{path} {why}\nWhoever has it can sign for `{cluster}`.")));
             }
             if let Some(bytes) = disk::read_if_there(&path)? {
                 // A file that is not valid UTF-8 is not valid PEM either, and gets a finding.

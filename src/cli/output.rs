@@ -58,6 +58,11 @@ pub(super) fn put(directory: &Utf8Path, tree: &Tree, options: &Options, is_quiet
     Ok(DONE)
 }
 
+/// The private keys of a tree.
+pub(super) fn keys(tree: &Tree) -> Vec<String> {
+    tree.iter().filter(|(_, file)| file.mode == Mode::Private).map(|(path, _)| path.to_owned()).collect()
+}
+
 /// Says what a build did or left that its user may not expect.
 fn note(directory: &Utf8Path, plan: &Plan) {
     for path in plan.in_state(State::Foreign) {

@@ -1,9 +1,7 @@
-#![allow(clippy::disallowed_methods, reason = "the environment names the seed, and git knows whether it is tracked")]
+#![allow(clippy::disallowed_methods, reason = "the environment names the seed")]
 
 use std::fmt;
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueHint};
@@ -12,7 +10,8 @@ use zeroize::Zeroizing;
 use crate::disk;
 use crate::pki::Seed;
 
-use super::{Refusal, directory_of, git, refused};
+use super::secrecy::{Exposure, GitOption, NO_GIT};
+use super::{Refusal, directory_of, refused};
 
 /// Where the seed comes from.
 #[derive(Debug, Args)]
@@ -58,9 +57,6 @@ const VARIABLE: &str = "MESHGEN_CA_SEED_FILE";
 /// A seed has a few hundred bytes; a longer file is not a seed.
 const MAXIMUM_BYTES: usize = 64 << 10;
 
-/// Others may neither read nor write a seed, and the group may read it: Kubernetes mounts Secrets as 0440.
-const FORBIDDEN_BITS: u32 = 0o026;
-
 /// The seed's place: where the user says that it is, or beside the topology, whether there is one or not.
 pub(super) fn place(option: &SeedOption, topology: &Utf8Path) -> Result<SeedPlace, Refusal> {
     if let Some(path) = &option.ca {
@@ -80,22 +76,22 @@ pub(super) fn place(option: &SeedOption, topology: &Utf8Path) -> Result<SeedPlac
 }
 
 /// Reads the mesh's seed, if the user names one or there is one; what is doubtful about it goes to `warn`.
-pub(super) fn find(place: &SeedPlace, warn: impl Fn(&str)) -> Result<Option<Seed>, Refusal> {
+pub(super) fn find(place: &SeedPlace, git: &GitOption, warn: impl Fn(&str)) -> Result<Option<Seed>, Refusal> {
     let is_there = place.is_stream() || disk::exists(&place.path);
     if !is_there && place.is_named() {
         return Err(Refusal(format!(
             "the seed {place} does not exist\nhelp: correct the path; if the mesh has no seed yet, `meshgen ca new` makes one"
         )));
     }
-    if is_there { read(&place.path, warn).map(Some) } else { Ok(None) }
+    if is_there { read(&place.path, git, warn).map(Some) } else { Ok(None) }
 }
 
-fn read(path: &Utf8Path, warn: impl Fn(&str)) -> Result<Seed, Refusal> {
+fn read(path: &Utf8Path, git: &GitOption, warn: impl Fn(&str)) -> Result<Seed, Refusal> {
     if path == "-" {
         return parse("standard input", io::stdin().lock());
     }
     let file = disk::open(path)?;
-    let mode = file.metadata().map_err(|error| refused(path.as_str(), &error))?.permissions().mode();
+    let open = disk::open_to_others(path, &file).map_err(|error| refused(path.as_str(), &error))?;
     let seed = parse(path.as_str(), file)?;
     if seed.is_demonstration() {
         warn(
@@ -103,23 +99,28 @@ fn read(path: &Utf8Path, warn: impl Fn(&str)) -> Result<Seed, Refusal> {
         );
         return Ok(seed);
     }
-    if mode & FORBIDDEN_BITS != 0 {
-        let mode = mode & 0o777;
-        return Err(Refusal(format!(
-            "{path} is open to others (mode {mode:04o}), and anyone who has it has every key of the mesh: run `chmod 600 {path}`"
-        )));
+    if let Some(why) = open {
+        return Err(Refusal(format!("{path} {why}\nWhoever has it has every key of the mesh.")));
     }
-    match is_tracked(path) {
-        Ok(false) => Ok(seed),
-        Ok(true) => Err(Refusal(format!(
+    match exposure(path, git) {
+        Ok(None) => Ok(seed),
+        Ok(Some(Exposure::Tracked)) => Err(Refusal(format!(
             "Git tracks {path}, and anyone who clones the repository has every key of the mesh: run `git rm --cached {path}` and \
              list it in .gitignore; if it was ever pushed, make a new seed"
         ))),
-        Err(reason) => {
-            warn(&format!("warning: cannot tell whether Git tracks {path}: {reason}"));
-            Ok(seed)
-        }
+        Ok(Some(Exposure::NotIgnored)) => Err(Refusal(format!(
+            "nothing keeps Git from adding {path}, and anyone who clones the repository would have every key of the mesh: list it in .gitignore"
+        ))),
+        Err(reason) => Err(Refusal(format!("cannot tell whether Git tracks {path}: {reason}\nhelp: {NO_GIT}"))),
     }
+}
+
+/// How Git treats the seed, if it is no secret to it. A link leads to the file that counts.
+pub(super) fn exposure(path: &Utf8Path, git: &GitOption) -> Result<Option<Exposure>, String> {
+    let path = path.canonicalize_utf8().map_err(|error| disk::cause(&error))?;
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return Ok(None) };
+    let exposed = git.exposed(directory, &format!(":(literal){name}"), &[name.to_owned()])?;
+    Ok(exposed.first().map(|(_, exposure)| *exposure))
 }
 
 fn parse(name: &str, reader: impl Read) -> Result<Seed, Refusal> {
@@ -132,28 +133,4 @@ fn parse(name: &str, reader: impl Read) -> Result<Seed, Refusal> {
     let text =
         std::str::from_utf8(&bytes).map_err(|_| Refusal(format!("{name} is not a seed: it is not valid UTF-8")))?;
     Seed::parse(text).map_err(|error| Refusal(format!("{name} {error}")))
-}
-
-/// Whether a file is in the index of the Git work tree that it stands in.
-fn is_tracked(path: &Utf8Path) -> Result<bool, String> {
-    let path = path.canonicalize_utf8().map_err(|error| disk::cause(&error))?;
-    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return Ok(false) };
-    if !directory.ancestors().any(|ancestor| disk::exists(&ancestor.join(".git"))) {
-        return Ok(false);
-    }
-    // Ask about the work tree of this file, not about the one that a Git hook sets.
-    // `ls-files` with no monitor runs nothing of the repository, so another owner of it does no harm.
-    let git = Command::new("git")
-        .args(["-c", "safe.directory=*", "-c", "core.fsmonitor=false", "--literal-pathspecs", "-C"])
-        .args([directory.as_str(), "ls-files", "--error-unmatch", "--", name])
-        .env_remove("GIT_DIR")
-        .env_remove("GIT_WORK_TREE")
-        .env_remove("GIT_INDEX_FILE")
-        .output()
-        .map_err(|error| git::not_run(&error))?;
-    match git.status.code() {
-        Some(0) => Ok(true),
-        Some(1) => Ok(false),
-        _ => Err(String::from_utf8_lossy(&git.stderr).trim().to_owned()),
-    }
 }

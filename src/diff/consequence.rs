@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::artifact::expose_istiod;
-use crate::layout::{EASTWEST_GATEWAY, REMOTE_SECRETS, ROUTES};
+use crate::layout::{EASTWEST_GATEWAY, GITIGNORE, REMOTE_SECRETS, ROUTES};
 use crate::lock::Gateway;
 use crate::release::{Release, RemoteShape};
 use crate::words::bare_names;
@@ -302,7 +302,7 @@ impl Situation<'_> {
         }
     }
 
-    /// Scripts are no files of a cluster's state: what they do is told by what they are made from.
+    /// Scripts and files for Git are no part of a cluster's state: what scripts do is told by what they are made from.
     fn files(&self, cluster: &ClusterChange, found: &mut Found) {
         let name = cluster.name.as_str();
         if self.has_other_routes
@@ -329,7 +329,7 @@ impl Situation<'_> {
         for file in cluster
             .files
             .iter()
-            .filter(|file| ![ROUTES, REMOTE_SECRETS].iter().any(|script| file.file.ends_with(script)))
+            .filter(|file| ![ROUTES, REMOTE_SECRETS, GITIGNORE].iter().any(|other| file.file.ends_with(other)))
         {
             found.add(Kind::Reapply, &format!("{} differs", file.file));
         }

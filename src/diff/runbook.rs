@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::artifact::eastwest_gateway;
 use crate::command::{self, Command, OURS, Place};
-use crate::layout::{CACERTS, EASTWEST_GATEWAY, ISTIO, ISTIO_SYSTEM, REMOTE_SECRETS, ROUTES};
+use crate::layout::{CACERTS, EASTWEST_GATEWAY, GITIGNORE, ISTIO, ISTIO_SYSTEM, REMOTE_SECRETS, ROUTES};
 use crate::plan;
 
 use super::consequence::Situation;
@@ -153,7 +153,7 @@ impl Runbook<'_> {
                 |change: &&super::AuthorityChange| change.clusters.iter().any(|cluster| cluster == name);
             change.certificate.is_some()
                 || self.situation.authorities.iter().any(|change| has_authority(&change))
-                || change.files.iter().any(|file| is_in(&file.file))
+                || change.files.iter().any(|file| is_in(&file.file) && !file.file.ends_with(GITIGNORE))
         };
         match artifact {
             "restart" => change.membership == Membership::Stays && self.situation.restarts(name).is_some(),

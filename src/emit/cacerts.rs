@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use crate::artifact::labels;
-use crate::layout::{CERTIFICATE, CHAIN, ISTIO_SYSTEM, KEY, ROOT_CERTIFICATE, bundle_path};
+use crate::layout::{CERTIFICATE, CHAIN, GITIGNORE, ISTIO_SYSTEM, KEY, ROOT_CERTIFICATE, bundle_path};
 use crate::mesh::{Cluster, Mesh};
 use crate::pki::Bundle;
 use crate::tree::{Mode, Tree};
@@ -10,7 +10,12 @@ use crate::yaml;
 use super::kustomization;
 
 /// All files of the directory.
-pub(super) const FILES: [&str; 5] = [kustomization::FILE, ROOT_CERTIFICATE, CERTIFICATE, KEY, CHAIN];
+pub(super) const FILES: [&str; 6] = [kustomization::FILE, GITIGNORE, ROOT_CERTIFICATE, CERTIFICATE, KEY, CHAIN];
+
+/// Keeps the private key out of Git also where the directory is copied to, or stands in a repository of its own.
+pub(super) fn ignored() -> String {
+    format!("/{KEY}\n/.meshgen-*\n")
+}
 
 /// The Secret `cacerts` under istiod's four key names, made by kustomize from the PEM files beside it.
 pub(super) fn kustomization(mesh: &Mesh<'_>) -> String {

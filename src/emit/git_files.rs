@@ -16,9 +16,11 @@ pub(super) fn attributes(_: &Plan<'_, '_>) -> String {
      * -text\n\
      # Of two branches the lock keeps the lines of both, and the next build makes it whole: it knows its files by either.\n\
      meshgen.lock merge=union\n\
-     # Generated: reviews fold these files, and read README.md, meshgen.lock and `meshgen diff`.\n\
+     # Generated: reviews fold these files, and read `meshgen diff` and what stays open: what is trusted and what is run.\n\
      * linguist-generated=true\n\
      README.md -linguist-generated\n\
-     meshgen.lock -linguist-generated\n"
+     meshgen.lock -linguist-generated\n\
+     *.pem -linguist-generated\n\
+     *.sh -linguist-generated\n"
         .to_owned()
 }

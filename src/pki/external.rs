@@ -5,7 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use zeroize::Zeroizing;
 
 use crate::diagnostic::{Diagnostic, FieldPath, Place};
-use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE};
+use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE, is_private};
 use crate::mesh::{Cluster, Mesh};
 use crate::rule::{EXPIRING_CERTIFICATE, EXTERNAL_CERTIFICATE, NOT_YET_VALID};
 use crate::topology::Date;
@@ -43,6 +43,11 @@ impl External {
     /// The directory that the topology names.
     pub fn directory(&self) -> &Utf8Path {
         &self.directory
+    }
+
+    /// The paths in the directory of the private keys that are there.
+    pub fn keys(&self) -> Vec<String> {
+        self.files.keys().filter(|path| is_private(path)).cloned().collect()
     }
 
     /// Verifies the files of the wanted clusters, and takes them.

@@ -66,6 +66,11 @@ impl Standing {
         self.files.keys().any(|path| !is_private(path))
     }
 
+    /// The paths of the private keys that are there.
+    pub fn keys(&self) -> Vec<String> {
+        self.files.keys().filter(|path| is_private(path)).cloned().collect()
+    }
+
     /// The roots in use: those that the lock names, or without a lock those of the certificates.
     pub fn roots(&self) -> Vec<StandingRoot> {
         if !self.lock.is_empty() {

@@ -128,16 +128,15 @@ fn a_file_keeps_its_permissions_and_a_link_leads_on() {
 fn what_cannot_be_written_is_said_and_reported_as_it_stands() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("good.yaml"), BROKEN).unwrap();
-    let script = "mkfifo pipe.yaml; cat good.yaml >pipe.yaml & \"$0\" check --fix pipe.yaml good.yaml missing.yaml";
+    let script = "mkfifo pipe.yaml; \"$0\" check --fix pipe.yaml good.yaml missing.yaml";
     let mut shell = common::program("sh");
     shell.args(["-c", script, env!("CARGO_BIN_EXE_meshgen")]).current_dir(directory.path());
     let output = shell.output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
-    assert!(said.contains("error: pipe.yaml: is not a regular file"), "{said}");
+    assert!(said.contains("error: pipe.yaml: is a pipe, and a regular file is needed"), "{said}");
     assert!(said.contains("error: missing.yaml: there is no such file or directory"), "{said}");
     assert!(said.contains("good.yaml:5:18: fixed invalid-value"), "{said}");
-    assert!(text(&output.stdout).contains("error[invalid-value]: `v1.30.3`"), "{}", text(&output.stdout));
     assert!(fs::read_to_string(directory.path().join("good.yaml")).unwrap().contains("version: 1.30.3"));
 }
 

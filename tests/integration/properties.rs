@@ -76,6 +76,7 @@ fn check_kustomizations(tree: &Tree) {
         }
     }
     for (directory, mut files) in directories {
+        files.remove(".gitignore");
         if !files.remove("kustomization.yaml") {
             let is_for_istioctl = directory.ends_with("30-istio") || directory.ends_with("40-eastwest-gateway");
             assert!(is_for_istioctl, "{directory} is no kustomization");

@@ -203,7 +203,7 @@ fn a_file_that_a_topology_names_and_nobody_may_read_hides_nothing() {
         assert_eq!(output.status.code(), Some(2), "{format}");
         assert!(stdout(&output).contains("unknown-network"), "{format}: {}", stdout(&output));
         assert!(
-            stderr(&output).contains("pki/east/root-cert.pem: is a directory, and a file is needed"),
+            stderr(&output).contains("pki/east/root-cert.pem: is a directory, and a regular file is needed"),
             "{format}: {}",
             stderr(&output)
         );

@@ -197,13 +197,13 @@ fn a_lock_that_lists_what_is_not_meshgen_s_removes_shows_and_writes_nothing() {
     fs::write(place.out("meshgen.lock"), &lock).unwrap();
     for path in others {
         fs::write(out.join(".meshgen-journal"), format!("{} {path}\n", meshgen::lock::Digest::of(b"theirs"))).unwrap();
-        for more in [&[] as &[&str], &["--overwrite"], &["--check"]] {
+        for more in [&["--no-git"] as &[&str], &["--no-git", "--overwrite"], &["--no-git", "--check"]] {
             let said = place.refused(more);
             assert!(said.contains("out/.meshgen-journal: lists `"), "{said}");
         }
     }
     fs::remove_file(out.join(".meshgen-journal")).unwrap();
-    assert!(place.build(&[]).status.success());
+    assert!(place.build(&["--no-git"]).status.success());
     for path in others {
         assert_eq!(fs::read_to_string(place.out(path)).unwrap(), "theirs", "{path}");
     }
@@ -236,7 +236,7 @@ fn a_lost_lock_costs_nothing_and_a_stranger_s_file_is_never_taken() {
         assert!(place.refused(more).contains("out has certificates and no meshgen.lock"));
     }
     let said = String::from_utf8(place.build(&["--adopt"]).stderr).unwrap();
-    assert!(said.ends_with("\nout: 1 file written, 28 unchanged, 0 removed\n"), "{said}");
+    assert!(said.ends_with("\nout: 1 file written, 30 unchanged, 0 removed\n"), "{said}");
     assert_eq!(files(&place.0.path().join("out")), whole);
     // In a directory without certificates, a file with exactly our bytes is adopted, and another one is not.
     let fresh = place.0.path().join("fresh");

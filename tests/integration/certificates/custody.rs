@@ -37,14 +37,166 @@ fn a_seed_that_others_can_read_or_the_group_can_write_is_refused() {
 }
 
 #[test]
-fn a_seed_that_git_tracks_is_refused() {
+fn a_seed_that_git_tracks_or_would_add_is_refused() {
     let workshop = workshop();
     workshop.run("git", &["init", "--quiet"]);
+    refused(&workshop.build(&[]), &["nothing keeps Git from adding ./ca.seed", "list it in .gitignore"]);
+    workshop.write(".gitignore", "/ca.seed\n");
     done(&workshop.build(&[]));
     workshop.run("git", &["add", "--force", "ca.seed"]);
     refused(&workshop.build(&[]), &["Git tracks ./ca.seed", "git rm --cached ./ca.seed"]);
     workshop.run("git", &["rm", "--quiet", "--cached", "ca.seed"]);
     done(&workshop.build(&[]));
+}
+
+/// Silence is no answer: where Git cannot be asked, somebody has to say that it does not matter.
+#[test]
+fn where_git_cannot_be_asked_nothing_secret_is_used() {
+    let workshop = workshop();
+    workshop.run("git", &["init", "--quiet"]);
+    workshop.write(".gitignore", "/ca.seed\n");
+    let without_git = |more: &[&str]| {
+        let mut command = workshop.command(env!("CARGO_BIN_EXE_meshgen"));
+        said(&command.args(["build", "mesh.yaml", "-o", "out"]).args(more).env("PATH", "/nowhere").output().unwrap())
+    };
+    refused(&without_git(&[]), &["cannot tell whether Git tracks ./ca.seed: git is not installed", "--no-git"]);
+    assert!(!workshop.exists("out"));
+    done(&without_git(&["--no-git"]));
+    std::fs::rename(workshop.path("ca.seed"), workshop.path("elsewhere")).unwrap();
+    refused(&without_git(&["--check"]), &["cannot tell whether Git tracks the private keys in out", "--no-git"]);
+    done(&without_git(&["--check", "--no-git"]));
+    std::fs::remove_file(workshop.path("out/cluster1/20-cacerts/ca-key.pem")).unwrap();
+    done(&without_git(&["--check"]));
+    std::fs::write(workshop.path(".git/index"), "damaged").unwrap();
+    std::fs::rename(workshop.path("elsewhere"), workshop.path("ca.seed")).unwrap();
+    refused(&workshop.build(&[]), &["cannot tell whether Git tracks", "index"]);
+}
+
+#[test]
+fn a_private_key_that_git_tracks_or_would_add_is_refused() {
+    const KEY: &str = "cluster1/20-cacerts/ca-key.pem";
+    let workshop = workshop();
+    workshop.run("git", &["init", "--quiet"]);
+    workshop.write(".gitignore", "/ca.seed\n");
+    done(&workshop.build(&[]));
+    done(&workshop.build(&["--check"]));
+    let both = |words: &[&str]| {
+        for more in [&[][..], &["--check"], &["--check", "--ca", "ca.seed"]] {
+            refused(&workshop.build(more), words);
+        }
+    };
+    workshop.run("git", &["add", "--force", &format!("out/{KEY}")]);
+    both(&[&format!("Git tracks `out/{KEY}`"), &format!("git rm --cached -- out/{KEY}"), "docs/certificates.md"]);
+    workshop.run("git", &["rm", "--quiet", "--cached", &format!("out/{KEY}")]);
+    workshop.write("out/cluster1/20-cacerts/.gitignore", "!ca-key.pem\n");
+    both(&[&format!("nothing keeps Git from adding `out/{KEY}`"), "git check-ignore --verbose"]);
+    std::fs::remove_file(workshop.path("out/cluster1/20-cacerts/.gitignore")).unwrap();
+    done(&workshop.build(&[]));
+
+    // A key that meshgen did not write counts too, and one that is new is looked at once it is there.
+    std::fs::create_dir_all(workshop.path("out/mine")).unwrap();
+    workshop.write("out/mine/ca-key.pem", "a key");
+    workshop.run("git", &["add", "--force", "out/mine/ca-key.pem"]);
+    both(&["Git tracks `out/mine/ca-key.pem`"]);
+    workshop.run("git", &["rm", "--quiet", "--cached", "out/mine/ca-key.pem"]);
+    std::fs::create_dir_all(workshop.path("new/cluster1")).unwrap();
+    workshop.write("new/cluster1/.gitignore", "!*\n");
+    std::fs::create_dir_all(workshop.path("new/cluster1/20-cacerts")).unwrap();
+    done(&workshop.meshgen(&["build", "mesh.yaml", "-o", "new"]));
+}
+
+/// Wherever the directory of a cluster is copied to, Git does not take its key.
+#[test]
+fn a_copied_directory_keeps_its_key_out_of_git() {
+    let workshop = workshop();
+    done(&workshop.build(&[]));
+    for place in ["out/cluster1", "copy", "copy/20-cacerts"] {
+        if place == "copy" {
+            workshop.run("cp", &["-r", "out/cluster1", "copy"]);
+        }
+        workshop.run("git", &["init", "--quiet", place]);
+        workshop.run("git", &["-C", place, "add", "--all"]);
+        let listed = workshop.run("git", &["-C", place, "ls-files"]);
+        assert!(listed.contains("ca-cert.pem") && !listed.contains("key"), "{listed}");
+        std::fs::remove_dir_all(workshop.path(place).join(".git")).unwrap();
+    }
+}
+
+#[test]
+fn a_new_seed_is_ignored_whatever_its_name_is() {
+    for name in
+        ["ca[1].seed", "*.seed", "what?", "back\\slash", "blank ", "#hash", "!bang", " ", "[a", "x]", "sp ace.seed"]
+    {
+        let workshop = Workshop::new(&topology(ISSUED, &[("cluster1", "")]));
+        workshop.run("git", &["init", "--quiet"]);
+        done(&workshop.meshgen(&["ca", "new", "--ca", name]));
+        workshop.run("git", &["add", "--all"]);
+        assert_eq!(workshop.run("git", &["ls-files"]), ".gitignore\nmesh.yaml\n", "{name:?}");
+        done(&workshop.build(&["--ca", name]));
+        let others = workshop.read(".gitignore");
+        assert!(others.lines().count() == 1 && others.starts_with('/'), "{others:?}");
+    }
+    let workshop = Workshop::new(&topology(ISSUED, &[("cluster1", "")]));
+    refused(&workshop.meshgen(&["ca", "new", "--ca", "two\nlines"]), &["choose one without control characters"]);
+    assert!(!workshop.exists(".gitignore"));
+}
+
+#[test]
+fn a_gitignore_that_takes_the_seed_out_again_is_overruled() {
+    let workshop = Workshop::new(&topology(ISSUED, &[("cluster1", "")]));
+    workshop.run("git", &["init", "--quiet"]);
+    workshop.write(".gitignore", "/ca.seed\n!*.seed");
+    done(&workshop.meshgen(&["ca", "new"]));
+    assert_eq!(workshop.read(".gitignore"), "/ca.seed\n!*.seed\n/ca.seed\n");
+    workshop.run("git", &["check-ignore", "--quiet", "ca.seed"]);
+
+    workshop.write("other.seed", "");
+    workshop.run("git", &["add", "--force", "other.seed"]);
+    std::fs::remove_file(workshop.path("other.seed")).unwrap();
+    refused(&workshop.meshgen(&["ca", "new", "--ca", "other.seed"]), &["Git tracks other.seed already"]);
+    assert!(!workshop.exists("other.seed"));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_seed_that_an_access_control_list_opens_is_refused() {
+    // A version, then a tag, permissions and an ID for each entry: owner, user 65534, group, mask, others.
+    let list = |user: u16, mask: u16| {
+        let entries = [
+            (0x01, 6, u32::MAX),
+            (0x02, user, 65534),
+            (0x04, 0, u32::MAX),
+            (0x10, mask, u32::MAX),
+            (0x20, 0, u32::MAX),
+        ];
+        let bytes = |(tag, permissions, id): (u16, u16, u32)| {
+            [&tag.to_le_bytes()[..], &permissions.to_le_bytes(), &id.to_le_bytes()].concat()
+        };
+        [2_u32.to_le_bytes().to_vec(), entries.into_iter().flat_map(bytes).collect()].concat()
+    };
+    for (user, mask, is_open) in [(4, 4, true), (6, 4, true), (4, 0, false), (0, 4, false)] {
+        let workshop = workshop();
+        let flags = rustix::fs::XattrFlags::empty();
+        rustix::fs::setxattr(workshop.path("ca.seed"), "system.posix_acl_access", &list(user, mask), flags).unwrap();
+        let said = workshop.build(&[]);
+        if is_open {
+            refused(&said, &["access control list", "setfacl --remove-all ./ca.seed"]);
+        } else {
+            done(&said);
+        }
+    }
+}
+
+#[test]
+fn a_seed_in_a_directory_of_everybody_is_refused() {
+    let workshop = workshop();
+    std::fs::create_dir(workshop.path("open")).unwrap();
+    std::fs::rename(workshop.path("ca.seed"), workshop.path("open/ca.seed")).unwrap();
+    workshop.chmod("open", 0o777);
+    refused(&workshop.build(&["--ca", "open/ca.seed"]), &["anybody can replace it", "chmod o-w open"]);
+    // As in /tmp, and as Kubernetes mounts Secrets.
+    workshop.chmod("open", 0o1777);
+    done(&workshop.build(&["--ca", "open/ca.seed"]));
 }
 
 #[test]
@@ -55,6 +207,7 @@ fn a_tracked_seed_is_recognised_through_a_link() {
     std::os::unix::fs::symlink("repository/ca.seed", workshop.path("ca.seed")).unwrap();
     done(&workshop.build(&[]));
     workshop.run("git", &["init", "--quiet", "repository"]);
+    refused(&workshop.build(&[]), &["nothing keeps Git from adding"]);
     workshop.run("git", &["-C", "repository", "add", "ca.seed"]);
     refused(&workshop.build(&[]), &["Git tracks"]);
 }

@@ -22,8 +22,9 @@ impl Company {
     fn new() -> Self {
         static MADE: LazyLock<BTreeMap<String, (Vec<u8>, u32)>> = LazyLock::new(|| files(&Company::made().0.path("")));
         let company = Self(Workshop::new(&topology(EXTERNAL, &CLUSTERS)));
-        for (path, (bytes, _)) in MADE.iter() {
+        for (path, (bytes, mode)) in MADE.iter() {
             company.0.write(path, bytes);
+            company.0.chmod(path, *mode & 0o777);
         }
         company
     }
@@ -82,7 +83,17 @@ impl Company {
     }
 
     fn put(&self, cluster: &str, file: &str, text: &str) {
-        self.0.write(&format!("pki/{cluster}/{file}"), text);
+        let path = format!("pki/{cluster}/{file}");
+        self.0.write(&path, text);
+        if file == "ca-key.pem" {
+            self.0.chmod(&path, 0o600);
+        }
+    }
+
+    /// A repository that keeps the keys out of Git.
+    fn init(&self) {
+        self.0.run("git", &["init", "-q"]);
+        self.0.write(".gitignore", "ca-key.pem\n");
     }
 
     fn get(&self, cluster: &str, file: &str) -> String {
@@ -468,7 +479,7 @@ fn what_expires_is_told_by_day() {
 #[test]
 fn a_root_that_all_clusters_trust_beside_the_first_is_a_fact_that_everybody_tells() {
     let company = Company::new();
-    company.0.run("git", &["init", "-q"]);
+    company.init();
     assert_eq!(company.0.build(&[]).code, Some(0));
     company.0.run("cp", &["-r", "out", "before"]);
     company.make("next", P256, ROOT, None, 30);
@@ -493,13 +504,39 @@ fn a_root_that_all_clusters_trust_beside_the_first_is_a_fact_that_everybody_tell
 }
 
 #[test]
+fn a_key_that_others_can_read_or_git_would_add_is_refused() {
+    let company = Company::new();
+    company.0.chmod("pki/west/ca-key.pem", 0o644);
+    for command in [&["check", "mesh.yaml"][..], &["build", "mesh.yaml", "-o", "out"]] {
+        let said = company.0.meshgen(command);
+        assert_eq!(said.code, Some(2), "{said:?}");
+        assert!(said.stderr.contains("pki/west/ca-key.pem is open to others (mode 0644)"), "{said:?}");
+    }
+    company.0.chmod("pki/west/ca-key.pem", 0o600);
+    company.0.run("git", &["init", "-q"]);
+    let refused = |words: &str| {
+        for more in [&[][..], &["--check"]] {
+            let said = company.0.build(more);
+            assert_eq!(said.code, Some(2), "{said:?}");
+            assert!(said.stderr.contains(words), "{said:?}");
+        }
+    };
+    refused("nothing keeps Git from adding `pki/east/ca-key.pem` and `pki/west/ca-key.pem`");
+    assert!(!company.0.exists("out"));
+    company.0.write(".gitignore", "ca-key.pem\n");
+    assert_eq!(company.0.build(&[]).code, Some(0));
+    company.0.run("git", &["add", "--force", "pki/east/ca-key.pem"]);
+    refused("Git tracks `pki/east/ca-key.pem`");
+}
+
+#[test]
 fn the_directory_may_not_leave_the_repository() {
     let company = Company::new();
     company.0.write("mesh/inner.yaml", topology("authority: external, directory: ../pki", &CLUSTERS));
     let outside = company.0.meshgen(&["build", "mesh/inner.yaml", "-o", "out"]);
     assert_eq!(outside.code, Some(2));
     assert!(outside.stderr.contains("keep the files beside the topology"), "{outside:?}");
-    company.0.run("git", &["init", "-q"]);
+    company.init();
     let inside = company.0.meshgen(&["build", "mesh/inner.yaml", "-o", "out"]);
     assert_eq!(inside.code, Some(0), "{inside:?}");
 }
