@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::disk;
 use crate::layout::is_private;
@@ -28,9 +28,15 @@ impl Git {
     /// Finds the commit that a reference names.
     pub(super) fn at(directory: &Utf8Path, reference: &str) -> Result<Self, Refusal> {
         let mut git = Self { directory: directory.to_string(), commit: String::new(), reference: reference.to_owned() };
-        let inside = git.run(&["rev-parse", "--git-dir"])?;
-        if let Err(reason) = inside {
-            return Err(Refusal(format!("git:{reference}: not inside a Git repository that can be read: {reason}")));
+        let inside = git.run(&["rev-parse", "--absolute-git-dir"])?;
+        let inside = inside.map_err(|reason| {
+            Refusal(format!("git:{reference}: not inside a Git repository that can be read: {reason}"))
+        })?;
+        if is_planted(directory, &inside) {
+            return Err(Refusal(format!(
+                "git:{reference}: Git would take {directory} for a bare repository and obey its `config`, which a pull request can \
+                 write: remove `HEAD`, `objects` and `refs`, or set GIT_DIR if it is a repository of yours"
+            )));
         }
         let commit =
             git.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{reference}^{{commit}}")])?;
@@ -114,6 +120,14 @@ impl Git {
         command.args(["--no-optional-locks", "--literal-pathspecs", "-C", &self.directory]).args(arguments);
         command
     }
+}
+
+/// Whether the repository is a directory that holds the place itself, and no `.git`. Files that a branch adds can make one:
+/// its configuration names programs that Git runs, and its commits are what its author likes.
+fn is_planted(directory: &Utf8Path, repository: &[u8]) -> bool {
+    let repository = String::from_utf8_lossy(repository);
+    let is_inside = |place: Utf8PathBuf| place.starts_with(repository.trim_end_matches('\n'));
+    std::env::var_os("GIT_DIR").is_none() && directory.canonicalize_utf8().is_ok_and(is_inside)
 }
 
 /// Reads each object while another thread writes the requests, so that a full pipe cannot block both.
