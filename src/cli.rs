@@ -118,6 +118,7 @@ fn read_source(path: &Utf8Path) -> Result<Source, Refusal> {
     } else if disk::is_directory(path) {
         return Err(Refusal(format!("{path} is a directory, and a topology is a file: name a file in it")));
     } else {
+        external::refuse_link(path)?;
         disk::read(path)?
     };
     Ok(Source::new(source_name(path), bytes))

@@ -19,16 +19,15 @@ pub(super) fn read_named(files: Option<ExternalFiles>, topology: &Utf8Path) -> R
     let Some(ExternalFiles { directory, clusters }) = files else { return Ok(None) };
     let base = directory_of(topology);
     let place = if base == "." { Utf8PathBuf::from(directory) } else { base.join(directory) };
-    let repository = match repository(&base, &place) {
-        Ok(repository) => repository,
-        Err((message, help)) => return Ok(Some(External::unusable(place, message, help))),
-    };
+    if let Some((message, help)) = unusable(&base, &place) {
+        return Ok(Some(External::unusable(place, message, help)));
+    }
     let mut files = Vec::new();
     for cluster in &clusters {
         for file in EXTERNAL_FILES {
             let path = place.join(cluster).join(file);
-            if let Some((message, help)) = leads_outside(&path, &repository) {
-                return Ok(Some(External::unusable(place, format!("`{path}` {message}"), help)));
+            if let Some((message, help)) = outside(&base, &path, "file") {
+                return Ok(Some(External::unusable(place, message, help)));
             }
             if is_private(path.as_str())
                 && disk::exists(&path)
@@ -68,12 +67,9 @@ pub(super) fn read_by(
     Ok(Some(External::new(directory, files)))
 }
 
-/// A message and what to do.
-type Unusable = (String, &'static str);
-
-/// The repository in which the directory stands, or why the directory cannot be used.
-fn repository(base: &Utf8Path, place: &Utf8Path) -> Result<Utf8PathBuf, Unusable> {
-    let fault = |what: String, help| Err((format!("the directory `{place}` {what}"), help));
+/// Why a directory cannot be used, and what to do. One outside the repository is not in a clone.
+fn unusable(base: &Utf8Path, place: &Utf8Path) -> Option<(String, &'static str)> {
+    let fault = |what: String, help| Some((format!("the directory `{place}` {what}"), help));
     if !disk::exists(place) {
         return fault(
             "does not exist".to_owned(),
@@ -83,25 +79,34 @@ fn repository(base: &Utf8Path, place: &Utf8Path) -> Result<Utf8PathBuf, Unusable
     if !disk::is_directory(place) {
         return fault("is not a directory".to_owned(), "name the directory that contains a directory of each cluster");
     }
-    let base = match base.canonicalize_utf8() {
-        Ok(base) => base,
-        Err(error) => return fault(format!("cannot be found: {}", disk::cause(&error)), MAY_READ),
-    };
-    let repository = base.ancestors().find(|ancestor| disk::exists(&ancestor.join(".git"))).unwrap_or(&base);
-    match leads_outside(place, repository) {
-        Some((what, help)) => fault(what, help),
-        None => Ok(repository.to_owned()),
+    if let Err(error) = base.canonicalize_utf8().and(place.canonicalize_utf8()) {
+        return fault(format!("cannot be found: {}", disk::cause(&error)), "name a directory that you may read");
     }
+    outside(base, place, "directory")
 }
 
-const MAY_READ: &str = "name a directory that you may read";
+/// The same of what leads out of the repository of a directory, or out of the directory if it is in none.
+fn outside(base: &Utf8Path, place: &Utf8Path, kind: &str) -> Option<(String, &'static str)> {
+    let (base, real) = (base.canonicalize_utf8().ok()?, place.canonicalize_utf8().ok()?);
+    let repository = repository(&base).unwrap_or(&base);
+    let message = || format!("the {kind} `{place}` leads to {real}, outside {repository}");
+    (!real.starts_with(repository)).then(|| (message(), "keep the files beside the topology"))
+}
 
-/// Whether a path leads out of the repository, so that what it names is not in a clone. Nothing at the path leads nowhere.
-fn leads_outside(path: &Utf8Path, repository: &Utf8Path) -> Option<Unusable> {
-    match path.canonicalize_utf8() {
-        Ok(real) if real.starts_with(repository) => None,
-        Ok(real) => Some((format!("leads to {real}, outside {repository}"), "keep the files beside the topology")),
-        Err(_) if !disk::exists(path) => None,
-        Err(error) => Some((format!("cannot be found: {}", disk::cause(&error)), MAY_READ)),
+/// The repository that a directory stands in; links in its path were followed before.
+fn repository(directory: &Utf8Path) -> Option<&Utf8Path> {
+    directory.ancestors().find(|ancestor| disk::exists(&ancestor.join(".git")))
+}
+
+/// Refuses a topology that is a link out of its repository: reports show the lines of what it leads to.
+pub(super) fn refuse_link(topology: &Utf8Path) -> Result<(), Refusal> {
+    let (Ok(base), Ok(real)) = (directory_of(topology).canonicalize_utf8(), topology.canonicalize_utf8()) else {
+        return Ok(());
+    };
+    match repository(&base).filter(|repository| !real.starts_with(repository)) {
+        Some(repository) => Err(Refusal(format!(
+            "{topology}: is a symbolic link that leads out of {repository}: replace it by the file, or name the file"
+        ))),
+        None => Ok(()),
     }
 }
