@@ -37,7 +37,11 @@ impl Options {
 /// Writes a tree to a directory, or reports how the directory differs.
 pub(super) fn put(directory: &Utf8Path, tree: &Tree, options: &Options, is_quiet: bool) -> Outcome {
     if options.check {
-        return compare(directory, tree, &Plan::make(directory, tree)?);
+        let plan = Plan::make(directory, tree)?;
+        if !is_quiet {
+            note_others(&plan);
+        }
+        return compare(directory, tree, &plan);
     }
     let claim = Claim::take(directory)?;
     let plan = claim.plan(tree)?;
@@ -74,6 +78,11 @@ fn note(directory: &Utf8Path, plan: &Plan) {
     for path in &plan.unlisted {
         say(&format!("note: {directory}/{path} is not part of this tree: remove it if you do not need it"));
     }
+    note_others(plan);
+}
+
+/// Says that there are files that meshgen did not write.
+fn note_others(plan: &Plan) {
     match plan.others {
         0 => {}
         1 => say("note: 1 file in its directories is not from meshgen and is left unchanged"),
@@ -152,6 +161,9 @@ fn compare(directory: &Utf8Path, tree: &Tree, plan: &Plan) -> Outcome {
     }
     for path in &plan.edited_stale {
         text.extend(["edited, and no longer emitted  ", path, "\n"]);
+    }
+    for path in &plan.left_over {
+        text.extend(["left by a build that was killed  ", path, "\n"]);
     }
     print(&text)?;
     if !text.is_empty() && tree.get(README).is_some() {

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::layout::{KEY, bundle_path};
+use crate::lock;
 use crate::mesh::{Cluster, Intermediate, Mesh};
 use crate::parallel;
 use crate::rule::SEED_NEEDED;
@@ -146,7 +148,12 @@ fn standing_answer(standing: &Standing, root: &TrustAnchor, request: &Intermedia
     }
     let mut bundle = Bundle::taken(files, files.key.map(|key| key.to_owned().into()), proven);
     if bundle.key.is_none() {
-        bundle.key_digest = standing.key_digest(request.cluster);
+        let path = bundle_path(request.cluster, KEY);
+        let unlisted = || Damage {
+            sentence: format!("{path} is not in {}", lock::FILE),
+            help: Some(format!("restore {} from Git", lock::FILE)),
+        };
+        bundle.key_digest = Some(standing.key_digest(request.cluster).ok_or_else(unlisted)?);
     }
     Ok(bundle)
 }
