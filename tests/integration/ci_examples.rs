@@ -245,7 +245,14 @@ fn the_action_downloads_its_own_release_verifies_it_and_reports() {
     assert!(summary.starts_with("### meshgen: ") && summary.contains("context='admin'"), "{summary}");
     // A tree that is not up to date, and a mistake.
     repository.run("git checkout -q out");
-    assert_eq!(names.iter().map(|name| run(name)).collect::<Vec<_>>(), [true, true, true, false]);
+    assert_eq!(names.iter().map(|name| run(name)).collect::<Vec<_>>(), [true, true, true, true, false]);
+    // Another root.
+    assert!(repository.run(
+        "meshgen ca new --ca other.seed && cp -r out whole && meshgen build mesh.yaml -o out --ca other.seed --replace-root --overwrite"
+    ));
+    assert!(repository.run("mv ca.seed mesh.seed && rm out/*/20-cacerts/ca-key.pem"));
+    assert_eq!(names.iter().map(|name| run(name)).collect::<Vec<_>>(), [true, true, true, false, true]);
+    assert!(repository.run("mv mesh.seed ca.seed && rm -r out && mv whole out"));
     fs::write(repository.path().join("mesh.yaml"), "kind: Topology\n").unwrap();
     assert!(!run(&names[1]));
     // Another archive than the one whose checksum was published.
