@@ -45,7 +45,7 @@ fmt: ## Format the code
 	cargo fmt
 
 golden: ## Rewrite the golden trees, the snapshots and the schemas from what the code gives now
-	GOLDEN=accept INSTA_UPDATE=always cargo test --locked --test integration -- golden:: schema:: check:: cli:: diff:: init:: reports:: fix::
+	GOLDEN=accept INSTA_UPDATE=always cargo test --locked --test integration -- golden:: schema:: attacks::the_page check:: cli:: diff:: init:: reports:: fix::
 
 output: build ## Compile every topology into output/
 	set -e; for topology in topologies/*.yaml; do \

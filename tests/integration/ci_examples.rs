@@ -21,6 +21,15 @@ fn github() -> Vec<String> {
     steps.iter().filter_map(|step| step["run"].as_str().map(str::to_owned)).collect()
 }
 
+/// What a step of GitHub's workflow runs.
+pub(crate) fn step(name: &str) -> String {
+    let workflow = &blocks()[1];
+    let steps = workflow["jobs"]["mesh"]["steps"].as_array().unwrap();
+    let step =
+        steps.iter().find(|step| step["name"] == name).unwrap_or_else(|| panic!("docs/ci.md has no step `{name}`"));
+    step["run"].as_str().unwrap().to_owned()
+}
+
 fn gitlab() -> Vec<String> {
     let script = blocks()[2]["mesh"]["script"].as_array().unwrap().clone();
     script.iter().map(|line| line.as_str().unwrap().to_owned()).collect()

@@ -5,6 +5,7 @@
     reason = "tests run programs, read and write files, and fail where that fails"
 )]
 
+mod attacks;
 mod certificates;
 mod check;
 mod ci_examples;

@@ -1,0 +1,75 @@
+//! What the topology may say. The pipeline shows it, and is green.
+
+use super::{Attack, Step};
+
+pub(super) const ATTACKS: &[Attack] = &[
+    Attack {
+        name: "changes the address of a gateway, in the topology and in the tree",
+        gain: "the traffic between clusters, which mutual TLS protects; requests fail",
+        step: Step::Diff,
+        says: &["gateway address changes", "from 10.0.1.100 to 203.0.113.9"],
+        change: "sed -i 's/10.0.1.100/203.0.113.9/' mesh.yaml; build",
+    },
+    Attack {
+        name: "changes the address of an API server",
+        gain: "a credential of the cluster, at the next run of `remote-secrets.sh`",
+        step: Step::Diff,
+        says: &["west renews east"],
+        change: "sed -i 's/10.0.1.1:6443/203.0.113.9:6443/' mesh.yaml; build",
+    },
+    Attack {
+        name: "changes the context of a cluster",
+        gain: "commands that go to another cluster",
+        step: Step::Diff,
+        says: &["member 'west' 'production'"],
+        change: "sed -i 's/  - name: west/&\\n    context: production/' mesh.yaml; build",
+    },
+    Attack {
+        name: "adds a remote, which needs no certificate of its own",
+        gain: "a cluster in the mesh, and its workloads' certificates",
+        step: Step::Diff,
+        says: &["joins the mesh in north"],
+        change: r"
+            printf '  - name: north\n    network: lan\n    controlPlane: west\n    apiServer: https://203.0.113.9:6443\n' >>mesh.yaml
+            build
+        ",
+    },
+    Attack {
+        name: "removes a cluster",
+        gain: "an outage",
+        step: Step::Diff,
+        says: &["leaves the mesh in east"],
+        change: "sed -i -e '/  - name: east/,$d' -e 's/, {name: cloud}//' mesh.yaml; build",
+    },
+    Attack {
+        name: "changes the trust domain",
+        gain: "an outage, or identities that policies do not expect",
+        step: Step::Diff,
+        says: &["interrupts requests", "the trust domain is in every certificate's SPIFFE name"],
+        change: "sed -i 's/  id: shop/&\\n  trustDomain: shop.example/' mesh.yaml; build",
+    },
+    Attack {
+        name: "takes Istio's images from another registry",
+        gain: "programs in every cluster",
+        step: Step::Diff,
+        says: &["restart proxies in east, west", "203.0.113.9/istio"],
+        change: "
+            sed -i 's|{version: 1.30.3}|{version: 1.30.3, values: {global: {hub: 203.0.113.9/istio}}}|' mesh.yaml
+            build
+        ",
+    },
+    Attack {
+        name: "brings back an earlier commit, topology and tree",
+        gain: "a cluster signs with a key that was replaced because it leaked",
+        step: Step::Diff,
+        says: &["west: generation 2", "→ generation 1", "key re-issued"],
+        change: "git rm -rq out; git checkout -q $BEFORE -- mesh.yaml out",
+    },
+    Attack {
+        name: "adds a file of its own to the directory of a cluster",
+        gain: "what another program makes of it: Git, kustomize, Argo CD or Flux",
+        step: Step::UpToDate,
+        says: &["1 file in its directories is not from meshgen"],
+        change: "echo 'kustomize: {}' >out/west/60-zipkin/.argocd-source.yaml",
+    },
+];
