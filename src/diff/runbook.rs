@@ -226,8 +226,10 @@ impl Runbook<'_> {
         commands
     }
 
+    /// The labels of a cluster that waited for an address name the earlier revision too.
     fn revision_labels(&self) -> Vec<String> {
-        self.revised().flat_map(|name| self.relabelled(name)).collect()
+        let names = self.staying().map(|cluster| cluster.name.as_str());
+        names.filter(|name| self.situation.is_revised(name)).flat_map(|name| self.relabelled(name)).collect()
     }
 
     /// The clusters whose proxies go over to another revision.
