@@ -72,6 +72,17 @@ pub fn is_emitted(path: &str) -> bool {
     }
 }
 
+/// Whether a file or directory of somebody else, below a cluster's directory, decides what other programs make of the tree's files:
+/// Git, kustomize, Argo CD (`.argocd-source.yaml`, `Chart.yaml`) or Flux (`.sourceignore`).
+pub(crate) fn is_obeyed(path: &str) -> bool {
+    let Some((_, name)) = path.trim_end_matches('/').rsplit_once('/') else { return false };
+    let name = name.to_lowercase();
+    let is_named = |known: &&str| name == *known;
+    name.starts_with(".git") || name.starts_with(".argocd-") || OBEYED.iter().any(is_named)
+}
+
+const OBEYED: [&str; 5] = ["kustomization.yaml", "kustomization.yml", "kustomization", "chart.yaml", ".sourceignore"];
+
 /// Whether a directory is one that a tree can have: of a cluster, or one in that.
 pub(crate) fn is_directory(path: &str) -> bool {
     [ROUTES, kustomization::FILE].iter().any(|file| is_emitted(&[path, "/", file].concat()))

@@ -244,18 +244,8 @@ fn requested(name: &str, source: &Source, external: Option<&External>) -> Option
 /// A directory that a build wrote, as it stands.
 fn standing(path: &Utf8Path) -> Result<Side, Refusal> {
     let lock = disk::read_lock(path)?.ok_or_else(|| no_tree(path.as_str()))?;
-    if let Some(link) = link(path, &lock) {
-        return Err(Refusal(format!("{link}: is a symbolic link, which a build does not follow: remove it")));
-    }
     let files = disk::read_listed(path, &lock)?;
     Ok(Side::standing(path.as_str(), lock, files))
-}
-
-/// A link among the files and directories of a tree. The report would show what it leads to, which may be a secret of this machine.
-fn link(directory: &Utf8Path, lock: &Lock) -> Option<Utf8PathBuf> {
-    let parts = lock.paths().flat_map(|path| Utf8Path::new(path).ancestors()).filter(|part| !part.as_str().is_empty());
-    let parts: BTreeSet<&Utf8Path> = parts.chain([Utf8Path::new(lock::FILE)]).collect();
-    parts.into_iter().map(|part| directory.join(part)).find(|part| part.is_symlink())
 }
 
 fn no_tree(name: &str) -> Refusal {

@@ -4,9 +4,10 @@ use clap::Args;
 use crate::diff::report;
 use crate::diff::{self, Side};
 use crate::disk::{self, Claim, Plan, State, Writer};
+use crate::emit;
 use crate::lock::{self, Lock};
 use crate::tree::{Mode, Tree};
-use crate::words::plural;
+use crate::words::{names, plural, printable};
 
 use super::{DONE, FOUND, NOT_DONE, Outcome, Refusal, print, say};
 
@@ -39,7 +40,7 @@ pub(super) fn put(directory: &Utf8Path, tree: &Tree, options: &Options, is_quiet
     if options.check {
         let plan = Plan::make(directory, tree)?;
         if !is_quiet {
-            note_others(&plan);
+            note_others(directory, &plan);
         }
         return compare(directory, tree, &plan);
     }
@@ -78,17 +79,27 @@ fn note(directory: &Utf8Path, plan: &Plan) {
     for path in &plan.unlisted {
         say(&format!("note: {directory}/{path} is not part of this tree: remove it if you do not need it"));
     }
-    note_others(plan);
+    note_others(directory, plan);
 }
 
-/// Says that there are files that meshgen did not write.
-fn note_others(plan: &Plan) {
-    match plan.others {
-        0 => {}
-        1 => say("note: 1 file in its directories is not from meshgen and is left unchanged"),
-        others => say(&format!("note: {others} files in its directories are not from meshgen and are left unchanged")),
+/// Names what meshgen did not write.
+fn note_others(directory: &Utf8Path, plan: &Plan) {
+    let (obeyed, others): (Vec<&String>, Vec<&String>) = plan.others.iter().partition(|path| emit::is_obeyed(path));
+    for path in obeyed {
+        say(&format!("note: {directory}/{} {OBEYED}: remove it if you did not put it there", printable(path)));
+    }
+    if !others.is_empty() {
+        let verb = if others.len() == 1 { "is" } else { "are" };
+        let others: Vec<String> = others.into_iter().map(|path| printable(path)).collect();
+        say(&format!(
+            "note: {} in {directory} {verb} not from meshgen and {verb} left unchanged",
+            names(others.iter().map(String::as_str))
+        ));
     }
 }
+
+/// What is told of a file that decides what other programs make of those beside it.
+const OBEYED: &str = "is not from meshgen, and Git, kustomize, Argo CD or Flux obeys it";
 
 /// What the difference between a directory and a tree means, where the directory holds a tree.
 fn meaning(directory: &Utf8Path, tree: &Tree) -> Result<String, Refusal> {
@@ -161,6 +172,9 @@ fn compare(directory: &Utf8Path, tree: &Tree, plan: &Plan) -> Outcome {
     }
     for path in &plan.edited_stale {
         text.extend(["edited, and no longer emitted  ", path, "\n"]);
+    }
+    for path in plan.others.iter().filter(|path| emit::is_obeyed(path)) {
+        text.extend(["not from meshgen, and obeyed by Git, kustomize, Argo CD or Flux  ", &printable(path), "\n"]);
     }
     for path in &plan.left_over {
         text.extend(["left by a build that was killed  ", path, "\n"]);

@@ -23,8 +23,8 @@ pub struct Plan {
     pub edited_stale: Vec<String>,
     /// Temporaries of a build that was killed.
     pub left_over: Vec<String>,
-    /// How many files in the directories of the tree are not from meshgen.
-    pub others: usize,
+    /// What else stands in the directories of the tree, directories in those of the clusters with a slash at their end.
+    pub others: Vec<String>,
     /// Without a lock: files at paths where builds write, and that this one does not emit.
     pub unlisted: Vec<String>,
     /// Whether there is a lock that says what earlier builds wrote.
@@ -148,11 +148,12 @@ impl Plan {
     /// Finds temporaries and files that are not from meshgen, in the directories that exist.
     fn list(&mut self, base: &Base, ours: &BTreeSet<&str>) -> Result<(), DiskError> {
         let directories: Vec<&str> = directories(ours.iter().copied()).into_iter().collect();
-        for listed in base.each(&directories, |way, directory| list(way, directory, ours))? {
+        for listed in base.each(&directories, |way, directory| list(way, directory, ours, &directories))? {
             self.left_over.extend(listed.left_over);
-            self.others += listed.others.iter().filter(|path| !self.unlisted.contains(path)).count();
+            self.others.extend(listed.others.into_iter().filter(|path| !self.unlisted.contains(path)));
         }
         self.left_over.sort();
+        self.others.sort();
         Ok(())
     }
 }
@@ -219,15 +220,23 @@ struct Listed {
     others: Vec<String>,
 }
 
-/// Lists a directory, which need not exist.
-fn list(way: &mut Way<'_>, directory: &str, ours: &BTreeSet<&str>) -> Result<Listed, DiskError> {
+/// Lists a directory, which need not exist. `directories` are those of the tree, sorted.
+fn list(way: &mut Way<'_>, directory: &str, ours: &BTreeSet<&str>, directories: &[&str]) -> Result<Listed, DiskError> {
     let mut listed = Listed::default();
     for (name, kind) in way.entries(directory)? {
-        if kind != FileType::RegularFile {
-            continue;
-        }
         let path_of = |name: &str| if directory.is_empty() { name.to_owned() } else { [directory, "/", name].concat() };
         let path = path_of(&name);
+        if kind == FileType::Directory {
+            // Beside the clusters' directories stands whatever people keep there, but not the same name in other letters: where
+            // case does not count, that is the same directory.
+            let is_alike = |other: &&str| other.eq_ignore_ascii_case(&path) && *other != path;
+            if directory.is_empty() && directories.iter().any(is_alike)
+                || !directory.is_empty() && directories.binary_search(&path.as_str()).is_err()
+            {
+                listed.others.push(path + "/");
+            }
+            continue;
+        }
         // Other files may have this prefix too. A temporary has the name of a known file.
         let becomes = name.strip_prefix(TEMPORARY).map(path_of);
         if path == JOURNAL || becomes.is_some_and(|path| path == JOURNAL || ours.contains(path.as_str())) {

@@ -112,7 +112,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         name: "commits a key of the attacker, and corrects its digest",
         gain: "istiod signs with a key that the attacker has",
         step: Step::UpToDate,
-        says: &["ca-key.pem is not the key of ca-cert.pem"],
+        says: &["Git tracks `out/west/20-cacerts/ca-key.pem`"],
         change: "
             cp $ATTACKER/out/west/20-cacerts/ca-key.pem out/west/20-cacerts
             git add -f out/west/20-cacerts/ca-key.pem

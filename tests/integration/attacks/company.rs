@@ -78,7 +78,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         name: "commits a key of the attacker",
         gain: "istiod signs with a key that the attacker has",
         step: Step::Check,
-        says: &["ca-key.pem of `east` is not the key of ca-cert.pem"],
+        says: &["pki/east/ca-key.pem is open to others"],
         change: "cp $ATTACKER/out/east/20-cacerts/ca-key.pem pki/east",
     },
     Attack {

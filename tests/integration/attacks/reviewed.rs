@@ -66,10 +66,10 @@ pub(super) const ATTACKS: &[Attack] = &[
         change: "git rm -rq out; git checkout -q $BEFORE -- mesh.yaml out",
     },
     Attack {
-        name: "adds a file of its own to the directory of a cluster",
-        gain: "what another program makes of it: Git, kustomize, Argo CD or Flux",
+        name: "adds a directory of its own to that of a cluster",
+        gain: "any object in a cluster, where a controller applies every directory",
         step: Step::UpToDate,
-        says: &["1 file in its directories is not from meshgen"],
-        change: "echo 'kustomize: {}' >out/west/60-zipkin/.argocd-source.yaml",
+        says: &["note: `west/70-more/` in out is not from meshgen"],
+        change: "mkdir out/west/70-more; echo 'resources: [https://203.0.113.9/x]' >out/west/70-more/kustomization.yaml",
     },
 ];
