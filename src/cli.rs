@@ -7,6 +7,9 @@ use std::process::ExitCode;
 use anstream::stream::RawStream;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Parser, Subcommand};
+#[cfg(target_os = "linux")]
+use rustix::process::DumpableBehavior;
+use rustix::process::{Resource, Rlimit};
 
 use crate::diagnostic::Findings;
 use crate::disk;
@@ -16,6 +19,7 @@ use crate::report;
 use crate::source::Source;
 use crate::template::word;
 use crate::topology::Date;
+use crate::words::printable_lines;
 
 use self::terminal::{columns, is_colour_wanted};
 
@@ -77,6 +81,7 @@ const NOT_DONE: u8 = 2;
 
 /// Runs the verb that the command line names.
 pub fn run() -> ExitCode {
+    forbid_core_dumps();
     let code = match Arguments::parse().verb {
         Verb::Build(arguments) => build::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments),
@@ -89,9 +94,20 @@ pub fn run() -> ExitCode {
         Verb::Man(arguments) => man::run(&arguments),
     };
     ExitCode::from(code.unwrap_or_else(|refusal| {
-        say(&format!("error: {refusal}"));
+        // It may name a file, or repeat what Git says of one.
+        say(&format!("error: {}", printable_lines(&refusal.to_string())));
         NOT_DONE
     }))
+}
+
+/// A core dump would hold the seed, in a file beside the topology or with a service of the machine.
+fn forbid_core_dumps() {
+    let limit = Rlimit { current: Some(0), maximum: Some(0) };
+    // Where that is refused, nothing is lost but this precaution.
+    let _ = rustix::process::setrlimit(Resource::Core, limit);
+    // Linux does not ask the limit where it pipes core dumps to a program (core(5)).
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 /// Why a verb did nothing: a sentence for the user.

@@ -181,7 +181,7 @@ impl ExternalFiles {
         let mesh = Mesh::resolve(checked);
         let clusters = mesh.clusters.iter().filter(|cluster| cluster.intermediate.is_some());
         let clusters = clusters.map(|cluster| cluster.name.to_owned()).collect();
-        Some(Self { directory: certificates.directory.clone()?, clusters })
+        Some(Self { directory: certificates.directory.as_ref()?.as_str().to_owned(), clusters })
     }
 
     /// The same of a topology that was not read yet; none if it has errors.

@@ -1,5 +1,7 @@
 //! Small pieces of text that several modules write in the same way.
 
+use std::fmt::Write;
+
 /// So many things: `1 file`, `2 files`.
 pub(crate) fn plural(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
@@ -40,14 +42,40 @@ pub(crate) fn fence(text: &str) -> String {
     "`".repeat(longest.max(2) + 1)
 }
 
-/// Text without control characters, which could be escape sequences.
+/// Whether a character does something to the text around it instead of being a part of it: control characters, which may begin an
+/// escape sequence, separators of lines, and marks of direction, which reorder what is shown (UAX #9).
+pub(crate) fn is_deceptive(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// JSON in which every such character is written as an escape. It says the same.
+pub(crate) fn plain_json(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars() {
+        // Those of ASCII are escaped in strings, and between them stand only line feeds.
+        if is_deceptive(character) && !character.is_ascii() {
+            write!(plain, "\\u{:04x}", u32::from(character)).expect("a String takes everything");
+        } else {
+            plain.push(character);
+        }
+    }
+    plain
+}
+
+/// Text without characters that do something to the text around them.
 pub(crate) fn printable(text: &str) -> String {
     without_controls(text, char::REPLACEMENT_CHARACTER)
 }
 
-/// Text with a character of ours in the place of each control character.
+/// The same of a text of several lines.
+pub(crate) fn printable_lines(text: &str) -> String {
+    text.split('\n').map(|line| printable(line.trim_end_matches('\r'))).collect::<Vec<String>>().join("\n")
+}
+
+/// Text with a character of ours in the place of each of them.
 pub(crate) fn without_controls(text: &str, instead: char) -> String {
-    text.chars().map(|character| if character.is_control() { instead } else { character }).collect()
+    text.chars().map(|character| if is_deceptive(character) { instead } else { character }).collect()
 }
 
 /// Bytes in lower-case hexadecimal.

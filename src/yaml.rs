@@ -6,6 +6,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use crate::words::is_deceptive;
+
 /// Prints one document.
 pub fn print(value: &Value) -> String {
     print_all(std::slice::from_ref(value))
@@ -124,11 +126,9 @@ fn is_block(text: &str) -> bool {
         && text.chars().all(|character| character == '\n' || is_printable(character))
 }
 
-/// Characters that every reader takes as they are. YAML 1.1 breaks lines at U+0085, U+2028 and U+2029.
+/// Characters that every reader takes as they are, and that people see where they are.
 fn is_printable(character: char) -> bool {
-    !character.is_control()
-        && !matches!(character, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
-        || character == '\t'
+    !is_deceptive(character) && !matches!(character, '\u{feff}' | '\u{fffe}' | '\u{ffff}') || character == '\t'
 }
 
 fn literal(out: &mut String, text: &str, indent: usize) {

@@ -25,7 +25,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
             ),
         ),
         (CertificateAuthority::External, Some(directory)) => {
-            if Utf8Path::new(directory).is_absolute() {
+            if Utf8Path::new(directory.as_str()).is_absolute() {
                 findings.push(
                     RULE.at(path.child("directory"), "`directory` is an absolute path")
                         .label("other machines do not have it")

@@ -12,6 +12,8 @@ use crate::topology::Date;
 use crate::{disk, modeline};
 
 use super::selection::Selection;
+use crate::words::printable_lines;
+
 use super::{
     DONE, FOUND, NOT_DONE, Outcome, Refusal, Today, directory_of, external, fix, print, print_bytes, read_source, say,
     source_name, style,
@@ -75,7 +77,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         print(&written(&files, arguments))?;
     }
     for refusal in files.iter().filter_map(|file| file.refusal.as_ref()) {
-        say(&format!("error: {refusal}"));
+        say(&format!("error: {}", printable_lines(refusal)));
     }
     if arguments.format == Format::Text && files.iter().all(File::is_clean) {
         say(&match files.as_slice() {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::artifact::SCRIPTS;
 use crate::pki::inventory::{Entry, Role};
-use crate::words::{bare_names, plural};
+use crate::words::{bare_names, plain_json, plural};
 use crate::yaml;
 
 mod markdown;
@@ -20,7 +20,7 @@ pub use self::text::{Style, text};
 
 /// The difference as JSON; its schema is `schemas/diff.schema.json`.
 pub fn json(diff: &Diff) -> String {
-    let mut text = serde_json::to_string_pretty(diff).expect("a difference is plain data");
+    let mut text = plain_json(&serde_json::to_string_pretty(diff).expect("a difference is plain data"));
     text.push('\n');
     text
 }

@@ -6,6 +6,8 @@ use std::fmt::Write;
 
 use crate::written::{Position, Written};
 
+use crate::words::printable;
+
 use super::{File, Located, Spot, locate, omissions, word};
 
 /// Findings as workflow commands, one a line: annotations of a pull request, at their places.
@@ -80,7 +82,8 @@ fn command(out: &mut String, name: &str, properties: &str, message: &str) {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    let lines = text.split('\n').map(|line| printable(line).replace('%', "%25"));
+    lines.collect::<Vec<String>>().join("%0A")
 }
 
 fn property(text: &str) -> String {

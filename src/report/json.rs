@@ -10,6 +10,8 @@ use crate::diagnostic::{Certainty, Severity};
 use crate::schema;
 use crate::written::Written;
 
+use crate::words::plain_json;
+
 use super::{File, Located, Omission, Spot, count, locate, omissions};
 
 /// The format of the JSON report.
@@ -154,7 +156,7 @@ pub struct Unread {
 
 /// Findings as JSON.
 pub fn json(files: &[File]) -> String {
-    let mut text = serde_json::to_string_pretty(&report(files)).expect("a report is plain data");
+    let mut text = plain_json(&serde_json::to_string_pretty(&report(files)).expect("a report is plain data"));
     text.push('\n');
     text
 }

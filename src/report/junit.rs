@@ -6,6 +6,8 @@ use std::fmt::Write;
 use crate::diagnostic::{Place, Severity};
 use crate::written::Written;
 
+use crate::words::is_deceptive;
+
 use super::text::{Artist, Style};
 use super::{File, Located, locate, omissions, word};
 
@@ -142,6 +144,9 @@ fn escaped(text: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\t' | '\n' | '\r' => write!(out, "&#{};", u32::from(character)).expect("a String takes everything"),
             '\0'..' ' | '\u{fffe}' | '\u{ffff}' => out.push(char::REPLACEMENT_CHARACTER),
+            _ if is_deceptive(character) => {
+                write!(out, "&#{};", u32::from(character)).expect("a String takes everything");
+            }
             _ => out.push(character),
         }
     }

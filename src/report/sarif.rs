@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::check::every_rule;
 use crate::diagnostic::Certainty;
 use crate::rule::Rule;
-use crate::words::hex;
+use crate::words::{hex, plain_json};
 use crate::written::Written;
 
 use super::{File, Located, Omission, Spot, locate, omissions, word};
@@ -56,7 +56,7 @@ pub fn sarif(files: &[File]) -> String {
             "results": results,
         }],
     });
-    format!("{log:#}\n")
+    plain_json(&format!("{log:#}\n"))
 }
 
 fn descriptor(rule: &Rule) -> Value {

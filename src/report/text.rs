@@ -8,7 +8,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, S
 
 use crate::diagnostic::{Certainty, Diagnostic, Findings, Place, Severity};
 use crate::source::Source;
-use crate::words::{plural, printable};
+use crate::words::{plural, printable, printable_lines};
 use crate::written::Written;
 
 use super::{File, Located, Omission, count, locate, omissions};
@@ -221,9 +221,4 @@ fn summary<'f>(findings: impl Iterator<Item = &'f Diagnostic> + Clone) -> String
         (errors, 0) => format!("{}\n", plural(errors, "error")),
         (errors, warnings) => format!("{}, {}\n", plural(errors, "error"), plural(warnings, "warning")),
     }
-}
-
-/// Several lines without control characters.
-fn printable_lines(text: &str) -> String {
-    text.split('\n').map(|line| printable(line.trim_end_matches('\r'))).collect::<Vec<String>>().join("\n")
 }

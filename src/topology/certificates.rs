@@ -3,7 +3,7 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Date;
+use super::{Date, Line};
 
 /// The mesh's certificate authority.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -14,8 +14,7 @@ pub struct Certificates {
     pub authority: CertificateAuthority,
     /// The directory of the files of an external authority, relative to this file. It has a directory for each cluster, with
     /// `root-cert.pem`, `ca-cert.pem`, `cert-chain.pem` and, if you keep it there, `ca-key.pem`.
-    #[schemars(length(min = 1))]
-    pub directory: Option<String>,
+    pub directory: Option<Line>,
     /// The first day of the root, UTC. Required unless the authority is external. Do not change it after the first build: another day makes another root.
     pub issued_on: Option<Date>,
     /// How many days the root is valid.

@@ -3,7 +3,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Allow, ApiServer, Cidr, ClusterCertificates, EastWestGateway, FreeForm, IpAddress, Kubernetes, Name, Revision,
+    Allow, ApiServer, Cidr, ClusterCertificates, EastWestGateway, FreeForm, IpAddress, Kubernetes, Line, Name, Revision,
 };
 
 /// A Kubernetes cluster of the mesh.
@@ -18,8 +18,7 @@ pub struct Cluster {
     /// The primary whose istiod serves this cluster. Default: its own istiod, which makes it a primary.
     pub control_plane: Option<Name>,
     /// The kubeconfig context that the scripts use. Default: the name.
-    #[schemars(length(min = 1))]
-    pub context: Option<String>,
+    pub context: Option<Line>,
     /// The URL at which the primaries reach the API server.
     pub api_server: ApiServer,
     /// The range of Service addresses. With static routing, a route through the first node leads to it.
@@ -50,7 +49,7 @@ impl Cluster {
 
     /// The kubeconfig context: what is written, or the name.
     pub(crate) fn kubectl_context(&self) -> &str {
-        self.context.as_deref().unwrap_or(self.name.as_str())
+        self.context.as_ref().map_or(self.name.as_str(), Line::as_str)
     }
 
     /// Where this cluster's own mesh config says that its traces go.

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{MeshId, Name, TrustDomain};
+use super::{Line, MeshId, Name, TrustDomain};
 
 /// The settings that all clusters of the mesh have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -24,8 +24,7 @@ pub struct Allow {
     /// The rule of the warning.
     pub rule: String,
     /// Why the warning can be accepted here.
-    #[schemars(length(min = 1))]
-    pub reason: String,
+    pub reason: Line,
 }
 
 /// The applications in the mesh.

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
+use crate::words::is_deceptive;
 use crate::yaml;
 
 /// Reads a type from a string in YAML and states its grammar in the schema.
@@ -181,6 +182,41 @@ impl FromStr for TrustDomain {
             return Err("may contain only lower-case letters, digits, `.`, `-` and `_`".to_owned());
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+/// One line of text in which every character is shown where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Line(String);
+
+text_type!(Line, {
+    "type": "string", "format": "line", "minLength": 1, "examples": ["one line"],
+    "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]+$",
+});
+
+impl Line {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Line {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("is empty".to_owned());
+        }
+        match text.chars().find(|character| is_deceptive(*character)) {
+            Some('\n' | '\r') => Err("has several lines: write one".to_owned()),
+            Some(character) => Err(format!(
+                "contains U+{:04X}, which changes how the text is shown: leave it out",
+                u32::from(character)
+            )),
+            None => Ok(Self(text.to_owned())),
+        }
     }
 }
 

@@ -168,6 +168,32 @@ fn the_pipelines_of_the_page_check_and_keep_what_is_said() {
     }
 }
 
+/// A name, a value or a remark of somebody does nothing to the terminal, the log or the page that shows a report of it.
+#[test]
+fn no_format_repeats_characters_that_do_something_to_the_text_around_them() {
+    let deceptive = |character: &char| {
+        let is_mark = "\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202e}\u{2066}\u{2069}".contains(*character);
+        is_mark || character.is_control() && *character != '\n'
+    };
+    let text = "apiVersion: meshgen/v1\nkind: Topology\n\"un\\e[31mknown\": {x: 1}\nmesh: {id: mesh1, \u{202e}dlrow: 2}\n\
+                istio: {version: \"1\\u009b.30.3\"} # \u{2066}remark\u{2069}\ncertificates: {issuedOn: 2026-11-01}\n\
+                networks: [{name: \"l\\u2028an\"}, {name: lan}]\nclusters:\n  - name: ea\u{202e}st\n    network: \"w\\u202ean\"\n    \
+                context: \"a\\nb\"\n    apiServer: \"https://\\u200fx\\a\"\n";
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["mesh.yaml", "re\u{202e}versed\u{1b}[2J.yaml"] {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    for format in FORMATS {
+        let output = check(directory.path(), format, &[]);
+        assert_eq!(output.status.code(), Some(1), "{format}: {}", stderr(&output));
+        for said in [stdout(&output), stderr(&output)] {
+            assert_eq!(said.chars().find(deceptive), None, "{format}: {said:?}");
+        }
+    }
+    let missing = common::meshgen().args(["check", "no\u{202e}\u{1b}[31m.yaml"]).output().unwrap();
+    assert_eq!((missing.status.code(), stderr(&missing).chars().find(deceptive)), (Some(2), None));
+}
+
 #[test]
 fn with_strict_a_warning_is_a_failure() {
     let case = common::repository().join("tests/reports/warnings");

@@ -4,7 +4,7 @@ use super::{
     Diff, Kind, Line, Tone, certificates, counted, credentials, groups, kinds, meanings, steps, summary, unrecorded,
     ways,
 };
-use crate::words::{bare_names, fence, plural};
+use crate::words::{bare_names, fence, is_deceptive, plural};
 
 /// The most characters of a report: GitHub takes 65,536 in a comment.
 pub const LIMIT: usize = 60_000;
@@ -162,7 +162,7 @@ fn escaped(text: &str) -> String {
             '|' | '*' | '_' | '[' | ']' | '\\' | '#' => out.extend(['\\', character]),
             '<' => out.push_str("&lt;"),
             '@' => out.push_str("&#64;"),
-            character if character.is_control() => out.push(' '),
+            character if is_deceptive(character) => out.push(' '),
             character => out.push(character),
         }
     }

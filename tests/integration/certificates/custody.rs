@@ -187,6 +187,25 @@ fn a_seed_that_an_access_control_list_opens_is_refused() {
     }
 }
 
+/// While a seed is in memory, the process leaves no core dump, whatever the shell allows.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_build_that_is_killed_leaves_no_core_dump() {
+    let workshop = workshop();
+    let mut command = workshop.command(env!("CARGO_BIN_EXE_meshgen"));
+    command.args(["build", "mesh.yaml", "-o", "out", "--ca", "-"]).stdin(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    // It has more than a pipe holds, so once all of it is written, the process has begun to read its seed.
+    std::io::Write::write_all(&mut input, "#".repeat(66 << 10).as_bytes()).unwrap_or_default();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap_or_default();
+    let limit = limits.lines().find(|line| line.starts_with("Max core file size"));
+    let words: Vec<&str> = limit.unwrap_or_default().split_whitespace().collect();
+    assert!(limits.is_empty() || words[4..6] == ["0", "0"], "{limits}");
+    drop(input);
+    child.wait().unwrap();
+}
+
 #[test]
 fn a_seed_in_a_directory_of_everybody_is_refused() {
     let workshop = workshop();
