@@ -35,11 +35,11 @@ lint: ## Check formatting, lints and the documentation
 	cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked --document-private-items
 
-deny: ## Check what comes in from others: licences, duplicates, sources (installs the judges)
-	"$$(tools/install)/bin/cargo-deny" --locked check licenses bans sources
+deny: ## Check what comes in from others: licences, duplicates, sources (installs cargo-deny)
+	"$$(tools/install cargo-deny)/bin/cargo-deny" --locked check licenses bans sources
 
 advisories: ## Check what comes in from others against RustSec's advisories, which are fetched
-	"$$(tools/install)/bin/cargo-deny" --locked check advisories
+	"$$(tools/install cargo-deny)/bin/cargo-deny" --locked check advisories
 
 fmt: ## Format the code
 	cargo fmt
