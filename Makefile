@@ -1,5 +1,5 @@
 # The default target lists the others.
-.PHONY: help build test scripts pairs power-loss lint deny advisories fmt golden output bench fuzz tools verify check clean
+.PHONY: help build test scripts pairs power-loss lint deny advisories reproducible fmt golden output bench fuzz tools verify check clean
 .DEFAULT_GOAL := help
 
 MESHGEN := target/release/meshgen
@@ -13,7 +13,7 @@ export MESHGEN_PAIRS ?= 300
 export MESHGEN_THOROUGH ?= 1
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the release program
 	cargo build --release --locked
@@ -40,6 +40,9 @@ deny: ## Check what comes in from others: licences, duplicates, sources (install
 
 advisories: ## Check what comes in from others against RustSec's advisories, which are fetched
 	"$$(tools/install cargo-deny)/bin/cargo-deny" --locked check advisories
+
+reproducible: ## Build the release twice in different directories and compare the bytes
+	tools/reproducible
 
 fmt: ## Format the code
 	cargo fmt

@@ -29,7 +29,7 @@ def zizmor(root):
 
 
 def scripts(root):
-    files = [root / file for file in ("tools/install", "tools/verify", ".ci/run")]
+    files = [root / file for file in ("tools/install", "tools/release-build", "tools/release-pack", "tools/reproducible", "tools/verify", ".ci/run")]
     for file in files:
         want(file.exists(), f"{file} is not there")
     run("shellcheck", *files)
