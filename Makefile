@@ -1,5 +1,5 @@
 # The default target lists the others.
-.PHONY: help build test scripts pairs power-loss lint deny advisories reproducible fmt golden output bench fuzz tools verify check clean
+.PHONY: help build test scripts pairs power-loss lint deny advisories msrv reproducible fmt golden output bench fuzz tools verify check clean
 .DEFAULT_GOAL := help
 
 MESHGEN := target/release/meshgen
@@ -40,6 +40,11 @@ deny: ## Check what comes in from others: licences, duplicates, sources (install
 
 advisories: ## Check what comes in from others against RustSec's advisories, which are fetched
 	"$$(tools/install cargo-deny)/bin/cargo-deny" --locked check advisories
+
+msrv: ## Compile meshgen with the oldest Rust that Cargo.toml promises (rustup installs it)
+	set -e; oldest=$$(sed -n 's/^rust-version = "\(.*\)"$$/\1/p' Cargo.toml); \
+		rustup toolchain install "$$oldest" --profile minimal --no-self-update; \
+		RUSTUP_TOOLCHAIN=$$oldest cargo check --locked
 
 reproducible: ## Build the release twice in different directories and compare the bytes
 	tools/reproducible

@@ -76,7 +76,7 @@ BROKEN_REPOSITORY = [
     ("a schema that hides a field", SCHEMA, '"externalIPs": {', '"externalIps": {', "editor, in place"),
     ("settings for other files", "docs/editing.md", '"topologies/*.yaml"', '"topology/*.yaml"', "editor, settings"),
     ("a key that GitHub does not know", CI, "runs-on:", "run-on:", "actionlint"),
-    ("a script in a workflow that does not end a quote", CI, "run: .ci/run", "run: .ci/run '", "actionlint"),
+    ("a script in a workflow that does not end a quote", CI, 'run: make "$TARGET"', 'run: make "$TARGET', "actionlint"),
     ("an action that its author can change", CI, "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1", "actions/checkout@v7", "zizmor"),
     ("a token that stays in the checkout", CI, "        with:\n          persist-credentials: false\n", "", "zizmor"),
     ("an input of the action that becomes shell", "action.yml", '--since "$BASE"', '--since "${{ inputs.base }}"', "zizmor"),
