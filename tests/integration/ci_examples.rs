@@ -35,6 +35,8 @@ fn gitlab() -> Vec<String> {
     script.iter().map(|line| line.as_str().unwrap().to_owned()).collect()
 }
 
+const TOKEN: &str = "glpat-secret";
+
 /// A repository with a mesh, its tree, and stand-ins that write down how they were called.
 struct Repository(TempDir);
 
@@ -49,8 +51,12 @@ impl Repository {
         // The interface's list of comments is asked for with --paginate or piped through jq.
         repository
             .stand_in("gh", "echo \"gh $*\" >>calls; case $* in *--paginate*) cat known 2>/dev/null || true ;; esac");
-        repository.stand_in("curl", "echo \"curl $*\" >>calls");
-        repository.stand_in("jq", "cat known 2>/dev/null || true");
+        repository
+            .stand_in("curl", "echo \"curl $*\" >>calls; cat >>headers; case $* in */user) echo '{\"id\": 5}' ;; esac");
+        repository.stand_in(
+            "jq",
+            "cat >/dev/null; case $* in .id) echo 5 ;; *) echo \"jq $*\" >>calls; cat known 2>/dev/null || true ;; esac",
+        );
         repository
             .run("git init -q -b main . && git config user.name nobody && git config user.email nobody@example.org");
         repository.run("meshgen build mesh.yaml -o out && git add mesh.yaml out && git commit -q -m base");
@@ -82,7 +88,7 @@ impl Repository {
             ("CI_API_V4_URL", "https://gitlab.example.org/api/v4"),
             ("CI_PROJECT_ID", "1"),
             ("CI_MERGE_REQUEST_IID", "7"),
-            ("MESHGEN_TOKEN", "token"),
+            ("MESHGEN_TOKEN", TOKEN),
         ] {
             command.env(name, value);
         }
@@ -140,6 +146,26 @@ fn a_change_is_commented_once_and_then_in_place() {
         assert!(!repository.comment().contains("no difference"), "{}", repository.comment());
         assert!(repository.calls().contains(updated), "{}", repository.calls());
     }
+}
+
+/// Others can write the mark too, and edit what they wrote; and the arguments of a program are visible to all others.
+#[test]
+fn a_comment_of_others_is_left_alone_and_the_token_is_no_argument() {
+    let mark = "startswith(\"<!-- meshgen diff -->\")";
+    for (scripts, author) in [
+        (github(), "select(.user.login == \"github-actions[bot]\" and (.body | "),
+        (gitlab(), "--argjson author 5 [.[] | select(.author.id == $author and (.body | "),
+    ] {
+        let repository = Repository::new();
+        assert_eq!(repository.results(&scripts), ALL_WELL);
+        assert!(repository.calls().contains(&format!("{author}{mark}")), "{}", repository.calls());
+        assert!(!repository.calls().contains(TOKEN), "{}", repository.calls());
+    }
+    let repository = Repository::new();
+    assert_eq!(repository.results(&gitlab()), ALL_WELL);
+    let calls = repository.calls().lines().filter(|call| call.starts_with("curl ")).count();
+    let headers = fs::read_to_string(repository.path().join("headers")).unwrap();
+    assert_eq!(headers, format!("PRIVATE-TOKEN: {TOKEN}\n").repeat(calls));
 }
 
 #[test]
@@ -219,7 +245,7 @@ fn the_action_downloads_its_own_release_verifies_it_and_reports() {
     let shown = blocks()[0]["jobs"]["mesh"]["steps"][1].clone();
     assert!(shown["uses"].as_str().unwrap().ends_with(&format!("/meshgen@v{}", env!("CARGO_PKG_VERSION"))));
     let repository = Repository::new();
-    // The release: an archive as .github/workflows/release.yml packs it, of whatever machine asks.
+    // The release: an archive as tools/release-pack packs it, of whatever machine asks.
     assert!(repository.run(
         "mkdir release temp && for target in \"$(uname -m)-unknown-linux-musl\"; do \
          name=meshgen-7.0.0-$target; mkdir release/$name; cp \"$(realpath bin/meshgen)\" release/$name/; \
