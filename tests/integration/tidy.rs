@@ -310,3 +310,28 @@ fn packages_of_npm_have_a_checksum_and_come_from_its_registry() {
         assert!(place.starts_with("https://registry.npmjs.org/"), "{name} comes from {place}");
     }
 }
+
+#[test]
+fn ci_runs_every_part_of_make_check_as_a_job_of_its_own() {
+    let makefile = fs::read_to_string(common::repository().join("Makefile")).unwrap();
+    let check = regex::Regex::new("(?m)^check: ([a-z ]+) ## ").unwrap().captures(&makefile).unwrap()[1].to_owned();
+    let workflow = fs::read_to_string(common::repository().join(".github/workflows/ci.yml")).unwrap();
+    let workflow: serde_json::Value = serde_yaml::from_str(&workflow).unwrap();
+    let jobs = workflow["jobs"]["make"]["strategy"]["matrix"]["target"].as_array().unwrap();
+    // A part that needs the judges installs them.
+    for part in check.split(' ').filter(|part| *part != "tools") {
+        assert!(jobs.iter().any(|job| job == part), "no job of ci.yml runs `make {part}`");
+    }
+    for job in jobs {
+        assert!(makefile.contains(&format!("\n{}: ", job.as_str().unwrap())), "the Makefile has no target {job}");
+    }
+}
+
+#[test]
+fn the_toolchain_of_a_release_is_one_version_that_cargo_toml_allows() {
+    let workflow = fs::read_to_string(common::repository().join(".github/workflows/release.yml")).unwrap();
+    let pin = regex::Regex::new(r"(?m)^  RUSTUP_TOOLCHAIN: 1\.(\d+)\.\d+$").unwrap();
+    let pins: Vec<u32> = pin.captures_iter(&workflow).map(|found| found[1].parse().unwrap()).collect();
+    let oldest = env!("CARGO_PKG_RUST_VERSION").split('.').nth(1).unwrap().parse().unwrap();
+    assert!(matches!(pins[..], [pinned] if pinned >= oldest), "{pins:?}");
+}
