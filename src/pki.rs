@@ -19,6 +19,7 @@ mod issue;
 mod key;
 mod pem;
 mod private_key;
+mod profile;
 mod seed;
 mod standing;
 mod trust;

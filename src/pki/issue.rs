@@ -186,7 +186,7 @@ mod tests {
         let files = Files { root_certificate, certificate: &certificate, chain: &chain, key: None };
         for told in [verify::verify(files), verify::verify_standing(files, root.anchor())] {
             let faults = told.unwrap_err();
-            assert!(faults[0].reason.starts_with("has a signature of"), "{faults:?}");
+            assert!(faults.iter().any(|fault| fault.reason.starts_with("has a signature of")), "{faults:?}");
         }
     }
 

@@ -27,21 +27,38 @@ pub(super) fn blocks(text: &str) -> Vec<Block<'_>> {
 /// Whether a text is nothing but PEM blocks as RFC 7468 writes them strictly: no byte before, between or after them, and each
 /// block what its content is encoded to.
 pub(super) fn is_strict(text: &str) -> bool {
-    let strict = |block: &Block<'_>| {
-        let bytes = block.bytes()?;
-        pem::encode_string(block.label, LineEnding::LF, &bytes).ok().map(Zeroizing::new)
-    };
     let mut rest = text;
     for block in blocks(text) {
-        let Some(after) = strict(&block).and_then(|strict| rest.strip_prefix(strict.as_str())) else { return false };
+        let Some(after) = block.strict().and_then(|strict| rest.strip_prefix(strict.as_str())) else { return false };
         rest = after;
     }
     rest.is_empty()
+}
+
+/// Whether everybody finds the same blocks in a text: there is nothing beside them but empty lines, and each is written strictly, with
+/// LF or CRLF at the ends of lines. A block that is not valid PEM is told by who reads it.
+pub(super) fn is_plain(text: &str) -> bool {
+    let text = Zeroizing::new(text.replace("\r\n", "\n"));
+    let mut rest = text.as_str();
+    for block in blocks(&text) {
+        let Some(strict) = block.strict() else { return true };
+        let Some(after) = rest.trim_start_matches('\n').strip_prefix(strict.trim_end()) else { return false };
+        if !after.is_empty() && !after.starts_with('\n') {
+            return false;
+        }
+        rest = after;
+    }
+    rest.trim_start_matches('\n').is_empty()
 }
 
 impl Block<'_> {
     /// What the block encodes.
     pub(super) fn bytes(&self) -> Option<Zeroizing<Vec<u8>>> {
         pem::decode_vec(self.text.as_bytes()).ok().map(|(_, bytes)| Zeroizing::new(bytes))
+    }
+
+    /// The one way in which RFC 7468 writes it strictly.
+    fn strict(&self) -> Option<Zeroizing<String>> {
+        pem::encode_string(self.label, LineEnding::LF, &self.bytes()?).ok().map(Zeroizing::new)
     }
 }

@@ -5,7 +5,7 @@ use p256::elliptic_curve::sec1::{FromSec1Point, ModulusSize, ToSec1Point};
 use p256::elliptic_curve::{AffinePoint, CurveArithmetic, FieldBytesSize, SecretKey};
 use p256::pkcs8::PrivateKeyInfoRef;
 use rsa::PrivateKey;
-use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPublicKey};
+use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey, EncodeRsaPublicKey};
 use rsa::pkcs8::DecodePrivateKey;
 use sec1::EcPrivateKey;
 use x509_cert::der::asn1::ObjectIdentifier;
@@ -25,7 +25,7 @@ pub(super) fn public_half(text: &str) -> Result<Vec<u8>, String> {
     let blocks = blocks(text);
     let block = blocks.first().ok_or("contains no PEM block")?;
     let bytes = || block.bytes().ok_or_else(|| "contains a block that is not valid PEM".to_owned());
-    match block.label {
+    let public = match block.label {
         "PRIVATE KEY" => {
             let der = bytes()?;
             let ec = || {
@@ -33,15 +33,17 @@ pub(super) fn public_half(text: &str) -> Result<Vec<u8>, String> {
                 let curve = key.algorithm.parameters_oid().ok()?;
                 ec_public_half(key.private_key.as_bytes(), Some(curve))
             };
-            let rsa = || PrivateKey::from_pkcs8_der(&der).ok().and_then(|key| rsa_public_half(&key));
+            let rsa = || {
+                let key = PrivateKeyInfoRef::try_from(der.as_slice()).ok()?;
+                PrivateKey::from_pkcs8_der(&der).ok()?;
+                rsa_public_half(key.private_key.as_bytes())
+            };
             ec().or_else(rsa)
                 .ok_or_else(|| "contains a key that istiod does not accept: use RSA, P-256 or P-384".to_owned())
         }
         "EC PRIVATE KEY" => ec_public_half(&bytes()?, None)
             .ok_or_else(|| "contains an EC key that istiod does not accept: use P-256 or P-384".to_owned()),
-        "RSA PRIVATE KEY" => PrivateKey::from_pkcs1_der(&bytes()?)
-            .ok()
-            .and_then(|key| rsa_public_half(&key))
+        "RSA PRIVATE KEY" => rsa_public_half(&bytes()?)
             .ok_or_else(|| "contains an RSA key that cannot be read: decrypt it if it is encrypted".to_owned()),
         "EC PARAMETERS" => {
             Err("begins with `EC PARAMETERS`, which istiod reads as the key: remove that block (openssl's -noout)"
@@ -51,7 +53,11 @@ pub(super) fn public_half(text: &str) -> Result<Vec<u8>, String> {
             Err("contains an encrypted key, which istiod cannot read: decrypt it (openssl pkey)".to_owned())
         }
         label => Err(format!("begins with `{label}`, which is not a private key")),
+    }?;
+    if blocks.len() > 1 {
+        return Err("contains several blocks, and istiod reads only the first: leave nothing but the key".to_owned());
     }
+    Ok(public)
 }
 
 /// The public half of an EC key (RFC 5915), whose curve may be named outside of it.
@@ -76,6 +82,10 @@ where
     Some(stated.map_or_else(|| key.public_key().to_sec1_point(false).as_bytes().to_vec(), <[u8]>::to_vec))
 }
 
-fn rsa_public_half(key: &PrivateKey) -> Option<Vec<u8>> {
+/// The public half of an RSA key (RFC 8017, appendix A.1.2). Go verifies the numbers that speed up signing too, so they have to be those
+/// that follow from the others.
+fn rsa_public_half(der: &[u8]) -> Option<Vec<u8>> {
+    let key = PrivateKey::from_pkcs1_der(der).ok()?;
+    key.to_pkcs1_der().ok().filter(|written| written.as_bytes() == der)?;
     key.to_public_key().to_pkcs1_der().ok().map(|der| der.as_bytes().to_vec())
 }

@@ -9,8 +9,9 @@ use p256::ecdsa::SigningKey;
 use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE as ROOT};
 use crate::topology::Date;
 
-use super::pem::{blocks, is_strict};
+use super::pem::{blocks, is_plain, is_strict};
 use super::private_key::public_half;
+use super::profile;
 use super::x509::Parsed;
 
 /// The four files of a bundle.
@@ -136,9 +137,20 @@ pub(super) fn facts_of(text: &str) -> Option<Vec<Facts>> {
 /// Every fault, in the order of the files.
 pub fn verify(files: Files<'_>) -> Result<Proven, Vec<Fault>> {
     let mut faults = Vec::new();
+    let texts = [(ROOT, files.root_certificate), (CERTIFICATE, files.certificate), (CHAIN, files.chain)];
+    for (file, text) in texts.into_iter().chain(files.key.map(|key| (KEY, key))) {
+        if !blocks(text).is_empty() && !is_plain(text) {
+            let reason = "contains more than PEM blocks and empty lines, or line ends other than LF and CRLF, and programs read that differently: remove the rest";
+            faults.push(Fault { file, reason: reason.to_owned() });
+        }
+    }
     let roots = read(ROOT, files.root_certificate, &mut faults).unwrap_or_default();
     for root in &roots {
-        check_root(root, &mut faults);
+        let mut own = Vec::new();
+        check_root(root, &mut own);
+        // Which of several roots it is.
+        let which = |fault: Fault| Fault { reason: told_of(root, &fault.reason), ..fault };
+        faults.extend(own.into_iter().map(|fault| if roots.len() == 1 { fault } else { which(fault) }));
     }
     let proven = prove(files, &roots, None, &mut faults);
     proven.filter(|_| faults.is_empty()).ok_or(faults)
@@ -219,19 +231,19 @@ fn prove(files: Files<'_>, roots: &[Parsed], key: Option<&SigningKey>, faults: &
 }
 
 fn check_root(root: &Parsed, faults: &mut Vec<Fault>) {
-    let mut fault = |reason: &str| faults.push(Fault { file: ROOT, reason: reason.to_owned() });
+    let mut fault = |reason: String| faults.push(Fault { file: ROOT, reason });
     if !root.is_issued_under_the_name_of(root) || !root.is_signed_by(root) {
-        fault("is not signed by itself: use the root, not an intermediate");
+        fault("is not signed by itself: use the root, not an intermediate".to_owned());
     }
-    if !root.is_authority() {
-        fault("is not a certificate authority (CA:TRUE is missing)");
+    if !root.names_key_of(root) {
+        fault("has an extension `authorityKeyIdentifier` that is not of its own key".to_owned());
     }
-    if !root.may_sign_certificates() {
-        fault("may not sign certificates (keyCertSign is missing)");
-    }
-    if let Some(reason) = root.refused_key() {
-        fault(&reason);
-    }
+    profile::faults(root).into_iter().for_each(fault);
+}
+
+/// A fault of one certificate of several.
+fn told_of(certificate: &Parsed, reason: &str) -> String {
+    format!("contains `{}`, which {reason}", certificate.subject())
 }
 
 /// Checks the certificate that istiod signs with and each of its issuers up to a root; the links of that chain, the root included.
@@ -243,20 +255,16 @@ fn check_chain<'c>(
     faults: &mut Vec<Fault>,
 ) -> Option<Vec<&'c Parsed>> {
     let mut fault = |file: &'static str, reason: String| faults.push(Fault { file, reason });
-    if !certificate.is_authority() {
-        fault(CERTIFICATE, "is not a certificate authority (CA:TRUE is missing)".to_owned());
+    let is_root = |link: &Parsed| roots.iter().any(|root| root.der == link.der);
+    if !is_root(certificate) {
+        for reason in profile::faults(certificate) {
+            fault(CERTIFICATE, reason);
+        }
     }
-    if !certificate.may_sign_certificates() {
-        fault(CERTIFICATE, "may not sign certificates (keyCertSign is missing)".to_owned());
-    }
-    if !certificate.may_issue_servers() {
-        fault(
-            CERTIFICATE,
-            "has extended key usages without serverAuth, so it cannot issue certificates of servers".to_owned(),
-        );
-    }
-    if let Some(reason) = certificate.refused_key() {
-        fault(CERTIFICATE, reason);
+    for issuer in chain.iter().filter(|issuer| issuer.der != certificate.der && !is_root(issuer)) {
+        for reason in profile::faults(issuer) {
+            fault(CHAIN, told_of(issuer, &reason));
+        }
     }
     if chain[0].der != certificate.der {
         fault(CHAIN, "does not begin with the certificate of ca-cert.pem".to_owned());
@@ -265,7 +273,6 @@ fn check_chain<'c>(
     // The chain may end with a root, or just before it.
     let mut links: Vec<&Parsed> = chain.iter().map(|link| &**link).collect();
     let last = *links.last().expect("a chain has a certificate");
-    let is_root = |link: &Parsed| roots.iter().any(|root| root.der == link.der);
     if !is_root(last) {
         let is_issuer = |root: &&Parsed| last.is_issued_under_the_name_of(root) && last.names_key_of(root);
         links.push(roots.iter().find(is_issuer).or(roots.first())?);
@@ -284,8 +291,20 @@ fn check_chain<'c>(
             fault(file, format!("has a signature of `{}` that is not by `{}`", name(), by()));
             return None;
         }
-        if !issuer.is_authority() || !issuer.may_sign_certificates() {
-            fault(CHAIN, format!("has `{}` as an issuer, which is not a certificate authority", by()));
+        // OpenSSL takes the first that could have issued it, and tries no other.
+        let others = roots.iter().chain(chain.iter().map(|other| &**other));
+        let is_taken_for_issuer = |other: &Parsed| {
+            let is_long_enough = other.path_length().is_none_or(|length| usize::from(length) > below);
+            subject.might_be_issued_by(other) && (!subject.is_signed_by(other) || !is_long_enough)
+        };
+        if others.filter(|other| other.der != issuer.der && other.der != subject.der).any(is_taken_for_issuer) {
+            fault(
+                file,
+                format!(
+                    "has `{}` with two possible issuers: remove the other one, or give both different names",
+                    name()
+                ),
+            );
         }
         if issuer.path_length().is_some_and(|length| usize::from(length) < below + 1) {
             fault(CHAIN, format!("is longer than the path length of `{}` allows", by()));
@@ -298,6 +317,16 @@ fn check_chain<'c>(
         if first >= last {
             fault(file, format!("has `{}` expire before it begins", name()));
         }
+    }
+    // OpenSSL takes a certificate that has its issuer's name for one that nobody issued, and a root that has the signer's name for the
+    // issuer of workloads.
+    let is_name_taken = |position: usize, link: &Parsed| {
+        let roots = roots.iter().filter(|_| position == 0);
+        let mut others = links[..position].iter().copied().chain(roots);
+        others.any(|other| other.der != link.der && other.is_called_like(link))
+    };
+    if let Some((_, link)) = links.iter().enumerate().find(|(position, link)| is_name_taken(*position, link)) {
+        fault(CHAIN, format!("has two certificates called `{}`: give each its own name", link.subject()));
     }
     Some(links)
 }

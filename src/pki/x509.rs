@@ -6,21 +6,19 @@ use p256::ecdsa::SigningKey;
 use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 use rsa::PublicKey;
 use rsa::pkcs1::DecodeRsaPublicKey;
-use rsa::traits::PublicKeyParts;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use x509_cert::Certificate;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::oid::AssociatedOid;
 use x509_cert::der::{Decode, Encode, Header, Reader, SliceReader};
-use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
-};
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectKeyIdentifier};
+use x509_cert::name::Name;
 
 use crate::words::hex;
 
 use super::pem::blocks;
 
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 pub(super) const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 pub(super) const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 pub(super) const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
@@ -32,10 +30,35 @@ const ECDSA_WITH_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.84
 const RSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 const RSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12");
 const RSA_WITH_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13");
-const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 
-/// The minimum number of bits of an RSA key.
-const MINIMUM_RSA_BITS: u32 = 2048;
+/// A way to sign, with the digest that is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signature {
+    Ecdsa(Hash),
+    Rsa(Hash),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hash {
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+impl Signature {
+    /// What an identifier stands for, if everybody in a mesh accepts it.
+    pub(super) fn of(algorithm: ObjectIdentifier) -> Option<Self> {
+        match algorithm {
+            ECDSA_WITH_SHA256 => Some(Self::Ecdsa(Hash::Sha256)),
+            ECDSA_WITH_SHA384 => Some(Self::Ecdsa(Hash::Sha384)),
+            ECDSA_WITH_SHA512 => Some(Self::Ecdsa(Hash::Sha512)),
+            RSA_WITH_SHA256 => Some(Self::Rsa(Hash::Sha256)),
+            RSA_WITH_SHA384 => Some(Self::Rsa(Hash::Sha384)),
+            RSA_WITH_SHA512 => Some(Self::Rsa(Hash::Sha512)),
+            _ => None,
+        }
+    }
+}
 
 /// A certificate and its bytes.
 #[derive(Debug, Clone)]
@@ -43,7 +66,7 @@ pub(super) struct Parsed {
     pub(super) der: Vec<u8>,
     /// The block that it was read from.
     pem: String,
-    certificate: Certificate,
+    pub(super) certificate: Certificate,
 }
 
 impl Parsed {
@@ -104,7 +127,8 @@ impl Parsed {
         (validity.not_before.to_unix_duration().as_secs(), validity.not_after.to_unix_duration().as_secs())
     }
 
-    fn extension<T: for<'a> Decode<'a> + AssociatedOid>(&self) -> Option<T> {
+    /// The first extension of a kind, if it can be read.
+    pub(super) fn extension<T: for<'a> Decode<'a> + AssociatedOid>(&self) -> Option<T> {
         let mut found = self.certificate.tbs_certificate().filter_extensions::<T>();
         found.next().and_then(Result::ok).map(|(_, extension)| extension)
     }
@@ -122,16 +146,33 @@ impl Parsed {
         self.extension::<KeyUsage>().is_none_or(|usage| usage.key_cert_sign())
     }
 
-    /// Whether Go's verification, which istiod uses, takes the certificate for a server's issuer.
-    pub(super) fn may_issue_servers(&self) -> bool {
-        self.extension::<ExtendedKeyUsage>().is_none_or(|usage| usage.0.contains(&SERVER_AUTH))
+    /// Whether the issuer's key identifier, if one is named, is the issuer's, and likewise its serial number and its own issuer
+    /// (RFC 5280, section 4.2.1.1). Go only prefers such an issuer; OpenSSL takes no other.
+    pub(super) fn names_key_of(&self, issuer: &Self) -> bool {
+        let Some(named) = self.extension::<AuthorityKeyIdentifier>() else { return true };
+        let tbs = issuer.certificate.tbs_certificate();
+        let key = named.key_identifier.zip(issuer.extension::<SubjectKeyIdentifier>());
+        let name = named.authority_cert_issuer.and_then(|names| {
+            names.into_iter().find_map(|name| match name {
+                GeneralName::DirectoryName(name) => Some(name),
+                _ => None,
+            })
+        });
+        key.is_none_or(|(named, own)| named == own.0)
+            && named.authority_cert_serial_number.is_none_or(|named| named == *tbs.serial_number())
+            && name.is_none_or(|named| named == *tbs.issuer())
     }
 
-    /// Whether the issuer's key identifier, if one is named, is the issuer's.
-    pub(super) fn names_key_of(&self, issuer: &Self) -> bool {
-        let named = self.extension::<AuthorityKeyIdentifier>().and_then(|identifier| identifier.key_identifier);
-        let own = issuer.extension::<SubjectKeyIdentifier>();
-        named.zip(own).is_none_or(|(named, own)| named == own.0)
+    /// Whether OpenSSL could take a certificate for the issuer.
+    pub(super) fn might_be_issued_by(&self, issuer: &Self) -> bool {
+        let (own, other) = (self.certificate.tbs_certificate(), issuer.certificate.tbs_certificate());
+        folded(own.issuer()) == folded(other.subject()) && self.names_key_of(issuer)
+    }
+
+    /// Whether two certificates have one subject for OpenSSL.
+    pub(super) fn is_called_like(&self, other: &Self) -> bool {
+        let name = |one: &Self| folded(one.certificate.tbs_certificate().subject());
+        name(self) == name(other)
     }
 
     /// SHA-256 over the public key with its algorithm (`SubjectPublicKeyInfo`), by which two certificates with one key are known.
@@ -145,24 +186,8 @@ impl Parsed {
         self.certificate.tbs_certificate().subject_public_key_info().subject_public_key.raw_bytes()
     }
 
-    /// Why istiod or Envoy does not accept the key.
-    pub(super) fn refused_key(&self) -> Option<String> {
-        let algorithm = &self.certificate.tbs_certificate().subject_public_key_info().algorithm;
-        match algorithm.oid {
-            RSA => {
-                let bits = PublicKey::from_pkcs1_der(self.public_key()).map_or(0, |key| key.n().bit_width());
-                (bits < MINIMUM_RSA_BITS)
-                    .then(|| format!("has an RSA key of {bits} bits: use at least {MINIMUM_RSA_BITS}"))
-            }
-            EC => match self.curve() {
-                Some(P256 | P384) => None,
-                _ => Some("has a key on a curve that istiod does not accept: use P-256 or P-384".to_owned()),
-            },
-            _ => Some("has a key that istiod does not accept: use RSA, P-256 or P-384".to_owned()),
-        }
-    }
-
-    fn curve(&self) -> Option<ObjectIdentifier> {
+    /// The curve of an EC key.
+    pub(super) fn curve(&self) -> Option<ObjectIdentifier> {
         let algorithm = &self.certificate.tbs_certificate().subject_public_key_info().algorithm;
         algorithm.parameters.as_ref().and_then(|parameters| parameters.decode_as().ok())
     }
@@ -177,12 +202,13 @@ impl Parsed {
     /// The digest that the issuer signed.
     fn signed_digest(&self) -> Option<Vec<u8>> {
         let message = self.signed_bytes()?;
-        match self.certificate.signature_algorithm().oid {
-            ECDSA_WITH_SHA256 | RSA_WITH_SHA256 => Some(Sha256::digest(message).to_vec()),
-            ECDSA_WITH_SHA384 | RSA_WITH_SHA384 => Some(Sha384::digest(message).to_vec()),
-            ECDSA_WITH_SHA512 | RSA_WITH_SHA512 => Some(Sha512::digest(message).to_vec()),
-            _ => None,
-        }
+        let (Signature::Ecdsa(hash) | Signature::Rsa(hash)) =
+            Signature::of(self.certificate.signature_algorithm().oid)?;
+        Some(match hash {
+            Hash::Sha256 => Sha256::digest(message).to_vec(),
+            Hash::Sha384 => Sha384::digest(message).to_vec(),
+            Hash::Sha512 => Sha512::digest(message).to_vec(),
+        })
     }
 
     /// Whether a P-256 key, signing as meshgen does (RFC 6979), gives exactly this certificate's signature again.
@@ -200,22 +226,28 @@ impl Parsed {
         let Some(digest) = self.signed_digest() else { return false };
         let signature = self.certificate.signature().raw_bytes();
         let key = issuer.public_key();
-        match (issuer.certificate.tbs_certificate().subject_public_key_info().algorithm.oid, issuer.curve()) {
-            (EC, Some(P256)) => p256::ecdsa::VerifyingKey::from_sec1_bytes(key)
+        match (Signature::of(self.certificate.signature_algorithm().oid), issuer.curve()) {
+            (Some(Signature::Ecdsa(_)), Some(P256)) => p256::ecdsa::VerifyingKey::from_sec1_bytes(key)
                 .ok()
                 .zip(p256::ecdsa::Signature::from_der(signature).ok())
                 .is_some_and(|(key, signature)| key.verify_prehash(&digest, &signature).is_ok()),
-            (EC, Some(P384)) => p384::ecdsa::VerifyingKey::from_sec1_bytes(key)
+            (Some(Signature::Ecdsa(_)), Some(P384)) => p384::ecdsa::VerifyingKey::from_sec1_bytes(key)
                 .ok()
                 .zip(p384::ecdsa::Signature::from_der(signature).ok())
                 .is_some_and(|(key, signature)| key.verify_prehash(&digest, &signature).is_ok()),
-            (RSA, _) => PublicKey::from_pkcs1_der(key)
+            (Some(Signature::Rsa(_)), _) => PublicKey::from_pkcs1_der(key)
                 .ok()
                 .zip(rsa::pkcs1v15::Signature::try_from(signature).ok())
                 .is_some_and(|(key, signature)| is_rsa_signature(key, &digest, &signature)),
             _ => false,
         }
     }
+}
+
+/// A name as OpenSSL compares it: without regard to case, kinds of strings and spaces.
+fn folded(name: &Name) -> String {
+    let text = name.to_string().to_lowercase();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn is_rsa_signature(key: PublicKey, digest: &[u8], signature: &rsa::pkcs1v15::Signature) -> bool {

@@ -10,16 +10,16 @@ const EXTERNAL: &str = "authority: external, directory: pki";
 const CLUSTERS: [(&str, &str); 2] = [("east", ""), ("west", "")];
 const ROOT: &str =
     "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n";
-const INTERMEDIATE: &str = "basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign,digitalSignature\n\
+pub(super) const INTERMEDIATE: &str = "basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign,digitalSignature\n\
     subjectAltName=DNS:istiod.istio-system.svc\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n";
 const P256: &[&str] = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
 
 /// A company's authority in a workshop: `name.key` and `name.pem` for whatever it makes.
-struct Company(Workshop);
+pub(super) struct Company(pub(super) Workshop);
 
 impl Company {
     /// With a root, and an intermediate for each of two clusters; the same for all, since openssl takes its time.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static MADE: LazyLock<BTreeMap<String, (Vec<u8>, u32)>> = LazyLock::new(|| files(&Company::made().0.path("")));
         let company = Self(Workshop::new(&topology(EXTERNAL, &CLUSTERS)));
         for (path, (bytes, mode)) in MADE.iter() {
@@ -82,7 +82,7 @@ impl Company {
         self.put(cluster, "ca-key.pem", &self.0.read(&format!("{name}.key")));
     }
 
-    fn put(&self, cluster: &str, file: &str, text: &str) {
+    pub(super) fn put(&self, cluster: &str, file: &str, text: &str) {
         let path = format!("pki/{cluster}/{file}");
         self.0.write(&path, text);
         if file == "ca-key.pem" {
@@ -96,7 +96,7 @@ impl Company {
         self.0.write(".gitignore", "ca-key.pem\n");
     }
 
-    fn get(&self, cluster: &str, file: &str) -> String {
+    pub(super) fn get(&self, cluster: &str, file: &str) -> String {
         self.0.read(&format!("pki/{cluster}/{file}"))
     }
 
@@ -105,7 +105,7 @@ impl Company {
     }
 
     /// Makes another intermediate of west and delivers it.
-    fn replace_west(&self, key: &[&str], extensions: &str, days: i32) {
+    pub(super) fn replace_west(&self, key: &[&str], extensions: &str, days: i32) {
         self.make("west1", key, extensions, Some("root"), days);
         self.deliver("west", "west1", "root");
     }
@@ -309,7 +309,7 @@ const BROKEN: &[(Break, &str)] = &[
             let chain = ["west8.pem", "server.pem", "root.pem"].map(|file| c.0.read(file)).concat();
             c.put("west", "cert-chain.pem", &chain);
         },
-        "cert-chain.pem of `west` has `CN=Company server,O=Istio` as an issuer, which is not a certificate authority",
+        "cert-chain.pem of `west` contains `CN=Company server,O=Istio`, which is not a certificate authority",
     ),
     (|c| c.replace_west(P256, INTERMEDIATE, -1), "has `CN=Company west,O=Istio` expire before it begins"),
     (
@@ -337,7 +337,7 @@ const BROKEN: &[(Break, &str)] = &[
                 &format!("{}{}", c.get("west", "root-cert.pem"), c.get("west", "ca-cert.pem")),
             );
         },
-        "root-cert.pem of `west` is not signed by itself",
+        "root-cert.pem of `west` contains `CN=Company west,O=Istio`, which is not signed by itself",
     ),
     (
         |c| {

@@ -3,5 +3,6 @@
 mod calendar;
 mod custody;
 mod external;
+mod profile;
 mod renewal;
 pub(crate) mod workshop;
