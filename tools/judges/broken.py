@@ -81,6 +81,7 @@ BROKEN_REPOSITORY = [
     ("a token that stays in the checkout", CI, "        with:\n          persist-credentials: false\n", "", "zizmor"),
     ("an input of the action that becomes shell", "action.yml", '--since "$BASE"', '--since "${{ inputs.base }}"', "zizmor"),
     ("an unquoted variable", "tools/verify", '"$work"', "$work", "shellcheck"),
+    ("a refusal without its reason", "docs/certificates.md", "| `is not signed by itself` |", "| `is signed by itself` |", "Go, OpenSSL"),
 ]
 NOT_COPIED = shutil.ignore_patterns("target", ".git", "output", "golden", "__pycache__")
 
