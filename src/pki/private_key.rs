@@ -44,7 +44,7 @@ pub(super) fn public_half(text: &str) -> Result<Vec<u8>, String> {
         "EC PRIVATE KEY" => ec_public_half(&bytes()?, None)
             .ok_or_else(|| "contains an EC key that istiod does not accept: use P-256 or P-384".to_owned()),
         "RSA PRIVATE KEY" => rsa_public_half(&bytes()?)
-            .ok_or_else(|| "contains an RSA key that cannot be read: decrypt it if it is encrypted".to_owned()),
+            .ok_or_else(|| "contains an RSA key that istiod does not accept: have openssl write it again, not encrypted (openssl pkey)".to_owned()),
         "EC PARAMETERS" => {
             Err("begins with `EC PARAMETERS`, which istiod reads as the key: remove that block (openssl's -noout)"
                 .to_owned())
