@@ -47,6 +47,7 @@ mod plaintext_collector;
 mod reads;
 mod remote_mesh_config;
 mod reserved_port;
+mod retired_certificate;
 mod revision_mismatch;
 mod shared_gateway;
 mod single_node_service_route;
@@ -125,6 +126,7 @@ const CHECKS: &[Check] = &[
     missing_issued_on::CHECK,
     external_authority::CHECK,
     intermediate_outside_root::CHECK,
+    retired_certificate::CHECK,
     duplicate_context::CHECK,
     workload_namespace::CHECK,
     duplicate_address::CHECK,

@@ -35,6 +35,7 @@ mod git;
 mod init;
 mod man;
 mod output;
+mod retired;
 mod schema;
 mod secrecy;
 mod seed;

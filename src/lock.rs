@@ -33,6 +33,8 @@ pub struct Lock {
     pub workloads: Vec<String>,
     /// The roots that proxies trust. After a merge without a build, those of both branches.
     pub roots: Vec<Certificate>,
+    /// Certificates that are never to be made again: a cluster, and a generation of its key.
+    pub retired: Vec<(String, u32)>,
     /// The cluster for whose gateway's address tracing waits.
     pub traces_wait_for: Option<String>,
     /// The steps of the installation in order, such as `east/30-istio`.
@@ -155,6 +157,10 @@ impl Lock {
                 self.istio = Some(Istio { version: version.parse().ok()?, installer: installer.to_owned() });
             }
             "workloads" => self.workloads.push(rest.to_owned()),
+            "retired" => {
+                let (cluster, generation) = rest.split_once(" generation ")?;
+                self.retired.push((cluster.to_owned(), generation.parse().ok()?));
+            }
             "traces" => self.traces_wait_for = Some(rest.strip_prefix("wait for ")?.to_owned()),
             "step" => self.steps.push(rest.to_owned()),
             "root" => self.roots.push(rest.parse().ok()?),
@@ -251,6 +257,9 @@ impl fmt::Display for Lock {
         }
         for root in &self.roots {
             writeln!(out, "root {root}")?;
+        }
+        for (cluster, generation) in &self.retired {
+            writeln!(out, "retired {cluster} generation {generation}")?;
         }
         for namespace in &self.workloads {
             writeln!(out, "workloads {namespace}")?;

@@ -46,6 +46,8 @@ pub struct Mesh<'t> {
     pub collector: Option<Collector>,
     /// The root certificate.
     pub root: Root<'t>,
+    /// Certificates that are never to be made again: a cluster, and a generation of its key.
+    pub retired: Vec<(&'t str, u32)>,
     /// Whether an authority of the author's own makes the certificates.
     pub has_external_authority: bool,
 }
@@ -103,6 +105,12 @@ impl<'t> Mesh<'t> {
             clusters,
             collector,
             root,
+            retired: topology
+                .certificates
+                .retired
+                .iter()
+                .map(|retired| (retired.cluster.as_str(), retired.generation))
+                .collect(),
             has_external_authority: topology.certificates.authority == CertificateAuthority::External,
         }
     }

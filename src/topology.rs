@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::address::{Address, ApiServer, Cidr, IpAddress};
-pub use self::certificates::{CertificateAuthority, Certificates, ClusterCertificates};
+pub use self::certificates::{CertificateAuthority, Certificates, ClusterCertificates, Retired};
 pub use self::cluster::{Cluster, ClusterIstio, Node};
 pub use self::fix::fix;
 pub use self::gateway::{EastWestGateway, ServiceType};

@@ -47,6 +47,7 @@ fn without_use(context: &Context<'_>, certificates: &Certificates) -> Vec<(Field
         ("issuedOn", certificates.issued_on.is_some()),
         ("intermediatesIssuedOn", certificates.intermediates_issued_on.is_some()),
         ("intermediateValidityDays", certificates.intermediate_validity_days.is_some()),
+        ("retired", !certificates.retired.is_empty()),
     ];
     let mut found: Vec<(FieldPath, &str)> =
         mesh.into_iter().filter(|(_, is_written)| *is_written).map(|(name, _)| (path.child(name), name)).collect();

@@ -8,12 +8,14 @@ use crate::pki::{Authority, Seed, Standing, StandingRoot};
 use crate::source::Source;
 use crate::template::word;
 use crate::tree::Tree;
+use crate::words::printable;
 use crate::{ExternalFiles, compile_checked, disk, lost_addresses, parallel};
 
 use super::secrecy::GitOption;
 use super::seed::{self, SeedOption, SeedPlace};
 use super::{
-    DONE, NOT_DONE, Outcome, Refusal, ca, external, lost_lock, output, read_source, say, say_findings, waited,
+    DONE, FOUND, NOT_DONE, Outcome, Refusal, ca, external, lost_lock, output, print, read_source, retired, say,
+    say_findings, waited,
 };
 
 /// The options of `build`.
@@ -34,6 +36,9 @@ pub(super) struct Arguments {
     git: GitOption,
     #[command(flatten)]
     put: output::Options,
+    /// With `--check`: exit with 1 also if this commit has another root, a later generation of a key or more retired certificates
+    #[arg(long, value_name = "REF", requires = "check")]
+    since: Option<String>,
     /// Make a seed if the mesh has none and nothing was built yet
     #[arg(long)]
     new_ca: bool,
@@ -79,6 +84,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         }
         None => (authority(arguments, &place, standing)?, format!("the seed {place}")),
     };
+    let has_generations = !matches!(authority, Authority::External(_));
     let part = Part { clusters: &arguments.cluster, lock: &lock };
     let part = (!arguments.cluster.is_empty()).then_some(&part);
     let tree = match compile_checked(&checked, authority, part) {
@@ -98,7 +104,14 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if !arguments.replace_root {
         refuse_other_root(&roots, &record, &tree, &origin)?;
     }
-    let code = output::put(output, &tree, &arguments.put, arguments.quiet)?;
+    let mut code = output::put(output, &tree, &arguments.put, arguments.quiet)?;
+    if let Some(reference) = &arguments.since {
+        let lines = retired::taken_back(output, reference, &record)?;
+        for line in &lines {
+            print(&format!("{}\n", printable(line)))?;
+        }
+        code = if lines.is_empty() { code } else { FOUND };
+    }
     // Of new keys, Git can be asked only once the tree's `.gitignore` is there.
     let made: Vec<String> = output::keys(&tree).into_iter().filter(|key| !keys.contains(key)).collect();
     if code == DONE && !made.is_empty() {
@@ -106,6 +119,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     if code == DONE && !arguments.quiet {
         waited::say_arrived(&lock, &record);
+        if has_generations && arguments.since.is_none() {
+            retired::say_gone(&lock, &record);
+        }
     }
     Ok(code)
 }

@@ -17,6 +17,7 @@ pub(crate) fn of_plan(plan: &Plan<'_, '_>) -> Lock {
     Lock {
         istio: Some(Istio { version: mesh.version, installer: "istioctl".to_owned() }),
         workloads: mesh.workload_namespaces.iter().map(|namespace| (*namespace).to_owned()).collect(),
+        retired: mesh.retired.iter().map(|(cluster, generation)| ((*cluster).to_owned(), *generation)).collect(),
         traces_wait_for: waiting.map(|collector| mesh.clusters[collector.cluster].name.to_owned()),
         steps: plan.units().map(ToString::to_string).collect(),
         clusters: clusters.collect(),

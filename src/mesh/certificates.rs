@@ -41,11 +41,10 @@ impl<'t> Intermediate<'t> {
         let certificates = &topology.certificates;
         let not_before = certificates.first_day(cluster.certificates.as_ref());
         let days = certificates.intermediate_validity_days.unwrap_or(INTERMEDIATE_VALIDITY_DAYS);
-        let own = cluster.certificates.as_ref().and_then(|own| own.generation);
         Self {
             mesh_id: root.mesh_id,
             cluster: cluster.name.as_str(),
-            generation: own.unwrap_or(certificates.generation),
+            generation: certificates.generation(cluster.certificates.as_ref()),
             not_before,
             not_after: not_before.plus_days(days).min(root.not_after),
         }

@@ -3,7 +3,7 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Date, Line};
+use super::{Date, Line, Name};
 
 /// The mesh's certificate authority.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -30,6 +30,21 @@ pub struct Certificates {
     #[serde(default = "default_generation")]
     #[schemars(range(min = 1, max = u32::MAX))]
     pub generation: u32,
+    /// Certificates that are never to be made again, for example because a cluster left or a key leaked.
+    #[serde(default)]
+    pub retired: Vec<Retired>,
+}
+
+/// A certificate that was in use, with every date that it had.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Retired {
+    /// The cluster that had it, which may be gone.
+    #[schemars(extend("examples" = ["cluster1"]))]
+    pub cluster: Name,
+    /// The generation of its key.
+    #[schemars(range(min = 1, max = u32::MAX))]
+    pub generation: u32,
 }
 
 impl Certificates {
@@ -37,6 +52,11 @@ impl Certificates {
     pub(crate) fn root_validity(&self) -> Range<Date> {
         let first = self.first_day_of_root();
         first..first.plus_days(self.root_validity_days)
+    }
+
+    /// The generation of an intermediate's key, of which its cluster may say something.
+    pub(crate) fn generation(&self, own: Option<&ClusterCertificates>) -> u32 {
+        own.and_then(|own| own.generation).unwrap_or(self.generation)
     }
 
     /// The first day of an intermediate, of which its cluster may say something.

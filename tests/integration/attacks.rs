@@ -25,19 +25,17 @@ mod topology;
 enum Step {
     Check,
     Diff,
-    Root,
     UpToDate,
 }
 
 impl Step {
-    const ALL: [Self; 4] = [Self::Check, Self::Diff, Self::Root, Self::UpToDate];
+    const ALL: [Self; 3] = [Self::Check, Self::Diff, Self::UpToDate];
 
     /// Its name on the page.
     fn name(self) -> &'static str {
         match self {
             Self::Check => "Check the topology",
             Self::Diff => "Show what the change does",
-            Self::Root => "Check that the root is the same",
             Self::UpToDate => "Check that the tree is up to date",
         }
     }
@@ -47,7 +45,6 @@ impl Step {
         match self {
             Self::Check => "`check`",
             Self::Diff => "`diff`",
-            Self::Root => "the root",
             Self::UpToDate => "`build --check`",
         }
     }

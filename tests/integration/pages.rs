@@ -68,7 +68,7 @@ const CONTEXTS: [&str; 6] = [
     "admin@east's",
     "$HOME \"x\" \\",
     "`touch pwned` *",
-    "x'\n```\n# Approved",
+    "x' ``` # Approved",
     "``````",
     "arn:aws:eks:eu-west-1:1:cluster/a",
 ];

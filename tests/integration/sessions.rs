@@ -103,6 +103,32 @@ fn a_lock_that_is_damaged() {
     );
 }
 
+/// A key that is in use no more does not come back unseen.
+#[test]
+fn a_certificate_that_is_retired() {
+    let workshop = built();
+    workshop.write(".gitignore", "*.seed\n");
+    session(
+        "retired",
+        &workshop,
+        &[
+            "git init -q && git add . && git -c user.name=a -c user.email=a@b commit -qm first",
+            "sed -i 's/  - name: west/&\\n    certificates: {generation: 2}/' mesh.yaml; meshgen build mesh.yaml -o out",
+            "git -c user.name=a -c user.email=a@b commit -qam second",
+            "meshgen build mesh.yaml -o out --check --since HEAD",
+            "sed -i '/generation: 2/d' mesh.yaml; meshgen build mesh.yaml -o out --quiet",
+            "meshgen build mesh.yaml -o out --check --since HEAD",
+            "sed -i 's/issuedOn: 2026-11-01/&, retired: [{cluster: west, generation: 1}]/' mesh.yaml; meshgen build mesh.yaml -o out",
+            "sed -i 's/  - name: west/&\\n    certificates: {generation: 2}/' mesh.yaml; meshgen build mesh.yaml -o out --quiet",
+            "git -c user.name=a -c user.email=a@b commit -qam third; meshgen build mesh.yaml -o out --check --since HEAD",
+            "sed -i 's/, retired: .*]//' mesh.yaml; meshgen build mesh.yaml -o out --quiet; meshgen build mesh.yaml -o out --check --since HEAD",
+            "meshgen build mesh.yaml -o out -q --ca other.seed --replace-root; meshgen build mesh.yaml -o out --ca other.seed --check --since HEAD",
+            "meshgen build mesh.yaml -o out --since HEAD",
+            "meshgen build mesh.yaml -o out --ca other.seed --check --since nowhere",
+        ],
+    );
+}
+
 #[test]
 fn another_seed_says_where_it_came_from() {
     session(

@@ -28,8 +28,8 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack {
         name: "appends a root, and names it in the lock",
         gain: "the same, as if two roots were in use",
-        step: Step::Root,
-        says: &["before: root sha256:", "after:  root sha256:"],
+        step: Step::UpToDate,
+        says: &["root-cert.pem contains more than the certificate that meshgen writes"],
         change: r#"
             for cluster in west east; do
               cat $ATTACKER/out/$cluster/20-cacerts/root-cert.pem >>out/$cluster/20-cacerts/root-cert.pem
@@ -55,8 +55,8 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack {
         name: "replaces the whole tree by one that was built with the attacker's seed",
         gain: "the mesh: its root is the attacker's",
-        step: Step::Root,
-        says: &["before: root sha256:", "after:  root sha256:"],
+        step: Step::UpToDate,
+        says: &["another root than in main  sha256:"],
         change: "rm -r out; cp -r $ATTACKER/out .",
     },
     Attack {
@@ -125,5 +125,12 @@ pub(super) const ATTACKS: &[Attack] = &[
         step: Step::UpToDate,
         says: &["`west` needs a new certificate", "west/20-cacerts/root-cert.pem does not exist"],
         change: "rm -r out/west/20-cacerts; sed -i -e '/ west.20-cacerts./d' -e '/^step west.20-cacerts$/d' out/meshgen.lock",
+    },
+    Attack {
+        name: "brings back an earlier commit, topology and tree",
+        gain: "a cluster signs with a key that was replaced because it leaked",
+        step: Step::UpToDate,
+        says: &["an earlier key than in main  west: generation 2 → 1"],
+        change: "git rm -rq out; git checkout -q $BEFORE -- mesh.yaml out",
     },
 ];

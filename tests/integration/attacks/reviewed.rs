@@ -59,13 +59,6 @@ pub(super) const ATTACKS: &[Attack] = &[
         ",
     },
     Attack {
-        name: "brings back an earlier commit, topology and tree",
-        gain: "a cluster signs with a key that was replaced because it leaked",
-        step: Step::Diff,
-        says: &["west: generation 2", "→ generation 1", "key re-issued"],
-        change: "git rm -rq out; git checkout -q $BEFORE -- mesh.yaml out",
-    },
-    Attack {
         name: "adds a directory of its own to that of a cluster",
         gain: "any object in a cluster, where a controller applies every directory",
         step: Step::UpToDate,

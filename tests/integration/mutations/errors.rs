@@ -191,6 +191,14 @@ pub(crate) const ERRORS: &[Mutation] = &[
         }
         _ => Some(case.set("certificates.intermediateValidityDays", json!(36500))),
     }),
+    Mutation("retired-certificate", |case| {
+        let cluster = case.any_cluster(Case::is_primary)?;
+        let name = case.name(cluster).to_owned();
+        let own = case.clusters()[cluster]["certificates"]["generation"].as_u64();
+        let generation = own.or_else(|| case.value["certificates"]["generation"].as_u64()).unwrap_or(1);
+        case.set("certificates.retired", json!([{ "cluster": name, "generation": generation }]));
+        Some("certificates.retired[0]".to_owned())
+    }),
     Mutation("duplicate-context", |case| {
         let later = case.any_cluster(|_, position| position > 0)?;
         let earlier = case.rng.usize(..later);

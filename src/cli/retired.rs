@@ -1,0 +1,66 @@
+use camino::Utf8Path;
+
+use crate::lock::{self, Lock};
+
+use super::git::Git;
+use super::{Refusal, directory_of, say};
+
+/// Says how to keep certificates that are in use no more from being made again.
+pub(super) fn say_gone(before: &Lock, after: &Lock) {
+    let gone: Vec<String> = generations(before)
+        .filter(|(name, generation)| {
+            generation_of(after, name) != Some(*generation) && !is_retired(after, name, *generation)
+        })
+        .map(|(name, generation)| format!("    - {{cluster: {name}, generation: {generation}}}"))
+        .collect();
+    if !gone.is_empty() {
+        say(&format!(
+            "note: these certificates are in use no more; so that nothing makes them again, write in the topology:\n\
+             certificates:\n  retired:\n{}",
+            gone.join("\n")
+        ));
+    }
+}
+
+/// What a commit records of a tree's certificates and a change takes back, a line for each.
+///
+/// # Errors
+/// The commit cannot be read.
+pub(super) fn taken_back(output: &Utf8Path, reference: &str, after: &Lock) -> Result<Vec<String>, Refusal> {
+    let place = output.file_name().map_or(format!("./{}", lock::FILE), |name| format!("./{name}/{}", lock::FILE));
+    let Some(bytes) = Git::at(&directory_of(output), reference)?.read(&place)? else { return Ok(Vec::new()) };
+    let text = String::from_utf8_lossy(&bytes);
+    let refused = |why| Refusal(format!("git:{reference}:{place}: {why}"));
+    let before: Lock = text.parse().map_err(refused)?;
+    let roots = |lock: &Lock| {
+        let mut roots: Vec<String> = lock.roots.iter().map(|root| format!("sha256:{}", root.fingerprint)).collect();
+        roots.sort();
+        roots.join(", ")
+    };
+    let mut lines = Vec::new();
+    if roots(&before) != roots(after) {
+        lines.push(format!("another root than in {reference}  {} → {}", roots(&before), roots(after)));
+    }
+    for (name, generation) in generations(&before) {
+        if let Some(now) = generation_of(after, name).filter(|now| *now < generation) {
+            lines.push(format!("an earlier key than in {reference}  {name}: generation {generation} → {now}"));
+        }
+    }
+    for (name, generation) in before.retired.iter().filter(|(name, generation)| !is_retired(after, name, *generation)) {
+        lines.push(format!("retired in {reference}, and listed no more  {name}: generation {generation}"));
+    }
+    Ok(lines)
+}
+
+fn generations(lock: &Lock) -> impl Iterator<Item = (&str, u32)> {
+    let certified = lock.clusters.iter().filter_map(|(name, cluster)| Some((name, cluster.certificate.as_ref()?)));
+    certified.map(|(name, (generation, _))| (name.as_str(), *generation))
+}
+
+fn generation_of(lock: &Lock, cluster: &str) -> Option<u32> {
+    lock.clusters.get(cluster)?.certificate.as_ref().map(|(generation, _)| *generation)
+}
+
+fn is_retired(lock: &Lock, cluster: &str, generation: u32) -> bool {
+    lock.retired.iter().any(|(name, retired)| name == cluster && *retired == generation)
+}
