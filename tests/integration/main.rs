@@ -6,6 +6,7 @@
 )]
 
 mod attacks;
+mod bytes;
 mod certificates;
 mod check;
 mod ci_examples;
