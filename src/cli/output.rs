@@ -79,15 +79,18 @@ fn note(directory: &Utf8Path, plan: &Plan) {
     for path in &plan.unlisted {
         say(&format!("note: {directory}/{path} is not part of this tree: remove it if you do not need it"));
     }
+    for path in plan.others.iter().filter(|path| emit::is_obeyed(path)) {
+        say(&format!(
+            "note: {directory}/{} is not from meshgen, and Git, kustomize, Argo CD or Flux obeys it: remove it if you did not put it there",
+            printable(path)
+        ));
+    }
     note_others(directory, plan);
 }
 
 /// Names what meshgen did not write.
 fn note_others(directory: &Utf8Path, plan: &Plan) {
-    let (obeyed, others): (Vec<&String>, Vec<&String>) = plan.others.iter().partition(|path| emit::is_obeyed(path));
-    for path in obeyed {
-        say(&format!("note: {directory}/{} {OBEYED}: remove it if you did not put it there", printable(path)));
-    }
+    let others: Vec<&String> = plan.others.iter().filter(|path| !emit::is_obeyed(path)).collect();
     if !others.is_empty() {
         let verb = if others.len() == 1 { "is" } else { "are" };
         let others: Vec<String> = others.into_iter().map(|path| printable(path)).collect();
@@ -97,9 +100,6 @@ fn note_others(directory: &Utf8Path, plan: &Plan) {
         ));
     }
 }
-
-/// What is told of a file that decides what other programs make of those beside it.
-const OBEYED: &str = "is not from meshgen, and Git, kustomize, Argo CD or Flux obeys it";
 
 /// What the difference between a directory and a tree means, where the directory holds a tree.
 fn meaning(directory: &Utf8Path, tree: &Tree) -> Result<String, Refusal> {

@@ -74,13 +74,15 @@ impl GitOption {
             paths.map(|(path, _)| printable(directory.join(path).as_str())).collect::<Vec<String>>()
         };
         let (tracked, others) = (of(Exposure::Tracked), of(Exposure::NotIgnored));
-        if let Some(first) = tracked.first() {
+        if !tracked.is_empty() {
+            // One pathspec for all: `git rm` takes those that are tracked.
+            let all = format!(":(glob){}", directory.join("**").join(KEY));
             return Err(Refusal(format!(
                 "Git tracks {}, and anyone who clones the repository can sign for the mesh\n\
                  help: run `git rm --cached -- {}`\n\
                  help: if it was ever pushed, docs/certificates.md says what to do about a key that leaked",
                 names(tracked.iter().map(String::as_str)),
-                word(first)
+                word(&all)
             )));
         }
         if !others.is_empty() {
