@@ -113,7 +113,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         code = if lines.is_empty() { code } else { FOUND };
     }
     // Of new keys, Git can be asked only once the tree's `.gitignore` is there.
-    let made: Vec<String> = output::keys(&tree).into_iter().filter(|key| !keys.contains(key)).collect();
+    let made: Vec<String> = output::keys(&tree).into_iter().filter(|key| keys.binary_search(key).is_err()).collect();
     if code == DONE && !made.is_empty() {
         arguments.git.refuse_keys(output, &made)?;
     }

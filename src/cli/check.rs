@@ -9,11 +9,10 @@ use crate::diagnostic::{Diagnostic, Findings};
 use crate::report::{self, File};
 use crate::source::Source;
 use crate::topology::Date;
+use crate::words::printable_lines;
 use crate::{disk, modeline};
 
 use super::selection::Selection;
-use crate::words::printable_lines;
-
 use super::{
     DONE, FOUND, NOT_DONE, Outcome, Refusal, Today, directory_of, external, fix, print, print_bytes, read_source, say,
     source_name, style,

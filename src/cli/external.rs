@@ -94,7 +94,7 @@ fn outside(base: &Utf8Path, place: &Utf8Path, kind: &str) -> Option<(String, &'s
 }
 
 /// The repository that a directory stands in; links in its path were followed before.
-fn repository(directory: &Utf8Path) -> Option<&Utf8Path> {
+pub(super) fn repository(directory: &Utf8Path) -> Option<&Utf8Path> {
     directory.ancestors().find(|ancestor| disk::exists(&ancestor.join(".git")))
 }
 

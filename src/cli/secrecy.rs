@@ -1,6 +1,7 @@
 //! What Git would give to everybody who clones: asked before a secret is used or written.
 #![allow(clippy::disallowed_methods, reason = "git knows what it tracks and ignores")]
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -12,7 +13,7 @@ use crate::layout::KEY;
 use crate::template::word;
 use crate::words::{names, printable};
 
-use super::{Refusal, git};
+use super::{Refusal, external, git};
 
 /// Whether git is asked.
 #[derive(Debug, Args)]
@@ -46,14 +47,15 @@ impl GitOption {
             return Ok(Vec::new());
         }
         let directory = directory.canonicalize_utf8().map_err(|error| disk::cause(&error))?;
-        if !directory.ancestors().any(|ancestor| disk::exists(&ancestor.join(".git"))) {
+        if external::repository(&directory).is_none() {
             return Ok(Vec::new());
         }
         let tracked = ask(&directory, &["ls-files", "-z", "--cached", "--", pattern], "")?;
         let list: String = paths.iter().flat_map(|path| [path.as_str(), "\0"]).collect();
         let ignored =
             if paths.is_empty() { Vec::new() } else { ask(&directory, &["check-ignore", "-z", "--stdin"], &list)? };
-        let others = paths.iter().filter(|path| !ignored.contains(path) && !tracked.contains(path));
+        let answered: BTreeSet<&String> = ignored.iter().chain(&tracked).collect();
+        let others = paths.iter().filter(|path| !answered.contains(path));
         let others = others.map(|path| (path.clone(), Exposure::NotIgnored));
         Ok(tracked.iter().map(|path| (path.clone(), Exposure::Tracked)).chain(others).collect())
     }

@@ -116,7 +116,7 @@ fn read(path: &Utf8Path, git: &GitOption, warn: impl Fn(&str)) -> Result<Seed, R
 }
 
 /// How Git treats the seed, if it is no secret to it. A link leads to the file that counts.
-pub(super) fn exposure(path: &Utf8Path, git: &GitOption) -> Result<Option<Exposure>, String> {
+fn exposure(path: &Utf8Path, git: &GitOption) -> Result<Option<Exposure>, String> {
     let path = path.canonicalize_utf8().map_err(|error| disk::cause(&error))?;
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return Ok(None) };
     let exposed = git.exposed(directory, &format!(":(literal){name}"), &[name.to_owned()])?;

@@ -66,7 +66,7 @@ impl Standing {
         self.files.keys().any(|path| !is_private(path))
     }
 
-    /// The paths of the private keys that are there.
+    /// The paths of the private keys that are there, sorted.
     pub fn keys(&self) -> Vec<String> {
         self.files.keys().filter(|path| is_private(path)).cloned().collect()
     }
