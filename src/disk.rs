@@ -169,23 +169,21 @@ pub fn make_directory(path: &Utf8Path) -> Result<(), DiskError> {
 pub fn replace(path: &Utf8Path, bytes: &[u8]) -> Result<(), DiskError> {
     let temporary = temporary_of(path);
     // The user knows the file, and not the temporary.
-    let written = write_file(&temporary, bytes, Mode::Public).map_err(|failed| failed.error);
-    written.and_then(|()| fs::rename(&temporary, path)).map_err(at(path))
+    write_new(&temporary, bytes).and_then(|()| fs::rename(&temporary, path)).map_err(at(path))
 }
 
-fn write_file(path: &Utf8Path, bytes: &[u8], mode: Mode) -> Result<(), DiskError> {
-    let create = || OpenOptions::new().write(true).create_new(true).mode(mode.bits()).open(path);
+/// Writes a file that everyone may read.
+fn write_new(path: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
+    let bits = Mode::Public.bits();
+    let create = || OpenOptions::new().write(true).create_new(true).mode(bits).open(path);
     let mut file = match create() {
-        // Another build may have been killed here. Its temporary is replaced, never written to.
+        // Another run may have been killed here. Its temporary is replaced, never written to.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs::remove_file(path).and_then(|()| create()),
         created => created,
-    }
-    .map_err(at(path))?;
+    }?;
     // The umask may have cleared bits.
-    if mode != Mode::Private {
-        file.set_permissions(fs::Permissions::from_mode(mode.bits())).map_err(at(path))?;
-    }
-    file.write_all(bytes).map_err(at(path))
+    file.set_permissions(fs::Permissions::from_mode(bits))?;
+    file.write_all(bytes)
 }
 
 fn temporary_of(path: &Utf8Path) -> Utf8PathBuf {
