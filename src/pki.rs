@@ -17,6 +17,7 @@ mod external;
 pub mod inventory;
 mod issue;
 mod key;
+mod naming;
 mod pem;
 mod private_key;
 mod profile;

@@ -45,6 +45,7 @@ fn without_use(context: &Context<'_>, certificates: &Certificates) -> Vec<(Field
     let path = FieldPath::root().child("certificates");
     let mesh = [
         ("issuedOn", certificates.issued_on.is_some()),
+        ("naming", certificates.names_seed()),
         ("intermediatesIssuedOn", certificates.intermediates_issued_on.is_some()),
         ("intermediateValidityDays", certificates.intermediate_validity_days.is_some()),
         ("retired", !certificates.retired.is_empty()),

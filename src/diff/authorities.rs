@@ -48,7 +48,7 @@ pub(super) fn compare_signers(before: &Side, after: &Side, name: &str) -> Option
     let (old, new) = (signer(before), signer(after));
     match (&old, &new) {
         (None, None) => None,
-        (Some(one), Some(other)) if is_same(one, other) => None,
+        (Some(one), Some(other)) if one.is_same(other) => None,
         _ => {
             let keys = (before.key_digest(name), after.key_digest(name));
             let change = change(old, new);
@@ -94,11 +94,11 @@ fn compare_role(before: &Side, after: &Side, name: &str, role: Role) -> Vec<Cert
         if old.is_empty() {
             return Vec::new();
         }
-        new.retain(|new| !old.iter().any(|old| is_same(old, new)));
+        new.retain(|new| !old.iter().any(|old| old.is_same(new)));
         return new.into_iter().map(|new| change(None, Some(new))).collect();
     }
     old.retain(|old| {
-        let same = new.iter().position(|new| is_same(old, new));
+        let same = new.iter().position(|new| old.is_same(new));
         same.map(|same| new.remove(same)).is_none()
     });
     if let ([_], [_]) = (old.as_slice(), new.as_slice()) {
@@ -114,22 +114,15 @@ fn is_same_bundle(before: &Side, after: &Side, name: &str) -> bool {
     files.iter().any(Option::is_some) && files == after.bundle_files(name)
 }
 
-/// A change, and whether the private key differs. The public keys tell, if both are known; otherwise the serial numbers do, because
-/// a serial number derives from the same values as the key.
+/// A change, and whether the private key differs. The public keys tell, if both are known; otherwise the requests do, because a key
+/// derives from what is requested.
 fn change(before: Option<Entry>, after: Option<Entry>) -> CertificateChange {
     let is_key_reissued = match (&before, &after) {
         (Some(old), Some(new)) => match (&old.key, &new.key) {
             (Some(old), Some(new)) => old != new,
-            _ => old.serial != new.serial,
+            _ => !old.is_same(new),
         },
         _ => true,
     };
     CertificateChange { before, after, is_key_reissued }
-}
-
-/// Whether two certificates are the same, as far as both are known: a request has no fingerprint and no key yet.
-fn is_same(old: &Entry, new: &Entry) -> bool {
-    let agree = |old: &Option<String>, new: &Option<String>| old.is_none() || new.is_none() || old == new;
-    let request = |entry: &Entry| Entry { fingerprint: None, key: None, ..entry.clone() };
-    agree(&old.fingerprint, &new.fingerprint) && agree(&old.key, &new.key) && request(old) == request(new)
 }

@@ -11,6 +11,7 @@ use crate::rule::{EXPIRING_CERTIFICATE, NOT_YET_VALID, OLD_ISSUED_ON, Rule, SHOR
 use crate::topology::{CertificateAuthority, Date, Topology};
 
 use super::key::KeyPath;
+use super::naming::{self, ORGANIZATION};
 use super::standing::Damage;
 use super::verify::{self, Facts};
 use super::{Standing, Trust};
@@ -43,10 +44,10 @@ pub struct Entry {
     pub role: Role,
     /// The cluster whose istiod signs with it, or under it; none for a root.
     pub cluster: Option<String>,
-    /// The subject's name.
+    /// The subject's name, less the seed's fingerprint where only the request is known.
     pub subject: String,
-    /// The serial number in hexadecimal.
-    pub serial: String,
+    /// The serial number in hexadecimal; none where it tells the seed and only the request is known.
+    pub serial: Option<String>,
     /// SHA-256 in hexadecimal; none where only the request is known.
     pub fingerprint: Option<String>,
     /// SHA-256 of the public key (`SubjectPublicKeyInfo`) in hexadecimal; none where only the request is known.
@@ -71,12 +72,32 @@ impl Entry {
         (days > 0).then_some(days)
     }
 
+    /// Whether both are the same, as far as both are known: a request has no fingerprint and no key yet.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let agree = |own: &Option<String>, other: &Option<String>| own.is_none() || other.is_none() || own == other;
+        agree(&self.fingerprint, &other.fingerprint)
+            && agree(&self.key, &other.key)
+            && agree(&self.serial, &other.serial)
+            && self.request() == other.request()
+    }
+
+    /// What is known before a certificate is made.
+    fn request(&self) -> Self {
+        let subject = naming::without_fingerprint(&self.subject);
+        Self { subject, serial: None, fingerprint: None, key: None, ..self.clone() }
+    }
+
+    /// Whether a root is of the kind that meshgen makes: an authority of your own gives its root another name.
+    pub(crate) fn is_root_of_meshgen(&self) -> bool {
+        self.role == Role::Root && naming::is_root(&self.subject)
+    }
+
     fn of(role: Role, cluster: Option<&str>, generation: Option<u32>, facts: Facts) -> Self {
         Self {
             role,
             cluster: cluster.map(str::to_owned),
             subject: facts.subject,
-            serial: facts.serial,
+            serial: Some(facts.serial),
             fingerprint: Some(facts.fingerprint),
             key: Some(facts.key),
             generation,
@@ -88,12 +109,14 @@ impl Entry {
 
 /// The certificates of a topology. They are known without the seed.
 pub fn requested(mesh: &Mesh<'_>) -> Vec<Entry> {
-    let Root { mesh_id, not_before, not_after } = &mesh.root;
+    let Root { names_seed, not_before, not_after, .. } = &mesh.root;
+    let unit = |not_before| if *names_seed { format!(",OU={}", naming::unit(not_before, None)) } else { String::new() };
+    let serial = |path: &KeyPath| (!names_seed).then(|| hex(&path.serial_number(None)));
     let root = Entry {
         role: Role::Root,
         cluster: None,
-        subject: format!("CN={mesh_id} root CA,O=Istio"),
-        serial: hex(&KeyPath::root(&mesh.root).serial_number()),
+        subject: format!("CN={}{},O={ORGANIZATION}", naming::root(&mesh.root), unit(*not_before)),
+        serial: serial(&KeyPath::root(&mesh.root)),
         fingerprint: None,
         key: None,
         generation: None,
@@ -103,8 +126,13 @@ pub fn requested(mesh: &Mesh<'_>) -> Vec<Entry> {
     let intermediates = mesh.clusters.iter().filter_map(|cluster| cluster.intermediate.as_ref()).map(|request| Entry {
         role: Role::Signer,
         cluster: Some(request.cluster.to_owned()),
-        subject: format!("L={},CN={} intermediate CA,O=Istio", request.cluster, request.mesh_id),
-        serial: hex(&KeyPath::intermediate(request).serial_number()),
+        subject: format!(
+            "L={},CN={}{},O={ORGANIZATION}",
+            request.cluster,
+            naming::intermediate(request),
+            unit(request.not_before)
+        ),
+        serial: serial(&KeyPath::intermediate(request)),
         fingerprint: None,
         key: None,
         generation: Some(request.generation),

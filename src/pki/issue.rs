@@ -9,12 +9,15 @@ use crate::mesh::{Intermediate, Root};
 use crate::topology::Date;
 
 use super::key::{DerivedKey, KeyPath};
+use super::naming;
 use super::verify::{self, Files, TrustAnchor};
 use super::{Bundle, Seed};
 
 /// The mesh's root, able to sign.
 pub(super) struct RootAuthority<'m> {
     seed: &'m Seed,
+    /// The seed's, where names tell it.
+    fingerprint: Option<String>,
     params: CertificateParams,
     key: DerivedKey,
     anchor: TrustAnchor,
@@ -24,12 +27,14 @@ impl<'m> RootAuthority<'m> {
     pub(super) fn new(seed: &'m Seed, request: &Root<'_>) -> Self {
         let path = KeyPath::root(request);
         let key = DerivedKey::derive(seed, &path);
-        let mut params = params(&path, &key, request.not_before, request.not_after);
-        params.distinguished_name.push(DnType::CommonName, format!("{} root CA", request.mesh_id));
+        let fingerprint = request.names_seed.then(|| seed.fingerprint());
+        let seed_named = fingerprint.as_deref();
+        let mut params = params(&path, &key, seed_named, request.not_before, request.not_after);
+        params.distinguished_name.push(DnType::CommonName, naming::root(request));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pem = params.self_signed(&key).expect("the parameters are complete").pem();
         match TrustAnchor::prove_with(&pem, key.signing()) {
-            Ok(anchor) => Self { seed, params, key, anchor },
+            Ok(anchor) => Self { seed, fingerprint, params, key, anchor },
             Err(faults) => panic!("the root certificate does not hold: {faults:?}\n{pem}"),
         }
     }
@@ -38,8 +43,9 @@ impl<'m> RootAuthority<'m> {
     pub(super) fn issue(&self, request: &Intermediate<'_>) -> Bundle {
         let path = KeyPath::intermediate(request);
         let key = DerivedKey::derive(self.seed, &path);
-        let mut params = params(&path, &key, request.not_before, request.not_after);
-        params.distinguished_name.push(DnType::CommonName, format!("{} intermediate CA", request.mesh_id));
+        let seed_named = self.fingerprint.as_deref();
+        let mut params = params(&path, &key, seed_named, request.not_before, request.not_after);
+        params.distinguished_name.push(DnType::CommonName, naming::intermediate(request));
         params.distinguished_name.push(DnType::LocalityName, request.cluster);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         let service = "istiod.istio-system.svc".try_into().expect("a DNS name is an IA5String");
@@ -62,6 +68,11 @@ impl<'m> RootAuthority<'m> {
         DerivedKey::derive(self.seed, &KeyPath::intermediate(request)).pem()
     }
 
+    /// The seed's fingerprint, where names tell it.
+    pub(super) fn fingerprint(&self) -> Option<&str> {
+        self.fingerprint.as_deref()
+    }
+
     /// The root, as bundles are proven against it.
     pub(super) fn anchor(&self) -> &TrustAnchor {
         &self.anchor
@@ -69,13 +80,22 @@ impl<'m> RootAuthority<'m> {
 }
 
 /// What root and intermediates have in common. Every field is set: rcgen's defaults hold a name and a validity of its own.
-fn params(path: &KeyPath, key: &DerivedKey, not_before: Date, not_after: Date) -> CertificateParams {
+fn params(
+    path: &KeyPath,
+    key: &DerivedKey,
+    fingerprint: Option<&str>,
+    not_before: Date,
+    not_after: Date,
+) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.not_before = midnight(not_before);
     params.not_after = midnight(not_after);
-    params.serial_number = Some(SerialNumber::from_slice(&path.serial_number()));
+    params.serial_number = Some(SerialNumber::from_slice(&path.serial_number(fingerprint)));
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::OrganizationName, "Istio");
+    params.distinguished_name.push(DnType::OrganizationName, naming::ORGANIZATION);
+    if let Some(fingerprint) = fingerprint {
+        params.distinguished_name.push(DnType::OrganizationalUnitName, naming::unit(not_before, Some(fingerprint)));
+    }
     // No keyEncipherment: it belongs to RSA keys (RFC 8813, section 3).
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.key_identifier_method = KeyIdMethod::PreSpecified(key.identifier());
@@ -104,8 +124,9 @@ mod tests {
         let day = |year| Date(time::Date::from_calendar_date(year, time::Month::November, 1).unwrap());
         let (not_before, not_after) = (day(2026), day(2028));
         let seed = Seed::new([7; 32]);
-        let root = RootAuthority::new(&seed, &Root { mesh_id: "mesh1", not_before, not_after });
-        let request = Intermediate { mesh_id: "mesh1", cluster: "east", generation: 1, not_before, not_after };
+        let root = RootAuthority::new(&seed, &Root { mesh_id: "mesh1", names_seed: false, not_before, not_after });
+        let request =
+            Intermediate { mesh_id: "mesh1", cluster: "east", generation: 1, names_seed: false, not_before, not_after };
         let bundle = root.issue(&request);
         let everybody = TrustAnchor::prove(root.anchor().pem()).unwrap();
         let (_, der) = pem::decode_vec(bundle.certificate.as_bytes()).unwrap();
@@ -147,9 +168,10 @@ mod tests {
         let day = |year| Date(time::Date::from_calendar_date(year, time::Month::November, 1).unwrap());
         let (not_before, not_after) = (day(2026), day(2028));
         let (seed, other) = (Seed::new([7; 32]), Seed::new([8; 32]));
-        let request = Root { mesh_id: "mesh1", not_before, not_after };
+        let request = Root { mesh_id: "mesh1", names_seed: false, not_before, not_after };
         let (root, other) = (RootAuthority::new(&seed, &request), RootAuthority::new(&other, &request));
-        let request = Intermediate { mesh_id: "mesh1", cluster: "east", generation: 1, not_before, not_after };
+        let request =
+            Intermediate { mesh_id: "mesh1", cluster: "east", generation: 1, names_seed: false, not_before, not_after };
         let bundle = root.issue(&request);
         // What signs has another key than it says: what it signs, it would sign again.
         let mut anchor = TrustAnchor::prove(root.anchor().pem()).unwrap();
@@ -171,8 +193,9 @@ mod tests {
         let day = |year| Date(time::Date::from_calendar_date(year, time::Month::November, 1).unwrap());
         let (not_before, not_after) = (day(2026), day(2028));
         let seed = Seed::new([7; 32]);
-        let root = RootAuthority::new(&seed, &Root { mesh_id: "mesh1", not_before, not_after });
-        let request = Intermediate { mesh_id: "mesh1", cluster: "east", generation: 1, not_before, not_after };
+        let root = RootAuthority::new(&seed, &Root { mesh_id: "mesh1", names_seed: false, not_before, not_after });
+        let request =
+            Intermediate { mesh_id: "mesh1", cluster: "east", generation: 1, names_seed: false, not_before, not_after };
         let (_, der) = pem::decode_vec(root.issue(&request).certificate.as_bytes()).unwrap();
         // `critical FALSE`, which DER leaves out: who writes the certificate again to verify it does not see these bytes.
         let key_identifier = [0x06, 0x03, 0x55, 0x1d, 0x0e];
@@ -259,7 +282,7 @@ mod tests {
     #[test]
     fn a_root_is_not_proven_with_the_key_of_another() {
         let day = |year| Date(time::Date::from_calendar_date(year, time::Month::November, 1).unwrap());
-        let request = Root { mesh_id: "mesh1", not_before: day(2026), not_after: day(2028) };
+        let request = Root { mesh_id: "mesh1", names_seed: false, not_before: day(2026), not_after: day(2028) };
         let (one, other) = (Seed::new([7; 32]), Seed::new([8; 32]));
         let (one, other) = (RootAuthority::new(&one, &request), RootAuthority::new(&other, &request));
         assert!(TrustAnchor::prove_with(one.anchor().pem(), one.key.signing()).is_ok());

@@ -38,20 +38,21 @@ impl KeyPath {
     fn new(mesh_id: &str, role: &str, cluster_and_generation: &[&str], not_before: Date, not_after: Date) -> Self {
         let (not_before, not_after) = (not_before.to_string(), not_after.to_string());
         let parts = [mesh_id, role].into_iter().chain(cluster_and_generation.iter().copied());
-        let mut path = Vec::new();
-        for part in parts.chain([not_before.as_str(), not_after.as_str()]) {
-            path.extend(u32::try_from(part.len()).expect("names are short").to_be_bytes());
-            path.extend(part.as_bytes());
-        }
-        Self(path)
+        Self(parts.chain([not_before.as_str(), not_after.as_str()]).flat_map(with_length).collect())
     }
 
-    /// At most 20 octets, positive, never zero (RFC 5280, section 4.1.2.2).
-    pub(super) fn serial_number(&self) -> [u8; 20] {
-        let mut serial: [u8; 20] = Sha256::digest(&self.0)[..20].try_into().expect("SHA-256 has 32 octets");
+    /// At most 20 octets, positive, never zero (RFC 5280, section 4.1.2.2). It tells the seed where a fingerprint is given.
+    pub(super) fn serial_number(&self, fingerprint: Option<&str>) -> [u8; 20] {
+        let path: Vec<u8> = self.0.iter().copied().chain(fingerprint.into_iter().flat_map(with_length)).collect();
+        let mut serial: [u8; 20] = Sha256::digest(path)[..20].try_into().expect("SHA-256 has 32 octets");
         serial[0] = serial[0] & 0x7f | 0x40;
         serial
     }
+}
+
+/// The octets of a part after their number.
+fn with_length(part: &str) -> impl Iterator<Item = u8> + '_ {
+    u32::try_from(part.len()).expect("names are short").to_be_bytes().into_iter().chain(part.bytes())
 }
 
 impl DerivedKey {

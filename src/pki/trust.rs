@@ -11,6 +11,7 @@ use crate::rule::SEED_NEEDED;
 
 use super::issue::RootAuthority;
 use super::key::KeyPath;
+use super::naming;
 use super::standing::Damage;
 use super::verify::{self, Facts, Fault, TrustAnchor};
 use super::{Authority, Bundle, Seed, Standing};
@@ -81,7 +82,7 @@ fn issue(mesh: &Mesh<'_>, seed: &Seed, standing: &Standing, is_wanted: impl Fn(&
         let taken = standing.and_then(|files| {
             let proven = verify::verify_standing(files, root.anchor()).ok()?;
             let key = files.key.map_or_else(|| root.key(request), |key| key.to_owned().into());
-            is_answer(&proven.certificate, request).then(|| Bundle::taken(files, Some(key), proven))
+            is_answer(&proven.certificate, request, root.fingerprint()).then(|| Bundle::taken(files, Some(key), proven))
         });
         Some(taken.unwrap_or_else(|| {
             issued.fetch_add(1, Ordering::Relaxed);
@@ -139,7 +140,7 @@ fn standing_answer(standing: &Standing, root: &TrustAnchor, request: &Intermedia
         return Err(new_certificate("its root is not the root of the other clusters"));
     }
     let proven = verify::verify_standing(files, root).map_err(|faults| new_certificate(&sentence(&faults)))?;
-    if !is_answer(&proven.certificate, request) {
+    if !is_answer(&proven.certificate, request, fingerprint(root.facts(), request.names_seed)) {
         let Facts { not_before, not_after, .. } = &proven.certificate;
         let Intermediate { not_before: first, not_after: last, generation, .. } = request;
         return Err(new_certificate(&format!(
@@ -162,15 +163,20 @@ fn sentence(faults: &[Fault]) -> String {
     faults.iter().map(|fault| format!("{} {}", fault.file, fault.reason)).collect::<Vec<_>>().join("; ")
 }
 
+/// The fingerprint of the seed, as the root tells it to those who have no seed.
+fn fingerprint(root: &Facts, names_seed: bool) -> Option<&str> {
+    names_seed.then(|| naming::fingerprint(&root.subject)).flatten()
+}
+
 /// Whether a certificate matches its request. Its serial number is the digest of the whole request.
-fn is_answer(facts: &Facts, request: &Intermediate<'_>) -> bool {
-    facts.serial == hex(&KeyPath::intermediate(request).serial_number())
+fn is_answer(facts: &Facts, request: &Intermediate<'_>, fingerprint: Option<&str>) -> bool {
+    facts.serial == hex(&KeyPath::intermediate(request).serial_number(fingerprint))
         && facts.not_before == request.not_before
         && facts.not_after == request.not_after
 }
 
 fn is_root(facts: &Facts, mesh: &Mesh<'_>, standing: &Standing) -> bool {
-    facts.serial == hex(&KeyPath::root(&mesh.root).serial_number())
+    facts.serial == hex(&KeyPath::root(&mesh.root).serial_number(fingerprint(facts, mesh.root.names_seed)))
         && standing.lock().roots.first().is_some_and(|root| root.fingerprint == facts.fingerprint)
 }
 
@@ -181,7 +187,7 @@ fn other_root(standing: &Standing) -> Diagnostic {
     } else {
         SEED_NEEDED
             .at(place, "the existing root is not the root of this topology")
-            .label("mesh ID, first day and validity determine the root")
+            .label("mesh ID, first day, validity and naming determine the root")
     };
     finding.help(WHO_CAN_HELP)
 }

@@ -30,6 +30,12 @@ pub struct Certificates {
     #[serde(default = "default_generation")]
     #[schemars(range(min = 1, max = u32::MAX))]
     pub generation: u32,
+    /// How certificates are named. 1: by mesh and cluster alone. 2: the seed's fingerprint and the first day are in names and
+    /// serial numbers too, and certificates are valid a day earlier, because clocks may be slow. Do not change it after the
+    /// first build: another naming makes another root.
+    #[serde(default = "default_naming")]
+    #[schemars(range(min = 1, max = 2))]
+    pub naming: u32,
     /// Certificates that are never to be made again, for example because a cluster left or a key leaked.
     #[serde(default)]
     pub retired: Vec<Retired>,
@@ -52,6 +58,11 @@ impl Certificates {
     pub(crate) fn root_validity(&self) -> Range<Date> {
         let first = self.first_day_of_root();
         first..first.plus_days(self.root_validity_days)
+    }
+
+    /// Whether names and serial numbers tell the seed and the first day.
+    pub(crate) fn names_seed(&self) -> bool {
+        self.naming == 2
     }
 
     /// The generation of an intermediate's key, of which its cluster may say something.
@@ -95,6 +106,10 @@ pub struct ClusterCertificates {
 
 fn default_root_validity_days() -> u32 {
     3650
+}
+
+fn default_naming() -> u32 {
+    1
 }
 
 fn default_generation() -> u32 {

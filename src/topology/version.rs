@@ -91,6 +91,11 @@ text_type!(Date, {
 });
 
 impl Date {
+    /// The day before, or the first one that there is.
+    pub(crate) fn before(self) -> Self {
+        Self(self.0.saturating_sub(time::Duration::DAY))
+    }
+
     /// The day so many days later, or the last one that there is.
     pub(crate) fn plus_days(self, days: u32) -> Self {
         Self(self.0.saturating_add(time::Duration::days(i64::from(days))))

@@ -14,7 +14,7 @@ pub(super) fn is_due(entry: &Entry, today: Date, within: Option<u32>) -> bool {
 /// How the certificates that are due are renewed; nothing if none is.
 pub(super) fn text(entries: &[Entry], today: Date, within: Option<u32>) -> String {
     let due = |role: Role| entries.iter().filter(move |entry| entry.role == role && is_due(entry, today, within));
-    if !entries.iter().any(is_of_meshgen) {
+    if !entries.iter().any(Entry::is_root_of_meshgen) {
         let is_any = entries.iter().any(|entry| is_due(entry, today, within));
         return if is_any {
             paragraph(
@@ -50,11 +50,6 @@ pub(super) fn text(entries: &[Entry], today: Date, within: Option<u32>) -> Strin
         }
     }
     text
-}
-
-/// Whether meshgen makes a certificate: an authority of your own gives its root another name.
-fn is_of_meshgen(entry: &Entry) -> bool {
-    entry.role == Role::Root && entry.subject.ends_with(" root CA,O=Istio")
 }
 
 fn paragraph(text: &str) -> String {

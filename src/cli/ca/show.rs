@@ -149,7 +149,7 @@ fn table(entries: &[Entry], today: Date, within: Option<u32>, is_coloured: bool)
         let is_long = "  subject ".len() + subject.len() > COLUMNS;
         let subject = if is_long { &subject.replace(',', ", ") } else { subject };
         rows.extend(wrap(&format!("subject {subject}"), COLUMNS, "  ", "          "));
-        rows.push(format!("  serial  {serial}"));
+        rows.extend(serial.as_ref().map(|serial| format!("  serial  {serial}")));
         rows.extend(entry.fingerprint.as_ref().map(|fingerprint| format!("  sha256  {fingerprint}")));
     }
     rows.join("\n") + "\n"

@@ -40,6 +40,13 @@ pub(super) const ATTACKS: &[Attack] = &[
         change: "sed -i 's/issuedOn: 2026-11-01/issuedOn: 2026-11-02/' mesh.yaml",
     },
     Attack {
+        name: "changes `certificates.naming`",
+        gain: "a new root at the next build",
+        step: Step::UpToDate,
+        says: &["the existing root is not the root of this topology"],
+        change: "sed -i 's/issuedOn: 2026-11-01/&, naming: 2/' mesh.yaml",
+    },
+    Attack {
         name: "lets intermediates last ten years",
         gain: "a stolen key is of use for longer",
         step: Step::UpToDate,

@@ -3,6 +3,7 @@
 mod calendar;
 mod custody;
 mod external;
+mod naming;
 mod profile;
 mod renewal;
 pub(crate) mod workshop;

@@ -42,6 +42,7 @@ struct Intermediates {
     issued_later: Option<u32>,
     days: Option<u32>,
     generation: Option<u32>,
+    naming: Option<u32>,
 }
 
 #[derive(Debug, Clone)]
@@ -140,8 +141,14 @@ fn intermediates() -> impl Strategy<Value = Intermediates> {
         prop::option::weighted(0.2, 0..1000u32),
         prop::option::weighted(0.2, 1..1000u32),
         prop::option::weighted(0.2, 1..5u32),
+        prop::option::of(1..=2u32),
     )
-        .prop_map(|(issued_later, days, generation)| Intermediates { issued_later, days, generation })
+        .prop_map(|(issued_later, days, generation, naming)| Intermediates {
+            issued_later,
+            days,
+            generation,
+            naming,
+        })
 }
 
 fn tracing() -> impl Strategy<Value = TracingChoices> {
@@ -253,6 +260,7 @@ fn certificates(choices: &Choices) -> Value {
     let days = all.days.filter(|days| latest + days <= choices.root_days);
     insert(&mut certificates, "intermediateValidityDays", days.map(|days| json!(days)));
     insert(&mut certificates, "generation", all.generation.map(|generation| json!(generation)));
+    insert(&mut certificates, "naming", all.naming.map(|naming| json!(naming)));
     certificates.into()
 }
 
