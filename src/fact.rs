@@ -75,6 +75,8 @@ pub(crate) struct Known<'k> {
     pub(crate) mesh_id: &'k str,
     /// The trust domain.
     pub(crate) trust_domain: &'k str,
+    /// The DNS domain of every cluster's Services.
+    pub(crate) cluster_domain: &'k str,
     /// The share of requests that is traced, where there is a collector.
     pub(crate) sampling: Option<&'k SamplingPercent>,
     /// The cluster's name.
@@ -105,6 +107,7 @@ impl<'k> Known<'k> {
         Self {
             mesh_id: topology.mesh.id.as_str(),
             trust_domain: topology.mesh.trust_domain.as_str(),
+            cluster_domain: topology.mesh.cluster_domain.as_str(),
             sampling: topology.tracing.as_ref().map(|tracing| &tracing.zipkin.sampling_percent),
             ..Self::default()
         }
@@ -205,6 +208,18 @@ pub(crate) const FACTS: &[Fact] = &[
         repeat: Some(trust_domain),
         ..OWNED
     },
+    Fact {
+        path: "values.global.proxy.clusterDomain",
+        origin: Origin::Topology("mesh.clusterDomain"),
+        is_for_gateways: true,
+        write: Write::First(|known| cluster_domain(known).filter(|domain| domain != "cluster.local")),
+        repeat: Some(cluster_domain),
+        impact: Some((
+            Impact::Interrupts,
+            "calls to another network ask for a Service by its full name: while one istiod writes the old domain and another the new one, gateways refuse them",
+        )),
+        ..OWNED
+    },
     Fact { path: "values.meshConfig", origin: Origin::Topology("istio.meshConfig"), ..OWNED },
     Fact {
         path: "values.global.istioNamespace",
@@ -284,6 +299,10 @@ fn mesh_id(known: &Known<'_>) -> Option<Value> {
 
 fn trust_domain(known: &Known<'_>) -> Option<Value> {
     Some(Value::from(known.trust_domain))
+}
+
+fn cluster_domain(known: &Known<'_>) -> Option<Value> {
+    Some(Value::from(known.cluster_domain))
 }
 
 fn cluster(known: &Known<'_>) -> Option<Value> {

@@ -24,6 +24,7 @@ fn known<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Known<'m> {
     Known {
         mesh_id: mesh.id,
         trust_domain: mesh.trust_domain,
+        cluster_domain: mesh.cluster_domain,
         sampling,
         cluster: cluster.name,
         network: cluster.network,

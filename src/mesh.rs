@@ -10,8 +10,8 @@ pub use self::certificates::{Intermediate, Root};
 pub(crate) use self::cluster::runs_istiod;
 pub use self::cluster::{Cluster, Route};
 pub use self::gateway::Gateway;
+pub(crate) use self::tracing::ZIPKIN_PORT;
 pub use self::tracing::{Collector, External, Provider};
-pub(crate) use self::tracing::{ZIPKIN_HOST, ZIPKIN_PORT};
 
 mod bootstrap;
 mod certificates;
@@ -26,6 +26,8 @@ pub struct Mesh<'t> {
     pub id: &'t str,
     /// The SPIFFE trust domain.
     pub trust_domain: &'t str,
+    /// The DNS domain of every cluster's Services.
+    pub cluster_domain: &'t str,
     /// The exact version of Istio.
     pub version: IstioVersion,
     /// What that version means.
@@ -87,7 +89,9 @@ impl<'t> Mesh<'t> {
             clusters[primary].remotes.extend((primary != position).then_some(position));
             if let Some(collector) = collector.as_ref().filter(|_| release.tracing == TracingMeans::Provider) {
                 let written = &topology.clusters[position];
-                clusters[position].provider = (primary == position).then(|| collector.provider(written)).flatten();
+                let domain = topology.mesh.cluster_domain.as_str();
+                clusters[position].provider =
+                    (primary == position).then(|| collector.provider(written, domain)).flatten();
             }
             let is_known = clusters[primary].gateway.as_ref().is_some_and(|gateway| gateway.address.is_some());
             clusters[position].is_waiting = primary != position && !is_known;
@@ -95,6 +99,7 @@ impl<'t> Mesh<'t> {
         Self {
             id: topology.mesh.id.as_str(),
             trust_domain: topology.mesh.trust_domain.as_str(),
+            cluster_domain: topology.mesh.cluster_domain.as_str(),
             version: topology.istio.version,
             release,
             istio: &topology.istio,
@@ -113,6 +118,11 @@ impl<'t> Mesh<'t> {
                 .collect(),
             has_external_authority: topology.certificates.authority == CertificateAuthority::External,
         }
+    }
+
+    /// The full name of a Service in `istio-system`, as every cluster's DNS and every istiod know it.
+    pub fn host(&self, service: &str) -> String {
+        format!("{service}.istio-system.svc.{}", self.cluster_domain)
     }
 
     /// Whether there are pods that reach each other through gateways only.

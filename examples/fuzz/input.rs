@@ -105,12 +105,14 @@ const TOKENS: [&str; 74] = [
 ];
 
 /// Keys of a topology, and of what it passes on.
-const KEYS: [&str; 44] = [
+const KEYS: [&str; 46] = [
     "apiVersion",
     "kind",
     "mesh",
     "id",
     "trustDomain",
+    "clusterDomain",
+    "naming",
     "allow",
     "rule",
     "reason",

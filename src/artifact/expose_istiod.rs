@@ -21,7 +21,7 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
         })
     };
     let service = cluster.istiod_service();
-    let host = format!("{service}.istio-system.svc.cluster.local");
+    let host = mesh.host(&service);
     // A thin remote asks for the revision's own name, so that several revisions can share the gateway
     // (1.30.3:samples/multicluster/expose-istiod-rev.yaml.tmpl); one with a local istiod asks for `istiod-remote`.
     let (name, sni_hosts) = match (cluster.revision, mesh.release.remotes) {

@@ -10,6 +10,12 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     if !mesh.is_multi_network() || !serves_gateway(mesh, cluster) {
         return Vec::new();
     }
+    // What clients ask for ends with their cluster's domain (`1.30.3:pilot/pkg/networking/core/gateway.go`,
+    // builtAutoPassthroughFilterChains).
+    let services = match mesh.cluster_domain {
+        "cluster.local" => "*.local".to_owned(),
+        domain => format!("*.{domain}"),
+    };
     vec![json!({
         "apiVersion": mesh.release.networking_api,
         "kind": "Gateway",
@@ -19,7 +25,7 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
             "servers": [{
                 "port": { "number": 15443, "name": "tls", "protocol": "TLS" },
                 "tls": { "mode": "AUTO_PASSTHROUGH" },
-                "hosts": ["*.local"],
+                "hosts": [services],
             }],
         },
     })]

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::mesh::{Cluster, Collector, Mesh, ZIPKIN_HOST, ZIPKIN_PORT};
+use crate::mesh::{Cluster, Collector, Mesh, ZIPKIN_PORT};
 
 use super::metadata;
 
@@ -35,7 +35,7 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
                     "match": [{ "port": port }],
                     "route": [{
                         "destination": {
-                            "host": ZIPKIN_HOST,
+                            "host": mesh.host("zipkin"),
                             "port": { "number": ZIPKIN_PORT },
                         },
                     }],

@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check::of(RULE, check).about(About::OVERRIDES).r
     VERSION,
     NAMES,
     GATEWAY_ADDRESSES,
-    &["tracing.zipkin.cluster", "tracing.zipkin.gatewayPort"],
+    &["mesh.clusterDomain", "tracing.zipkin.cluster", "tracing.zipkin.gatewayPort"],
 ]);
 
 const RULE: Rule =
@@ -22,6 +22,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let is_told_by_bootstrap =
         release(context.topology.istio.version).is_some_and(|release| release.tracing == TracingMeans::Bootstrap);
     let Some(tracing) = context.topology.tracing.as_ref().map(|tracing| &tracing.zipkin) else { return };
+    let domain = context.topology.mesh.cluster_domain.as_str();
     for (path, cluster) in context.clusters() {
         let Some(address) = cluster.collector_override().and_then(serde_json::Value::as_str) else { continue };
         let place = collector_override_path(&path);
@@ -33,7 +34,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
             continue;
         };
         let runs_here = cluster.name == tracing.cluster;
-        let fault = if is_collector(host) {
+        let fault = if has_usual_domain(host, domain) {
+            format!("the domain of Services is `{domain}`")
+        } else if is_collector(host, domain) {
             match (runs_here, port == "9411") {
                 (false, _) if is_told_by_bootstrap => {
                     format!("Zipkin runs in `{}`, not in `{}`", tracing.cluster, cluster.name)
@@ -70,6 +73,12 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
 }
 
 /// Whether a host is the Service of the collector.
-fn is_collector(host: &str) -> bool {
-    ["zipkin.istio-system", "zipkin.istio-system.svc", "zipkin.istio-system.svc.cluster.local"].contains(&host)
+fn is_collector(host: &str, domain: &str) -> bool {
+    let rest = host.strip_prefix("zipkin.istio-system");
+    rest.is_some_and(|rest| ["", ".svc"].contains(&rest) || rest.strip_prefix(".svc.") == Some(domain))
+}
+
+/// Whether a host is a Service by its full name under the usual domain, which is not that of the mesh.
+fn has_usual_domain(host: &str, domain: &str) -> bool {
+    domain != "cluster.local" && host.ends_with(".svc.cluster.local")
 }

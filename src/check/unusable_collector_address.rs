@@ -9,7 +9,7 @@ use super::{About, Check, Context, collector_override_path};
 pub(super) const CHECK: Check = Check::of(RULE, check).about(About::OVERRIDES).reads(&[
     VERSION,
     REMOTES,
-    &["clusters[].network", "tracing.zipkin.cluster"],
+    &["mesh.clusterDomain", "clusters[].network", "tracing.zipkin.cluster"],
 ]);
 
 const RULE: Rule =
@@ -21,10 +21,11 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let Some(tracing) = context.topology.tracing.as_ref().filter(|_| is_central) else { return };
     let collector = context.cluster(tracing.zipkin.cluster.as_str());
     let remotes = context.remotes();
+    let domain = context.topology.mesh.cluster_domain.as_str();
     for (path, cluster) in context.clusters() {
         let Some(address) = cluster.collector_override().filter(|_| cluster.primary().is_none()) else { continue };
         let place = collector_override_path(&path);
-        match address.as_str().and_then(Target::parse).map(|target| target.service().is_some()) {
+        match address.as_str().and_then(Target::parse).map(|target| target.service(domain).is_some()) {
             None => findings.push(malformed(place, address)),
             Some(true) => {
                 let served = remotes.get(cluster.name.as_str()).into_iter().flatten().copied().chain([cluster]);

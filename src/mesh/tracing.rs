@@ -6,9 +6,6 @@ use crate::topology::{self, Address, SamplingPercent, Target, Topology, Via};
 /// Zipkin's own port.
 pub(crate) const ZIPKIN_PORT: u16 = 9411;
 
-/// The collector's Service, as every cluster's DNS knows it.
-pub(crate) const ZIPKIN_HOST: &str = "zipkin.istio-system.svc.cluster.local";
-
 /// The name under which istiod knows an address outside its clusters.
 const EXTERNAL_HOST: &str = "zipkin.meshgen.internal";
 
@@ -88,17 +85,17 @@ impl Collector {
     }
 
     /// Where the istiod of a cluster sends traces: where the cluster's own mesh config says, or to the collector.
-    pub(super) fn provider(&self, cluster: &topology::Cluster) -> Option<Provider> {
+    pub(super) fn provider(&self, cluster: &topology::Cluster, domain: &str) -> Option<Provider> {
         let overridden = cluster.collector_override().map(|address| {
             Target::parse(address.as_str().unwrap_or_default()).expect("unusable-collector-address holds")
         });
-        overridden.as_ref().or(self.target.as_ref()).map(provider_of)
+        overridden.as_ref().or(self.target.as_ref()).map(|target| provider_of(target, domain))
     }
 }
 
 /// What istiod is told of a target: the Service that it is, or an address under a name that istiod knows.
-fn provider_of(target: &Target) -> Provider {
-    match target.service() {
+fn provider_of(target: &Target, domain: &str) -> Provider {
+    match target.service(domain) {
         Some((namespace, host)) => {
             Provider { service: format!("{namespace}/{host}"), port: target.port, external: None }
         }

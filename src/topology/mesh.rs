@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Line, MeshId, Name, TrustDomain};
+use super::{ClusterDomain, Line, MeshId, Name, TrustDomain};
 
 /// The settings that all clusters of the mesh have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -12,6 +12,9 @@ pub struct Mesh {
     /// The SPIFFE trust domain of every workload.
     #[serde(default)]
     pub trust_domain: TrustDomain,
+    /// The DNS domain of the Services of every cluster, as kubelets have it.
+    #[serde(default)]
+    pub cluster_domain: ClusterDomain,
     /// Warnings to accept.
     #[serde(default)]
     pub allow: Vec<Allow>,

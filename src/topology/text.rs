@@ -113,6 +113,9 @@ fn is_misread(label: &str) -> bool {
     yaml::is_word(label) || is_number(label) || has_prefix || has_exponent || is_day
 }
 
+/// Istio's default of the trust domain and of the cluster domain.
+const DEFAULT_DOMAIN: &str = "cluster.local";
+
 /// A mesh ID: a DNS-1123 label that leaves room for ` intermediate CA` in a common name of 64 characters (RFC 5280, ub-common-name).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -157,7 +160,7 @@ impl TrustDomain {
 
 impl Default for TrustDomain {
     fn default() -> Self {
-        Self("cluster.local".to_owned())
+        Self(DEFAULT_DOMAIN.to_owned())
     }
 }
 
@@ -182,6 +185,50 @@ impl FromStr for TrustDomain {
             return Err("may contain only lower-case letters, digits, `.`, `-` and `_`".to_owned());
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+/// The domain of a cluster's Services (kubelet's `clusterDomain`), a DNS-1123 subdomain. It leaves room for
+/// `<service>.<namespace>.svc.` in a name of 253 characters, both with 63 of them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ClusterDomain(String);
+
+text_type!(ClusterDomain, {
+    "type": "string", "format": "cluster-domain", "examples": ["cluster.local"], "maxLength": 120,
+    "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+});
+
+impl ClusterDomain {
+    /// The domain.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for ClusterDomain {
+    fn default() -> Self {
+        Self(DEFAULT_DOMAIN.to_owned())
+    }
+}
+
+impl serde::Serialize for ClusterDomain {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl FromStr for ClusterDomain {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.len() > 120 {
+            return Err("is longer than 120 characters".to_owned());
+        }
+        let refusal = text.split('.').find_map(|label| refuse_label(label, 63));
+        refusal.map_or_else(|| Ok(Self(text.to_owned())), |_| Err(
+            "is not a domain: write labels of lower-case letters, digits and `-` with dots between them, like `cluster.local`".to_owned(),
+        ))
     }
 }
 

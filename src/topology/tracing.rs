@@ -97,12 +97,13 @@ impl Target {
     }
 
     /// The namespace and full name, where the host names a Service as a cluster's DNS does: `service.namespace`,
-    /// `service.namespace.svc` or `service.namespace.svc.cluster.local`.
-    pub(crate) fn service(&self) -> Option<(&str, String)> {
+    /// `service.namespace.svc` or that with the cluster's domain.
+    pub(crate) fn service(&self, domain: &str) -> Option<(&str, String)> {
         let Address::Dns(name) = &self.host else { return None };
-        let short = name.strip_suffix(".svc.cluster.local").or_else(|| name.strip_suffix(".svc")).unwrap_or(name);
+        let with_domain = name.strip_suffix(domain).and_then(|name| name.strip_suffix(".svc."));
+        let short = with_domain.or_else(|| name.strip_suffix(".svc")).unwrap_or(name);
         match short.split('.').collect::<Vec<&str>>().as_slice() {
-            [service, namespace] => Some((namespace, format!("{service}.{namespace}.svc.cluster.local"))),
+            [service, namespace] => Some((namespace, format!("{service}.{namespace}.svc.{domain}"))),
             _ => None,
         }
     }

@@ -258,7 +258,8 @@ fn check_tracing(generated: &Generated, tree: &Tree) {
                 gateway.map_or("zipkin.istio-system:9411".to_owned(), |host| format!("{}:{port}", in_brackets(host)));
             assert_eq!(bootstrap, own.map_or(wanted, str::to_owned));
         } else if own.is_some() || gateway.is_none() {
-            assert_eq!(provider["service"], "istio-system/zipkin.istio-system.svc.cluster.local");
+            let domain = generated.value["mesh"]["clusterDomain"].as_str().unwrap_or("cluster.local");
+            assert_eq!(provider["service"], format!("istio-system/zipkin.istio-system.svc.{domain}"));
             assert_eq!(provider["port"], 9411);
         } else {
             let entry = document(tree, &format!("{}/55-telemetry/collector.yaml", name(cluster))).unwrap();

@@ -104,6 +104,11 @@ fn patterns_and_grammars_agree() {
     let cases: &[(&str, &[&str], &[&str])] = &[
         ("dns-1123-label", &["a", "no", "1e3", "a-b"], &["", "A", "-a", "a-", "a.b", "a_b", &"a".repeat(64)]),
         ("mesh-id", &["mesh1"], &["", "Mesh", &"m".repeat(49)]),
+        (
+            "cluster-domain",
+            &["cluster.local", "local", "k8s.a-b.example", "1.2"],
+            &["", "Example.com", "a b", "a..b", ".a", "a.", "-a.b", "a_b", &"a.".repeat(60), &["a"; 61].join(".")],
+        ),
         ("trust-domain", &["cluster.local", "a_b"], &["", "Example.com", "a b"]),
         (
             "cidr",

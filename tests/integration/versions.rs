@@ -288,3 +288,56 @@ fn a_thin_remote_states_a_trust_domain_of_ones_own_where_its_primary_reads_it() 
     }
     assert_eq!(remote("1.28.8", "mesh.example", ""), (false, Value::Null, Value::Null));
 }
+
+/// `1.30.3:pilot/pkg/networking/core/gateway.go`: what is asked for at port 15443 ends with the domain that istiod was told
+/// (`manifests/charts/istio-control/istio-discovery/templates/deployment.yaml`, `--domain`); the same at 1.11.2.
+#[test]
+fn every_host_name_ends_with_the_cluster_domain() {
+    for (version, revision, via) in
+        [("1.11.2", "", "gateway"), ("1.30.3", ", revision: blue", "gateway"), ("1.30.3", "", "mesh")]
+    {
+        let text = format!(
+            "apiVersion: meshgen/v1\nkind: Topology\nmesh: {{id: mesh1, trustDomain: mesh.example, clusterDomain: k8s.example.internal}}\n\
+             istio: {{version: {version}{revision}}}\ncertificates: {{issuedOn: 2026-11-01}}\n\
+             tracing: {{zipkin: {{cluster: east, via: {via}}}}}\nnetworks: [{{name: lan}}, {{name: cloud}}]\nclusters:\n  \
+             - {{name: east, network: lan, apiServer: 'https://10.0.1.10:6443', eastWestGateway: {{address: 10.0.1.100}}}}\n  \
+             - {{name: west, network: cloud, apiServer: 'https://10.0.2.10:6443', controlPlane: east, eastWestGateway: {{address: 10.0.2.100}}}}\n"
+        );
+        let tree = common::compile(&Source::new("mesh.yaml", text));
+        for (path, file) in tree.iter() {
+            let text = String::from_utf8_lossy(&file.bytes);
+            assert!(!text.contains("cluster.local") && !text.contains("*.local"), "{version} {path}");
+        }
+        for cluster in ["east", "west"] {
+            for file in ["30-istio/istio.yaml", "40-eastwest-gateway/eastwest-gateway.yaml"] {
+                let operator = document(&tree, &format!("{cluster}/{file}"));
+                let gateway = &operator["spec"]["components"]["ingressGateways"][0]["k8s"]["values"];
+                let values = if file.starts_with('3') { &operator["spec"]["values"] } else { gateway };
+                let values = if values.is_null() { &operator["spec"]["values"] } else { values };
+                assert_eq!(
+                    values["global"]["proxy"]["clusterDomain"], "k8s.example.internal",
+                    "{version} {cluster} {file}"
+                );
+            }
+        }
+        let services = document(&tree, "east/50-exposure/expose-services.yaml");
+        assert_eq!(services["spec"]["servers"][0]["hosts"], json!(["*.k8s.example.internal"]));
+        let istiod = documents(&tree, "east/50-exposure/expose-istiod.yaml");
+        let host = if revision.is_empty() { "istiod" } else { "istiod-blue" };
+        let host = format!("{host}.istio-system.svc.k8s.example.internal");
+        for route in istiod[1]["spec"]["tls"].as_array().unwrap() {
+            assert_eq!(route["route"][0]["destination"]["host"], host);
+            let asked = route["match"][0]["sniHosts"].as_array().unwrap();
+            assert!(asked.contains(&json!("*")) || asked.contains(&json!(host)), "{asked:?}");
+        }
+        if via == "gateway" {
+            let zipkin = documents(&tree, "east/50-exposure/expose-zipkin.yaml");
+            let destination = &zipkin[1]["spec"]["tcp"][0]["route"][0]["destination"];
+            assert_eq!(destination["host"], "zipkin.istio-system.svc.k8s.example.internal");
+        } else {
+            let config = document(&tree, "east/30-istio/mesh-config.yaml");
+            let provider = &config["spec"]["meshConfig"]["extensionProviders"][0]["zipkin"];
+            assert_eq!(provider["service"], "istio-system/zipkin.istio-system.svc.k8s.example.internal");
+        }
+    }
+}

@@ -11,6 +11,7 @@ pub(super) struct Mesh {
     profile: Option<&'static str>,
     revision: Option<&'static str>,
     trust_domain: Option<&'static str>,
+    cluster_domain: Option<&'static str>,
     config: Map<String, Value>,
     tracing: Option<Tracing>,
     /// Days after the root's first on which intermediates begin.
@@ -71,6 +72,7 @@ pub(super) enum Change {
     Renewed,
     Rekeyed,
     TrustDomain,
+    ClusterDomain,
     NodeJoins,
     NodeLeaves,
     StaticSwitched,
@@ -82,7 +84,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 32] = [
+    pub(super) const ALL: [Self; 33] = [
         Self::Joins,
         Self::Leaves,
         Self::Renamed,
@@ -107,6 +109,7 @@ impl Change {
         Self::Renewed,
         Self::Rekeyed,
         Self::TrustDomain,
+        Self::ClusterDomain,
         Self::NodeJoins,
         Self::NodeLeaves,
         Self::StaticSwitched,
@@ -170,6 +173,7 @@ impl Mesh {
             profile: None,
             revision: None,
             trust_domain: None,
+            cluster_domain: None,
             config: Map::new(),
             tracing: None,
             renewed: 0,
@@ -183,6 +187,7 @@ impl Mesh {
             profile: choices.one_of(&[None, None, Some("demo")]),
             revision: if choices.below(6) == 0 { Some("blue") } else { None },
             trust_domain: if choices.below(4) == 0 { Some("mesh.example") } else { None },
+            cluster_domain: if choices.below(4) == 0 { Some("k8s.example") } else { None },
             is_static: [choices.flip(), choices.flip(), choices.flip()],
             ..Self::empty(choices.one_of(&VERSIONS))
         };
@@ -234,6 +239,9 @@ impl Mesh {
         let mut mesh = json!({"id": "mesh1"});
         if let Some(domain) = self.trust_domain {
             mesh["trustDomain"] = json!(domain);
+        }
+        if let Some(domain) = self.cluster_domain {
+            mesh["clusterDomain"] = json!(domain);
         }
         let mut certificates = json!({"issuedOn": "2026-10-01"});
         if self.renewed > 0 {
@@ -431,6 +439,9 @@ impl Mesh {
             Change::Renewed => self.renewed = 30 - self.renewed.max(10),
             Change::TrustDomain => {
                 self.trust_domain = if self.trust_domain.is_some() { None } else { Some("mesh.example") };
+            }
+            Change::ClusterDomain => {
+                self.cluster_domain = if self.cluster_domain.is_some() { None } else { Some("k8s.example") };
             }
             Change::Profile => self.profile = if self.profile.is_none() { Some("demo") } else { None },
             _ => unreachable!("{change:?} is of a cluster"),

@@ -21,6 +21,7 @@ struct Choices {
     profile: usize,
     id: usize,
     trust_domain: Option<usize>,
+    cluster_domain: Option<usize>,
     revision: Option<usize>,
     own_revisions: bool,
     kubernetes: Option<usize>,
@@ -109,16 +110,19 @@ fn choices() -> impl Strategy<Value = Choices> {
         1..4000u32,
     );
     let forms = (vec(any::<usize>(), 0..4), vec(any::<usize>(), 0..4));
-    let rest = (prop::option::of(any::<usize>()), vec(0..ALLOWED.len(), 0..2), intermediates(), 0..3usize);
+    let cluster_domain = prop::option::weighted(0.3, 0..3usize);
+    let rest =
+        (prop::option::of(any::<usize>()), vec(0..ALLOWED.len(), 0..2), intermediates(), 0..3usize, cluster_domain);
     (whole, forms, rest, vec(cluster(), 1..=8)).prop_map(|(whole, (mesh_config, values), rest, clusters)| {
         let (version, profile, id, trust_domain, (revision, own_revisions), egress, tracing, is_static, root_days) =
             whole;
-        let (kubernetes, allowed, intermediates, workloads) = rest;
+        let (kubernetes, allowed, intermediates, workloads, cluster_domain) = rest;
         Choices {
             version,
             profile,
             id,
             trust_domain,
+            cluster_domain,
             revision,
             own_revisions,
             kubernetes,
@@ -217,6 +221,11 @@ fn topology(choices: &Choices) -> Value {
         &mut mesh,
         "trustDomain",
         choices.trust_domain.map(|domain| json!(["cluster.local", "example.org", "on"][domain])),
+    );
+    insert(
+        &mut mesh,
+        "clusterDomain",
+        choices.cluster_domain.map(|domain| json!(["cluster.local", "k8s.example.org", "local"][domain])),
     );
     let mut istio = Map::from_iter([("version".to_owned(), json!(VERSIONS[choices.version]))]);
     insert(&mut istio, "profile", PROFILES[choices.profile].map(|profile| json!(profile)));
