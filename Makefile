@@ -53,7 +53,7 @@ fmt: ## Format the code
 	cargo fmt
 
 golden: ## Rewrite the golden trees, the snapshots and the schemas from what the code gives now
-	GOLDEN=accept INSTA_UPDATE=always cargo test --locked --test integration -- golden:: schema:: attacks::the_page check:: cli:: diff:: init:: reports:: fix::
+	GOLDEN=accept INSTA_UPDATE=always cargo test --locked --test integration -- golden:: schema:: attacks::the_page check:: cli:: diff:: init:: reports:: fix:: vectors::
 
 output: build ## Compile every topology into output/
 	set -e; for topology in topologies/*.yaml; do \
@@ -63,7 +63,7 @@ output: build ## Compile every topology into output/
 bench: ## Measure builds of 2, 10, 100 and 1,000 clusters
 	cargo bench --locked --bench build
 
-fuzz: ## Give the reader, the rules and the reports inputs that nobody would write, for a minute
+fuzz: ## Give all that meshgen reads inputs that nobody would write, for a minute
 	cargo run --release --locked --example fuzz
 
 tools: ## Install the programs that judge what meshgen emits

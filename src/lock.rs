@@ -198,8 +198,8 @@ impl Lock {
                 let certificate = Certificate {
                     fingerprint: fingerprint.strip_prefix("sha256:")?.to_owned(),
                     serial: serial.to_owned(),
-                    not_before: first.parse().ok()?,
-                    not_after: last.parse().ok()?,
+                    not_before: Date::of_any_year(first).ok()?,
+                    not_after: Date::of_any_year(last).ok()?,
                 };
                 cluster.certificate = Some((generation.parse().ok()?, certificate));
             }
@@ -235,7 +235,9 @@ impl FromStr for Lock {
         };
         for (number, line) in lines.enumerate() {
             // Two branches of different formats may have been merged.
-            if !line.starts_with(FORMAT) && lock.read_line(line).is_none() {
+            // A line feed that follows would make a line end of it.
+            let has_return = line.contains('\r');
+            if !line.starts_with(FORMAT) && (has_return || lock.read_line(line).is_none()) {
                 return Err(refusal(&format!("has a line {} that cannot be read: {RESTORE}", number + 2)));
             }
         }
@@ -274,16 +276,23 @@ impl fmt::Display for Lock {
             }
         }
         let mut heading = None;
+        let mut left: BTreeMap<&str, &Cluster> =
+            self.clusters.iter().map(|(name, cluster)| (name.as_str(), cluster)).collect();
         for (path, digest) in &self.files {
             let directory = path.split_once('/').map_or("", |(directory, _)| directory);
             if heading != Some(directory) {
                 heading = Some(directory);
                 writeln!(out, "\n# {}", if directory.is_empty() { "the mesh" } else { directory })?;
-                if let Some(cluster) = self.clusters.get(directory) {
+                if let Some(cluster) = left.remove(directory) {
                     cluster.print(directory, out)?;
                 }
             }
             writeln!(out, "{digest} {path}")?;
+        }
+        // Only a damaged lock knows a cluster of which it lists no file.
+        for (name, cluster) in left {
+            writeln!(out, "\n# {name}")?;
+            cluster.print(name, out)?;
         }
         Ok(())
     }
@@ -341,8 +350,8 @@ impl FromStr for Certificate {
         Ok(Self {
             fingerprint: fingerprint.strip_prefix("sha256:").ok_or(())?.to_owned(),
             serial: serial.to_owned(),
-            not_before: first.parse().map_err(|_| ())?,
-            not_after: last.parse().map_err(|_| ())?,
+            not_before: Date::of_any_year(first).map_err(|_| ())?,
+            not_after: Date::of_any_year(last).map_err(|_| ())?,
         })
     }
 }

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use fastrand::Rng;
 
-use crate::input::{MAXIMUM_BYTES, key, token};
-use crate::tree::{Layout, Tree};
+use super::input::{MAXIMUM_BYTES, key, token};
+use super::tree::{Layout, Tree};
 
 /// A field of a mapping, or an item of a sequence, which has no key.
 type Part = (Option<String>, Tree);

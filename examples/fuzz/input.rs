@@ -3,19 +3,38 @@
 
 use fastrand::Rng;
 
-use crate::growth;
-use crate::tree::{Layout, Tree};
+use super::answer::Target;
+use super::tree::{Layout, Tree};
+use super::{bundles, growth, lines};
 
 /// The largest input for which the time is bounded.
 pub(crate) const MAXIMUM_BYTES: usize = 64 << 10;
 
-/// One in so many inputs is grown to the largest size.
+/// One in so many inputs of a target is grown to the largest size.
 const GROWN: u64 = 2048;
+
+/// Whose turn it is, from number to number: half of the inputs are topologies, of which there is most to find.
+const TURNS: [Target; 16] = {
+    use Target::{Bundle, Journal, Lock, Seed, Topology};
+    [
+        Topology, Bundle, Topology, Lock, Topology, Bundle, Topology, Journal, Lock, Topology, Bundle, Topology, Seed,
+        Topology, Journal, Topology,
+    ]
+};
 
 /// What inputs are made from.
 pub(crate) struct Corpus {
     pub(crate) texts: Vec<Vec<u8>>,
     pub(crate) trees: Vec<Tree>,
+    pub(crate) locks: Vec<Vec<u8>>,
+    pub(crate) bundles: Vec<Vec<u8>>,
+}
+
+/// Something to answer.
+pub(crate) struct Input {
+    pub(crate) target: Target,
+    pub(crate) made: Made,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// How an input was made.
@@ -155,20 +174,30 @@ const KEYS: [&str; 46] = [
 ];
 
 impl Corpus {
-    /// The input of a number.
-    pub(crate) fn input(&self, seed: u64, number: u64) -> (Made, Vec<u8>) {
+    /// The input of a number, of one target or of each in turn.
+    pub(crate) fn input(&self, seed: u64, number: u64, target: Option<Target>) -> Input {
         // Two odd constants keep neighbouring numbers and seeds apart.
         let mut rng =
             Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93));
-        let (made, mut bytes) = if number.is_multiple_of(GROWN) {
-            (Made::Growth, growth::grown(self.tree(&mut rng).clone(), &mut rng))
-        } else if number.is_multiple_of(2) {
-            (Made::Bytes, self.bytes(&mut rng))
-        } else {
-            (Made::Structure, self.structure(&mut rng))
+        let turn = usize::try_from(number % TURNS.len() as u64).expect("it is a small number");
+        let target = target.unwrap_or(TURNS[turn]);
+        let is_grown = (number / TURNS.len() as u64).is_multiple_of(GROWN);
+        let (made, mut bytes) = match (is_grown, target) {
+            (true, Target::Topology) => (Made::Growth, growth::grown(self.tree(&mut rng).clone(), &mut rng)),
+            (true, Target::Lock) => (Made::Growth, lines::grown_lock(&mut rng)),
+            (true, Target::Journal) => (Made::Growth, lines::grown_journal(&mut rng)),
+            (true, Target::Bundle) => {
+                (Made::Growth, bundles::grown(rng.usize(..bundles::KINDS), MAXIMUM_BYTES, &mut rng))
+            }
+            (false, Target::Topology) if rng.bool() => (Made::Bytes, self.bytes(&mut rng)),
+            (false, Target::Topology) => (Made::Structure, self.structure(&mut rng)),
+            (false, Target::Lock) => (Made::Structure, lines::lock(&self.locks, &mut rng)),
+            (false, Target::Journal) => (Made::Structure, lines::journal(&mut rng)),
+            (false, Target::Bundle) => (Made::Structure, bundles::bundle(&self.bundles, &mut rng)),
+            (_, Target::Seed) => (Made::Structure, lines::seed(&mut rng)),
         };
         bytes.truncate(MAXIMUM_BYTES);
-        (made, bytes)
+        Input { target, made, bytes }
     }
 
     /// The smaller of two: more inputs are answered in the same time, and the large ones come up too.
@@ -326,7 +355,7 @@ fn change_collection(collection: &mut Tree, other: Tree, rng: &mut Rng) {
 }
 
 /// Mostly one change, seldom many: a reader stops at the first fault of syntax.
-fn few(rng: &mut Rng) -> usize {
+pub(crate) fn few(rng: &mut Rng) -> usize {
     let most = rng.usize(1..5);
     1 << rng.usize(..most)
 }

@@ -1,9 +1,10 @@
-//! Gives the reader, the rules and the reports inputs that nobody would write: `make fuzz`.
+//! Gives all that meshgen reads inputs that nobody would write: topologies, locks, journals, seeds and certificates (`make fuzz`).
 //!
-//! Each input must be answered by findings or by a mesh: no panic, at most 100 ms of processor time for what is up to 64 KiB,
-//! at most 1 GiB of memory. An input depends on the seed and its number only; `fuzz FILE…` answers files instead.
-//! `MESHGEN_FUZZ_SECONDS` (60), `MESHGEN_FUZZ_EXECUTIONS` (no limit), `MESHGEN_FUZZ_SEED` (of the clock),
-//! `MESHGEN_FUZZ_FROM` (0, the number of the first input) and `MESHGEN_FUZZ_MILLISECONDS` (100) choose another run.
+//! Each input must be answered as `answer` says: no panic, at most 100 ms of processor time for what is up to 64 KiB,
+//! at most 1 GiB of memory. An input depends on the seed and its number only; `fuzz FILE…` answers files instead, each as the
+//! end of its name says. `MESHGEN_FUZZ_SECONDS` (60), `MESHGEN_FUZZ_EXECUTIONS` (no limit), `MESHGEN_FUZZ_SEED` (of the clock),
+//! `MESHGEN_FUZZ_FROM` (0, the number of the first input), `MESHGEN_FUZZ_MILLISECONDS` (100) and `MESHGEN_FUZZ_TARGET` (all in
+//! turn; the end of a file's name, such as `pem`) choose another run.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -22,21 +23,22 @@ use std::str::FromStr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use meshgen::source::Source;
 use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
-use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::TestRunner;
 
-use answer::{Answer, answer};
-use input::{Corpus, MAXIMUM_BYTES};
-use tree::Tree;
+use answer::{Answer, Target};
+use input::{Corpus, Input, MAXIMUM_BYTES, Made};
 
 mod answer;
+mod bundles;
+mod corpus;
+mod damage;
+mod der;
 #[path = "../../tests/integration/generator/mod.rs"]
 #[expect(dead_code, reason = "only the tests ask for what was meant")]
 mod generator;
 mod growth;
 mod input;
+mod lines;
 mod tree;
 
 /// The milliseconds of processor time that an input may take on a machine that has nothing else to do.
@@ -49,8 +51,6 @@ const HANGING: Duration = Duration::from_secs(30);
 const EMITTED: u64 = 8;
 /// How often a run says how far it is.
 const MINUTE: Duration = Duration::from_mins(1);
-/// Random topologies among what inputs are made from.
-const RANDOM: usize = 150;
 
 fn main() -> ExitCode {
     let files: Vec<String> = std::env::args().skip(1).collect();
@@ -67,6 +67,8 @@ struct Run {
     executions: u64,
     seed: u64,
     from: u64,
+    /// What alone is fuzzed.
+    target: Option<Target>,
     /// The processor time that an input may take here: who shares a machine has less of it in the same time.
     maximum_time: Duration,
 }
@@ -79,6 +81,7 @@ impl Run {
             executions: variable("EXECUTIONS").unwrap_or(u64::MAX),
             seed: variable("SEED").unwrap_or(clock),
             from: variable("FROM").unwrap_or(0),
+            target: std::env::var("MESHGEN_FUZZ_TARGET").ok().map(|name| target(&name)),
             maximum_time: Duration::from_millis(variable("MILLISECONDS").unwrap_or(MILLISECONDS)),
         }
     }
@@ -87,6 +90,11 @@ impl Run {
 fn variable(name: &str) -> Option<u64> {
     let value = std::env::var(format!("MESHGEN_FUZZ_{name}")).ok()?;
     Some(u64::from_str(&value).unwrap_or_else(|_| panic!("MESHGEN_FUZZ_{name} is a number, not {value}")))
+}
+
+fn target(name: &str) -> Target {
+    let found = Target::ALL.into_iter().find(|target| target.extension() == name);
+    found.unwrap_or_else(|| panic!("MESHGEN_FUZZ_TARGET is yaml, lock, journal, seed or pem, not {name}"))
 }
 
 fn repository() -> &'static Path {
@@ -117,9 +125,9 @@ fn supervise() -> ExitCode {
     if let Some(code @ 0..=1) = ended {
         return ExitCode::from(code);
     }
-    let (_, bytes) = Corpus::read().input(run.seed, number);
+    let input = Corpus::read().input(run.seed, number, run.target);
     println!("input {number} ended the program, or did not end");
-    println!("written to {}", keep("crash", &bytes).display());
+    println!("written to {}", keep("crash", &input).display());
     ExitCode::FAILURE
 }
 
@@ -145,8 +153,9 @@ fn wait(mut worker: Child, position: &Path) -> Option<u8> {
 /// What has been seen so far.
 #[derive(Default)]
 struct Seen {
-    executions: [u64; 3],
-    without_error: u64,
+    /// Of each target, how many inputs were answered, and how many of them were right.
+    executions: [(u64, u64); Target::ALL.len()],
+    grown: u64,
     findings: u64,
     slowest: Duration,
     slowest_number: u64,
@@ -172,91 +181,63 @@ fn work() -> ExitCode {
             println!("{}", seen.summary(number - run.from, elapsed));
         }
         position.write_all_at(&number.to_le_bytes(), 0).unwrap();
-        let (made, bytes) = corpus.input(run.seed, number);
-        seen.executions[made as usize] += 1;
+        let input = corpus.input(run.seed, number, run.target);
+        let Input { target, made, bytes } = &input;
+        let (count, right) = &mut seen.executions[*target as usize];
+        *count += 1;
+        seen.grown += u64::from(*made == Made::Growth);
         let begin = Instant::now();
         // What is right is emitted now and then: that takes longer than all else.
-        let answer = caught(&bytes, number / 2 % EMITTED == 0);
+        let answer = caught(&input, *count % EMITTED == 0);
         let took = begin.elapsed();
         match answer {
             Ok(answer) => {
                 seen.findings += answer.findings as u64;
-                seen.without_error += u64::from(!answer.has_errors);
+                *right += u64::from(!answer.has_errors);
             }
             Err(fault) => {
                 seen.failures += 1;
-                let shrunk = shrink(bytes.clone(), &fault);
-                println!("input {number} ({made:?}): {fault}");
-                println!("shrunk to {} bytes: {}", shrunk.len(), String::from_utf8_lossy(&shrunk));
+                let shrunk = shrink(&input, &fault);
+                println!("input {number} ({target:?}, {made:?}): {fault}");
+                println!("shrunk to {} bytes: {}", shrunk.bytes.len(), String::from_utf8_lossy(&shrunk.bytes));
                 println!("written to {}", keep("panic", &shrunk).display());
             }
         }
         // The clock counts what others do meanwhile: who seems slow is measured again, by the processor's time.
         if took > seen.slowest.max(Duration::from_millis(2)) {
-            let took = processor_time(&bytes);
+            let took = processor_time(&input);
             if took > seen.slowest {
                 (seen.slowest, seen.slowest_number) = (took, number);
             }
             if took > run.maximum_time {
                 seen.failures += 1;
-                println!("input {number} ({made:?}, {} bytes) takes {} ms", bytes.len(), took.as_millis());
-                println!("written to {}", keep("slow", &bytes).display());
+                println!("input {number} ({target:?}, {made:?}, {} bytes) takes {} ms", bytes.len(), took.as_millis());
+                println!("written to {}", keep("slow", &input).display());
             }
         }
     }
-    let count = seen.executions.iter().sum();
+    let count = seen.executions.iter().map(|(count, _)| count).sum();
     println!("{}", seen.summary(count, started.elapsed()));
     ExitCode::from(u8::from(seen.failures > 0))
 }
 
 impl Seen {
     fn summary(&self, count: u64, elapsed: Duration) -> String {
-        let [bytes, structure, growth] = self.executions;
         let peak = getrusage(UsageWho::RUSAGE_SELF).unwrap().max_rss() / 1024;
         let mut line = format!("{count} executions in {} s", elapsed.as_secs());
-        write!(line, " ({bytes} of bytes, {structure} of structure, {growth} grown)").unwrap();
-        write!(line, ", {} findings, {} without error", self.findings, self.without_error).unwrap();
+        for (target, (count, right)) in Target::ALL.into_iter().zip(self.executions) {
+            write!(line, ", {count} {} ({right} right)", target.extension()).unwrap();
+        }
+        write!(line, ", {} grown, {} findings", self.grown, self.findings).unwrap();
         write!(line, ", slowest {:.1} ms (input {})", self.slowest.as_secs_f64() * 1e3, self.slowest_number).unwrap();
         write!(line, ", peak memory {peak} MiB, {} failures", self.failures).unwrap();
         line
     }
 }
 
-impl Corpus {
-    /// The topologies of the repository, right and wrong, and random ones that are right.
-    fn read() -> Self {
-        let mut files = vec![repository().join("tests/example.yaml")];
-        for directory in ["topologies", "tests/check", "tests/fuzz", "tests/diff"] {
-            collect(&repository().join(directory), &mut files);
-        }
-        let mut texts: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).unwrap()).collect();
-        texts.retain(|text| text.len() < MAXIMUM_BYTES / 4);
-        let mut runner = TestRunner::deterministic();
-        let random = (0..RANDOM).map(|_| generator::topologies().new_tree(&mut runner).unwrap().current());
-        texts.extend(random.map(|generated| generated.text.into_bytes()));
-        let values =
-            texts.iter().filter_map(|text| meshgen::load::to_value(&Source::new("corpus.yaml", text.as_slice())).ok());
-        let trees = values.map(|value| Tree::of(&value)).collect();
-        Self { texts, trees }
-    }
-}
-
-fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(directory).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            collect(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "yaml") {
-            files.push(path);
-        }
-    }
-}
-
 /// The answer, or what the panic said that came in its place.
-fn caught(bytes: &[u8], emits: bool) -> Result<Answer, String> {
-    let answered = panic::catch_unwind(AssertUnwindSafe(|| answer(bytes, emits)));
+fn caught(input: &Input, is_whole: bool) -> Result<Answer, String> {
+    let answered = panic::catch_unwind(AssertUnwindSafe(|| input.target.answer(&input.bytes, is_whole)));
     answered.map_err(|_| MESSAGE.lock().unwrap().clone())
 }
 
@@ -268,7 +249,7 @@ fn catch_messages() {
 }
 
 /// The least processor time of three runs.
-fn processor_time(bytes: &[u8]) -> Duration {
+fn processor_time(input: &Input) -> Duration {
     let used = || {
         let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
         let micros = |time: nix::sys::time::TimeVal| {
@@ -278,42 +259,43 @@ fn processor_time(bytes: &[u8]) -> Duration {
     };
     let runs = (0..3).map(|_| {
         let begin = used();
-        let _ = std::hint::black_box(caught(bytes, false));
+        let _ = std::hint::black_box(caught(input, false));
         used().saturating_sub(begin)
     });
     runs.min().unwrap()
 }
 
 /// Takes out parts for as long as what is left fails in the same place.
-fn shrink(mut bytes: Vec<u8>, fault: &str) -> Vec<u8> {
+fn shrink(input: &Input, fault: &str) -> Input {
     // A panic's first line says where it is.
     let place = |fault: &str| fault.lines().next().unwrap_or_default().to_owned();
+    let mut bytes = input.bytes.clone();
     let (mut length, mut tries) = (bytes.len() / 2, 0);
     while length > 0 {
         let mut at = 0;
         while at < bytes.len() && tries < 20_000 {
             tries += 1;
             let end = (at + length).min(bytes.len());
-            let shorter = [&bytes[..at], &bytes[end..]].concat();
+            let shorter = Input { bytes: [&bytes[..at], &bytes[end..]].concat(), ..*input };
             if caught(&shorter, true).is_err_and(|other| place(&other) == place(fault)) {
-                bytes = shorter;
+                bytes = shorter.bytes;
             } else {
                 at = end;
             }
         }
         length /= 2;
     }
-    bytes
+    Input { bytes, ..*input }
 }
 
 /// Writes an input that was not answered as it must be.
-fn keep(kind: &str, bytes: &[u8]) -> PathBuf {
-    let digest = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| {
+fn keep(kind: &str, input: &Input) -> PathBuf {
+    let digest = input.bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| {
         (digest ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
     fs::create_dir_all(found()).unwrap();
-    let path = found().join(format!("{kind}-{digest:016x}.yaml"));
-    fs::write(&path, bytes).unwrap();
+    let path = found().join(format!("{kind}-{digest:016x}.{}", input.target.extension()));
+    fs::write(&path, &input.bytes).unwrap();
     path
 }
 
@@ -324,15 +306,17 @@ fn replay(files: &[String]) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for file in files {
         let bytes = fs::read(file).unwrap();
-        let (fault, time) = match caught(&bytes, true) {
-            Ok(answer) => (format!("{} findings", answer.findings), processor_time(&bytes)),
+        let input = Input { target: Target::of(Path::new(file)), made: Made::Bytes, bytes };
+        let length = input.bytes.len();
+        let (fault, time) = match caught(&input, true) {
+            Ok(answer) => (format!("{} findings", answer.findings), processor_time(&input)),
             Err(fault) => {
                 code = ExitCode::FAILURE;
                 (fault, Duration::ZERO)
             }
         };
-        println!("{file}: {} bytes, {:.1} ms, {fault}", bytes.len(), time.as_secs_f64() * 1e3);
-        if bytes.len() <= MAXIMUM_BYTES && time > maximum_time {
+        println!("{file}: {length} bytes, {:.1} ms, {fault}", time.as_secs_f64() * 1e3);
+        if length <= MAXIMUM_BYTES && time > maximum_time {
             code = ExitCode::FAILURE;
         }
     }

@@ -4,15 +4,14 @@ use p256::NistP256;
 use p256::elliptic_curve::sec1::{FromSec1Point, ModulusSize, ToSec1Point};
 use p256::elliptic_curve::{AffinePoint, CurveArithmetic, FieldBytesSize, SecretKey};
 use p256::pkcs8::PrivateKeyInfoRef;
-use rsa::PrivateKey;
-use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey, EncodeRsaPublicKey};
-use rsa::pkcs8::DecodePrivateKey;
+use rsa::pkcs1::{EncodeRsaPrivateKey, EncodeRsaPublicKey, RsaPrivateKeyRef};
+use rsa::{PrivateKey, PublicKey};
 use sec1::EcPrivateKey;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::oid::AssociatedOid;
 
 use super::pem::blocks;
-use super::x509::{EC, P256, P384};
+use super::x509::{EC, P256, P384, RSA};
 
 /// The first octet of a point whose both coordinates follow (SEC 1, section 2.3.3).
 const UNCOMPRESSED: u8 = 4;
@@ -28,17 +27,17 @@ pub(super) fn public_half(text: &str) -> Result<Vec<u8>, String> {
     let public = match block.label {
         "PRIVATE KEY" => {
             let der = bytes()?;
-            let ec = || {
-                let key = PrivateKeyInfoRef::try_from(der.as_slice()).ok().filter(|key| key.algorithm.oid == EC)?;
-                let curve = key.algorithm.parameters_oid().ok()?;
-                ec_public_half(key.private_key.as_bytes(), Some(curve))
-            };
-            let rsa = || {
+            let half = || {
                 let key = PrivateKeyInfoRef::try_from(der.as_slice()).ok()?;
-                PrivateKey::from_pkcs8_der(&der).ok()?;
-                rsa_public_half(key.private_key.as_bytes())
+                match key.algorithm.oid {
+                    EC => ec_public_half(key.private_key.as_bytes(), Some(key.algorithm.parameters_oid().ok()?)),
+                    RSA if key.algorithm.parameters.is_some_and(|parameters| parameters.is_null()) => {
+                        rsa_public_half(key.private_key.as_bytes())
+                    }
+                    _ => None,
+                }
             };
-            ec().or_else(rsa)
+            half()
                 .ok_or_else(|| "contains a key that istiod does not accept: use RSA, P-256 or P-384".to_owned())
         }
         "EC PRIVATE KEY" => ec_public_half(&bytes()?, None)
@@ -85,7 +84,40 @@ where
 /// The public half of an RSA key (RFC 8017, appendix A.1.2). Go verifies the numbers that speed up signing too, so they have to be those
 /// that follow from the others.
 fn rsa_public_half(der: &[u8]) -> Option<Vec<u8>> {
-    let key = PrivateKey::from_pkcs1_der(der).ok()?;
+    let numbers = RsaPrivateKeyRef::try_from(der).ok()?;
+    // To compute with a number takes time that grows with its square, or faster.
+    if numbers.modulus.as_bytes().len() > PublicKey::MAX_SIZE / 8 {
+        return None;
+    }
+    let key = PrivateKey::try_from(numbers).ok()?;
     key.to_pkcs1_der().ok().filter(|written| written.as_bytes() == der)?;
     key.to_public_key().to_pkcs1_der().ok().map(|der| der.as_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use p256::pkcs8::spki::AlgorithmIdentifierRef;
+    use x509_cert::der::Encode;
+    use x509_cert::der::asn1::{AnyRef, OctetStringRef};
+    use x509_cert::der::pem::{LineEnding, encode_string};
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_of_the_algorithm_that_go_reads() {
+        const PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+        let company = include_str!("../../tests/fuzz/company-rsa.pem");
+        let (_, key) = company.split_once("# ca-key.pem\n").unwrap();
+        let der = blocks(key)[0].bytes().unwrap();
+        let named = |oid, parameters| {
+            let info =
+                PrivateKeyInfoRef::new(AlgorithmIdentifierRef { oid, parameters }, OctetStringRef::new(&der).unwrap());
+            public_half(&encode_string("PRIVATE KEY", LineEnding::LF, &info.to_der().unwrap()).unwrap())
+        };
+        assert_eq!(named(RSA, Some(AnyRef::NULL)), public_half(key));
+        assert!(public_half(key).is_ok());
+        // crypto/x509 of Go 1.25, ParsePKCS8PrivateKey: an unknown algorithm.
+        assert!(named(PSS, None).is_err());
+        assert!(named(EC, Some(AnyRef::NULL)).is_err());
+    }
 }

@@ -1,6 +1,8 @@
 //! The certificates that meshgen takes: those that Go, which istiod uses, and OpenSSL, as a relative of which Envoy verifies, read alike
 //! and accept as issuers of workloads. Each check names one difference that would be found only in a running mesh.
 
+use std::collections::BTreeSet;
+
 use rsa::PublicKey;
 use rsa::pkcs1::{DecodeRsaPublicKey, RsaPublicKeyRef};
 use rsa::traits::PublicKeyParts;
@@ -16,9 +18,8 @@ use x509_cert::ext::pkix::{
 };
 use x509_cert::name::Name;
 
-use super::x509::{EC, P256, P384, Parsed, Signature};
+use super::x509::{EC, P256, P384, Parsed, RSA, Signature};
 
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
 
@@ -104,8 +105,9 @@ pub(super) fn faults(certificate: &Parsed) -> Vec<String> {
         faults.extend(name_fault(name).map(|fault| format!("has {what} {fault}")));
     }
     let extensions = tbs.extensions().map_or(&[][..], Vec::as_slice);
-    for (position, extension) in extensions.iter().enumerate() {
-        faults.extend(extension_fault(extension, &extensions[..position]));
+    let mut seen = BTreeSet::new();
+    for extension in extensions {
+        faults.extend(extension_fault(extension, seen.insert(extension.extn_id)));
     }
     check_purpose(certificate, &mut faults);
     faults.extend(key_fault(certificate));
@@ -171,13 +173,13 @@ fn name_fault(name: &Name) -> Option<&'static str> {
     (!is_read).then_some("with a part that is not a UTF8String, PrintableString or IA5String of visible characters")
 }
 
-/// What is wrong with an extension, with those before it at hand.
-fn extension_fault(extension: &Extension, earlier: &[Extension]) -> Option<String> {
+/// What is wrong with an extension, which is the first of its kind or not.
+fn extension_fault(extension: &Extension, is_first: bool) -> Option<String> {
     let id = extension.extn_id;
     let known = KNOWN.iter().find(|known| known.id == id);
     let limit = LIMITS.iter().find(|(limit, _)| *limit == id).map(|(_, name)| *name);
     let name = known.map(|known| known.name).or(limit).map_or_else(|| id.to_string(), str::to_owned);
-    if earlier.iter().any(|other| other.extn_id == id) {
+    if !is_first {
         return Some(format!("has the extension `{name}` more than once"));
     }
     if limit.is_some() {
@@ -241,11 +243,8 @@ fn is_uri(uri: &str) -> bool {
 
 fn are_policies(value: &[u8]) -> bool {
     let Ok(policies) = CertificatePolicies::from_der(value) else { return false };
-    let is_new = |position: usize| {
-        let id = |policy: usize| policies.0[policy].policy_identifier;
-        (0..position).all(|earlier| id(earlier) != id(position))
-    };
-    is_filled::<CertificatePolicies>(value) && (0..policies.0.len()).all(is_new)
+    let mut seen = BTreeSet::new();
+    is_filled::<CertificatePolicies>(value) && policies.0.iter().all(|policy| seen.insert(policy.policy_identifier))
 }
 
 /// OpenSSL refuses points that name no place.

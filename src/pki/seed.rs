@@ -51,7 +51,7 @@ impl Seed {
         let mut words = line.split(' ');
         match words.next() {
             Some(FORMAT) => {}
-            Some(word) if word.starts_with("meshgen-seed-") => return Err(SeedError::UnknownFormat),
+            Some(word) if is_format(word) => return Err(SeedError::UnknownFormat),
             _ => return Err(SeedError::Malformed),
         }
         let (Some(digits), Some(checksum), None) = (words.next(), words.next(), words.next()) else {
@@ -121,6 +121,12 @@ impl fmt::Display for SeedError {
             Self::Damaged => "is damaged: its checksum does not match; restore it from a copy",
         })
     }
+}
+
+/// Whether a word names a format, of this meshgen or of another.
+fn is_format(word: &str) -> bool {
+    let number = word.strip_prefix("meshgen-seed-");
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn decode(digits: &str) -> Option<[u8; 32]> {

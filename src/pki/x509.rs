@@ -1,6 +1,7 @@
 //! Reads certificates from bytes, with other code than the code that makes them.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use p256::ecdsa::SigningKey;
 use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
@@ -19,6 +20,7 @@ use crate::words::hex;
 
 use super::pem::blocks;
 
+pub(super) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 pub(super) const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 pub(super) const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 pub(super) const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
@@ -87,13 +89,14 @@ impl Parsed {
         if blocks.is_empty() {
             return Err("contains no PEM block".to_owned());
         }
+        let known: BTreeMap<&str, &'k Self> = known.iter().map(|known| (known.pem.as_str(), *known)).collect();
         blocks
             .iter()
             .map(|block| {
                 if block.label != "CERTIFICATE" {
                     return Err(format!("contains a block `{}`, and only certificates are allowed", block.label));
                 }
-                if let Some(known) = known.iter().find(|known| known.pem == block.text) {
+                if let Some(known) = known.get(block.text) {
                     return Ok(Cow::Borrowed(*known));
                 }
                 let der = block.bytes().ok_or("contains a block that is not valid PEM")?.to_vec();
@@ -163,16 +166,14 @@ impl Parsed {
             && name.is_none_or(|named| named == *tbs.issuer())
     }
 
-    /// Whether OpenSSL could take a certificate for the issuer.
-    pub(super) fn might_be_issued_by(&self, issuer: &Self) -> bool {
-        let (own, other) = (self.certificate.tbs_certificate(), issuer.certificate.tbs_certificate());
-        folded(own.issuer()) == folded(other.subject()) && self.names_key_of(issuer)
+    /// The subject as OpenSSL compares it: what has one of these names is one issuer for it.
+    pub(super) fn folded_subject(&self) -> String {
+        folded(self.certificate.tbs_certificate().subject())
     }
 
-    /// Whether two certificates have one subject for OpenSSL.
-    pub(super) fn is_called_like(&self, other: &Self) -> bool {
-        let name = |one: &Self| folded(one.certificate.tbs_certificate().subject());
-        name(self) == name(other)
+    /// The issuer in the same form.
+    pub(super) fn folded_issuer(&self) -> String {
+        folded(self.certificate.tbs_certificate().issuer())
     }
 
     /// SHA-256 over the public key with its algorithm (`SubjectPublicKeyInfo`), by which two certificates with one key are known.

@@ -96,16 +96,11 @@ impl Date {
         Self(self.0.saturating_sub(time::Duration::DAY))
     }
 
-    /// The day so many days later, or the last one that there is.
-    pub(crate) fn plus_days(self, days: u32) -> Self {
-        Self(self.0.saturating_add(time::Duration::days(i64::from(days))))
-    }
-}
-
-impl FromStr for Date {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
+    /// Reads a day of the calendar, also one on which only a certificate begins or ends.
+    ///
+    /// # Errors
+    /// What is wrong with the text, as the rest of a sentence.
+    pub(crate) fn of_any_year(text: &str) -> Result<Self, String> {
         let form = || "is not a date: write it like `2026-11-01`".to_owned();
         let bytes = text.as_bytes();
         let has_form = bytes.len() == 10
@@ -120,13 +115,26 @@ impl FromStr for Date {
         let month =
             u8::try_from(number(5..7)).ok().and_then(|month| time::Month::try_from(month).ok()).ok_or_else(form)?;
         let day = u8::try_from(number(8..10)).expect("two digits");
-        let year = i32::from(number(0..4));
-        if !(2000..2200).contains(&year) {
-            return Err("is not between the years 2000 and 2199".to_owned());
-        }
-        time::Date::from_calendar_date(year, month, day)
+        time::Date::from_calendar_date(number(0..4).into(), month, day)
             .map(Self)
             .map_err(|_| "is not a day of the calendar".to_owned())
+    }
+
+    /// The day so many days later, or the last one that there is.
+    pub(crate) fn plus_days(self, days: u32) -> Self {
+        Self(self.0.saturating_add(time::Duration::days(i64::from(days))))
+    }
+}
+
+impl FromStr for Date {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let date = Self::of_any_year(text)?;
+        if !(2000..2200).contains(&date.0.year()) {
+            return Err("is not between the years 2000 and 2199".to_owned());
+        }
+        Ok(date)
     }
 }
 

@@ -70,6 +70,14 @@ fn a_lock_is_read_as_it_was_written() {
     assert_eq!(lock.clusters["east"].gateway, Some(Gateway::At("none".to_owned())));
 }
 
+/// Certificates of an authority, and the end of a long validity, have days that no topology can state.
+#[test]
+fn a_certificate_may_begin_and_end_on_any_day() {
+    let root = "root sha256:00 serial 01 valid 1970-01-01 to 9999-12-31\n";
+    let lock: Lock = format!("meshgen-lock-2\n{root}{} README.md\n", "0".repeat(64)).parse().unwrap();
+    assert!(lock.to_string().contains(root), "{lock}");
+}
+
 /// A reader of this meshgen, given what it cannot read.
 #[test]
 fn what_cannot_be_read_is_refused_with_a_way_out() {

@@ -36,6 +36,7 @@ mod schema;
 mod scripts;
 mod sessions;
 mod tidy;
+mod vectors;
 mod versions;
 mod writer;
 mod writer_faults;

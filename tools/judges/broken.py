@@ -81,6 +81,9 @@ BROKEN_REPOSITORY = [
     ("a token that stays in the checkout", CI, "        with:\n          persist-credentials: false\n", "", "zizmor"),
     ("an input of the action that becomes shell", "action.yml", '--since "$BASE"', '--since "${{ inputs.base }}"', "zizmor"),
     ("an unquoted variable", "tools/verify", '"$work"', "$work", "shellcheck"),
+    ("a damaged seed that is to be read", "tests/vectors/seeds.json", '"refused": "damaged"', '"fingerprint": "757c902943566217"', "vectors"),
+    ("a certificate of another generation", "tests/vectors/meshes/generations.json", '"generation": 2,', '"generation": 3,', "vectors"),
+    ("a key of another mesh", "tests/vectors/meshes/two-clusters.json", '"mesh": "mesh1"', '"mesh": "mesh3"', "vectors"),
     ("a refusal without its reason", "docs/certificates.md", "| `is not signed by itself` |", "| `is signed by itself` |", "Go, OpenSSL"),
 ]
 NOT_COPIED = shutil.ignore_patterns("target", ".git", "output", "golden", "__pycache__")

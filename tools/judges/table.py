@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import build, certificates, editor, files, istio, manifests, pages, simulator, workflows
+from . import build, certificates, editor, files, istio, manifests, pages, simulator, vectors, workflows
 from .common import each
 
 # istioctl renders a random mesh in seconds: every tenth is enough beside all that are written down.
@@ -75,6 +75,7 @@ def repository_judges(directories):
         RepositoryJudge("zizmor", workflows.zizmor, "workflows"),
         RepositoryJudge("shellcheck", workflows.scripts, "scripts"),
         RepositoryJudge("istioctl, recorded", simulator.recorded, "objects"),
+        RepositoryJudge("vectors", vectors.vectors, "vectors"),
         # Last, because it takes longest: what breaks a file is asked of all judges in turn.
         RepositoryJudge("Go, OpenSSL", certificates.bundles, "bundles"),
     ]

@@ -1,4 +1,4 @@
-//! What has to hold of the answer to any input.
+//! A topology is answered by findings, each of them once, or by a mesh.
 
 use std::str::FromStr;
 
@@ -7,14 +7,10 @@ use meshgen::report::{self, Style};
 use meshgen::source::Source;
 use meshgen::topology::Date;
 
-/// How an input was answered.
-pub(crate) struct Answer {
-    pub(crate) findings: usize,
-    pub(crate) has_errors: bool,
-}
+use super::Answer;
 
-/// Reads, checks and reports an input, and resolves what is right; it panics where something of that is not as it must be.
-pub(crate) fn answer(bytes: &[u8], emits: bool) -> Answer {
+/// Reads, checks and reports an input, and resolves what is right.
+pub(super) fn answer(bytes: &[u8], emits: bool) -> Answer {
     let source = Source::new("input.yaml", bytes);
     let today = Date::from_str("2026-12-01").unwrap();
     let findings = meshgen::check_on(&source, today, Vec::new());
