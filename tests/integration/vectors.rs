@@ -70,9 +70,12 @@ fn state(of: &mut Value, key: &str, certificate: &str, facts: &lock::Certificate
 
 /// The tree of a mesh with one of the clusters: the root is the same for each.
 fn compile(vector: &Value, intermediate: &Value) -> Tree {
-    let days = |of: &Value| (day(&of["notAfter"]) - day(&of["notBefore"])).whole_days();
+    // What tells the seed begins a day before its first day.
+    let first = |of: &Value| day(&of["notBefore"]) + time::Duration::days(i64::from(vector["naming"] == 2));
+    let days = |of: &Value| (day(&of["notAfter"]) - first(of)).whole_days();
+    let issued = |of: &Value| json!(meshgen::topology::Date(first(of)));
     let mut certificates = json!({
-        "issuedOn": vector["root"]["notBefore"],
+        "issuedOn": issued(&vector["root"]),
         "rootValidityDays": days(&vector["root"]),
         "intermediateValidityDays": days(intermediate),
     });
@@ -90,7 +93,7 @@ fn compile(vector: &Value, intermediate: &Value) -> Tree {
             "name": intermediate["cluster"],
             "network": "network1",
             "apiServer": "https://10.0.0.1:6443",
-            "certificates": {"issuedOn": intermediate["notBefore"], "generation": intermediate["generation"]},
+            "certificates": {"issuedOn": issued(intermediate), "generation": intermediate["generation"]},
         }],
     });
     let source = Source::new("vector.yaml", topology.to_string().into_bytes());

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -65,27 +65,25 @@ def fingerprint_of(seed):
 
 
 def compare_mesh(name, vector):
-    want(vector["naming"] in NAMINGS, f"{name} has certificates of a naming that is not known here: {vector['naming']}")
-    naming, seed, mesh = NAMINGS[vector["naming"]], read_seed(vector["seed"]), vector["mesh"]
+    seed, mesh = read_seed(vector["seed"]), vector["mesh"]
     wanted = vector["root"]
     path = path_of(mesh, "root", wanted["notBefore"], wanted["notAfter"])
     root_key = derived(seed, path)
-    root = naming(mesh, wanted, path, root_key, root_key, None)
-    compare(f"{name}, the root", wanted, root_key, root)
+    compare(f"{name}, the root", wanted, root_key, certificate(vector, wanted, path, root_key, root_key))
     for wanted in vector["intermediates"]:
         cluster = wanted["cluster"]
         path = path_of(mesh, "intermediate", cluster, str(wanted["generation"]), wanted["notBefore"], wanted["notAfter"])
         key = derived(seed, path)
-        compare(f"{name}, {cluster}", wanted, key, naming(mesh, wanted, path, key, root_key, cluster))
+        compare(f"{name}, {cluster}", wanted, key, certificate(vector, wanted, path, key, root_key))
     return 1 + len(vector["intermediates"])
 
 
-def compare(what, wanted, key, certificate):
+def compare(what, wanted, key, made):
     found = {
         "key": key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode(),
-        "certificate": certificate.public_bytes(serialization.Encoding.PEM).decode(),
-        "serial": f"{certificate.serial_number:040x}",
-        "fingerprint": certificate.fingerprint(hashes.SHA256()).hex(),
+        "certificate": made.public_bytes(serialization.Encoding.PEM).decode(),
+        "serial": f"{made.serial_number:040x}",
+        "fingerprint": made.fingerprint(hashes.SHA256()).hex(),
     }
     for field, value in found.items():
         want(wanted[field] == value, f"{what}: its {field} is\n{value}\nand the vector states\n{wanted[field]}")
@@ -104,19 +102,24 @@ def derived(seed, path):
     raise AssertionError("256 in a row never happen")
 
 
-def naming_1(mesh, wanted, path, key, root_key, cluster):
-    """The certificate of a request; `cluster` is None for the root."""
-    serial = bytearray(hashlib.sha256(path).digest()[:20])
+def certificate(vector, wanted, path, key, root_key):
+    """The certificate of a request; one without a cluster is the root's."""
+    mesh, cluster = vector["mesh"], wanted.get("cluster")
+    tells_seed = {1: False, 2: True}[vector["naming"]]
+    fingerprint = fingerprint_of(read_seed(vector["seed"]))
+    serial = bytearray(hashlib.sha256(path + (path_of(fingerprint) if tells_seed else b"")).digest()[:20])
     serial[0] = serial[0] & 0x7F | 0x40
-    issuer = [(NameOID.ORGANIZATION_NAME, "Istio"), (NameOID.COMMON_NAME, f"{mesh} root CA")]
+
+    def unit(request):
+        first = (moment(request["notBefore"]) + timedelta(days=1)).date().isoformat()
+        return [(NameOID.ORGANIZATIONAL_UNIT_NAME, f"{first} {fingerprint}")] if tells_seed else []
+
+    organization = [(NameOID.ORGANIZATION_NAME, "Istio")]
+    issuer = organization + unit(vector["root"]) + [(NameOID.COMMON_NAME, f"{mesh} root CA")]
     subject = issuer
     if cluster is not None:
-        subject = [(NameOID.ORGANIZATION_NAME, "Istio"), (NameOID.COMMON_NAME, f"{mesh} intermediate CA"), (NameOID.LOCALITY_NAME, cluster)]
+        subject = organization + unit(wanted) + [(NameOID.COMMON_NAME, f"{mesh} intermediate CA"), (NameOID.LOCALITY_NAME, cluster)]
     return signed(wanted, int.from_bytes(serial, "big"), name(issuer), name(subject), key, root_key, cluster is None)
-
-
-# By the field `naming` of a vector.
-NAMINGS = {1: naming_1}
 
 
 def signed(wanted, serial, issuer, subject, key, root_key, is_root):
