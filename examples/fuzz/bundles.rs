@@ -136,10 +136,10 @@ fn authority(level: u8, last: u8) -> Certificate {
         extension(b"\x55\x1d\x0e", false, Element::new(0x04, &[level; 20])),
         extension(b"\x55\x1d\x23", false, Element::sequence(vec![Element::new(0x80, &[issuer; 20])])),
     ];
-    Certificate { tbs: tbs(vec![level + 1], name(issuer), name(level), key(level), extensions), issuer }
+    Certificate { tbs: tbs(&[level + 1], name(issuer), name(level), key(level), extensions), issuer }
 }
 
-fn tbs(serial: Vec<u8>, issuer: Element, subject: Element, key: &SigningKey, extensions: Vec<Element>) -> Element {
+fn tbs(serial: &[u8], issuer: Element, subject: Element, key: &SigningKey, extensions: Vec<Element>) -> Element {
     let version = Element { tag: 0xa0, ..Element::sequence(vec![Element::new(0x02, b"\x02")]) };
     let validity = Element::sequence(vec![Element::new(0x17, b"261101000000Z"), Element::new(0x17, b"361101000000Z")]);
     let public = key.verifying_key().to_public_key_der().unwrap();
@@ -147,7 +147,7 @@ fn tbs(serial: Vec<u8>, issuer: Element, subject: Element, key: &SigningKey, ext
     let extensions = Element { tag: 0xa3, ..Element::sequence(vec![Element::sequence(extensions)]) };
     Element::sequence(vec![
         version,
-        Element::new(0x02, &serial),
+        Element::new(0x02, serial),
         algorithm(),
         issuer,
         validity,
@@ -232,13 +232,13 @@ pub(crate) fn grown(kind: usize, size: usize, rng: &mut Rng) -> Vec<u8> {
             let is_alike = kind == 11;
             let mut roots = block(&sign(&root.bytes(), 1));
             for index in 0..=u16::MAX {
-                let serial = [1].into_iter().chain(index.to_be_bytes()).collect();
+                let serial: Vec<u8> = [1].into_iter().chain(index.to_be_bytes()).collect();
                 let named = if is_alike {
                     name(1)
                 } else {
                     Element::sequence(vec![relative_name(&index.to_string().into_bytes())])
                 };
-                let other = tbs(serial, named.clone(), named, key(1), root.parts()[7].parts()[0].parts().clone());
+                let other = tbs(&serial, named.clone(), named, key(1), root.parts()[7].parts()[0].parts().clone());
                 roots.push_str(&block(&sign(&other.bytes(), 1)));
                 if roots.len() > size - 4000 {
                     break;
@@ -281,8 +281,8 @@ fn chained(size: usize, is_alike: bool) -> Vec<u8> {
     };
     let constraints = extension(b"\x55\x1d\x13", true, Element::sequence(vec![Element::new(0x01, &[0xff])]));
     let one = |index: usize, issuer: usize| {
-        let serial = [1].into_iter().chain(u16::try_from(index).unwrap().to_be_bytes()).collect();
-        block(&sign(&tbs(serial, named(issuer), named(index), key(1), vec![constraints.clone()]).bytes(), 1))
+        let serial: Vec<u8> = [1].into_iter().chain(u16::try_from(index).unwrap().to_be_bytes()).collect();
+        block(&sign(&tbs(&serial, named(issuer), named(index), key(1), vec![constraints.clone()]).bytes(), 1))
     };
     let (mut chain, mut index) = (one(1, 2), 1);
     while chain.len() < size - 4000 {

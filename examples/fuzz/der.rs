@@ -90,13 +90,10 @@ impl Element {
         out.push(self.tag);
         let length = content.len().to_be_bytes();
         let skipped = length.iter().take_while(|byte| **byte == 0).count();
-        match content.len() {
-            short @ ..0x80 => out.push(u8::try_from(short).unwrap()),
-            _ => {
-                out.push(0x80 | u8::try_from(length.len() - skipped).unwrap());
-                out.extend(&length[skipped..]);
-            }
+        if content.len() >= 0x80 {
+            out.push(0x80 | u8::try_from(length.len() - skipped).unwrap());
         }
+        out.extend(&length[skipped.min(length.len() - 1)..]);
         out.extend(content);
     }
 

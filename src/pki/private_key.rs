@@ -7,7 +7,7 @@ use p256::pkcs8::PrivateKeyInfoRef;
 use rsa::pkcs1::{EncodeRsaPrivateKey, EncodeRsaPublicKey, RsaPrivateKeyRef};
 use rsa::{PrivateKey, PublicKey};
 use sec1::EcPrivateKey;
-use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::asn1::{AnyRef, ObjectIdentifier};
 use x509_cert::der::oid::AssociatedOid;
 
 use super::pem::blocks;
@@ -31,7 +31,7 @@ pub(super) fn public_half(text: &str) -> Result<Vec<u8>, String> {
                 let key = PrivateKeyInfoRef::try_from(der.as_slice()).ok()?;
                 match key.algorithm.oid {
                     EC => ec_public_half(key.private_key.as_bytes(), Some(key.algorithm.parameters_oid().ok()?)),
-                    RSA if key.algorithm.parameters.is_some_and(|parameters| parameters.is_null()) => {
+                    RSA if key.algorithm.parameters.is_some_and(AnyRef::is_null) => {
                         rsa_public_half(key.private_key.as_bytes())
                     }
                     _ => None,
@@ -98,7 +98,7 @@ fn rsa_public_half(der: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use p256::pkcs8::spki::AlgorithmIdentifierRef;
     use x509_cert::der::Encode;
-    use x509_cert::der::asn1::{AnyRef, OctetStringRef};
+    use x509_cert::der::asn1::OctetStringRef;
     use x509_cert::der::pem::{LineEnding, encode_string};
 
     use super::*;

@@ -49,7 +49,7 @@ fn a_bundle_takes_as_much_time_for_each_byte_however_large_it_is() {
             let bundle = bundles::grown(kind, size, &mut Rng::with_seed(1));
             let began = processor_time();
             Target::Bundle.answer(&bundle, false);
-            (processor_time() - began).as_secs_f64()
+            processor_time().saturating_sub(began).as_secs_f64()
         };
         let (small, large) = (time(24 << 10), time(96 << 10));
         assert!(

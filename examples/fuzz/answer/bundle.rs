@@ -31,7 +31,7 @@ pub(crate) fn files(bytes: &[u8]) -> [Option<String>; 4] {
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let is_heading =
             |name: &&str| line.strip_prefix(b"# ").is_some_and(|rest| rest.trim_ascii_end() == name.as_bytes());
-        match EXTERNAL_FILES.iter().position(|name| is_heading(&name)) {
+        match EXTERNAL_FILES.iter().position(is_heading) {
             Some(file) => {
                 if let Some((file, text)) = current.replace((file, Vec::new())) {
                     files[file] = Some(String::from_utf8(text).unwrap_or_default());
@@ -53,7 +53,7 @@ pub(crate) fn files(bytes: &[u8]) -> [Option<String>; 4] {
 /// The same text from files.
 pub(crate) fn text(files: &[Option<String>; 4]) -> Vec<u8> {
     let named = EXTERNAL_FILES.iter().zip(files).filter_map(|(name, file)| Some((name, file.as_ref()?)));
-    named.map(|(name, file)| format!("# {name}\n{file}")).collect::<String>().into_bytes()
+    named.flat_map(|(name, file)| ["# ", *name, "\n", file.as_str()]).collect::<String>().into_bytes()
 }
 
 pub(super) fn answer(bytes: &[u8], is_whole: bool) -> Answer {
@@ -207,7 +207,7 @@ fn public_half(text: &str) -> Option<Vec<u8>> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// The tag and the content of the first element in DER, and what follows it. The tag is one byte.
