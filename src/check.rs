@@ -14,6 +14,7 @@ use crate::words::names;
 mod address_inside_range;
 mod allowed;
 mod chained_control_plane;
+mod collector_image;
 mod collector_via_mesh;
 mod collector_without_gateway;
 mod context;
@@ -121,6 +122,7 @@ const CHECKS: &[Check] = &[
     revision_mismatch::CHECK,
     remote_mesh_config::CHECK,
     collector_via_mesh::CHECK,
+    collector_image::CHECK,
     unusable_collector_address::CHECK,
     static_routing_without_nodes::CHECK,
     missing_issued_on::CHECK,

@@ -14,7 +14,7 @@ pub use self::grammar::{Grammar, grammar};
 pub use self::istio::{FreeForm, Istio};
 pub use self::mesh::{Allow, Mesh, Workloads};
 pub use self::network::{Network, PodRouting};
-pub use self::text::{ClusterDomain, Line, MeshId, Name, Revision, TrustDomain};
+pub use self::text::{ClusterDomain, Image, Line, MeshId, Name, Revision, TrustDomain};
 pub(crate) use self::tracing::Target;
 pub use self::tracing::{SamplingPercent, Tracing, Via, Zipkin};
 pub use self::version::{Date, IstioVersion, KubernetesVersion};

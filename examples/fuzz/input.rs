@@ -124,7 +124,7 @@ const TOKENS: [&str; 74] = [
 ];
 
 /// Keys of a topology, and of what it passes on.
-const KEYS: [&str; 46] = [
+const KEYS: [&str; 47] = [
     "apiVersion",
     "kind",
     "mesh",
@@ -132,6 +132,7 @@ const KEYS: [&str; 46] = [
     "trustDomain",
     "clusterDomain",
     "naming",
+    "image",
     "allow",
     "rule",
     "reason",

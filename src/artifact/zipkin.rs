@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
 
+use crate::istio::gateway_global;
 use crate::mesh::{Cluster, Collector, Mesh, ZIPKIN_PORT};
 use crate::topology::Via;
 
@@ -24,7 +25,7 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
 }
 
 fn deployment(mesh: &Mesh<'_>, cluster: &Cluster<'_>, collector: &Collector) -> Value {
-    json!({
+    let mut deployment = json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": zipkin_metadata(mesh, "zipkin"),
@@ -35,7 +36,7 @@ fn deployment(mesh: &Mesh<'_>, cluster: &Cluster<'_>, collector: &Collector) -> 
                 "spec": {
                     "containers": [{
                         "name": "zipkin",
-                        "image": mesh.release.zipkin_image,
+                        "image": collector.image,
                         "env": [{ "name": "STORAGE_METHOD", "value": "mem" }],
                         "ports": [{ "name": "http-query", "containerPort": ZIPKIN_PORT }],
                         "readinessProbe": {
@@ -51,7 +52,13 @@ fn deployment(mesh: &Mesh<'_>, cluster: &Cluster<'_>, collector: &Collector) -> 
                 },
             },
         },
-    })
+    });
+    // A registry that asks for them serves the collector too.
+    if let Some(Value::Array(names)) = gateway_global(mesh, cluster).get("imagePullSecrets") {
+        let secrets: Vec<Value> = names.iter().map(|name| json!({ "name": name })).collect();
+        deployment["spec"]["template"]["spec"]["imagePullSecrets"] = secrets.into();
+    }
+    deployment
 }
 
 /// The pod's labels, and whether it has a sidecar: only where proxies reach it through the mesh.

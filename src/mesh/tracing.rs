@@ -28,6 +28,8 @@ pub struct Collector {
     pub sampling_percent: SamplingPercent,
     /// Whether meshgen installs the collector.
     pub is_installed: bool,
+    /// The image of the collector.
+    pub image: String,
     /// Where proxies report to, unless their cluster says otherwise; `None` where nobody knows yet.
     target: Option<Target>,
 }
@@ -75,6 +77,7 @@ impl Collector {
             node_port: zipkin.node_port,
             sampling_percent: zipkin.sampling_percent.clone(),
             is_installed: zipkin.install,
+            image: zipkin.image.as_ref().map_or(release.zipkin_image, topology::Image::as_str).to_owned(),
             target,
         })
     }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::address::{Address, ApiServer, Cidr, IpAddress};
-use super::text::{ClusterDomain, Line, MeshId, Name, Revision, TrustDomain};
+use super::text::{ClusterDomain, Image, Line, MeshId, Name, Revision, TrustDomain};
 use super::version::{Date, IstioVersion, KubernetesVersion};
 
 /// A grammar of strings. The schema names it, and the reader of topologies applies it.
@@ -24,6 +24,7 @@ const GRAMMARS: &[Grammar] = &[
     Grammar { format: "revision", refuse: |text| Revision::from_str(text).err() },
     Grammar { format: "mesh-id", refuse: |text| MeshId::from_str(text).err() },
     Grammar { format: "line", refuse: |text| Line::from_str(text).err() },
+    Grammar { format: "image", refuse: |text| Image::from_str(text).err() },
     Grammar { format: "cluster-domain", refuse: |text| ClusterDomain::from_str(text).err() },
     Grammar { format: "trust-domain", refuse: |text| TrustDomain::from_str(text).err() },
     Grammar { format: "cidr", refuse: |text| Cidr::from_str(text).err() },

@@ -232,6 +232,36 @@ impl FromStr for ClusterDomain {
     }
 }
 
+/// A container image: a name, and a tag or a digest.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Image(String);
+
+text_type!(Image, {
+    "type": "string", "format": "image", "examples": ["registry.example.net/zipkin-slim:3.4.0"],
+    "pattern": "^[A-Za-z0-9][A-Za-z0-9._:/@-]*$", "maxLength": 500,
+});
+
+impl Image {
+    /// The image as a Pod names it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Image {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@-".contains(&byte);
+        let begins = text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
+        if !begins || text.len() > 500 || !text.bytes().all(is_allowed) {
+            return Err("is not an image: write it like `registry.example.net/zipkin-slim:3.4.0`".to_owned());
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// One line of text in which every character is shown where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]

@@ -5,7 +5,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Number;
 
-use super::{Address, Name};
+use super::{Address, Image, Name};
 
 /// The collector of traces.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -37,6 +37,8 @@ pub struct Zipkin {
     /// Whether to install the collector. Write `false` if the Service `zipkin` in `istio-system`, port 9411, exists already.
     #[serde(default = "default_install")]
     pub install: bool,
+    /// The image of the collector, for example from a registry of your own. Default: that of Istio's addon of the same version.
+    pub image: Option<Image>,
 }
 
 /// How proxies reach the collector.

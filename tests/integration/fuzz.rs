@@ -39,32 +39,3 @@ fn what_was_once_found_is_answered() {
         }
     }
 }
-
-/// Four times as large takes four times as long, and not sixteen times.
-#[test]
-#[cfg(target_os = "linux")]
-fn a_bundle_takes_as_much_time_for_each_byte_however_large_it_is() {
-    for kind in 0..bundles::KINDS {
-        let time = |size: usize| {
-            let bundle = bundles::grown(kind, size, &mut Rng::with_seed(1));
-            let began = processor_time();
-            Target::Bundle.answer(&bundle, false);
-            processor_time().saturating_sub(began).as_secs_f64()
-        };
-        let (small, large) = (time(24 << 10), time(96 << 10));
-        assert!(
-            large < 8.0 * small + 0.5,
-            "bundles of kind {kind} take {small:.3} s, and {large:.3} s where four times as large"
-        );
-    }
-}
-
-/// The time that this thread took of a processor: other tests run meanwhile.
-#[cfg(target_os = "linux")]
-fn processor_time() -> std::time::Duration {
-    use nix::sys::resource::{UsageWho, getrusage};
-    use nix::sys::time::TimeValLike;
-    let usage = getrusage(UsageWho::RUSAGE_THREAD).unwrap();
-    let micros = (usage.user_time() + usage.system_time()).num_microseconds();
-    std::time::Duration::from_micros(micros.cast_unsigned())
-}

@@ -109,6 +109,11 @@ fn patterns_and_grammars_agree() {
             &["cluster.local", "local", "k8s.a-b.example", "1.2"],
             &["", "Example.com", "a b", "a..b", ".a", "a.", "-a.b", "a_b", &"a.".repeat(60), &["a"; 61].join(".")],
         ),
+        (
+            "image",
+            &["zipkin", "docker.io/openzipkin/zipkin-slim:3.4.0", "Registry:5000/a@sha256:0f", "10.0.0.1/a_b:v1"],
+            &["", " a", "a b", "/a", "-a", "a\tb", &"a".repeat(501)],
+        ),
         ("trust-domain", &["cluster.local", "a_b"], &["", "Example.com", "a b"]),
         (
             "cidr",

@@ -341,3 +341,27 @@ fn every_host_name_ends_with_the_cluster_domain() {
         }
     }
 }
+
+#[test]
+fn the_collector_comes_from_the_registry_that_is_named_with_its_secrets() {
+    let spec = |zipkin: &str, istio: &str, own: &str| {
+        let text = format!(
+            "apiVersion: meshgen/v1\nkind: Topology\nmesh: {{id: mesh1}}\nistio: {{version: 1.30.3{istio}}}\n\
+             certificates: {{issuedOn: 2026-11-01}}\ntracing: {{zipkin: {{cluster: east{zipkin}}}}}\nnetworks: [{{name: lan}}]\n\
+             clusters: [{{name: east, network: lan, apiServer: 'https://10.0.1.10:6443', eastWestGateway: {{address: 10.0.1.100}}{own}}}]\n"
+        );
+        let tree = common::compile(&Source::new("mesh.yaml", text));
+        let spec = &document(&tree, "east/60-zipkin/zipkin.yaml")["spec"]["template"]["spec"];
+        (spec["containers"][0]["image"].clone(), spec["imagePullSecrets"].clone())
+    };
+    let (usual, none) = spec("", "", "");
+    assert!(usual.as_str().unwrap().contains("zipkin-slim") && none.is_null(), "{usual} {none}");
+    let image = "registry.example.net/zipkin-slim:3.4.0";
+    let secrets = ", values: {global: {imagePullSecrets: [pull, other]}}";
+    assert_eq!(
+        spec(&format!(", image: '{image}'"), secrets, ""),
+        (json!(image), json!([{ "name": "pull" }, { "name": "other" }]))
+    );
+    let own = ", istio: {values: {global: {imagePullSecrets: [own]}}}";
+    assert_eq!(spec("", secrets, own), (usual, json!([{ "name": "own" }])));
+}

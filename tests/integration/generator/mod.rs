@@ -54,6 +54,7 @@ struct TracingChoices {
     gateway_port: Option<u16>,
     sampling: Option<u32>,
     install: bool,
+    own_image: bool,
     own_override: bool,
 }
 
@@ -163,11 +164,23 @@ fn tracing() -> impl Strategy<Value = TracingChoices> {
         prop::option::of(16000..65000u16),
         prop::option::of(0..=100u32),
         any::<bool>(),
+        prop::bool::weighted(0.2),
         any::<bool>(),
     )
-        .prop_map(|(cluster, through_mesh, node_port, gateway_port, sampling, install, own_override)| {
-            TracingChoices { cluster, through_mesh, node_port, gateway_port, sampling, install, own_override }
-        })
+        .prop_map(
+            |(cluster, through_mesh, node_port, gateway_port, sampling, install, own_image, own_override)| {
+                TracingChoices {
+                    cluster,
+                    through_mesh,
+                    node_port,
+                    gateway_port,
+                    sampling,
+                    install,
+                    own_image,
+                    own_override,
+                }
+            },
+        )
 }
 
 fn cluster() -> impl Strategy<Value = ClusterChoices> {
@@ -354,6 +367,8 @@ fn zipkin(shape: &Shape, tracing: &TracingChoices) -> Value {
     insert(&mut zipkin, "gatewayPort", tracing.gateway_port.map(|port| json!(port)));
     insert(&mut zipkin, "samplingPercent", tracing.sampling.map(|sampling| json!(sampling)));
     insert(&mut zipkin, "install", (!tracing.install).then(|| json!(false)));
+    let own_image = tracing.install && tracing.own_image;
+    insert(&mut zipkin, "image", own_image.then(|| json!("registry.example.net/zipkin-slim:3.4.0")));
     zipkin.into()
 }
 

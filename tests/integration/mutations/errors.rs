@@ -145,6 +145,13 @@ pub(crate) const ERRORS: &[Mutation] = &[
         }
         Some(case.set("tracing.zipkin.via", json!("mesh")))
     }),
+    Mutation("collector-image", |case| {
+        if !case.has_tracing() {
+            return None;
+        }
+        case.set("tracing.zipkin.install", json!(false));
+        Some(case.set("tracing.zipkin.image", json!("registry.example.net/zipkin-slim:3.4.0")))
+    }),
     Mutation("unusable-collector-address", |case| {
         if case.is_old() || !case.has_tracing() {
             return None;
