@@ -1,12 +1,13 @@
 //! Bundles of certificates: real ones that were damaged as text or as DER, and ones that are signed after they were changed.
 
 use fastrand::Rng;
+use meshgen::pki::EXTERNAL_FILES;
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
 use p256::pkcs8::{EncodePrivateKey, EncodePublicKey};
 use x509_cert::der::pem::{self, LineEnding};
 
-use super::answer::bundle::{files, text};
+use super::answer::bundle::files;
 use super::damage::damaged;
 use super::der::{Element, SEQUENCE};
 use super::input::few;
@@ -15,6 +16,12 @@ const ECDSA_WITH_SHA256: &[u8] = b"\x2a\x86\x48\xce\x3d\x04\x03\x02";
 const COMMON_NAME: &[u8] = b"\x55\x04\x03";
 const SUBJECT_ALT_NAME: &[u8] = b"\x55\x1d\x11";
 const POLICIES: &[u8] = b"\x55\x1d\x20";
+
+/// Files in one text, as `files` reads them.
+pub(crate) fn text(files: &[Option<String>; 4]) -> Vec<u8> {
+    let named = EXTERNAL_FILES.iter().zip(files).filter_map(|(name, file)| Some((name, file.as_ref()?)));
+    named.flat_map(|(name, file)| ["# ", *name, "\n", file.as_str()]).collect::<String>().into_bytes()
+}
 
 /// What a certificate is made of.
 struct Certificate {

@@ -9,7 +9,7 @@ use meshgen::source::Source;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-use super::answer::bundle;
+use super::bundles;
 use super::generator;
 use super::input::{Corpus, MAXIMUM_BYTES};
 use super::repository;
@@ -48,7 +48,7 @@ fn own_bundles() -> impl Iterator<Item = Vec<u8>> {
     let tree = meshgen::compile(&source, Authority::Seed(Seed::new([7; 32]))).unwrap().tree;
     ["cluster1", "cluster2"].into_iter().map(move |cluster| {
         let file = |name| String::from_utf8(tree.get(&bundle_path(cluster, name)).unwrap().bytes.clone()).unwrap();
-        bundle::text(&EXTERNAL_FILES.map(|name| Some(file(name))))
+        bundles::text(&EXTERNAL_FILES.map(|name| Some(file(name))))
     })
 }
 

@@ -1,28 +1,14 @@
-//! What fuzzing once found is answered as everything must be, and what is large takes no longer for each byte.
+//! What fuzzing once found is answered as everything must be.
 
 use std::fs;
-
-use fastrand::Rng;
 
 use self::answer::Target;
 use crate::common;
 
 #[path = "../../examples/fuzz/answer/mod.rs"]
 mod answer;
-#[path = "../../examples/fuzz/bundles.rs"]
-#[expect(dead_code, reason = "only the fuzzer makes any bundle")]
-mod bundles;
 #[path = "../../examples/fuzz/damage.rs"]
 pub(crate) mod damage;
-#[path = "../../examples/fuzz/der.rs"]
-mod der;
-
-/// What `bundles` needs of the fuzzer's inputs.
-mod input {
-    pub(super) fn few(_: &mut fastrand::Rng) -> usize {
-        1
-    }
-}
 
 #[test]
 fn what_was_once_found_is_answered() {

@@ -50,12 +50,6 @@ pub(crate) fn files(bytes: &[u8]) -> [Option<String>; 4] {
     files
 }
 
-/// The same text from files.
-pub(crate) fn text(files: &[Option<String>; 4]) -> Vec<u8> {
-    let named = EXTERNAL_FILES.iter().zip(files).filter_map(|(name, file)| Some((name, file.as_ref()?)));
-    named.flat_map(|(name, file)| ["# ", *name, "\n", file.as_str()]).collect::<String>().into_bytes()
-}
-
 pub(super) fn answer(bytes: &[u8], is_whole: bool) -> Answer {
     let texts = files(bytes);
     let text = |file: usize| texts[file].as_deref().unwrap_or_default();
