@@ -235,19 +235,17 @@ impl Situation<'_> {
             }
             (old, new) => {
                 let mut why = format!("from {} to {}: {}", shown(old), shown(new), self.dialled_by(name));
-                if !self.keeps(cluster, old) && self.remotes_of(name).next().is_some() {
-                    why.push_str("; for no gap, state both addresses in one commit, the new one as `address`, and remove the old one in the next");
+                if self.remotes_of(name).next().is_some() {
+                    if !has_address(self.after, name, old) {
+                        why.push_str("; for no gap, state both addresses in one commit, the new one as `address`, and remove the old one in the next");
+                    }
+                    if self.before.version != self.after.version && !has_address(self.before, name, new) {
+                        why.push_str("; for no gap, change the version in a later commit: in an upgrade the remotes come first, and would dial an address that the gateway does not have yet");
+                    }
                 }
                 found.add(Kind::GatewayAddress, &why);
             }
         }
-    }
-
-    /// Whether a gateway still has an address.
-    fn keeps(&self, cluster: &ClusterChange, address: &Gateway) -> bool {
-        let Gateway::At(address) = address else { return true };
-        let files = self.after.files_of(&cluster.name);
-        files.iter().any(|(path, text)| path.contains(EASTWEST_GATEWAY) && text.contains(address.as_str()))
     }
 
     /// The clusters that a cluster's istiod serves, before the change.
@@ -403,6 +401,13 @@ impl Situation<'_> {
 /// Whether a cluster moves to another network, where both are known.
 fn moves(old: &Member, new: &Member) -> bool {
     old.network != new.network && !old.network.is_empty() && !new.network.is_empty()
+}
+
+/// Whether the gateway of a cluster has an address, as far as its tree states it.
+fn has_address(side: &Known<'_>, cluster: &str, address: &Gateway) -> bool {
+    let Gateway::At(address) = address else { return true };
+    let mut files = side.files_of(cluster).into_iter();
+    files.any(|(path, text)| path.contains(EASTWEST_GATEWAY) && text.contains(address.as_str()))
 }
 
 /// The directory of an object in its cluster's.
