@@ -39,12 +39,14 @@ mod ipv6_control_plane;
 mod known_bug;
 mod kubernetes_version;
 mod missing_issued_on;
+mod mixed_address_families;
 mod network_without_gateway;
 mod node_port_on_external_ip;
 mod off_link_next_hop;
 mod overlapping_ranges;
 mod owned_field;
 mod plaintext_collector;
+mod ranges;
 mod reads;
 mod remote_mesh_config;
 mod reserved_port;
@@ -53,6 +55,7 @@ mod revision_mismatch;
 mod shared_gateway;
 mod single_node_service_route;
 mod static_routing_without_nodes;
+mod unclear_range;
 mod undiscoverable_gateway;
 mod unknown_cluster;
 mod unknown_istio_field;
@@ -138,7 +141,9 @@ const CHECKS: &[Check] = &[
     reserved_port::CHECK,
     unusable_node_port::CHECK,
     duplicate_node::CHECK,
+    unclear_range::CHECK,
     overlapping_ranges::CHECK,
+    mixed_address_families::CHECK,
     kubernetes_version::CHECK,
     gateway_without_address::CHECK,
     host_name_control_plane::CHECK,

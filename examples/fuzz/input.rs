@@ -124,7 +124,7 @@ const TOKENS: [&str; 74] = [
 ];
 
 /// Keys of a topology, and of what it passes on.
-const KEYS: [&str; 47] = [
+const KEYS: [&str; 49] = [
     "apiVersion",
     "kind",
     "mesh",
@@ -133,6 +133,8 @@ const KEYS: [&str; 47] = [
     "clusterDomain",
     "naming",
     "image",
+    "podCIDRs",
+    "serviceCIDRs",
     "allow",
     "rule",
     "reason",

@@ -7,12 +7,11 @@ use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 use crate::topology::{Address, Cluster};
 
+use super::ranges::{ClusterRange, cluster_ranges};
 use super::{About, Check, Context, gateways};
 
 pub(super) const CHECK: Check = Check::of(RULE, check)
-    .about(About::Mesh(|topology| {
-        topology.clusters.iter().any(|cluster| cluster.service_cidr.is_some() || !cluster.nodes.is_empty())
-    }))
+    .about(About::Mesh(|topology| topology.clusters.iter().any(Cluster::has_ranges)))
     .reads(&[&["cluster.name", "cluster.controlPlane", "cluster.eastWestGateway.externalIPs[]"]]);
 
 const RULE: Rule = Rule::error("address-inside-range", include_str!("../../docs/rules/address-inside-range.md"));
@@ -62,13 +61,8 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
 fn every_range<'t>(context: &Context<'t>) -> Vec<Range<'t>> {
     let mut ranges = Vec::new();
     for (path, cluster) in context.clusters() {
-        if let Some(services) = &cluster.service_cidr {
-            ranges.push(Range { net: services.0, place: path.child("serviceCIDR"), what: "Services", cluster });
-        }
-        for (index, node) in cluster.nodes.iter().enumerate() {
-            let place = path.child("nodes").index(index).child("podCIDR");
-            ranges.push(Range { net: node.pod_cidr.0, place, what: "pods", cluster });
-        }
+        let stated = cluster_ranges(&path, cluster).into_iter();
+        ranges.extend(stated.map(|ClusterRange { net, place, what, .. }| Range { net, place, what, cluster }));
     }
     ranges
 }

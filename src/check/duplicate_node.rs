@@ -22,7 +22,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
                     RULE.at(place, format!("`{}` is the address of two nodes", node.address.0))
                         .label("the same node")
                         .and(first, "also here")
-                        .help("write each node once, with its own address"),
+                        .help("write each node once, with its own address; a node with several ranges has `podCIDRs`"),
                 );
             }
         }

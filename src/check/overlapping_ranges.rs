@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 
+use super::ranges::{ClusterRange, PODS, cluster_ranges};
 use super::{About, Check, Context};
 
 pub(super) const CHECK: Check =
@@ -26,24 +27,22 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     for (path, cluster) in context.clusters() {
         let ranges = networks.entry(cluster.network.as_str()).or_default();
         let name = cluster.name.as_str();
-        ranges.extend(cluster.service_cidr.as_ref().map(|range| Range {
-            net: range.0,
-            place: path.child("serviceCIDR"),
-            what: format!("Services of {name}"),
+        let stated = cluster_ranges(&path, cluster);
+        // The ranges of its nodes are parts of the cluster's own.
+        let own: Vec<IpNet> = stated.iter().filter(|range| range.is_whole).map(|range| range.net).collect();
+        let is_part = |range: &ClusterRange| {
+            range.what == PODS && !range.is_whole && own.iter().any(|own| own.contains(&range.net))
+        };
+        ranges.extend(stated.into_iter().filter(|range| !is_part(range)).map(|range| Range {
+            net: range.net,
+            place: range.place,
+            what: format!("{} of {name}", range.what),
             is_node: false,
         }));
         for (index, node) in cluster.nodes.iter().enumerate() {
-            let place = path.child("nodes").index(index);
-            let (pods, node) = (node.pod_cidr.0, node.address.0);
             ranges.push(Range {
-                net: pods,
-                place: place.child("podCIDR"),
-                what: format!("pods of {name}"),
-                is_node: false,
-            });
-            ranges.push(Range {
-                net: node.into(),
-                place: place.child("address"),
+                net: node.address.0.into(),
+                place: path.child("nodes").index(index).child("address"),
                 what: format!("a node of {name}"),
                 is_node: true,
             });

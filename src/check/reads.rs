@@ -64,8 +64,7 @@ impl About {
         matches!(gateway.and_then(|gateway| gateway.address.as_ref()), Some(Address::Dns(_)))
     });
     /// Clusters with ranges of pods or Services.
-    pub(super) const RANGES: Self =
-        Self::Clusters(|cluster| cluster.service_cidr.is_some() || !cluster.nodes.is_empty());
+    pub(super) const RANGES: Self = Self::Clusters(Cluster::has_ranges);
     /// Clusters with nodes.
     pub(super) const NODES: Self = Self::Clusters(|cluster| !cluster.nodes.is_empty());
 

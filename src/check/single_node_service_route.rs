@@ -2,11 +2,12 @@ use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 use crate::topology::PodRouting;
 
+use super::ranges::service_ranges;
 use super::reads::{NAMES, NETWORKS};
 use super::{About, Check, Context};
 
 pub(super) const CHECK: Check = Check::of(RULE, check)
-    .about(About::Clusters(|cluster| cluster.service_cidr.is_some()))
+    .about(About::Clusters(|cluster| cluster.service_ranges().next().is_some()))
     .reads(&[NETWORKS, NAMES, &["networks[].podRouting", "clusters[].nodes[].address"]]);
 
 const RULE: Rule =
@@ -19,10 +20,12 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         if network.pod_routing != PodRouting::Static || clusters.len() < 2 {
             continue;
         }
-        let routed = clusters.iter().filter(|cluster| cluster.service_cidr.is_some() && !cluster.nodes.is_empty());
-        let places = routed.map(|cluster| {
-            let place = context.cluster_path(cluster.name.as_str()).child("serviceCIDR");
-            (place, format!("by way of {} only", cluster.nodes[0].address.0))
+        let places = clusters.iter().flat_map(|cluster| {
+            let ranges = service_ranges(&context.cluster_path(cluster.name.as_str()), cluster);
+            ranges.into_iter().filter_map(|(range, place)| {
+                let node = cluster.first_node_for(range)?;
+                Some((place, format!("by way of {} only", node.address.0)))
+            })
         });
         let mut places = places.filter(|(place, _)| context.is_known(place));
         let Some((place, label)) = places.next() else { continue };
@@ -30,7 +33,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         let finding = RULE.at(place, message).label(label);
         let finding = places.take(SHOWN - 1).fold(finding, |finding, (place, label)| finding.and(place, label));
         findings.push(finding.help(
-            "remove `serviceCIDR`: Istio sends to pods and needs no routes to Services; or allow this if something else uses them",
+            "remove this field: Istio sends to pods and needs no routes to Services; or allow this if something else uses them",
         ));
     }
 }

@@ -32,7 +32,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
                 )
                 .label("no `nodes` in this cluster")
                 .and(routing, "asks for routes")
-                .help("add `nodes:` with `{address: …, podCIDR: …}` for each node, or use `podRouting: native`"),
+                .help("add `nodes:` with `{address: …, podCIDRs: […]}` for each node, or use `podRouting: native`"),
             );
         }
     }

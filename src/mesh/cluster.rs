@@ -105,15 +105,16 @@ impl<'t> Cluster<'t> {
         !self.written.nodes.is_empty()
     }
 
-    /// The routes that other clusters' nodes need to this one: pods through their node, Services through the first.
+    /// The routes that other clusters' nodes need to this one: pods through their node, Services through the first of their family.
     pub(super) fn routes_to(&self) -> Vec<Route<'t>> {
         let route = |destination: &topology::Cidr, node: &topology::Node| Route {
             destination: destination.to_string(),
             via: node.address.to_string(),
             cluster: self.name,
         };
-        let pods = self.written.nodes.iter().map(|node| route(&node.pod_cidr, node));
-        let services = self.written.service_cidr.as_ref().zip(self.written.nodes.first());
-        pods.chain(services.map(|(services, node)| route(services, node))).collect()
+        let pods = self.written.nodes.iter().flat_map(|node| node.pod_ranges().map(move |pods| (pods, node)));
+        let services = self.written.service_ranges();
+        let services = services.filter_map(|services| Some((services, self.written.first_node_for(services)?)));
+        pods.chain(services).map(|(range, node)| route(range, node)).collect()
     }
 }

@@ -21,9 +21,15 @@ pub struct Cluster {
     pub context: Option<Line>,
     /// The URL at which the primaries reach the API server.
     pub api_server: ApiServer,
+    /// The ranges of pod addresses of the whole cluster. meshgen looks for ranges that overlap.
+    #[serde(default, rename = "podCIDRs")]
+    pub pod_cidrs: Vec<Cidr>,
     /// The range of Service addresses. With static routing, a route through the first node leads to it.
     #[serde(rename = "serviceCIDR")]
     pub service_cidr: Option<Cidr>,
+    /// The ranges of Service addresses, instead of `serviceCIDR`: one of each address family.
+    #[serde(default, rename = "serviceCIDRs")]
+    pub service_cidrs: Vec<Cidr>,
     /// The nodes and the pods on each. Required for static routing.
     #[serde(default)]
     pub nodes: Vec<Node>,
@@ -47,6 +53,21 @@ impl Cluster {
         self.control_plane.as_ref().filter(|primary| **primary != self.name).map(Name::as_str)
     }
 
+    /// The ranges of its Services.
+    pub(crate) fn service_ranges(&self) -> impl Iterator<Item = &Cidr> {
+        self.service_cidr.iter().chain(&self.service_cidrs)
+    }
+
+    /// The first node that packets of a range's address family can go through.
+    pub(crate) fn first_node_for(&self, range: &Cidr) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.address.0.is_ipv4() == range.0.addr().is_ipv4())
+    }
+
+    /// Whether ranges of its pods or Services are stated.
+    pub(crate) fn has_ranges(&self) -> bool {
+        self.service_ranges().next().is_some() || !self.pod_cidrs.is_empty() || !self.nodes.is_empty()
+    }
+
     /// The kubeconfig context: what is written, or the name.
     pub(crate) fn kubectl_context(&self) -> &str {
         self.context.as_ref().map_or(self.name.as_str(), Line::as_str)
@@ -66,7 +87,17 @@ pub struct Node {
     pub address: IpAddress,
     /// The range of addresses of the pods on this node.
     #[serde(rename = "podCIDR")]
-    pub pod_cidr: Cidr,
+    pub pod_cidr: Option<Cidr>,
+    /// The ranges of addresses of the pods on this node, instead of `podCIDR`: for example its blocks in Calico.
+    #[serde(default, rename = "podCIDRs")]
+    pub pod_cidrs: Vec<Cidr>,
+}
+
+impl Node {
+    /// The ranges of its pods.
+    pub(crate) fn pod_ranges(&self) -> impl Iterator<Item = &Cidr> {
+        self.pod_cidr.iter().chain(&self.pod_cidrs)
+    }
 }
 
 /// The Istio settings of one cluster.

@@ -283,7 +283,11 @@ fn unchecked(part: &str, instead: &str) -> Vec<&'static str> {
 fn what_few_rules_go_by_stops_few_rules() {
     for (part, instead, rules) in [
         ("samplingPercent: 100", "samplingPercent: x", &[][..]),
-        ("podCIDR: 172.20.1.0/24", "podCIDR: 172.20.1.0/44", &["address-inside-range", "overlapping-ranges"]),
+        (
+            "podCIDR: 172.20.1.0/24",
+            "podCIDR: 172.20.1.0/44",
+            &["address-inside-range", "unclear-range", "overlapping-ranges"],
+        ),
         ("version: \"1.32\"", "version: 1.32", &["kubernetes-version"]),
         ("example.com/pool: a", "example.com/pool: 1", &[]),
         ("namespaces: [shop]", "namespaces: [Shop]", &["workload-namespace"]),

@@ -69,6 +69,7 @@ struct ClusterChoices {
     nodes: usize,
     has_services: bool,
     is_ipv6: bool,
+    ranges: usize,
     context: Option<usize>,
     issued_later: Option<u32>,
     generation: Option<u32>,
@@ -186,8 +187,14 @@ fn tracing() -> impl Strategy<Value = TracingChoices> {
 fn cluster() -> impl Strategy<Value = ClusterChoices> {
     let first =
         (0..NETWORKS.len(), prop::option::of(any::<usize>()), prop::option::of(any::<bool>()), 0..4usize, 0..3usize);
-    let second =
-        (any::<bool>(), 0..4usize, any::<bool>(), prop::bool::weighted(0.2), prop::option::of(0..CONTEXTS.len()));
+    let second = (
+        any::<bool>(),
+        0..4usize,
+        any::<bool>(),
+        prop::bool::weighted(0.2),
+        prop::option::of(0..CONTEXTS.len()),
+        0..4usize,
+    );
     let third = (prop::option::of(0..1000u32), prop::option::of(1..5u32), free_form(), free_form());
     let fourth = (
         prop::option::weighted(0.2, any::<usize>()),
@@ -205,6 +212,7 @@ fn cluster() -> impl Strategy<Value = ClusterChoices> {
         nodes: second.1,
         has_services: second.2,
         is_ipv6: second.3,
+        ranges: second.5,
         context: second.4,
         issued_later: third.0,
         generation: third.1,
@@ -386,12 +394,18 @@ fn networks(choices: &Choices, shape: &Shape) -> Value {
     .collect()
 }
 
-/// A network routes statically only where all of its clusters have nodes of one address family.
+/// A network routes statically only where all of its clusters have nodes, and in IPv4.
 fn routes_statically(choices: &Choices, network: usize) -> bool {
     let mut members = choices.clusters.iter().filter(|cluster| cluster.network == network);
     choices.is_static[network]
-        && members.clone().all(|cluster| cluster.nodes > 0 && !cluster.is_ipv6)
-        && members.next().is_some()
+        && members.clone().all(|cluster| cluster.nodes > 0)
+        && members.next().is_some_and(|first| !first.is_ipv6)
+}
+
+/// All clusters of a network have one address family, that of the first.
+fn is_ipv6(choices: &Choices, position: usize) -> bool {
+    let network = choices.clusters[position].network;
+    choices.clusters.iter().find(|cluster| cluster.network == network).is_some_and(|first| first.is_ipv6)
 }
 
 fn cluster_value(choices: &Choices, shape: &Shape, position: usize) -> Value {
@@ -403,9 +417,18 @@ fn cluster_value(choices: &Choices, shape: &Shape, position: usize) -> Value {
     insert(&mut value, "controlPlane", (primary != position).then(|| json!(NAMES[primary])));
     insert(&mut value, "context", cluster.context.map(|context| json!(format!("{}{position}", CONTEXTS[context]))));
     value.insert("apiServer".to_owned(), json!(format!("https://192.0.2.{}:6443", position + 1)));
-    let services =
-        if cluster.is_ipv6 { format!("fd00:1:{position}::/112") } else { format!("10.{}.0.0/16", 100 + position) };
-    insert(&mut value, "serviceCIDR", cluster.has_services.then(|| json!(services)));
+    let services = if is_ipv6(choices, position) {
+        format!("fd00:1:{position}::/112")
+    } else {
+        format!("10.{}.0.0/16", 100 + position)
+    };
+    // One field or the other says the same.
+    let is_listed = cluster.ranges == 1;
+    insert(&mut value, "serviceCIDR", (cluster.has_services && !is_listed).then(|| json!(services)));
+    insert(&mut value, "serviceCIDRs", (cluster.has_services && is_listed).then(|| json!([services])));
+    let pods =
+        if is_ipv6(choices, position) { format!("fd00:3:{position}::/48") } else { format!("10.{position}.0.0/16") };
+    insert(&mut value, "podCIDRs", (cluster.ranges == 2).then(|| json!([pods])));
     let nodes = (0..cluster.nodes).map(|index| node(choices, position, index));
     insert(&mut value, "nodes", (cluster.nodes > 0).then(|| nodes.collect()));
     insert(&mut value, "eastWestGateway", gateway(choices, shape, position));
@@ -424,11 +447,15 @@ fn cluster_value(choices: &Choices, shape: &Shape, position: usize) -> Value {
 fn node(choices: &Choices, position: usize, index: usize) -> Value {
     let cluster = &choices.clusters[position];
     let network = cluster.network;
-    if cluster.is_ipv6 {
+    if is_ipv6(choices, position) {
         let address = format!("fd00:2:{network}::{position}:{}", index + 1);
         json!({ "address": address, "podCIDR": format!("fd00:3:{position}:{index}::/64") })
     } else {
         let address = format!("172.16.{network}.{}", position * 8 + index + 1);
+        if cluster.ranges == 3 {
+            let blocks = [0, 64].map(|block| format!("10.{position}.{index}.{block}/26"));
+            return json!({ "address": address, "podCIDRs": blocks });
+        }
         json!({ "address": address, "podCIDR": format!("10.{position}.{index}.0/24") })
     }
 }

@@ -244,7 +244,8 @@ pub(crate) const ERRORS: &[Mutation] = &[
     }),
     Mutation("address-inside-range", |case| {
         let owner = case.any_cluster(|case, position| !case.nodes(position).is_empty() && !case.is_ipv6(position))?;
-        let inside = case.nodes(owner)[0]["podCIDR"].as_str()?.replace(".0/24", ".7");
+        let pods = case.pod_range(owner)?;
+        let inside = pods.split_once('/')?.0.strip_suffix('0')?.to_owned() + "7";
         if case.is_primary(owner) && case.rng.bool() {
             let cluster = case.any_cluster(|_, _| true)?;
             return Some(case.set(format!("clusters[{cluster}].apiServer"), json!(format!("https://{inside}:6443"))));
@@ -290,10 +291,40 @@ pub(crate) const ERRORS: &[Mutation] = &[
     }),
     Mutation("overlapping-ranges", |case| {
         let cluster = case.any_cluster(|case, position| !case.nodes(position).is_empty())?;
-        let pods = case.nodes(cluster)[0]["podCIDR"].clone();
+        let pods = case.pod_range(cluster)?;
         let network = case.network(cluster).to_owned();
         let other = case.one_of(&case.members(&network))?;
-        Some(case.set(format!("clusters[{other}].serviceCIDR"), pods))
+        case.remove(&format!("clusters[{other}].serviceCIDRs"));
+        Some(case.set(format!("clusters[{other}].serviceCIDR"), json!(pods)))
+    }),
+    Mutation("unclear-range", |case| {
+        let cluster = case.any_cluster(|_, _| true)?;
+        let path = format!("clusters[{cluster}]");
+        if case.nodes(cluster).is_empty() || case.rng.u8(..3) == 0 {
+            case.remove(&format!("{path}.serviceCIDRs"));
+            case.set(format!("{path}.serviceCIDR"), json!("10.230.0.0/16"));
+            return Some(case.set(format!("{path}.serviceCIDRs"), json!(["10.231.0.0/16"])));
+        }
+        let node = format!("{path}.nodes[0]");
+        case.remove(&format!("{node}.podCIDRs"));
+        if case.rng.bool() {
+            case.set(format!("{node}.podCIDR"), json!("10.232.0.0/24"));
+            return Some(case.set(format!("{node}.podCIDRs"), json!(["10.233.0.0/24"])));
+        }
+        case.remove(&format!("{node}.podCIDR"));
+        Some(node)
+    }),
+    Mutation("mixed-address-families", |case| {
+        let cluster = case.any_cluster(|case, position| {
+            let is_beside = |other: &usize| *other != position && !case.nodes(*other).is_empty();
+            let is_alone = case.nodes(position).is_empty() && case.clusters()[position]["podCIDRs"].is_null();
+            is_alone && case.members(case.network(position)).iter().any(is_beside)
+        })?;
+        let others = case.members(case.network(cluster));
+        let is_ipv6 = others.iter().any(|other| case.is_ipv6(*other));
+        let range = if is_ipv6 { "10.234.0.0/16" } else { "fd00:77::/56" };
+        let path = case.set(format!("clusters[{cluster}].podCIDRs"), json!([range]));
+        Some(if is_ipv6 { String::new() } else { path + "[0]" })
     }),
     Mutation("kubernetes-version", |case| {
         let version = case.one_of(&["1.17", "1.24.3", "1.37", "2.32", "0.1"])?;
@@ -360,7 +391,7 @@ pub(crate) const ERRORS: &[Mutation] = &[
         for position in 0..case.clusters().len() {
             places.extend(["name", "network", "apiServer"].map(|key| (format!("clusters[{position}]"), key)));
             places.extend(
-                (0..case.nodes(position).len()).map(|node| (format!("clusters[{position}].nodes[{node}]"), "podCIDR")),
+                (0..case.nodes(position).len()).map(|node| (format!("clusters[{position}].nodes[{node}]"), "address")),
             );
         }
         places.extend((0..case.networks().len()).map(|position| (format!("networks[{position}]"), "name")));

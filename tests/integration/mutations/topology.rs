@@ -103,6 +103,12 @@ impl Case {
         self.clusters()[position]["nodes"].as_array().map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// A range of pods on the first node of a cluster.
+    pub(crate) fn pod_range(&self, position: usize) -> Option<String> {
+        let node = self.nodes(position).first()?;
+        node["podCIDR"].as_str().or(node["podCIDRs"][0].as_str()).map(str::to_owned)
+    }
+
     pub(crate) fn is_ipv6(&self, position: usize) -> bool {
         self.nodes(position).iter().any(|node| node["address"].as_str().unwrap().contains(':'))
     }

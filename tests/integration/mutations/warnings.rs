@@ -110,8 +110,10 @@ pub(crate) const WARNINGS: &[Mutation] = &[
     Mutation("single-node-service-route", |case| {
         let cluster = case.any_cluster(Case::is_routed)?;
         for member in case.members(case.network(cluster)) {
-            remove(&mut case.before, &format!("clusters[{member}].serviceCIDR"));
-            case.remove(&format!("clusters[{member}].serviceCIDR"));
+            for field in ["serviceCIDR", "serviceCIDRs"] {
+                remove(&mut case.before, &format!("clusters[{member}].{field}"));
+                case.remove(&format!("clusters[{member}].{field}"));
+            }
         }
         Some(case.set(format!("clusters[{cluster}].serviceCIDR"), json!("10.220.0.0/16")))
     }),
