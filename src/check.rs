@@ -34,6 +34,7 @@ mod host_name_address;
 mod host_name_control_plane;
 mod host_name_gateway;
 mod ignored_istio_field;
+mod insecure_kubeconfig;
 mod intermediate_outside_root;
 mod ipv6_control_plane;
 mod known_bug;
@@ -61,6 +62,7 @@ mod unknown_cluster;
 mod unknown_istio_field;
 mod unknown_network;
 mod unknown_profile;
+mod unread_patch;
 mod unserved_collector_address;
 mod unsupported_istio;
 mod unusable_address;
@@ -153,6 +155,8 @@ const CHECKS: &[Check] = &[
     full_sampling::CHECK,
     plaintext_collector::CHECK,
     known_bug::CHECK,
+    insecure_kubeconfig::CHECK,
+    unread_patch::CHECK,
     ignored_istio_field::CHECK,
     node_port_on_external_ip::CHECK,
     external_ip_without_node::CHECK,

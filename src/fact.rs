@@ -93,6 +93,8 @@ pub(crate) struct Known<'k> {
     pub(crate) states_trust_domain: bool,
     /// The variables of istiod that fix bugs.
     pub(crate) switches: Vec<(&'static str, &'static str)>,
+    /// The name of istiod's Service, where its certificate lacks it.
+    pub(crate) uncertified: Option<String>,
     /// The same share, where the bootstrap of proxies says it.
     pub(crate) sampling_at_start: Option<&'k SamplingPercent>,
     /// Where proxies report traces, as `host:port`, if their bootstrap says so.
@@ -180,6 +182,14 @@ pub(crate) const FACTS: &[Fact] = &[
         origin: Origin::Topology("istio.version"),
         is_owned: false,
         write: Write::First(switches),
+        ..OWNED
+    },
+    // Webhooks and proxies call the istiod of a remote by this name.
+    Fact {
+        path: "values.pilot.env.ISTIOD_CUSTOM_HOST",
+        origin: Origin::Topology("istio.revision"),
+        is_owned: false,
+        write: Write::First(|known| known.uncertified.as_deref().map(Value::from)),
         ..OWNED
     },
     Fact {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::layout::ISTIO_SYSTEM;
 use crate::mesh::{Cluster, Mesh};
 use crate::release::{RemoteShape, TracingMeans, switches};
 use crate::topology::FreeForm;
@@ -33,10 +34,17 @@ fn known<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Known<'m> {
         serves_thin: mesh.release.remotes == RemoteShape::Thin && !cluster.remotes.is_empty(),
         states_trust_domain: cluster.runs_istiod || cluster.stated_trust_domain.is_some(),
         switches: switches(mesh.version).collect(),
+        uncertified: uncertified(mesh, cluster).then(|| format!("{}.{ISTIO_SYSTEM}.svc", cluster.istiod_service())),
         sampling_at_start: sampling.filter(|_| mesh.release.tracing == TracingMeans::Bootstrap),
         collector: mesh.bootstrap_collector(),
         provider: cluster.provider.as_ref().map(|provider| (provider.service.as_str(), provider.port)),
     }
+}
+
+/// Whether the certificate of a cluster's istiod lacks the name of its Service: one that takes its names from the address of the
+/// primary has `istiod` among them, but no revision.
+fn uncertified(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> bool {
+    !mesh.release.certifies_revision && cluster.runs_istiod && !cluster.is_primary() && cluster.revision.is_some()
 }
 
 /// What facts and the author's fields say in a list: a path that some facts have in common.

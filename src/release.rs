@@ -16,6 +16,10 @@ pub use fields::{Unknown, unknown_in_mesh_config, unknown_in_values};
 pub struct Release {
     /// The second number of the version; the first is 1.
     pub minor: u32,
+    /// The newest patch that was read; `None` where only a release candidate was.
+    pub read: Option<u32>,
+    /// The last patch, where there will be no other.
+    pub last: Option<u32>,
     /// The oldest and the newest minor version of Kubernetes 1 that it runs on (`data/compatibility/supportStatus.yml` of
     /// istio/istio.io).
     pub kubernetes: (u32, u32),
@@ -25,6 +29,12 @@ pub struct Release {
     pub bugs: &'static [Bug],
     /// The shape of a cluster that another cluster's istiod serves.
     pub remotes: RemoteShape,
+    /// What leads a remote's Service to its primary's gateway.
+    pub way_to_primary: WayToPrimary,
+    /// Whether the istiod of a remote has a certificate for the Service of its revision. 1.11 takes the names from the address by which
+    /// proxies reach the primary (`1.11.8:pilot/pkg/bootstrap/certcontroller.go`), 1.13 from the revision too
+    /// (`1.13.0:pilot/pkg/bootstrap/server.go`).
+    pub certifies_revision: bool,
     /// How proxies learn where traces go.
     pub tracing: TracingMeans,
     /// The version of Gateway, VirtualService and ServiceEntry.
@@ -86,11 +96,11 @@ impl fmt::Display for Reference {
     }
 }
 
-/// A bug that a later patch of the same line fixes.
+/// A bug of the patches of one line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Bug {
-    /// The third number of the version that fixes it.
-    pub fixed_in: u32,
+    /// The third number of the version that fixes it; `None` where no patch of the line does.
+    pub fixed_in: Option<u32>,
     /// What the version does, as the rest of a sentence.
     pub what: &'static str,
     /// Whether only a mesh of several clusters meets it, by its remote secrets.
@@ -110,6 +120,18 @@ pub enum RemoteShape {
     /// No istiod at all: Service and endpoints `istiod` lead to the primary's gateway. The profile is `remote`
     /// (`1.30.3:manifests/charts/istio-control/istio-discovery/templates/remote-istiod-service.yaml`).
     Thin,
+}
+
+/// What leads the Service of a remote to its primary's gateway. istioctl prunes neither
+/// (`1.24.6:operator/pkg/uninstall/prune.go`, the same at 1.30.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WayToPrimary {
+    /// An object of kind `Endpoints` with the Service's name, of which Kubernetes makes an `EndpointSlice`. Kubernetes removes both with the
+    /// Service (`1.27.9:manifests/charts/istio-control/istio-discovery/templates/remote-istiod-endpoints.yaml`).
+    Endpoints,
+    /// An object of kind `EndpointSlice` with the Service's name
+    /// (`1.28.10:manifests/charts/istio-control/istio-discovery/templates/remote-istiod-endpointslices.yaml`).
+    EndpointSlice,
 }
 
 /// What a remote may dial its primary by.
@@ -138,7 +160,7 @@ pub enum TracingMeans {
 
 /// Where keys for tokens cannot be fetched, a key stands in whose private half is in Istio's source.
 const LEAKED_KEY: Bug = Bug {
-    fixed_in: 0,
+    fixed_in: None,
     what: "takes tokens that anybody can forge while a RequestAuthentication's keys cannot be fetched",
     needs_remote_secrets: false,
     source: Reference::File { tag: "1.28.5", path: "releasenotes/notes/jwks-private-key-leak.yaml" },
@@ -146,27 +168,39 @@ const LEAKED_KEY: Bug = Bug {
 };
 
 const UNESCAPED_IDENTITIES: Bug = Bug {
-    fixed_in: 0,
+    fixed_in: None,
     what: "can let an AuthorizationPolicy match identities and namespaces that it does not name",
     needs_remote_secrets: false,
     source: Reference::Issue(59992),
     switch: None,
 };
 
+const KEPT_COLLECTIONS: Bug = Bug {
+    fixed_in: None,
+    what: "keeps in memory what it read of a remote cluster when its remote secret is updated or removed",
+    needs_remote_secrets: true,
+    source: Reference::Issue(57269),
+    switch: None,
+};
+
 const V1_11: Release = Release {
     minor: 11,
+    read: Some(8),
+    last: Some(8),
     kubernetes: (18, 22),
     end_of_life: Some((2022, 3, 25)),
     // 1.11.6 has a list of what it takes there, which holds everything by default and is empty from 1.13 on
     // (`1.11.8:pilot/pkg/features/pilot.go`); `none` is the name of no method.
     bugs: &[Bug {
-        fixed_in: 6,
+        fixed_in: Some(6),
         what: "runs whatever a remote secret's kubeconfig names as its credential plugin",
         needs_remote_secrets: true,
         source: Reference::File { tag: "1.11.8", path: "releasenotes/notes/multicuster-secret-auth.yaml" },
         switch: Some(("PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS", "none")),
     }],
     remotes: RemoteShape::LocalIstiod,
+    way_to_primary: WayToPrimary::Endpoints,
+    certifies_revision: false,
     tracing: TracingMeans::Bootstrap,
     networking_api: "networking.istio.io/v1alpha3",
     profiles: &["default", "demo", "minimal", "openshift", "preview"],
@@ -183,12 +217,16 @@ const V1_11: Release = Release {
     gateway_variables: &[("ISTIO_META_ROUTER_MODE", "sni-dnat")],
 };
 
-const V1_28: Release = Release {
-    minor: 28,
-    kubernetes: (30, 34),
-    end_of_life: Some((2026, 7, 1)),
-    bugs: &[Bug { fixed_in: 5, ..LEAKED_KEY }, Bug { fixed_in: 7, ..UNESCAPED_IDENTITIES }],
+const V1_24: Release = Release {
+    minor: 24,
+    read: Some(6),
+    last: Some(6),
+    kubernetes: (28, 31),
+    end_of_life: Some((2025, 6, 24)),
+    bugs: &[LEAKED_KEY, UNESCAPED_IDENTITIES],
     remotes: RemoteShape::Thin,
+    way_to_primary: WayToPrimary::Endpoints,
+    certifies_revision: true,
     tracing: TracingMeans::Provider,
     networking_api: "networking.istio.io/v1",
     profiles: &["default", "demo", "minimal", "openshift", "preview", "stable"],
@@ -205,22 +243,68 @@ const V1_28: Release = Release {
     gateway_variables: &[],
 };
 
+const V1_25: Release = Release {
+    minor: 25,
+    read: Some(5),
+    last: Some(5),
+    kubernetes: (29, 32),
+    end_of_life: Some((2025, 9, 30)),
+    ..V1_24
+};
+
+const V1_26: Release = Release {
+    minor: 26,
+    read: Some(8),
+    last: Some(8),
+    kubernetes: (29, 33),
+    end_of_life: Some((2025, 12, 22)),
+    bugs: &[LEAKED_KEY, UNESCAPED_IDENTITIES, Bug { fixed_in: Some(7), ..KEPT_COLLECTIONS }],
+    ..V1_25
+};
+
+const V1_27: Release = Release {
+    minor: 27,
+    read: Some(9),
+    last: Some(9),
+    end_of_life: Some((2026, 3, 30)),
+    bugs: &[
+        Bug { fixed_in: Some(8), ..LEAKED_KEY },
+        UNESCAPED_IDENTITIES,
+        Bug { fixed_in: Some(2), ..KEPT_COLLECTIONS },
+    ],
+    ..V1_26
+};
+
+const V1_28: Release = Release {
+    minor: 28,
+    read: Some(10),
+    last: Some(10),
+    kubernetes: (30, 34),
+    end_of_life: Some((2026, 7, 1)),
+    bugs: &[Bug { fixed_in: Some(5), ..LEAKED_KEY }, Bug { fixed_in: Some(7), ..UNESCAPED_IDENTITIES }],
+    way_to_primary: WayToPrimary::EndpointSlice,
+    ..V1_27
+};
+
 const V1_29: Release = Release {
     minor: 29,
+    read: Some(6),
+    last: Some(9),
     kubernetes: (31, 35),
-    end_of_life: None,
+    // It ended with 1.29.9 (istio.io, "Announcing Istio 1.29.9").
+    end_of_life: Some((2026, 10, 15)),
     bugs: &[
-        Bug { fixed_in: 1, ..LEAKED_KEY },
-        Bug { fixed_in: 3, ..UNESCAPED_IDENTITIES },
+        Bug { fixed_in: Some(1), ..LEAKED_KEY },
+        Bug { fixed_in: Some(3), ..UNESCAPED_IDENTITIES },
         Bug {
-            fixed_in: 3,
+            fixed_in: Some(3),
             what: "can lock up when a remote secret is updated",
             needs_remote_secrets: true,
             source: Reference::Issue(59875),
             switch: None,
         },
         Bug {
-            fixed_in: 5,
+            fixed_in: Some(5),
             what: "can crash when a remote secret is updated twice in a row",
             needs_remote_secrets: true,
             source: Reference::Issue(60520),
@@ -234,10 +318,13 @@ const V1_29: Release = Release {
 
 const V1_30: Release = Release {
     minor: 30,
+    read: Some(3),
+    last: None,
     kubernetes: (32, 36),
+    end_of_life: None,
     bugs: &[
         Bug {
-            fixed_in: 1,
+            fixed_in: Some(1),
             what: "can lock up while it waits for the remote clusters",
             needs_remote_secrets: true,
             source: Reference::File {
@@ -247,10 +334,24 @@ const V1_30: Release = Release {
             switch: None,
         },
         Bug {
-            fixed_in: 3,
+            fixed_in: Some(3),
             what: "does not take a renewed remote secret before it is restarted",
             needs_remote_secrets: true,
             source: Reference::Issue(60612),
+            switch: None,
+        },
+        Bug {
+            fixed_in: Some(4),
+            what: "loses the gateways of a remote cluster when its remote secret is renewed",
+            needs_remote_secrets: true,
+            source: Reference::Issue(60920),
+            switch: None,
+        },
+        Bug {
+            fixed_in: Some(4),
+            what: "loses the endpoints of a remote cluster when its remote secret is renewed",
+            needs_remote_secrets: true,
+            source: Reference::Issue(61043),
             switch: None,
         },
     ],
@@ -258,9 +359,13 @@ const V1_30: Release = Release {
     ..V1_29
 };
 
+/// As 1.31.0-rc.0 has it. That release candidate runs on Kubernetes 1.32 and later
+/// (`1.31.0-rc.0:istioctl/pkg/install/k8sversion/version.go`), and is built with the client of 1.36 (`1.31.0-rc.0:go.mod`).
+const V1_31: Release = Release { minor: 31, read: None, bugs: &[], ..V1_30 };
+
 /// Every release that meshgen can emit for, the oldest first. A row takes what did not change from an older one, so that a new row
 /// changes none of the others.
-pub const RELEASES: &[Release] = &[V1_11, V1_28, V1_29, V1_30];
+pub const RELEASES: &[Release] = &[V1_11, V1_24, V1_25, V1_26, V1_27, V1_28, V1_29, V1_30, V1_31];
 
 /// The newest version that was read in full.
 pub const NEWEST: &str = "1.30.3";
@@ -268,19 +373,33 @@ pub const NEWEST: &str = "1.30.3";
 /// The variables of istiod that fix bugs of this version, and their values.
 pub fn switches(version: IstioVersion) -> impl Iterator<Item = (&'static str, &'static str)> {
     let bugs = release(version).map_or(&[][..], |release| release.bugs);
-    bugs.iter().filter(move |bug| version.patch >= bug.fixed_in).filter_map(|bug| bug.switch)
+    bugs.iter().filter(move |bug| bug.fixed_in.is_some_and(|patch| version.patch >= patch)).filter_map(|bug| bug.switch)
 }
 
-/// The release that a version belongs to, if meshgen can emit for it.
+/// The release that a version belongs to, if there is such a version and meshgen can emit for it.
 pub fn release(version: IstioVersion) -> Option<&'static Release> {
+    line(version).filter(|release| release.last.is_none_or(|last| version.patch <= last))
+}
+
+fn line(version: IstioVersion) -> Option<&'static Release> {
     RELEASES.iter().find(|release| version.major == 1 && release.minor == version.minor)
 }
 
-/// The releases that meshgen can emit for, as a list for people.
-pub(crate) fn supported() -> String {
+/// What to write in place of a version that is not supported.
+pub(crate) fn advice(version: IstioVersion) -> String {
+    if let Some(last) = line(version).and_then(|release| release.last) {
+        return format!(
+            "the last version of {}.{} is {}",
+            version.major,
+            version.minor,
+            IstioVersion { patch: last, ..version }
+        );
+    }
     let minors: Vec<String> = RELEASES.iter().map(|release| format!("1.{}", release.minor)).collect();
     let (last, others) = minors.split_last().expect("the table has rows");
-    format!("{} and {last}", others.join(", "))
+    let choice = format!("choose a version of {} or {last}", others.join(", "));
+    let newest = RELEASES.last().expect("the table has rows").minor;
+    if (version.major, version.minor) > (1, newest) { format!("use a newer meshgen, or {choice}") } else { choice }
 }
 
 #[cfg(test)]
@@ -288,8 +407,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_version_is_of_the_last_release() {
+    fn the_newest_version_is_the_last_that_was_read() {
         assert!(RELEASES.is_sorted_by_key(|release| release.minor));
-        assert_eq!(release(NEWEST.parse().unwrap()), RELEASES.last());
+        let version: IstioVersion = NEWEST.parse().unwrap();
+        let newest = RELEASES.iter().rfind(|release| release.read.is_some()).unwrap();
+        assert_eq!((release(version), newest.read), (Some(newest), Some(version.patch)));
     }
 }

@@ -1,5 +1,5 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
-use crate::release::{release, supported};
+use crate::release::{advice, release};
 use crate::rule::Rule;
 
 use super::reads::VERSION;
@@ -16,8 +16,6 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     }
     let path = FieldPath::root().child("istio").child("version");
     findings.push(
-        RULE.at(path, format!("Istio {version} is not supported"))
-            .label("unknown release")
-            .help(format!("the supported releases are {}", supported())),
+        RULE.at(path, format!("Istio {version} is not supported")).label("unknown version").help(advice(version)),
     );
 }

@@ -2,7 +2,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueHint};
 
 use crate::disk;
-use crate::release::{NEWEST, release, supported};
+use crate::release::{NEWEST, advice, release};
 use crate::schema;
 use crate::starter::{MAXIMUM_CLUSTERS, Starter};
 use crate::template::word;
@@ -51,9 +51,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let networks = arguments.networks.unwrap_or(2.min(*clusters));
     let primaries = arguments.primaries.unwrap_or(*clusters);
     refuse_numbers(*clusters, networks, primaries)?;
-    let release = release(*istio).ok_or_else(|| {
-        Refusal(format!("Istio {istio} is not supported: the supported releases are {}", supported()))
-    })?;
+    let release =
+        release(*istio).ok_or_else(|| Refusal(format!("Istio {istio} is not supported: {}", advice(*istio))))?;
     let starter = Starter {
         mesh_id: name,
         istio: *istio,

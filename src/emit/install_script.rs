@@ -4,7 +4,7 @@ use crate::command;
 use crate::layout::{EASTWEST_GATEWAY, ISTIO, REMOTE_SECRETS};
 use crate::plan::waiting::{Awaited, awaited};
 use crate::plan::{Plan, Unit, What};
-use crate::release::RemoteShape;
+use crate::release::{RemoteShape, WayToPrimary};
 use crate::template;
 
 #[derive(Serialize)]
@@ -18,6 +18,8 @@ struct Values<'m> {
     istiod_restarts: bool,
     /// Whether remotes have no istiod.
     is_thin: bool,
+    /// Whether Kubernetes makes the `EndpointSlice` that leads a thin remote to its primary.
+    is_mirrored: bool,
     routed: Vec<&'m str>,
     /// The clusters that wait for an address, with spaces between them.
     waiting: String,
@@ -87,6 +89,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             has_remote_secrets: plan.has(REMOTE_SECRETS),
             istiod_restarts: !mesh.release.reloads_authority,
             is_thin: mesh.release.remotes == RemoteShape::Thin,
+            is_mirrored: mesh.release.way_to_primary == WayToPrimary::Endpoints,
             routed: plan.routed(),
             waiting: waiting.join(" "),
             awaited: awaited(mesh),

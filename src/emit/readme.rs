@@ -6,7 +6,7 @@ use crate::layout::{EASTWEST_GATEWAY, ISTIO_SYSTEM, REMOTE_SECRETS};
 use crate::mesh::{Cluster, Mesh};
 use crate::plan::waiting::{self, Awaited};
 use crate::plan::{self, Plan, StageName, What, Who};
-use crate::release::{RELEASES, RemoteShape};
+use crate::release::{RELEASES, Release, RemoteShape};
 use crate::template;
 use crate::topology::{PodRouting, Via};
 use crate::words::{fence, joined};
@@ -118,7 +118,11 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     let addresses = |clusters: &Vec<&Cluster<'_>>| {
         (!clusters.is_empty()).then(|| block(clusters, |place| vec![command::gateway_address(place)]))
     };
-    let next = RELEASES.iter().find(|next| next.minor > release.minor);
+    let has_next = RELEASES.iter().any(|next| next.minor == release.minor + 1);
+    // Nobody should go to a release with bugs that none of its patches fixes.
+    let is_target =
+        |other: &&Release| other.minor > release.minor && other.bugs.iter().all(|bug| bug.fixed_in.is_some());
+    let distant = RELEASES.iter().find(is_target).filter(|_| !has_next);
     let values = Values {
         mesh: mesh.id,
         version: mesh.version.to_string(),
@@ -135,7 +139,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         has_static_networks: mesh.networks.iter().any(|network| network.pod_routing == PodRouting::Static),
         reloads_authority: release.reloads_authority,
         has_thin_remotes: release.remotes == RemoteShape::Thin && mesh.remotes().next().is_some(),
-        distant: next.filter(|next| next.minor > release.minor + 1).map(|next| format!("1.{}", next.minor)),
+        distant: distant.map(|distant| format!("1.{}", distant.minor)),
         revision: mesh.clusters.iter().find_map(|cluster| cluster.revision).unwrap_or_default(),
         routed: plan.routed(),
         fence: fence(&contexts.join("\n")),

@@ -172,7 +172,7 @@ fn every_known_mistake_has_an_answer_that_is_there() {
 fn what_is_allowed_is_silent_and_nothing_else() {
     let check = |mesh: &str, cluster: &str| {
         let text = format!(
-            "apiVersion: meshgen/v1\nkind: Topology\nmesh: {{id: mesh1{mesh}}}\nistio: {{version: 1.30.3}}\n\
+            "apiVersion: meshgen/v1\nkind: Topology\nmesh: {{id: mesh1{mesh}}}\nistio: {{version: 1.29.6}}\n\
              certificates: {{issuedOn: 2026-11-01}}\nnetworks: [{{name: lan}}, {{name: unused}}]\nclusters:\n  \
              - {{name: east, network: lan, apiServer: 'https://10.0.2.10:6443', eastWestGateway: {{address: a.corp.internal}}}}\n  \
              - {{name: west, network: lan, apiServer: 'https://10.0.2.20:6443', controlPlane: east{cluster}}}\n"

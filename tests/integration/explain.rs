@@ -68,15 +68,17 @@ fn example(name: &str, text: &'static str) -> Example {
 }
 
 /// A topology with an example's sections, and the rest as short as it can be.
-fn findings(example: &Example) -> (Source, Vec<Diagnostic>) {
+/// What is found in an example. That the newest Istio that was read has bugs is said on one page alone.
+fn findings(rule: Rule, example: &Example) -> (Source, Vec<Diagnostic>) {
     let is_there = |key: &str| example.code.lines().any(|line| line.starts_with(&format!("{key}:")));
     let rest = REST.iter().filter(|(key, _)| !is_there(key)).map(|(_, text)| *text);
     let text: String = rest.chain([example.code]).collect();
     let source = Source::new("example.yaml", text);
-    let findings = match example.now {
+    let mut findings = match example.now {
         Some(day) => meshgen::check_on(&source, day, Vec::new()).list,
         None => meshgen::check(&source),
     };
+    findings.retain(|finding| finding.rule == rule.name || finding.rule != "known-bug");
     (source, findings)
 }
 
@@ -105,7 +107,7 @@ fn every_page_has_a_summary_and_says_why() {
 fn what_breaks_a_rule_is_found_by_it() {
     for page in pages().iter().filter(|page| !is_beyond(page.rule)) {
         let Rule { name, severity, .. } = page.rule;
-        let (source, findings) = findings(&page.breaks);
+        let (source, findings) = findings(page.rule, &page.breaks);
         let rules: Vec<&str> = findings.iter().map(|finding| finding.rule).collect();
         let shown = common::report(&source, &findings);
         match severity {
@@ -120,7 +122,7 @@ fn what_breaks_a_rule_is_found_by_it() {
 #[test]
 fn what_obeys_a_rule_gives_no_finding() {
     for page in pages().iter().filter(|page| !is_beyond(page.rule)) {
-        let (source, findings) = findings(&page.obeys);
+        let (source, findings) = findings(page.rule, &page.obeys);
         assert!(findings.is_empty(), "{}: {}\n{}", page.rule.name, common::report(&source, &findings), source.text());
     }
 }

@@ -84,7 +84,7 @@ fn started(simulator: &Simulator, context: &str, key: &str) -> Value {
 
 #[test]
 fn every_script_is_bash_and_lets_a_failed_question_end_it() {
-    for version in ["1.11.2", "1.30.3"] {
+    for version in ["1.11.2", "1.27.9", "1.30.3"] {
         let simulator = Simulator::new(&topology(version));
         for script in ["install.sh", "verify.sh", "uninstall.sh", "east/remote-secrets.sh"] {
             let path = simulator.path("out").join(script);

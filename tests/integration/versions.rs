@@ -1,5 +1,6 @@
 //! The fourteen meshes with every supported Istio: what has to be another way than with 1.11, and what must not.
 
+use meshgen::release::{RELEASES, RemoteShape};
 use meshgen::source::Source;
 use meshgen::tree::Tree;
 use serde::Deserialize;
@@ -7,10 +8,22 @@ use serde_json::{Value, json};
 
 use crate::common;
 
-const THIN: [&str; 3] = ["1.28.0", "1.29.6", "1.30.3"];
+/// Releases with thin remotes, and a version of Kubernetes on which each runs.
+const THIN: [(&str, &str); 10] = [
+    ("1.24.6", "1.31"),
+    ("1.25.5", "1.32"),
+    ("1.26.0", "1.32"),
+    ("1.26.8", "1.32"),
+    ("1.27.9", "1.32"),
+    ("1.28.0", "1.32"),
+    ("1.28.10", "1.32"),
+    ("1.29.6", "1.32"),
+    ("1.30.3", "1.32"),
+    ("1.31.0", "1.32"),
+];
 
 /// The tutorial's meshes, each as its topology and its tree with another version of Istio.
-fn meshes(version: &str) -> Vec<(Value, Tree)> {
+fn meshes(version: &str, kubernetes: &str) -> Vec<(Value, Tree)> {
     let stated: Value = serde_json::from_str(include_str!("../scenarios.json")).unwrap();
     let scenarios = stated["scenarios"].as_array().unwrap().clone();
     scenarios
@@ -19,7 +32,9 @@ fn meshes(version: &str) -> Vec<(Value, Tree)> {
             let path = format!("topologies/{}.yaml", scenario["name"].as_str().unwrap());
             let source = common::read(&common::repository().join(path));
             let text = String::from_utf8(source.bytes).unwrap();
-            let text = text.replace("version: 1.11.2", &format!("version: {version}")).replace("\"1.21\"", "\"1.32\"");
+            let text = text
+                .replace("version: 1.11.2", &format!("version: {version}"))
+                .replace("\"1.21\"", &format!("\"{kubernetes}\""));
             (scenario, common::compile(&Source::new(source.name, text)))
         })
         .collect()
@@ -51,10 +66,37 @@ fn document(tree: &Tree, path: &str) -> Value {
 }
 
 #[test]
+fn no_release_is_left_out() {
+    let is_here = |minor: u32| THIN.iter().any(|(version, _)| version.starts_with(&format!("1.{minor}.")));
+    for release in RELEASES {
+        let is_thin = release.remotes == RemoteShape::Thin;
+        assert_eq!(is_here(release.minor), is_thin, "1.{}", release.minor);
+        // What is here compiles: the others are the release of the topologies themselves.
+        assert!(is_thin || release.minor == 11, "1.{}", release.minor);
+    }
+}
+
+#[test]
+fn the_page_of_releases_has_what_is_known_of_each() {
+    let page = include_str!("../../docs/releases.md");
+    for release in RELEASES {
+        let minor = release.minor;
+        let read = release.read.map_or_else(|| "0-rc.0".to_owned(), |patch| patch.to_string());
+        let (oldest, newest) = release.kubernetes;
+        let end = release
+            .end_of_life
+            .map_or_else(|| "not announced".to_owned(), |(year, month, day)| format!("{year}-{month:02}-{day:02}"));
+        let remotes = if release.remotes == RemoteShape::Thin { "thin" } else { "an istiod of their own" };
+        let row = format!("| 1.{minor} | 1.{minor}.{read} | 1.{oldest} to 1.{newest} | {end} | {remotes} |");
+        assert!(page.contains(&row), "{row}");
+    }
+}
+
+#[test]
 fn remotes_are_thin_and_find_their_primary() {
     let mut count = 0;
-    for version in THIN {
-        for (scenario, tree) in meshes(version) {
+    for (version, kubernetes) in THIN {
+        for (scenario, tree) in meshes(version, kubernetes) {
             for cluster in clusters(&scenario) {
                 let Some(primary) = primary_of(cluster) else { continue };
                 let at = format!("{version} {} {}", name(&scenario), name(cluster));
@@ -90,8 +132,8 @@ fn remotes_are_thin_and_find_their_primary() {
 
 #[test]
 fn primaries_know_that_they_have_remotes() {
-    for version in THIN {
-        for (scenario, tree) in meshes(version) {
+    for (version, kubernetes) in THIN {
+        for (scenario, tree) in meshes(version, kubernetes) {
             for cluster in clusters(&scenario).iter().filter(|cluster| primary_of(cluster).is_none()) {
                 let at = format!("{version} {} {}", name(&scenario), name(cluster));
                 let remotes = clusters(&scenario).iter().filter(|other| primary_of(other) == Some(name(cluster)));
@@ -117,8 +159,8 @@ fn primaries_know_that_they_have_remotes() {
 
 #[test]
 fn traces_are_sent_by_a_provider_that_istiod_knows() {
-    for version in THIN {
-        for (scenario, tree) in meshes(version) {
+    for (version, kubernetes) in THIN {
+        for (scenario, tree) in meshes(version, kubernetes) {
             for cluster in clusters(&scenario).iter().filter(|cluster| primary_of(cluster).is_none()) {
                 let at = format!("{version} {} {}", name(&scenario), name(cluster));
                 let patch = document(&tree, &format!("{}/30-istio/mesh-config.yaml", name(cluster)));
@@ -150,8 +192,8 @@ fn traces_are_sent_by_a_provider_that_istiod_knows() {
 
 #[test]
 fn commands_and_order_are_those_of_thin_remotes() {
-    for version in THIN {
-        for (scenario, tree) in meshes(version) {
+    for (version, kubernetes) in THIN {
+        for (scenario, tree) in meshes(version, kubernetes) {
             let script = std::str::from_utf8(&tree.get("install.sh").unwrap().bytes).unwrap();
             let steps: Vec<&str> = script
                 .lines()
@@ -286,7 +328,35 @@ fn a_thin_remote_states_a_trust_domain_of_ones_own_where_its_primary_reads_it() 
         assert_eq!(remote(version, "mesh.example", ", revision: blue"), (true, stated, json!("blue")), "{version}");
         assert_eq!(remote(version, "cluster.local", ""), (false, Value::Null, Value::Null), "{version}");
     }
-    assert_eq!(remote("1.28.8", "mesh.example", ""), (false, Value::Null, Value::Null));
+    for version in ["1.24.6", "1.27.9", "1.28.8"] {
+        assert_eq!(remote(version, "mesh.example", ""), (false, Value::Null, Value::Null), "{version}");
+    }
+}
+
+/// The istiod of a remote of Istio 1.11 takes the names of its certificate from the address by which proxies reach the primary
+/// (1.11.8:pilot/pkg/bootstrap/certcontroller.go): the API server and the proxies call it by the Service of its revision.
+#[test]
+fn the_istiod_of_a_remote_is_certified_for_the_service_of_its_revision() {
+    let names = |version: &str, revision: &str, own: &str| {
+        let text = format!(
+            "apiVersion: meshgen/v1\nkind: Topology\nmesh: {{id: mesh1}}\nistio: {{version: {version}{revision}}}\n\
+             certificates: {{issuedOn: 2026-11-01}}\nnetworks: [{{name: lan}}]\nclusters:\n\
+             - {{name: east, network: lan, apiServer: \"https://10.0.1.10:6443\", eastWestGateway: {{address: 10.0.1.100}}}}\n\
+             - {{name: west, network: lan, apiServer: \"https://10.0.2.10:6443\", controlPlane: east{own}}}\n"
+        );
+        let tree = common::compile(&Source::new("mesh.yaml", text));
+        ["east", "west"].map(|cluster| {
+            let operator = document(&tree, &format!("{cluster}/30-istio/istio.yaml"));
+            operator["spec"]["values"]["pilot"]["env"]["ISTIOD_CUSTOM_HOST"].clone()
+        })
+    };
+    let service = json!("istiod-blue.istio-system.svc");
+    assert_eq!(names("1.11.2", ", revision: blue", ""), [Value::Null, service.clone()]);
+    assert_eq!(names("1.11.8", ", revision: blue", ""), [Value::Null, service]);
+    assert_eq!(names("1.11.8", "", ""), [Value::Null, Value::Null]);
+    assert_eq!(names("1.24.6", ", revision: blue", ""), [Value::Null, Value::Null]);
+    let own = ", istio: {values: {pilot: {env: {ISTIOD_CUSTOM_HOST: istiod.example.com}}}}";
+    assert_eq!(names("1.11.8", ", revision: blue", own), [Value::Null, json!("istiod.example.com")]);
 }
 
 /// `1.30.3:pilot/pkg/networking/core/gateway.go`: what is asked for at port 15443 ends with the domain that istiod was told

@@ -124,9 +124,10 @@ fn install(state: &mut State, context: &str, arguments: &Arguments) -> Answer {
             return Answer::refused(format!("Error: {error}"));
         }
     }
-    // istioctl prunes what it no longer renders of the same revision, but no EndpointSlices (`1.30.3:operator/pkg/uninstall/prune.go`).
+    // istioctl prunes what it no longer renders of the same revision, but no Endpoints and no EndpointSlices
+    // (`1.24.6:operator/pkg/uninstall/prune.go`, the same at 1.30.3).
     cluster.objects.retain(|key, object| {
-        text(object, "/kind") == "EndpointSlice"
+        ["Endpoints", "EndpointSlice"].contains(&text(object, "/kind"))
             || object.pointer("/metadata/labels").and_then(|labels| labels.get(OWNER)) != Some(&json!(name))
             || text(object, "/metadata/labels/istio.io~1rev") != revision
             || text(object, "/kind") == "CustomResourceDefinition"
@@ -211,6 +212,11 @@ fn objects(operator: &Value, version: &str) -> Vec<Value> {
                 object["metadata"]["labels"] = json!({"app": "sidecar-injector"});
                 object["webhooks"] = json!([{"clientConfig": {"service": {"name": service}}}]);
             }
+            // Up to 1.27 the chart has the older kind (`1.27.9:manifests/charts/istio-control/istio-discovery/templates`).
+            "EndpointSlice" if is_mirrored(version) => {
+                *object = namespaced("Endpoints", &name, json!({}));
+                object["subsets"] = json!([{"addresses": [{"ip": address}]}]);
+            }
             "EndpointSlice" => {
                 object["metadata"]["labels"] = json!({"kubernetes.io/service-name": service});
                 object["endpoints"] = json!([{"addresses": [address]}]);
@@ -243,6 +249,10 @@ fn objects(operator: &Value, version: &str) -> Vec<Value> {
         }
     }
     objects
+}
+
+fn is_mirrored(version: &str) -> bool {
+    version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok()).is_some_and(|minor| minor < 28)
 }
 
 fn gateways(operator: &Value, version: &str) -> Vec<Value> {

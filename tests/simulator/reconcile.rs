@@ -274,31 +274,54 @@ fn addresses(cluster: &mut Cluster) {
 }
 
 /// Kubernetes makes an EndpointSlice for the Service of an istiod that has a selector, removes it with the Service, and leaves it where
-/// the Service lost its selector.
+/// the Service lost its selector. Without one, it mirrors the object of kind Endpoints with the Service's name; with one, it takes that
+/// object over.
 fn slices(cluster: &mut Cluster) {
     let is_istiod =
         |object: &&Value| text(object, "/kind") == "Service" && text(object, "/metadata/labels/app") == "istiod";
     let services: Vec<Value> = cluster.objects.values().filter(is_istiod).cloned().collect();
+    let service = |name: &str| services.iter().find(|service| text(service, "/metadata/name") == name);
+    let is_selecting = |name: &str| service(name).map(|service| service.pointer("/spec/selector").is_some());
+    cluster.objects.retain(|_, object| {
+        text(object, "/kind") != "Endpoints" || is_selecting(text(object, "/metadata/name")) == Some(false)
+    });
+    let endpoints: Vec<Value> =
+        cluster.objects.values().filter(|object| text(object, "/kind") == "Endpoints").cloned().collect();
+    cluster.objects.retain(|_, object| {
+        let of = text(object, "/metadata/labels/kubernetes.io~1service-name");
+        match text(object, MAKER) {
+            "" => true,
+            MIRRORING => endpoints.iter().any(|endpoints| text(endpoints, "/metadata/name") == of),
+            _ => service(of).is_some(),
+        }
+    });
     for service in &services {
         let name = text(service, "/metadata/name");
-        let slice = json!({"kind": "EndpointSlice", "metadata": {"name": format!("{name}-x7k2p"), "namespace": NAMESPACE, "labels": {
-            "kubernetes.io/service-name": name,
-            "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
-            "istio.io/rev": revision(service),
-        }}});
-        let is_selecting = service.pointer("/spec/selector").is_some();
-        if is_selecting {
-            cluster.objects.insert(key("EndpointSlice", NAMESPACE, &format!("{name}-x7k2p")), slice);
+        if is_selecting(name) == Some(true) {
+            insert(cluster, slice(name, "x7k2p", "endpointslice-controller.k8s.io", service));
         }
     }
-    let is_served = |object: &Value| {
-        let of = text(object, "/metadata/labels/kubernetes.io~1service-name");
-        services.iter().any(|service| text(service, "/metadata/name") == of)
-    };
-    cluster.objects.retain(|_, object| {
-        let is_made = !text(object, "/metadata/labels/endpointslice.kubernetes.io~1managed-by").is_empty();
-        !is_made || is_served(object)
-    });
+    for endpoints in &endpoints {
+        let mut mirror = slice(text(endpoints, "/metadata/name"), "m4r8q", MIRRORING, endpoints);
+        let address = text(endpoints, "/subsets/0/addresses/0/ip");
+        mirror["endpoints"] = json!([{"addresses": [address]}]);
+        insert(cluster, mirror);
+    }
+}
+
+const MAKER: &str = "/metadata/labels/endpointslice.kubernetes.io~1managed-by";
+const MIRRORING: &str = "endpointslicemirroring-controller.k8s.io";
+
+fn slice(service: &str, suffix: &str, maker: &str, of: &Value) -> Value {
+    json!({"kind": "EndpointSlice", "metadata": {"name": format!("{service}-{suffix}"), "namespace": NAMESPACE, "labels": {
+        "kubernetes.io/service-name": service,
+        "endpointslice.kubernetes.io/managed-by": maker,
+        "istio.io/rev": revision(of),
+    }}})
+}
+
+fn insert(cluster: &mut Cluster, object: Value) {
+    cluster.objects.insert(key(text(&object, "/kind"), NAMESPACE, text(&object, "/metadata/name")), object);
 }
 
 /// istiod writes its root where proxies and the API server look for it.

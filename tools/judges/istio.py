@@ -2,8 +2,10 @@
 
 import collections
 import json
+import os
 import re
 import threading
+from pathlib import Path
 
 import yaml
 
@@ -33,11 +35,20 @@ def rendered(mesh, cluster, directory, *files):
     """What istioctl would install: as text and as objects."""
     paths = [path for path in (mesh.tree / cluster["name"] / directory / file for file in files) if path.exists()]
 
+    charts = own_charts(mesh)
+
     def render():
-        text = run("istioctl", "manifest", "generate", *[word for path in paths for word in ("-f", path)]) if paths else ""
+        words = ["--manifests", charts] if charts else []
+        text = run("istioctl", "manifest", "generate", *words, *[word for path in paths for word in ("-f", path)]) if paths else ""
         return text, documents(text)
 
-    return once(tuple(path.read_text() for path in paths), render)
+    return once((charts, *(path.read_text() for path in paths)), render)
+
+
+def own_charts(mesh):
+    """The charts of the mesh's own release of Istio, where somebody has put them, in place of those that istioctl has inside."""
+    found = sorted(Path(os.environ.get("MESHGEN_CHARTS", os.devnull)).glob(f"1.{mesh.minor}.*/manifests"))
+    return found[-1] if found and mesh.is_thin else None
 
 
 def analyse(text):
@@ -127,8 +138,9 @@ def check_remote(mesh, cluster, objects, said):
     address = mesh.address(mesh.primary(cluster))
     if re.fullmatch(r"[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*", address):
         slices = [document for document in objects if document["kind"] in ("EndpointSlice", "Endpoints")]
-        found = [str(word) for document in slices for part in document.get("endpoints", document.get("subsets", [])) for word in part["addresses"]]
-        want(found and set(str(word) if isinstance(word, str) else word["ip"] for word in found) == {address}, said + f"istiod is dialled at {found}, not at {address}")
+        parts = [part for document in slices for part in document.get("endpoints", document.get("subsets", []))]
+        found = [word["ip"] if isinstance(word, dict) else word for part in parts for word in part["addresses"]]
+        want(set(found) == {address}, said + f"istiod is dialled at {found}, not at {address}")
     else:
         want(service["spec"].get("externalName") == address, said + f"istiod is dialled at {service['spec'].get('externalName')}")
     # From 1.29 on the primary reads the trust domain of a remote there, and takes cluster.local where it finds none.

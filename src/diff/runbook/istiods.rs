@@ -2,8 +2,9 @@
 
 use crate::command::{self, Place};
 use crate::layout::{CACERTS, ISTIO_SYSTEM};
+use crate::release::WayToPrimary;
 
-use super::Runbook;
+use super::{Known, Runbook};
 
 /// The objects of kind `EndpointSlice` that Kubernetes makes for a Service with a selector.
 const OF_KUBERNETES: &str = "endpointslice.kubernetes.io/managed-by=endpointslice-controller.k8s.io";
@@ -22,14 +23,24 @@ impl Runbook<'_> {
             if self.situation.is_revised(name) {
                 continue;
             }
-            let delete = ["-n", ISTIO_SYSTEM, "delete", "endpointslices"];
+            let is_by = |side: &Known<'_>, way| side.release().is_some_and(|release| release.way_to_primary == way);
+            let is_replaced =
+                is_by(self.before(), WayToPrimary::Endpoints) && is_by(self.after(), WayToPrimary::EndpointSlice);
+            let delete = |what: &[&str]| self.kubectl(name, &[&["-n", ISTIO_SYSTEM, "delete"], what].concat());
             match (self.before().is_primary(name), self.after().is_primary(name)) {
-                // istioctl never removes the EndpointSlice that it made for the way to another cluster.
-                (false, true) => commands.push(self.kubectl(name, &[&delete[..], &[&service]].concat())),
+                // Where the Service gets a selector, Kubernetes takes over the Endpoints. istioctl never removes the EndpointSlice that it
+                // made for the way to another cluster.
+                (false, true) if is_by(self.before(), WayToPrimary::EndpointSlice) => {
+                    commands.push(delete(&["endpointslices", &service]));
+                }
                 // Kubernetes leaves those of a Service that lost its selector.
                 (true, false) => {
                     let selector = format!("kubernetes.io/service-name={service},{OF_KUBERNETES}");
-                    commands.push(self.kubectl(name, &[&delete[..], &["-l", &selector]].concat()));
+                    commands.push(delete(&["endpointslices", "-l", &selector]));
+                }
+                // A later release leads there in another way.
+                (false, false) if self.before().has_thin_remotes() && is_replaced => {
+                    commands.push(delete(&["endpoints", &service]));
                 }
                 _ => {}
             }

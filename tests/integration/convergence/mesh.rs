@@ -121,7 +121,10 @@ impl Change {
     ];
 }
 
-const VERSIONS: [&str; 7] = ["1.11.2", "1.11.8", "1.28.1", "1.28.8", "1.29.2", "1.30.0", "1.30.3"];
+const VERSIONS: [&str; 13] = [
+    "1.11.2", "1.11.8", "1.24.2", "1.24.6", "1.25.5", "1.26.8", "1.27.9", "1.28.1", "1.28.8", "1.29.2", "1.30.0",
+    "1.30.3", "1.31.0",
+];
 
 /// Three valid meshes, each with one change against the one before, and these changes.
 pub(super) fn chain(choices: &mut Choices, index: usize) -> ([Mesh; 3], [Change; 2]) {
@@ -206,7 +209,8 @@ impl Mesh {
     /// of the first gateway.
     fn small(choices: &mut Choices) -> Self {
         let is_static = choices.flip();
-        let mut mesh = Self { is_static: [is_static; 3], ..Self::empty(choices.one_of(&["1.11.2", "1.28.1"])) };
+        let mut mesh =
+            Self { is_static: [is_static; 3], ..Self::empty(choices.one_of(&["1.11.2", "1.27.9", "1.28.1"])) };
         for number in (0..).take(1 + choices.below(LARGEST_SMALL_MESH)) {
             // Which cluster is called the first does not matter: remotes come last, and the first primary has them.
             let last_is_remote = mesh.members.last().is_some_and(|last| last.control_plane.is_some());
@@ -414,6 +418,7 @@ impl Mesh {
             Change::Patch => {
                 self.version = match version {
                     "1.11.2" => "1.11.8",
+                    "1.24.2" => "1.24.6",
                     "1.28.1" => "1.28.8",
                     "1.30.0" => "1.30.3",
                     same => same,
@@ -421,8 +426,13 @@ impl Mesh {
             }
             Change::NextMinor => {
                 self.version = match version {
+                    "1.24.2" | "1.24.6" => "1.25.5",
+                    "1.25.5" => "1.26.8",
+                    "1.26.8" => "1.27.9",
+                    "1.27.9" => "1.28.1",
                     "1.28.1" | "1.28.8" => "1.29.2",
                     "1.29.2" => "1.30.3",
+                    "1.30.0" | "1.30.3" => "1.31.0",
                     same => same,
                 }
             }

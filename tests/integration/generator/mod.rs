@@ -84,10 +84,11 @@ struct ClusterChoices {
 /// Names that readers of YAML 1.1 take for something else, and some that look like paths or numbers.
 const NAMES: [&str; 12] = ["no", "y", "on", "1e3", "null", "true", "east", "0x1f", "off", "c-8", "012", "n"];
 const NETWORKS: [&str; 5] = ["n", "yes", "1-2", "wan", "0"];
-const VERSIONS: [&str; 4] = ["1.11.2", "1.28.0", "1.29.6", "1.30.3"];
+const VERSIONS: [&str; 9] = ["1.11.2", "1.24.6", "1.25.5", "1.26.8", "1.27.9", "1.28.0", "1.29.6", "1.30.3", "1.31.0"];
 const PROFILES: [Option<&str>; 4] = [None, Some("default"), Some("demo"), Some("minimal")];
 /// The oldest and the newest Kubernetes 1 of each of `VERSIONS`.
-const KUBERNETES: [(usize, usize); 4] = [(18, 22), (30, 34), (31, 35), (32, 36)];
+const KUBERNETES: [(usize, usize); 9] =
+    [(18, 22), (28, 31), (29, 32), (29, 33), (29, 33), (30, 34), (31, 35), (32, 36), (32, 36)];
 /// Revisions; the last is as long as one can be.
 const REVISIONS: [&str; 4] = ["stable", "1-30", "r-no", "a-revision-of-the-longest-kind-that-leaves-room-for-more"];
 /// Rules whose findings can be allowed, some of which this mesh may give.
@@ -352,7 +353,7 @@ impl Shape {
         let needs_address = (0..count)
             .map(|position| has_remotes[position] || reports_through_gateway && collector == Some(position))
             .collect();
-        let takes_ipv6 = choices.version == 0 || choices.version == 3;
+        let takes_ipv6 = ["1.11.2", "1.30.3", "1.31.0"].contains(&VERSIONS[choices.version]);
         Self {
             primaries,
             collector,

@@ -37,7 +37,7 @@ pub(crate) const ERRORS: &[Mutation] = &[
         Some(case.set(format!("clusters[{other}].controlPlane"), name))
     }),
     Mutation("unsupported-istio", |case| {
-        let version = case.one_of(&["1.12.0", "1.10.4", "2.30.1", "1.999999999.0", "0.0.0"])?;
+        let version = case.one_of(&["1.12.0", "1.23.6", "1.11.9", "1.27.10", "2.30.1", "1.999999999.0", "0.0.0"])?;
         Some(case.set("istio.version", json!(version)))
     }),
     Mutation("unknown-profile", |case| {

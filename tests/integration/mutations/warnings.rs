@@ -71,6 +71,16 @@ pub(crate) const WARNINGS: &[Mutation] = &[
         set(&mut case.before, "istio.version", json!("1.11.8"));
         Some(case.set("istio.version", json!("1.11.2")))
     }),
+    Mutation("unread-patch", |case| case.is_at(&["1.30."]).then(|| case.set("istio.version", json!("1.30.99")))),
+    Mutation("insecure-kubeconfig", |case| {
+        let variable = "values.pilot.env.PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS";
+        let options = json!(case.one_of(&["exec", "gcp,clientKey", "none,tokenFile"])?);
+        let cluster = case.any_cluster(|_, _| true)?;
+        Some(match case.rng.bool() {
+            true => case.set(format!("clusters[{cluster}].istio.{variable}"), options),
+            false => case.set(format!("istio.{variable}"), options),
+        })
+    }),
     Mutation("ignored-istio-field", |case| {
         let form = case.one_of(&["meshConfig.accessLogFil", "meshConfig.defaultConfig.concurency"])?;
         let takes_form = |case: &Case, position| !case.is_old() && case.is_primary(position);
@@ -97,7 +107,7 @@ pub(crate) const WARNINGS: &[Mutation] = &[
         Some(case.set(path, json!(["10.251.0.99"])) + "[0]")
     }),
     Mutation("deprecated-external-ips", |case| {
-        let is_new = case.is_at(&["1.30."]);
+        let is_new = case.is_at(&["1.30.", "1.31."]);
         let cluster = case.any_cluster(|case, position| is_new && case.external_ips(position) > 0)?;
         case.set(format!("clusters[{cluster}].kubernetes.version"), json!("1.36"));
         Some(format!("clusters[{cluster}].eastWestGateway.externalIPs"))
@@ -152,7 +162,7 @@ pub(crate) const WARNINGS: &[Mutation] = &[
         )
     }),
     Mutation("end-of-life", |case| {
-        if !case.is_at(&["1.11.", "1.28."]) {
+        if !case.is_at(&["1.11.", "1.24.", "1.25.", "1.26.", "1.27.", "1.28."]) {
             return None;
         }
         case.today = day("2026-07-02");

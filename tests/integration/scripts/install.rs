@@ -43,9 +43,39 @@ fn every_line_of_istioctl_ends() {
 
 #[test]
 fn a_second_installation_restarts_nothing() {
-    for version in ["1.11.2", "1.30.3"] {
+    for version in ["1.11.2", "1.27.9", "1.30.3"] {
         let simulator = installed(version);
         assert_eq!(restarts(&simulator.calls("install.sh", &[])), Vec::<&String>::new());
+    }
+}
+
+/// Up to 1.27 istioctl makes an object of kind Endpoints, and Kubernetes an EndpointSlice of it.
+#[test]
+fn pods_start_where_one_way_leads_to_the_control_plane() {
+    for (version, way) in [("1.27.9", "istiod-m4r8q"), ("1.30.3", "istiod")] {
+        let mesh = installed(version);
+        assert!(mesh.object(WEST, &format!("EndpointSlice/istio-system/{way}")).is_some());
+        for (maker, context, said) in [
+            ("endpointslice-controller.k8s.io", WEST, Some("west")),
+            ("", WEST, Some("west")),
+            ("endpointslice-controller.k8s.io", EAST, None),
+        ] {
+            let simulator = mesh.copy();
+            let labels =
+                json!({"kubernetes.io/service-name": "istiod", "endpointslice.kubernetes.io/managed-by": maker});
+            let metadata = json!({"name": "istiod-old", "namespace": "istio-system", "labels": labels});
+            simulator.put(context, &json!({"kind": "EndpointSlice", "metadata": metadata}));
+            let changed = "profile: demo, meshConfig: {defaultConfig: {concurrency: 1}}";
+            simulator.build(&topology(version).replace("profile: demo", changed));
+            let answer = simulator.run("install.sh", &[]);
+            match said {
+                Some(cluster) => {
+                    let words = format!("EndpointSlice istiod-old in the namespace istio-system of {cluster} leads to");
+                    refused(&answer, 1, &words);
+                }
+                None => done(&answer),
+            }
+        }
     }
 }
 
