@@ -18,8 +18,8 @@ struct Values<'m> {
     istiod_restarts: bool,
     /// Whether remotes have no istiod.
     is_thin: bool,
-    /// Whether Kubernetes makes the `EndpointSlice` that leads a thin remote to its primary.
-    is_mirrored: bool,
+    /// The kind of the object that leads a thin remote to its primary.
+    way: &'static str,
     routed: Vec<&'m str>,
     /// The clusters that wait for an address, with spaces between them.
     waiting: String,
@@ -89,7 +89,10 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             has_remote_secrets: plan.has(REMOTE_SECRETS),
             istiod_restarts: !mesh.release.reloads_authority,
             is_thin: mesh.release.remotes == RemoteShape::Thin,
-            is_mirrored: mesh.release.way_to_primary == WayToPrimary::Endpoints,
+            way: match mesh.release.way_to_primary {
+                WayToPrimary::Endpoints => "Endpoints",
+                WayToPrimary::EndpointSlice => "EndpointSlice",
+            },
             routed: plan.routed(),
             waiting: waiting.join(" "),
             awaited: awaited(mesh),
