@@ -76,10 +76,8 @@ pub(crate) const WARNINGS: &[Mutation] = &[
         let variable = "values.pilot.env.PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS";
         let options = json!(case.one_of(&["exec", "gcp,clientKey", "none,tokenFile"])?);
         let cluster = case.any_cluster(|_, _| true)?;
-        Some(match case.rng.bool() {
-            true => case.set(format!("clusters[{cluster}].istio.{variable}"), options),
-            false => case.set(format!("istio.{variable}"), options),
-        })
+        let place = if case.rng.bool() { format!("clusters[{cluster}].istio") } else { "istio".to_owned() };
+        Some(case.set(format!("{place}.{variable}"), options))
     }),
     Mutation("ignored-istio-field", |case| {
         let form = case.one_of(&["meshConfig.accessLogFil", "meshConfig.defaultConfig.concurency"])?;
