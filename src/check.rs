@@ -18,6 +18,7 @@ mod collector_image;
 mod collector_via_mesh;
 mod collector_without_gateway;
 mod context;
+mod contradictory_gateway;
 mod control_plane_without_gateway;
 mod deprecated_external_ips;
 mod documentation_address;
@@ -35,6 +36,7 @@ mod host_name_control_plane;
 mod host_name_gateway;
 mod ignored_istio_field;
 mod insecure_kubeconfig;
+mod ingress_gateway_only;
 mod intermediate_outside_root;
 mod ipv6_control_plane;
 mod known_bug;
@@ -147,6 +149,7 @@ const CHECKS: &[Check] = &[
     overlapping_ranges::CHECK,
     mixed_address_families::CHECK,
     kubernetes_version::CHECK,
+    contradictory_gateway::CHECK,
     gateway_without_address::CHECK,
     host_name_control_plane::CHECK,
     host_name_gateway::CHECK,
@@ -158,6 +161,7 @@ const CHECKS: &[Check] = &[
     insecure_kubeconfig::CHECK,
     unread_patch::CHECK,
     ignored_istio_field::CHECK,
+    ingress_gateway_only::CHECK,
     node_port_on_external_ip::CHECK,
     external_ip_without_node::CHECK,
     deprecated_external_ips::CHECK,

@@ -61,6 +61,9 @@ pub struct Release {
     /// `cluster.local` where there is none; from 1.29 on
     /// (`1.29.0:pilot/pkg/serviceregistry/kube/controller/multicluster.go`).
     pub reads_remote_mesh_config: bool,
+    /// Whether an IstioOperator's Service has a field for the class of its load balancer; 1.11.2 knows the Service of an older
+    /// Kubernetes (`operator/v1alpha1/operator.proto` of istio/api at the tag, `1.28.0:operator/pkg/apis/types.go`).
+    pub states_load_balancer_class: bool,
     /// Whether the in-cluster operator exists; it was removed in 1.24 (istio/istio#52090).
     pub has_in_cluster_operator: bool,
     /// The image of Istio's Zipkin addon (`samples/addons/extras/zipkin.yaml` of the tag).
@@ -211,6 +214,7 @@ const V1_11: Release = Release {
     reloads_authority: false,
     refuses_unknown_mesh_config: true,
     reads_remote_mesh_config: false,
+    states_load_balancer_class: false,
     has_in_cluster_operator: true,
     zipkin_image: "openzipkin/zipkin-slim:2.23.0",
     zipkin_declines_by_label: false,
@@ -237,6 +241,7 @@ const V1_24: Release = Release {
     reloads_authority: true,
     refuses_unknown_mesh_config: false,
     reads_remote_mesh_config: false,
+    states_load_balancer_class: true,
     has_in_cluster_operator: false,
     zipkin_image: "openzipkin/zipkin-slim:3.4.0",
     zipkin_declines_by_label: true,

@@ -9,12 +9,17 @@ pub use self::address::{Address, ApiServer, Cidr, IpAddress};
 pub use self::certificates::{CertificateAuthority, Certificates, ClusterCertificates, Retired};
 pub use self::cluster::{Cluster, ClusterIstio, Node};
 pub use self::fix::fix;
-pub use self::gateway::{EastWestGateway, ServiceType};
+pub use self::gateway::{EastWestGateway, ExternalTrafficPolicy, NodePorts, Replicas, ServiceType};
 pub use self::grammar::{Grammar, grammar};
 pub use self::istio::{FreeForm, Istio};
 pub use self::mesh::{Allow, Mesh, Workloads};
 pub use self::network::{Network, PodRouting};
-pub use self::text::{ClusterDomain, Image, Line, MeshId, Name, Revision, TrustDomain};
+pub use self::pod::{
+    NodeInclusionPolicy, Pod, Resources, TaintEffect, Toleration, TolerationOperator, TopologySpreadConstraint,
+    WhenUnsatisfiable,
+};
+pub(crate) use self::quantity::quantity;
+pub use self::text::{ClusterDomain, Image, Line, LoadBalancerClass, MeshId, Name, Revision, TrustDomain};
 pub(crate) use self::tracing::Target;
 pub use self::tracing::{SamplingPercent, Tracing, Via, Zipkin};
 pub use self::version::{Date, IstioVersion, KubernetesVersion};
@@ -28,6 +33,8 @@ mod grammar;
 mod istio;
 mod mesh;
 mod network;
+mod pod;
+mod quantity;
 mod text;
 mod tracing;
 mod version;

@@ -2,7 +2,7 @@ use serde_json::{Map, Value, json};
 
 use crate::istio;
 use crate::mesh::{Cluster, Gateway, Mesh};
-use crate::topology::ServiceType;
+use crate::topology::{FreeForm, Line, Pod, ServiceType};
 
 use super::metadata;
 
@@ -12,16 +12,20 @@ pub(crate) const NAME: &str = "istio-eastwestgateway";
 /// The ports that Istio's own script opens, in its order: a list of ports replaces the chart's.
 const PORTS: [(&str, u16); 4] = [("status-port", 15021), ("tls", 15443), ("tls-istiod", 15012), ("tls-webhook", 15017)];
 
-/// What Istio's samples/multicluster/gen-eastwest-gateway.sh makes, with the Service's type, annotations, external IPs and the
+/// What Istio's samples/multicluster/gen-eastwest-gateway.sh makes, with the Service, the number of pods, their place and the
 /// collector's port declared, so that nothing is patched afterwards.
 pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     let Some(gateway) = &cluster.gateway else { return Vec::new() };
-    let mut kubernetes = Map::new();
-    kubernetes.insert("env".to_owned(), variables(mesh, cluster));
+    let mut kubernetes = Map::from_iter([("env".to_owned(), variables(mesh, cluster))]);
+    kubernetes.extend(pods(&gateway.written.pod));
     if !gateway.written.service_annotations.is_empty() {
         kubernetes.insert("serviceAnnotations".to_owned(), json!(gateway.written.service_annotations));
     }
     kubernetes.insert("service".to_owned(), service(mesh, cluster, gateway));
+    let overlays = overlays(mesh, gateway);
+    if !overlays.is_empty() {
+        kubernetes.insert("overlays".to_owned(), Value::Array(overlays));
+    }
     let mut spec = Map::from_iter([("profile".to_owned(), json!("empty"))]);
     if let Some(revision) = cluster.revision {
         spec.insert("revision".to_owned(), json!(revision));
@@ -29,7 +33,7 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     let label = json!({ "istio": "eastwestgateway", "app": NAME, "topology.istio.io/network": cluster.network });
     let component = json!({ "name": NAME, "label": label, "enabled": true, "k8s": kubernetes });
     spec.insert("components".to_owned(), json!({ "ingressGateways": [component] }));
-    spec.insert("values".to_owned(), values(mesh, cluster));
+    spec.insert("values".to_owned(), values(mesh, cluster, gateway));
     vec![json!({
         "apiVersion": "install.istio.io/v1alpha1",
         "kind": "IstioOperator",
@@ -44,35 +48,105 @@ fn variables(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Value {
     variables.chain([view]).map(|(name, value)| json!({ "name": name, "value": value })).collect()
 }
 
+/// What an IstioOperator says of pods (`1.30.3:operator/pkg/apis/types.go`; the API of 1.11.2 has the same fields). istioctl lays it
+/// over what the chart says.
+fn pods(pod: &Pod) -> Map<String, Value> {
+    let mut fields = Map::new();
+    // The API of 1.11 takes quantities as texts only.
+    let quantities = |list: &FreeForm| -> Map<String, Value> {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        list.iter().map(|(name, value)| (name.clone(), Value::from(text(value)))).collect()
+    };
+    let resources = [("requests", &pod.resources.requests), ("limits", &pod.resources.limits)];
+    let resources = resources.into_iter().filter(|(_, list)| !list.is_empty());
+    let resources: Map<String, Value> =
+        resources.map(|(name, list)| (name.to_owned(), Value::Object(quantities(list)))).collect();
+    let told = [
+        ("resources", Value::Object(resources)),
+        ("nodeSelector", json!(pod.node_selector)),
+        ("tolerations", json!(pod.tolerations)),
+        ("affinity", json!(pod.affinity)),
+        ("priorityClassName", json!(pod.priority_class_name.as_ref().map(Line::as_str).unwrap_or_default())),
+    ];
+    let is_told = |value: &Value| ![json!({}), json!([]), json!("")].contains(value);
+    fields.extend(told.into_iter().filter(|(_, value)| is_told(value)).map(|(name, value)| (name.to_owned(), value)));
+    fields
+}
+
 fn service(mesh: &Mesh<'_>, cluster: &Cluster<'_>, gateway: &Gateway<'_>) -> Value {
+    let written = gateway.written;
     let mut service = Map::new();
-    if gateway.written.service_type != ServiceType::LoadBalancer {
-        service.insert("type".to_owned(), json!(gateway.written.service_type.as_str()));
+    if written.service_type != ServiceType::LoadBalancer {
+        service.insert("type".to_owned(), json!(written.service_type.as_str()));
     }
-    if !gateway.written.external_ips.is_empty() {
-        let addresses = gateway.written.external_ips.iter().map(|ip| json!(ip.to_string()));
+    if !written.external_ips.is_empty() {
+        let addresses = written.external_ips.iter().map(|ip| json!(ip.to_string()));
         service.insert("externalIPs".to_owned(), addresses.collect());
     }
-    let mut ports: Vec<Value> =
-        PORTS.iter().map(|(name, port)| json!({ "name": name, "port": port, "targetPort": port })).collect();
+    if let Some(class) = written.load_balancer_class.as_ref().filter(|_| mesh.release.states_load_balancer_class) {
+        service.insert("loadBalancerClass".to_owned(), json!(class.as_str()));
+    }
+    if let Some(policy) = written.external_traffic_policy {
+        service.insert("externalTrafficPolicy".to_owned(), json!(policy.as_str()));
+    }
+    let node_ports = written.node_ports.each();
+    let node_port =
+        |name: &str| node_ports.iter().find(|(port, _)| *port == name).and_then(|(_, node_port)| *node_port);
+    let mut ports: Vec<Value> = PORTS
+        .iter()
+        .map(|(name, port)| entry(json!({ "name": name, "port": port, "targetPort": port }), node_port(name)))
+        .collect();
     let collector =
         mesh.collector.as_ref().filter(|collector| collector.is_exposed && collector.cluster == cluster.position);
     if let Some(collector) = collector {
         let port = collector.gateway_port;
-        let mut entry = json!({ "name": "tcp-zipkin", "port": port, "targetPort": port, "protocol": "TCP" });
-        if let Some(node_port) = collector.node_port {
-            entry["nodePort"] = json!(node_port);
-        }
-        ports.push(entry);
+        let port = json!({ "name": "tcp-zipkin", "port": port, "targetPort": port, "protocol": "TCP" });
+        ports.push(entry(port, collector.node_port));
     }
     service.insert("ports".to_owned(), Value::Array(ports));
     Value::Object(service)
 }
 
-/// The script's values, and what the gateway is told of its cluster.
-fn values(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Value {
+fn entry(mut port: Value, node_port: Option<u16>) -> Value {
+    if let Some(node_port) = node_port {
+        port["nodePort"] = json!(node_port);
+    }
+    port
+}
+
+/// What the IstioOperator of a release has no field for. Each object has one overlay: of several, 1.11 applies the last
+/// (`1.11.2:operator/pkg/patch/patch.go`).
+fn overlays(mesh: &Mesh<'_>, gateway: &Gateway<'_>) -> Vec<Value> {
+    let written = gateway.written;
+    let mut service = Vec::new();
+    if let Some(class) = written.load_balancer_class.as_ref().filter(|_| !mesh.release.states_load_balancer_class) {
+        service.push(json!({ "path": "spec.loadBalancerClass", "value": class.as_str() }));
+    }
+    let mut deployment = Vec::new();
+    if !written.pod.topology_spread_constraints.is_empty() {
+        let constraints = &written.pod.topology_spread_constraints;
+        deployment.push(json!({ "path": "spec.template.spec.topologySpreadConstraints", "value": constraints }));
+    }
+    let overlay = |(api_version, kind, patches): (&str, &str, Vec<Value>)| {
+        let overlay = json!({ "apiVersion": api_version, "kind": kind, "name": NAME, "patches": patches });
+        (overlay["patches"] != json!([])).then_some(overlay)
+    };
+    [("v1", "Service", service), ("apps/v1", "Deployment", deployment)].into_iter().filter_map(overlay).collect()
+}
+
+/// The script's values, how many pods there are, and what the gateway is told of its cluster.
+///
+/// The chart makes the autoscaler of these values, and of the least number whether there is a `PodDisruptionBudget`: with 1, a node could
+/// not be drained (`1.30.3:manifests/charts/gateways/istio-ingress/templates/poddisruptionbudget.yaml`; the chart of 1.11.2 makes one
+/// always). `k8s.hpaSpec` reaches the autoscaler alone.
+fn values(mesh: &Mesh<'_>, cluster: &Cluster<'_>, gateway: &Gateway<'_>) -> Value {
+    let mut chart = Map::from_iter([("injectionTemplate".to_owned(), json!("gateway"))]);
+    if let Some(replicas) = gateway.written.replicas {
+        let limits = [("autoscaleMin", replicas.min), ("autoscaleMax", replicas.max)];
+        chart.extend(limits.into_iter().filter_map(|(name, limit)| Some((name.to_owned(), json!(limit?)))));
+    }
     json!({
-        "gateways": { "istio-ingressgateway": { "injectionTemplate": "gateway" } },
+        "gateways": { "istio-ingressgateway": chart },
         "global": istio::gateway_global(mesh, cluster),
     })
 }

@@ -1,36 +1,97 @@
+use std::collections::BTreeMap;
+
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::release::{TracingMeans, release};
 use crate::rule::Rule;
-use crate::topology::Via;
+use crate::topology::{ServiceType, Topology, Via};
 
 use super::reads::VERSION;
-use super::{About, Check, Context};
+use super::{About, Check, Context, gateways};
 
 pub(super) const CHECK: Check = Check::of(RULE, check)
-    .about(About::Mesh(|topology| topology.tracing.as_ref().is_some_and(|tracing| tracing.zipkin.node_port.is_some())))
-    .reads(&[VERSION, &["tracing.zipkin.via"]]);
+    .about(About::Mesh(|topology| {
+        let mut gateways = topology.clusters.iter().filter_map(|cluster| cluster.east_west_gateway.as_ref());
+        collector_port(topology).is_some()
+            || gateways.any(|gateway| gateway.node_ports.each().iter().any(|(_, port)| port.is_some()))
+    }))
+    .reads(&[
+        VERSION,
+        &[
+            "tracing.zipkin.via",
+            "tracing.zipkin.cluster",
+            "cluster.name",
+            "cluster.eastWestGateway.nodePorts",
+            "cluster.eastWestGateway.serviceType",
+        ],
+    ]);
 
 const RULE: Rule = Rule::error("unusable-node-port", include_str!("../../docs/rules/unusable-node-port.md"));
 
+fn collector_port(topology: &Topology) -> Option<u16> {
+    topology.tracing.as_ref()?.zipkin.node_port
+}
+
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
-    let Some(zipkin) = context.topology.tracing.as_ref().map(|tracing| &tracing.zipkin) else { return };
-    let Some(port) = zipkin.node_port else { return };
-    let place = FieldPath::root().child("tracing").child("zipkin").child("nodePort");
-    if zipkin.via == Via::Mesh {
-        // An Istio that has no such way refuses the `via`.
-        if release(context.topology.istio.version).is_some_and(|release| release.tracing == TracingMeans::Bootstrap) {
-            return;
+    let collector = collector(context, findings);
+    for (path, cluster, gateway) in gateways(context) {
+        let own = gateway.node_ports.each().into_iter().filter_map(|(name, port)| Some((name, port?)));
+        let own = own.map(|(name, port)| (path.child("nodePorts").child(name), port));
+        let of_collector = collector.iter().filter(|(name, ..)| *name == cluster.name.as_str());
+        let of_collector = of_collector.map(|(_, place, port)| (place.clone(), *port));
+        let mut seen: BTreeMap<u16, FieldPath> = BTreeMap::new();
+        for (place, port) in own.chain(of_collector) {
+            if gateway.service_type == ServiceType::ClusterIp {
+                findings.push(
+                    RULE.at(place, format!("the gateway of `{}` has no node ports", cluster.name))
+                        .label("a node port of a Service without any")
+                        .and(path.child("serviceType"), "a ClusterIP Service")
+                        .help("remove the line, or write `serviceType: NodePort`"),
+                );
+            } else if !is_node_port(port) {
+                findings.push(out_of_range(place, port));
+            } else if let Some(first) = seen.get(&port).filter(|first| context.is_known(first)) {
+                findings.push(
+                    RULE.at(place, format!("{port} is the node port of two ports of one gateway"))
+                        .label("the same node port")
+                        .and(first.clone(), "also here")
+                        .help("give each port a node port of its own, or remove the line: Kubernetes then chooses one"),
+                );
+            } else {
+                seen.insert(port, place);
+            }
         }
+    }
+}
+
+/// The collector's node port, with its cluster and its place, where a gateway can have it.
+fn collector<'t>(context: &Context<'t>, findings: &mut Vec<Diagnostic>) -> Option<(&'t str, FieldPath, u16)> {
+    let port = collector_port(context.topology)?;
+    let zipkin = &context.topology.tracing.as_ref()?.zipkin;
+    let place = FieldPath::root().child("tracing").child("zipkin").child("nodePort");
+    if zipkin.via == Via::Gateway && is_node_port(port) {
+        return Some((zipkin.cluster.as_str(), place, port));
+    }
+    if zipkin.via == Via::Gateway {
+        findings.push(out_of_range(place, port));
+        return None;
+    }
+    // An Istio that has no such way refuses the `via`.
+    if release(context.topology.istio.version).is_none_or(|release| release.tracing != TracingMeans::Bootstrap) {
         findings.push(
             RULE.at(place, "this node port has no port to serve")
                 .label("traces go through the mesh")
                 .help("remove the line, or write `via: gateway`"),
         );
-    } else if !(30000..=32767).contains(&port) {
-        findings.push(
-            RULE.at(place, format!("{port} is not a node port"))
-                .label("Kubernetes accepts 30000 to 32767")
-                .help("write a port in this range, or remove the line: Kubernetes then chooses one"),
-        );
     }
+    None
+}
+
+fn is_node_port(port: u16) -> bool {
+    (30000..=32767).contains(&port)
+}
+
+fn out_of_range(place: FieldPath, port: u16) -> Diagnostic {
+    RULE.at(place, format!("{port} is not a node port"))
+        .label("Kubernetes accepts 30000 to 32767")
+        .help("write a port in this range, or remove the line: Kubernetes then chooses one")
 }

@@ -345,6 +345,12 @@ impl Situation<'_> {
                 );
             }
             What::Changed | What::Moved => {
+                if fields::changes_class(object) {
+                    let why = format!(
+                        "{place}: the class of its load balancer changes, which Kubernetes allows of no Service: it is deleted and made anew, with another load balancer and its address"
+                    );
+                    found.add(Kind::GatewayAddress, &why);
+                }
                 let members = (self.before.member(&cluster.name), self.after.member(&cluster.name));
                 let is_moved = matches!(members, (Some(old), Some(new)) if moves(old, new));
                 let (ran, runs) = self.runs_istiod(&cluster.name);

@@ -88,6 +88,27 @@ const FIELDS: &[FieldRule] = &[
         why: "the gateway's Service changes, and no pod restarts",
     },
     FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: GATEWAY,
+        path: "spec.components.ingressGateways[name=istio-eastwestgateway].k8s.overlays[kind=Service]",
+        means: Kind::Reapply,
+        why: "the gateway's Service changes, and no pod restarts",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: GATEWAY,
+        path: "spec.values.gateways.istio-ingressgateway.autoscaleMin",
+        means: Kind::Reapply,
+        why: "the least number of the gateway's pods changes, and no pod restarts: from two on, a PodDisruptionBudget keeps one of them",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: GATEWAY,
+        path: "spec.values.gateways.istio-ingressgateway.autoscaleMax",
+        means: Kind::Reapply,
+        why: "the largest number of the gateway's pods changes, and no pod restarts",
+    },
+    FieldRule {
         kind: "Deployment",
         name: "zipkin",
         path: "spec.template",
@@ -105,12 +126,17 @@ impl From<Impact> for Kind {
     }
 }
 
-/// The paths of what differs, down to what is no mapping: a mapping that is added says nothing of the fields that it does not have.
+/// The paths of what differs, down to what is no mapping or overlay: a mapping that is added says nothing of the fields that it does not have.
 pub(super) fn paths(field: &FieldChange) -> Vec<String> {
     fn add(path: &str, value: &Value, found: &mut Vec<String>) {
         match value {
             Value::Object(fields) if !fields.is_empty() => {
                 fields.iter().for_each(|(name, value)| add(&format!("{path}.{name}"), value, found));
+            }
+            // Overlays say of which kind of object they are.
+            Value::Array(items) if !items.is_empty() && items.iter().all(|item| item["kind"].is_string()) => {
+                let kinds = items.iter().filter_map(|item| item["kind"].as_str());
+                found.extend(kinds.map(|kind| format!("{path}[kind={kind}]")));
             }
             _ => found.push(path.to_owned()),
         }
@@ -123,6 +149,18 @@ pub(super) fn paths(field: &FieldChange) -> Vec<String> {
 /// Whether a field is the network that proxies are told.
 pub(super) fn is_network(path: &str) -> bool {
     path == "spec.values.global.network"
+}
+
+/// Whether a gateway's load balancer gets, changes or loses its class, which Kubernetes allows of no Service that stays a `LoadBalancer`
+/// (`ServiceSpec.loadBalancerClass`).
+pub(super) fn changes_class(object: &ObjectChange) -> bool {
+    const CLASS: &str = "loadBalancerClass";
+    let is_class = |field: &FieldChange| {
+        let mut told = [&field.before, &field.after].into_iter().flatten();
+        field.path.contains(CLASS) || told.any(|value| value.to_string().contains(CLASS))
+    };
+    let is_type = |field: &FieldChange| field.path.ends_with("k8s.service.type");
+    object.name.as_deref() == Some(GATEWAY) && object.fields.iter().any(is_class) && !object.fields.iter().any(is_type)
 }
 
 /// Whether an object is what installs istiod.

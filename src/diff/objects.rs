@@ -250,7 +250,7 @@ fn compare_unnamed(path: &mut String, before: &[Value], after: &[Value], changes
 
 /// The field that identifies every item of both lists.
 fn identifying(before: &[Value], after: &[Value]) -> Option<&'static str> {
-    const FIELDS: [&str; 5] = ["name", "port", "number", "host", "address"];
+    const FIELDS: [&str; 7] = ["kind", "name", "port", "number", "host", "address", "path"];
     let is_known_by = |field: &str, items: &[Value]| {
         let identities: Option<BTreeSet<String>> = items.iter().map(|item| identity_by(item, field)).collect();
         identities.is_some_and(|identities| identities.len() == items.len())

@@ -14,7 +14,7 @@ use crate::plan;
 
 use super::consequence::Situation;
 use super::facts::Known;
-use super::fields::{ISTIO as OPERATOR_NAME, ISTIO_OPERATOR};
+use super::fields::{ISTIO as OPERATOR_NAME, ISTIO_OPERATOR, changes_class};
 use super::{ClusterChange, CredentialChange, Membership, ObjectChange, What};
 
 mod istiods;
@@ -206,7 +206,7 @@ impl Runbook<'_> {
         left.flat_map(|cluster| removal(&cluster.name)).collect()
     }
 
-    /// What a gateway's pods are selected by does not change in place.
+    /// What a gateway's pods are selected by does not change in place, nor does the class of its load balancer.
     fn immutable(&self) -> Vec<String> {
         let mut commands = Vec::new();
         for cluster in self.running() {
@@ -214,9 +214,12 @@ impl Runbook<'_> {
                 object.kind == ISTIO_OPERATOR && object.file.contains(EASTWEST_GATEWAY) && object.what == What::Changed
             });
             let is_label = |object: &ObjectChange| object.fields.iter().any(|field| field.path.contains("].label"));
-            if gateways.into_iter().any(is_label) {
-                let words = ["-n", ISTIO_SYSTEM, "delete", "deployment", eastwest_gateway::NAME];
-                commands.push(self.kubectl(&cluster.name, &words));
+            for object in gateways {
+                let immutable = [("deployment", is_label(object)), ("service", changes_class(object))];
+                for (kind, _) in immutable.into_iter().filter(|(_, is_changed)| *is_changed) {
+                    let words = ["-n", ISTIO_SYSTEM, "delete", kind, eastwest_gateway::NAME];
+                    commands.push(self.kubectl(&cluster.name, &words));
+                }
             }
         }
         commands.extend(

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Address, IpAddress};
+use super::{Address, IpAddress, LoadBalancerClass, Pod};
 
 /// The gateway through which other networks, remote clusters and trace reporters reach this cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -20,6 +20,19 @@ pub struct EastWestGateway {
     /// Annotations of the gateway's Service, for cloud load balancers.
     #[serde(default)]
     pub service_annotations: BTreeMap<String, String>,
+    /// The Service's `spec.loadBalancerClass`, for clusters with several kinds of load balancers. Default: that of the cluster.
+    #[schemars(extend("examples" = ["service.k8s.aws/nlb"]))]
+    pub load_balancer_class: Option<LoadBalancerClass>,
+    /// The Service's `spec.externalTrafficPolicy`. With `Local`, a node forwards only to pods of its own. Default: `Cluster`.
+    pub external_traffic_policy: Option<ExternalTrafficPolicy>,
+    /// The node ports of the Service's ports. Default: Kubernetes chooses them.
+    #[serde(default)]
+    pub node_ports: NodePorts,
+    /// How many pods the gateway has. Default: as in Istio's chart, from 1 to 5.
+    pub replicas: Option<Replicas>,
+    /// How these pods are sized and placed, as in a `PodSpec`.
+    #[serde(default)]
+    pub pod: Pod,
 }
 
 impl EastWestGateway {
@@ -50,5 +63,79 @@ impl ServiceType {
             Self::NodePort => "NodePort",
             Self::ClusterIp => "ClusterIP",
         }
+    }
+}
+
+/// Which nodes forward what comes from outside the cluster, and to which pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum ExternalTrafficPolicy {
+    /// Every node, to any pod.
+    Cluster,
+    /// Only nodes with a pod of the gateway, to that pod. The pod sees the address of the caller.
+    Local,
+}
+
+impl ExternalTrafficPolicy {
+    /// The policy as Kubernetes spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cluster => "Cluster",
+            Self::Local => "Local",
+        }
+    }
+}
+
+/// The node ports of the gateway's Service, by the name of the port.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct NodePorts {
+    /// The node port of port 15443, which other networks dial for services.
+    #[schemars(range(min = 1, max = 65535))]
+    pub tls: Option<u16>,
+    /// The node port of port 15012, through which remotes reach istiod.
+    #[schemars(range(min = 1, max = 65535))]
+    pub tls_istiod: Option<u16>,
+    /// The node port of port 15017, through which remotes reach the webhooks of istiod.
+    #[schemars(range(min = 1, max = 65535))]
+    pub tls_webhook: Option<u16>,
+    /// The node port of port 15021, for health checks of load balancers.
+    #[schemars(range(min = 1, max = 65535))]
+    pub status_port: Option<u16>,
+}
+
+impl NodePorts {
+    /// The name of each of the Service's ports, and its node port.
+    pub(crate) fn each(&self) -> [(&'static str, Option<u16>); 4] {
+        [
+            ("status-port", self.status_port),
+            ("tls", self.tls),
+            ("tls-istiod", self.tls_istiod),
+            ("tls-webhook", self.tls_webhook),
+        ]
+    }
+}
+
+/// How many pods a gateway has: the limits of its autoscaler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Replicas {
+    /// The least number of pods. From 2 on, a `PodDisruptionBudget` keeps one of them while nodes are drained. Default: 1.
+    #[schemars(range(min = 1, max = 1000))]
+    pub min: Option<u16>,
+    /// The largest number of pods. Default: 5.
+    #[schemars(range(min = 1, max = 1000))]
+    pub max: Option<u16>,
+}
+
+impl Replicas {
+    /// The least number of pods; what Istio's chart has where nothing is written
+    /// (`autoscaleMin` of `manifests/charts/gateways/istio-ingress/values.yaml`, 1.11.2 and 1.30.3).
+    pub(crate) fn least(self) -> u16 {
+        self.min.unwrap_or(1)
+    }
+
+    /// The largest number of pods; the same of `autoscaleMax`.
+    pub(crate) fn most(self) -> u16 {
+        self.max.unwrap_or(5)
     }
 }

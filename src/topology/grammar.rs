@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::address::{Address, ApiServer, Cidr, IpAddress};
-use super::text::{ClusterDomain, Image, Line, MeshId, Name, Revision, TrustDomain};
+use super::text::{ClusterDomain, Image, Line, LoadBalancerClass, MeshId, Name, Revision, TrustDomain};
 use super::version::{Date, IstioVersion, KubernetesVersion};
 
 /// A grammar of strings. The schema names it, and the reader of topologies applies it.
@@ -26,6 +26,7 @@ const GRAMMARS: &[Grammar] = &[
     Grammar { format: "line", refuse: |text| Line::from_str(text).err() },
     Grammar { format: "image", refuse: |text| Image::from_str(text).err() },
     Grammar { format: "cluster-domain", refuse: |text| ClusterDomain::from_str(text).err() },
+    Grammar { format: "load-balancer-class", refuse: |text| LoadBalancerClass::from_str(text).err() },
     Grammar { format: "trust-domain", refuse: |text| TrustDomain::from_str(text).err() },
     Grammar { format: "cidr", refuse: |text| Cidr::from_str(text).err() },
     Grammar { format: "ip", refuse: |text| IpAddress::from_str(text).err() },

@@ -297,6 +297,46 @@ impl FromStr for Line {
     }
 }
 
+/// The class of a load balancer: a name as labels have it, with or without the domain of its maker (Kubernetes,
+/// `ServiceSpec.loadBalancerClass`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct LoadBalancerClass(String);
+
+text_type!(LoadBalancerClass, {
+    "type": "string", "format": "load-balancer-class", "examples": ["service.k8s.aws/nlb"],
+    "pattern": "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$", "maxLength": 317,
+});
+
+impl LoadBalancerClass {
+    /// The class.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for LoadBalancerClass {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (domain, name) = text.split_once('/').map_or((None, text), |(domain, name)| (Some(domain), name));
+        let is_domain =
+            |domain: &str| domain.len() <= 253 && domain.split('.').all(|label| refuse_label(label, 63).is_none());
+        let is_ended = |text: &str| {
+            text.starts_with(|first: char| first.is_ascii_alphanumeric())
+                && text.ends_with(|last: char| last.is_ascii_alphanumeric())
+        };
+        let is_name = is_ended(name)
+            && name.len() <= 63
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        if is_name && domain.is_none_or(is_domain) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("is not a name, with or without a domain before `/`".to_owned())
+        }
+    }
+}
+
 pub(super) fn refuse_label(text: &str, maximum: usize) -> Option<String> {
     let is_letter_or_digit = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     if text.is_empty() {

@@ -19,6 +19,7 @@ mod diff_places;
 mod explain;
 mod fix;
 mod fuzz;
+mod gateways;
 mod generator;
 mod golden;
 mod holes;

@@ -260,11 +260,21 @@ fn gateways(operator: &Value, version: &str) -> Vec<Value> {
     for gateway in operator.pointer("/spec/components/ingressGateways").and_then(Value::as_array).into_iter().flatten()
     {
         let mut objects = recorded(include_str!("recorded/gateway.txt"), &revision(operator), text(gateway, "/name"));
+        // Of one pod, the chart makes none (`1.30.3:manifests/charts/gateways/istio-ingress/templates/poddisruptionbudget.yaml`).
+        let least = operator.pointer("/spec/values/gateways/istio-ingressgateway/autoscaleMin").and_then(Value::as_u64);
+        if least.is_some_and(|least| least > 1) {
+            objects.push(namespaced("PodDisruptionBudget", text(gateway, "/name"), json!({})));
+        }
         for object in &mut objects {
             match text(object, "/kind") {
                 "Deployment" => {
-                    let template = json!({"version": version, "env": gateway.pointer("/k8s/env"),
-                                          "network": operator.pointer("/spec/values/global/network")});
+                    let mut template = json!({"version": version, "env": gateway.pointer("/k8s/env"),
+                                              "network": operator.pointer("/spec/values/global/network")});
+                    for field in ["resources", "nodeSelector", "tolerations", "affinity", "priorityClassName"] {
+                        if let Some(told) = gateway["k8s"].get(field) {
+                            template[field] = told.clone();
+                        }
+                    }
                     deploy(object, &gateway["label"], &template);
                     let cluster = operator.pointer("/spec/values/global/multiCluster/clusterName");
                     object["install"] = json!({"cluster": cluster});
@@ -276,9 +286,31 @@ fn gateways(operator: &Value, version: &str) -> Vec<Value> {
                 _ => {}
             }
         }
+        for overlay in gateway["k8s"]["overlays"].as_array().into_iter().flatten() {
+            let is_meant = |object: &&mut Value| {
+                ["/kind", "/name"]
+                    .iter()
+                    .zip(["/kind", "/metadata/name"])
+                    .all(|(said, is)| text(overlay, said) == text(object, is))
+            };
+            let object = objects.iter_mut().find(is_meant).expect("an overlay is of an object that is there");
+            overlay["patches"].as_array().into_iter().flatten().for_each(|patch| lay(object, patch));
+        }
         all.extend(objects);
     }
     all
+}
+
+/// Sets or deletes a field, as an overlay says (`1.11.2:operator/pkg/patch/patch.go`, `1.30.3:operator/pkg/render/postprocess.go`).
+fn lay(object: &mut Value, patch: &Value) {
+    let path = text(patch, "/path").replace("\\.", "\n");
+    let mut keys: Vec<String> = path.split('.').map(|key| key.replace('\n', ".")).collect();
+    let last = keys.pop().expect("a path has a key");
+    let parent = keys.iter().fold(object, |place, key| &mut place[key]);
+    match patch.get("value") {
+        Some(value) => parent[last] = value.clone(),
+        None => drop(parent.as_object_mut().expect("the parent is there").shift_remove(&last)),
+    }
 }
 
 /// The form of `1.30.3:istioctl/pkg/multicluster/remote_secret.go`.

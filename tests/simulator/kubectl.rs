@@ -279,7 +279,8 @@ pub(crate) fn put(cluster: &mut Cluster, mut object: Value) -> Result<&'static s
     let immutable: &[&str] = match kind.as_str() {
         "Deployment" | "StatefulSet" | "DaemonSet" => &["/spec/selector"],
         "RoleBinding" | "ClusterRoleBinding" => &["/roleRef"],
-        "Service" => &["/spec/loadBalancerClass"],
+        // It may come and go with the type.
+        "Service" if old.pointer("/spec/type") == object.pointer("/spec/type") => &["/spec/loadBalancerClass"],
         _ => &[],
     };
     for path in immutable {

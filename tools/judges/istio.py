@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import re
+from decimal import Decimal
 import threading
 from pathlib import Path
 
@@ -165,7 +166,8 @@ def check_gateway(mesh, cluster, objects, said):
     for key, value in stated.get("serviceAnnotations", {}).items():
         want(annotations.get(key) == value, said + f"the annotation {key} is {annotations.get(key)}")
     ports = {port["name"]: (port["port"], port["targetPort"], port.get("nodePort")) for port in spec["ports"]}
-    wanted = {name: (port, port, None) for name, port in (("status-port", 15021), ("tls", 15443), ("tls-istiod", 15012), ("tls-webhook", 15017))}
+    node_ports = stated.get("nodePorts", {})
+    wanted = {name: (port, port, node_ports.get(name)) for name, port in (("status-port", 15021), ("tls", 15443), ("tls-istiod", 15012), ("tls-webhook", 15017))}
     zipkin = mesh.zipkin
     is_reported_to = zipkin and zipkin["cluster"] == cluster["name"] and zipkin.get("via", "gateway") == "gateway"
     if is_reported_to and (mesh.address(cluster) or len(mesh.clusters) > 1):
@@ -178,3 +180,37 @@ def check_gateway(mesh, cluster, objects, said):
     want(labels.get("topology.istio.io/network") == cluster["network"], said + "the gateway's pods have another network")
     variables = {entry["name"]: entry.get("value") for entry in deployment["spec"]["template"]["spec"]["containers"][0]["env"]}
     want(variables.get("ISTIO_META_REQUESTED_NETWORK_VIEW") == cluster["network"], said + "the gateway has another network view")
+    for field in ("loadBalancerClass", "externalTrafficPolicy"):
+        want(spec.get(field) == stated.get(field), said + f"{field} is {spec.get(field)}")
+    check_pods(stated, objects, deployment["spec"]["template"]["spec"], said)
+
+
+def check_pods(stated, objects, pod, said):
+    autoscaler = find(objects, "HorizontalPodAutoscaler", "istio-eastwestgateway")["spec"]
+    replicas = stated.get("replicas", {})
+    limits = (autoscaler["minReplicas"], autoscaler["maxReplicas"])
+    want(limits == (replicas.get("min", 1), replicas.get("max", 5)), said + f"there are {limits} pods")
+    budget = find(objects, "PodDisruptionBudget", "istio-eastwestgateway")
+    want(bool(budget) == (limits[0] > 1), said + "a PodDisruptionBudget of one pod, or none of several")
+    wanted = stated.get("pod", {})
+    for field in ("nodeSelector", "tolerations", "topologySpreadConstraints", "priorityClassName"):
+        want(field not in wanted or pod.get(field) == wanted[field], said + f"{field} is {pod.get(field)}")
+    for kind, rule in wanted.get("affinity", {}).items():
+        found = {name: part for name, part in pod["affinity"][kind].items() if part}
+        want(found == rule, said + f"{kind} is {found}")
+    # What is not stated is as in the chart.
+    chart = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "2000m", "memory": "1024Mi"}}
+    resources = {kind: chart[kind] | {name: str(amount) for name, amount in wanted.get("resources", {}).get(kind, {}).items()} for kind in chart}
+    # Kubernetes writes quantities in a form of its own.
+    found = pod["containers"][0]["resources"]
+    want({kind: set(found[kind]) for kind in found} == {kind: set(resources[kind]) for kind in resources}, said + f"the resources are {found}")
+    for kind, name, amount in ((kind, name, amount) for kind in resources for name, amount in resources[kind].items()):
+        want(quantity(found[kind][name]) == quantity(amount), said + f"{kind} of {name} are {found[kind][name]}, not {amount}")
+
+
+UNITS = {"": 1, "m": Decimal("1e-3"), "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+
+
+def quantity(text):
+    number, unit = re.fullmatch(r"([0-9.]+(?:e[0-9]+)?)([a-zA-Z]*)", str(text)).groups()
+    return Decimal(number) * UNITS[unit]

@@ -37,6 +37,10 @@ struct Member {
     /// The east-west gateway's external addresses; `None` without a gateway.
     gateway: Option<Vec<String>>,
     service_type: Option<&'static str>,
+    /// The class of the gateway's load balancer.
+    class: Option<&'static str>,
+    /// Whether the gateway has more than one pod, in a place of their own.
+    is_sized: bool,
     /// Whether the gateway's address is that of a load balancer, instead of the external ones, and whether it is known.
     is_balanced: Option<bool>,
     nodes: Vec<u32>,
@@ -59,6 +63,8 @@ pub(super) enum Change {
     SecondAddress,
     AddressKnown,
     ServiceType,
+    Class,
+    Sized,
     Patch,
     NextMinor,
     Revision,
@@ -84,7 +90,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 33] = [
+    pub(super) const ALL: [Self; 35] = [
         Self::Joins,
         Self::Leaves,
         Self::Renamed,
@@ -96,6 +102,8 @@ impl Change {
         Self::SecondAddress,
         Self::AddressKnown,
         Self::ServiceType,
+        Self::Class,
+        Self::Sized,
         Self::Patch,
         Self::NextMinor,
         Self::Revision,
@@ -366,9 +374,7 @@ impl Mesh {
                     member.is_balanced = Some(true);
                 }
             }
-            Change::ServiceType => {
-                member.service_type = if member.service_type.is_none() { Some("NodePort") } else { None }
-            }
+            Change::ServiceType | Change::Class | Change::Sized => member.set_gateway(change),
             Change::TracingMoved => {
                 let name = member.name.clone();
                 if let Some(tracing) = &mut self.tracing {
@@ -476,11 +482,24 @@ impl Member {
             server: format!("https://10.1.{number}.1:6443"),
             gateway: has_gateway.then(|| vec![format!("10.2.{number}.1")]),
             service_type: None,
+            class: None,
+            is_sized: false,
             is_balanced: None,
             nodes: vec![1, 2],
             generation: 1,
             values: Map::new(),
             number,
+        }
+    }
+
+    /// Makes a change of what is said of its gateway besides addresses.
+    fn set_gateway(&mut self, change: Change) {
+        let toggled = |field: Option<&'static str>, value| if field.is_none() { Some(value) } else { None };
+        match change {
+            Change::ServiceType => self.service_type = toggled(self.service_type, "NodePort"),
+            Change::Class => self.class = toggled(self.class, "example.com/internal"),
+            Change::Sized => self.is_sized = !self.is_sized,
+            _ => unreachable!("{change:?} is of no gateway"),
         }
     }
 
@@ -504,6 +523,14 @@ impl Member {
             };
             if let Some(service_type) = self.service_type {
                 value["eastWestGateway"]["serviceType"] = json!(service_type);
+            }
+            if let Some(class) = self.class.filter(|_| self.service_type.is_none()) {
+                value["eastWestGateway"]["loadBalancerClass"] = json!(class);
+            }
+            if self.is_sized {
+                value["eastWestGateway"]["replicas"] = json!({"min": 2});
+                value["eastWestGateway"]["pod"] = json!({"nodeSelector": {"role": "edge"}, "topologySpreadConstraints":
+                    [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}]});
             }
         }
         if mesh.is_static[self.network] {

@@ -56,6 +56,33 @@ pub(crate) const VALUES: [Field; 16] = [
     ("sidecarInjectorWebhook.rewriteAppHTTPProbe", &["true", "false"]),
 ];
 
+/// Of a `PodSpec`, as far as gateways take it.
+pub(crate) const POD: [Field; 7] = [
+    ("resources.requests", &[r#"{"cpu": 1, "memory": "512Mi"}"#, r#"{"cpu": "0.5"}"#]),
+    ("resources.limits", &[r#"{"cpu": 4, "memory": "2Gi"}"#, r#"{"memory": "1.5G", "ephemeral-storage": "1e9"}"#]),
+    ("nodeSelector", &[r#"{"example.com/no": "off"}"#]),
+    (
+        "tolerations",
+        &[
+            r#"[{"operator": "Exists"}]"#,
+            r#"[{"key": "on", "value": "no", "effect": "NoExecute", "tolerationSeconds": 60}]"#,
+        ],
+    ),
+    (
+        "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution",
+        &[
+            r#"[{"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"istio": "eastwestgateway"}}}]"#,
+        ],
+    ),
+    (
+        "topologySpreadConstraints",
+        &[
+            r#"[{"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": {"matchLabels": {"istio": "eastwestgateway"}}}]"#,
+        ],
+    ),
+    ("priorityClassName", &[r#""system-cluster-critical""#]),
+];
+
 /// The fields at some positions; none where there are none.
 pub(crate) fn fields(list: &[Field], choices: &[usize]) -> Option<Value> {
     let mut form = json!({});

@@ -79,6 +79,17 @@ struct ClusterChoices {
     allowed: Vec<usize>,
     external_ips: usize,
     is_node_port_selected: bool,
+    service: ServiceChoices,
+    replicas: Option<usize>,
+    pod: Vec<usize>,
+}
+
+/// What is said about a gateway's Service besides its type.
+#[derive(Debug, Clone)]
+struct ServiceChoices {
+    has_class: bool,
+    policy: Option<usize>,
+    has_node_ports: bool,
 }
 
 /// Names that readers of YAML 1.1 take for something else, and some that look like paths or numbers.
@@ -94,6 +105,9 @@ const REVISIONS: [&str; 4] = ["stable", "1-30", "r-no", "a-revision-of-the-longe
 /// Rules whose findings can be allowed, some of which this mesh may give.
 const ALLOWED: [&str; 5] =
     ["shared-gateway", "plaintext-collector", "documentation-address", "end-of-life", "single-node-service-route"];
+/// How many pods a gateway has, at least and at most.
+const REPLICAS: [(Option<u16>, Option<u16>); 5] =
+    [(Some(2), None), (Some(2), Some(4)), (None, Some(3)), (Some(1), Some(1)), (Some(5), None)];
 const CONTEXTS: [&str; 5] = ["admin@", "it's ", "a b$HOME`x`", "\"q\" \\ ", "arn:aws:eks:eu:1:cluster/"];
 
 pub(crate) fn topologies() -> impl Strategy<Value = Generated> {
@@ -203,7 +217,10 @@ fn cluster() -> impl Strategy<Value = ClusterChoices> {
         1..4usize,
         prop::bool::weighted(0.1),
     );
-    (first, second, third, fourth).prop_map(|(first, second, third, fourth)| ClusterChoices {
+    let service = (prop::bool::weighted(0.2), prop::option::weighted(0.2, 0..2usize), prop::bool::weighted(0.2))
+        .prop_map(|(has_class, policy, has_node_ports)| ServiceChoices { has_class, policy, has_node_ports });
+    let fifth = (service, prop::option::weighted(0.2, 0..REPLICAS.len()), free_form());
+    (first, second, third, fourth, fifth).prop_map(|(first, second, third, fourth, fifth)| ClusterChoices {
         network: first.0,
         remote_of: first.1,
         gateway: first.2,
@@ -223,6 +240,9 @@ fn cluster() -> impl Strategy<Value = ClusterChoices> {
         allowed: fourth.1,
         external_ips: fourth.2,
         is_node_port_selected: fourth.3,
+        service: fifth.0,
+        replicas: fifth.1,
+        pod: fifth.2,
     })
 }
 
@@ -267,7 +287,7 @@ fn topology(choices: &Choices) -> Value {
     insert(
         &mut topology,
         "tracing",
-        choices.tracing.as_ref().map(|tracing| json!({ "zipkin": zipkin(&shape, tracing) })),
+        choices.tracing.as_ref().map(|tracing| json!({ "zipkin": zipkin(choices, &shape, tracing) })),
     );
     let workloads: Vec<&str> = ["istio", "no"].into_iter().take(choices.workloads).collect();
     insert(&mut topology, "workloads", (!workloads.is_empty()).then(|| json!({ "namespaces": workloads })));
@@ -368,10 +388,16 @@ impl Shape {
     }
 }
 
-fn zipkin(shape: &Shape, tracing: &TracingChoices) -> Value {
-    let mut zipkin = Map::from_iter([("cluster".to_owned(), json!(NAMES[shape.collector.unwrap()]))]);
+fn zipkin(choices: &Choices, shape: &Shape, tracing: &TracingChoices) -> Value {
+    let collector = shape.collector.unwrap();
+    let mut zipkin = Map::from_iter([("cluster".to_owned(), json!(NAMES[collector]))]);
     insert(&mut zipkin, "via", (!shape.reports_through_gateway).then(|| json!("mesh")));
-    let node_port = tracing.node_port.filter(|_| shape.reports_through_gateway);
+    let gateway = gateway(choices, shape, collector).unwrap_or_default();
+    let is_free = |port: &u16| {
+        let taken = gateway["nodePorts"].as_object().into_iter().flatten().map(|(_, taken)| taken);
+        gateway["serviceType"] != "ClusterIP" && !taken.into_iter().any(|taken| *taken == *port)
+    };
+    let node_port = tracing.node_port.filter(|port| shape.reports_through_gateway && is_free(port));
     insert(&mut zipkin, "nodePort", node_port.map(|port| json!(port)));
     insert(&mut zipkin, "gatewayPort", tracing.gateway_port.map(|port| json!(port)));
     insert(&mut zipkin, "samplingPercent", tracing.sampling.map(|sampling| json!(sampling)));
@@ -489,6 +515,25 @@ fn gateway(choices: &Choices, shape: &Shape, position: usize) -> Option<Value> {
     insert(&mut annotations, "traffic.istio.io/nodeSelector", cluster.is_node_port_selected.then(|| json!(selector)));
     insert(&mut gateway, "address", address.map(|address| json!(address)));
     insert(&mut gateway, "serviceAnnotations", (!annotations.is_empty()).then(|| annotations.into()));
+    let kind = gateway.get("serviceType").cloned();
+    // Kubernetes has classes from 1.22 on.
+    let states_kubernetes = choices.kubernetes.or(cluster.kubernetes).is_some();
+    let takes_class = kind.is_none() && !(shape.is_old && states_kubernetes);
+    let class = json!(["example.com/internal", "no"][position % 2]);
+    insert(&mut gateway, "loadBalancerClass", (cluster.service.has_class && takes_class).then_some(class));
+    if kind.is_none_or(|kind| kind != "ClusterIP") {
+        let policy = cluster.service.policy.map(|policy| json!(["Local", "Cluster"][policy]));
+        insert(&mut gateway, "externalTrafficPolicy", policy);
+        let ports = json!({ "tls": 31000 + position * 4, "tls-istiod": 31001 + position * 4, "status-port": 31002 + position * 4 });
+        insert(&mut gateway, "nodePorts", cluster.service.has_node_ports.then_some(ports));
+    }
+    let replicas = cluster.replicas.map(|replicas| {
+        let (min, max) = REPLICAS[replicas];
+        let limits = [("min", min), ("max", max)];
+        limits.into_iter().filter_map(|(name, limit)| Some((name.to_owned(), json!(limit?)))).collect()
+    });
+    insert(&mut gateway, "replicas", replicas);
+    insert(&mut gateway, "pod", free_form::fields(&free_form::POD, &cluster.pod));
     Some(gateway.into())
 }
 

@@ -109,6 +109,10 @@ pub(crate) const ERRORS: &[Mutation] = &[
         }
         case.remove(&format!("{path}.externalIPs"));
         case.remove(&format!("{path}.serviceAnnotations"));
+        for field in ["loadBalancerClass", "externalTrafficPolicy", "nodePorts"] {
+            case.remove(&format!("{path}.{field}"));
+        }
+        without_collectors_node_port(case);
         let kind = case.one_of(&["NodePort", "ClusterIP"])?;
         Some(case.set(format!("{path}.serviceType"), json!(kind)))
     }),
@@ -277,6 +281,15 @@ pub(crate) const ERRORS: &[Mutation] = &[
         Some(case.set("tracing.zipkin.gatewayPort", json!(port)))
     }),
     Mutation("unusable-node-port", |case| {
+        if case.rng.bool() {
+            let cluster = case.any_cluster(|case, position| case.gateway(position).is_some())?;
+            let path = format!("clusters[{cluster}].eastWestGateway.nodePorts");
+            without_collectors_node_port(case);
+            let is_cluster_ip = case.gateway(cluster)?["serviceType"] == "ClusterIP";
+            let port = if is_cluster_ip { 32443 } else { case.one_of(&[443, 29999, 32768])? };
+            case.set(path.clone(), json!({ "tls": port }));
+            return Some(path + ".tls");
+        }
         if !case.has_tracing() {
             return None;
         }
@@ -331,6 +344,26 @@ pub(crate) const ERRORS: &[Mutation] = &[
         match case.any_cluster(|_, _| true).filter(|_| case.rng.bool()) {
             Some(cluster) => Some(case.set(format!("clusters[{cluster}].kubernetes.version"), json!(version))),
             None => Some(case.set("kubernetes.version", json!(version))),
+        }
+    }),
+    Mutation("contradictory-gateway", |case| {
+        let cluster = case.any_cluster(|case, position| case.gateway(position).is_some())?;
+        let path = format!("clusters[{cluster}].eastWestGateway");
+        match case.rng.u8(..4) {
+            0 => {
+                case.set(format!("{path}.replicas"), json!({ "min": 3, "max": 2 }));
+                Some(format!("{path}.replicas.min"))
+            }
+            1 => {
+                case.set(format!("{path}.pod.resources"), json!({ "requests": { "memory": "2Gi" } }));
+                Some(format!("{path}.pod.resources.requests.memory"))
+            }
+            2 => {
+                case.set(format!("{path}.pod.resources"), json!({ "limits": { "cpu": "many" } }));
+                Some(format!("{path}.pod.resources.limits.cpu"))
+            }
+            _ if case.gateway(cluster)?["serviceType"].is_null() => None,
+            _ => Some(case.set(format!("{path}.loadBalancerClass"), json!("internal"))),
         }
     }),
     Mutation("unusable-allow", |case| {
@@ -437,6 +470,12 @@ pub(crate) const ERRORS: &[Mutation] = &[
         Some(case.set(field, value))
     }),
 ];
+
+fn without_collectors_node_port(case: &mut Case) {
+    if case.has_tracing() {
+        case.remove("tracing.zipkin.nodePort");
+    }
+}
 
 fn without_own_certificates(case: &mut Case) {
     for position in 0..case.clusters().len() {

@@ -89,11 +89,18 @@ pub(crate) const WARNINGS: &[Mutation] = &[
             case.set(format!("istio.{form}"), json!(1))
         })
     }),
+    Mutation("ingress-gateway-only", |case| {
+        let cluster = case.any_cluster(|case, position| case.gateway(position).is_some())?;
+        case.remove(&format!("clusters[{cluster}].eastWestGateway.replicas"));
+        let place = if case.rng.bool() { format!("clusters[{cluster}].") } else { String::new() };
+        Some(case.set(format!("{place}istio.values.gateways.istio-ingressgateway.autoscaleMin"), json!(2)))
+    }),
     Mutation("node-port-on-external-ip", |case| {
         let many = case.has_many_networks();
         let cluster = case.any_cluster(|case, position| many && case.external_ips(position) > 0)?;
         let path = format!("clusters[{cluster}].eastWestGateway");
         case.set(format!("{path}.serviceType"), json!("NodePort"));
+        case.remove(&format!("{path}.loadBalancerClass"));
         case.set(format!("{path}.serviceAnnotations"), json!({ "traffic.istio.io/nodeSelector": "{}" }));
         Some(format!("{path}.externalIPs[0]"))
     }),

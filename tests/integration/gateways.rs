@@ -1,0 +1,104 @@
+//! What is said of an east-west gateway, and what its IstioOperator says then.
+
+use meshgen::source::Source;
+use serde_json::{Value, json};
+
+use crate::common;
+
+/// The IstioOperator of the gateway of `east`, one of two clusters on a network each.
+fn operator(version: &str, gateway: &str) -> Value {
+    let text =
+        std::str::from_utf8(&common::compile(&mesh(version, gateway)).get(FILE).unwrap().bytes).unwrap().to_owned();
+    serde_yaml::from_str(&text).unwrap()
+}
+
+const FILE: &str = "east/40-eastwest-gateway/eastwest-gateway.yaml";
+
+fn mesh(version: &str, gateway: &str) -> Source {
+    let text = format!(
+        "apiVersion: meshgen/v1
+kind: Topology
+mesh: {{id: mesh1}}
+istio: {{version: {version}}}
+certificates: {{issuedOn: 2026-11-01}}
+networks: [{{name: lan}}, {{name: cloud}}]
+clusters:
+  - {{name: east, network: lan, apiServer: 'https://10.0.1.10:6443', eastWestGateway: {gateway}}}
+  - {{name: west, network: cloud, apiServer: 'https://10.0.2.10:6443', eastWestGateway: {{externalIPs: [10.0.2.100]}}}}
+"
+    );
+    Source::new("mesh.yaml", text)
+}
+
+fn component(operator: &Value) -> &Value {
+    &operator["spec"]["components"]["ingressGateways"][0]["k8s"]
+}
+
+#[test]
+fn a_gateway_has_as_many_pods_as_its_topology_says() {
+    for version in ["1.11.2", "1.30.3"] {
+        let values = |gateway| operator(version, gateway)["spec"]["values"]["gateways"]["istio-ingressgateway"].clone();
+        assert_eq!(values("{}"), json!({"injectionTemplate": "gateway"}));
+        let both = json!({"injectionTemplate": "gateway", "autoscaleMin": 2, "autoscaleMax": 4});
+        assert_eq!(values("{replicas: {min: 2, max: 4}}"), both);
+        assert_eq!(values("{replicas: {max: 4}}"), json!({"injectionTemplate": "gateway", "autoscaleMax": 4}));
+    }
+}
+
+#[test]
+fn its_pods_are_sized_and_placed_as_in_a_pod_spec() {
+    let constraints = json!([{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}]);
+    let pod = json!({
+        "resources": {"requests": {"cpu": 0.5, "memory": "256Mi"}, "limits": {"cpu": 4}},
+        "nodeSelector": {"role": "edge"},
+        "tolerations": [{"key": "edge", "operator": "Exists", "effect": "NoSchedule"}],
+        "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "host"}]}},
+        "topologySpreadConstraints": constraints,
+        "priorityClassName": "system-cluster-critical",
+    });
+    for version in ["1.11.2", "1.30.3"] {
+        let operator = operator(version, &json!({ "pod": pod }).to_string());
+        let told = component(&operator);
+        for field in ["nodeSelector", "tolerations", "affinity", "priorityClassName"] {
+            assert_eq!(told[field], pod[field], "{version}");
+        }
+        // The API of 1.11 takes quantities as texts only.
+        let resources = json!({"requests": {"cpu": "0.5", "memory": "256Mi"}, "limits": {"cpu": "4"}});
+        assert_eq!(told["resources"], resources, "{version}");
+        let patches = json!([{"path": "spec.template.spec.topologySpreadConstraints", "value": constraints}]);
+        let overlay =
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "istio-eastwestgateway", "patches": patches});
+        assert_eq!(told["overlays"], json!([overlay]), "{version}");
+    }
+}
+
+#[test]
+fn its_service_has_the_class_the_policy_and_the_node_ports_of_the_topology() {
+    let gateway = "{loadBalancerClass: example.com/internal, externalTrafficPolicy: Local, \
+                   nodePorts: {tls: 32443, tls-istiod: 32012, tls-webhook: 32017, status-port: 32021}}";
+    for version in ["1.11.2", "1.30.3"] {
+        let operator = operator(version, gateway);
+        let told = component(&operator);
+        let service = &told["service"];
+        assert_eq!(service["externalTrafficPolicy"], "Local");
+        let ports: Vec<(&str, u64)> = service["ports"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|port| (port["name"].as_str().unwrap(), port["nodePort"].as_u64().unwrap()))
+            .collect();
+        assert_eq!(ports, [("status-port", 32021), ("tls", 32443), ("tls-istiod", 32012), ("tls-webhook", 32017)]);
+        // The API of 1.11 has no field for it.
+        if version == "1.11.2" {
+            let patches = json!([{"path": "spec.loadBalancerClass", "value": "example.com/internal"}]);
+            let overlay =
+                json!({"apiVersion": "v1", "kind": "Service", "name": "istio-eastwestgateway", "patches": patches});
+            assert_eq!((&service["loadBalancerClass"], &told["overlays"]), (&Value::Null, &json!([overlay])));
+        } else {
+            assert_eq!(
+                (&service["loadBalancerClass"], &told["overlays"]),
+                (&json!("example.com/internal"), &Value::Null)
+            );
+        }
+    }
+}
