@@ -83,6 +83,8 @@ pub(crate) struct Known<'k> {
     pub(crate) cluster: &'k str,
     /// The name of its network.
     pub(crate) network: &'k str,
+    /// Where a primary is told that the gateways of networks are dialled, by network.
+    pub(crate) mesh_networks: Option<&'k FreeForm>,
     /// What a remote dials its primary by, where somebody knows it.
     pub(crate) control_plane: Option<String>,
     /// Whether no istiod runs there.
@@ -118,6 +120,9 @@ impl<'k> Known<'k> {
 
 /// The name of the extension provider through which istiod sends traces.
 pub(crate) const TRACING_PROVIDER: &str = "zipkin";
+
+/// Where istiods are told how networks are dialled.
+pub(crate) const MESH_NETWORKS: &str = "values.global.meshNetworks";
 
 /// Where a proxy's bootstrap is told the collector.
 pub(crate) const COLLECTOR: &str = "meshConfig.defaultConfig.tracing.zipkin.address";
@@ -163,6 +168,18 @@ pub(crate) const FACTS: &[Fact] = &[
         impact: Some((
             Impact::Interrupts,
             "istiod takes the network of every running pod from what was injected into it: until the last pod was restarted, calls go to addresses that lead nowhere",
+        )),
+        ..OWNED
+    },
+    // The author may tell of other networks: `owned-field` knows the difference.
+    Fact {
+        path: MESH_NETWORKS,
+        origin: Origin::Cluster("eastWestGateway.discovery"),
+        is_owned: false,
+        write: Write::First(|known| Some(Value::Object(known.mesh_networks.filter(|told| !told.is_empty())?.clone()))),
+        impact: Some((
+            Impact::Reapply,
+            "istiod tells running proxies where the gateways of networks are dialled, and nothing restarts",
         )),
         ..OWNED
     },

@@ -29,6 +29,7 @@ fn known<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Known<'m> {
         sampling,
         cluster: cluster.name,
         network: cluster.network,
+        mesh_networks: cluster.is_primary().then_some(&mesh.told_networks),
         control_plane: gateway.and_then(|gateway| gateway.address.clone()),
         is_thin: !cluster.runs_istiod,
         serves_thin: mesh.release.remotes == RemoteShape::Thin && !cluster.remotes.is_empty(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::check::Checked;
 use crate::release::{Release, TracingMeans, release};
-use crate::topology::{self, CertificateAuthority, IstioVersion, PodRouting, Topology};
+use crate::topology::{self, CertificateAuthority, FreeForm, IstioVersion, PodRouting, Topology};
 
 pub use self::certificates::{Intermediate, Root};
 pub(crate) use self::cluster::runs_istiod;
@@ -17,6 +17,7 @@ mod bootstrap;
 mod certificates;
 mod cluster;
 mod gateway;
+mod told;
 mod tracing;
 
 /// A mesh in which nothing is left to look up.
@@ -42,6 +43,8 @@ pub struct Mesh<'t> {
     pub workload_namespaces: Vec<&'t str>,
     /// The networks that have clusters, in the order in which they are declared.
     pub networks: Vec<Network<'t>>,
+    /// Where istiods are told that the gateways of networks are dialled, by network, as Istio's `meshNetworks`.
+    pub told_networks: FreeForm,
     /// The clusters, in the order in which they are declared.
     pub clusters: Vec<Cluster<'t>>,
     /// Where traces go.
@@ -106,6 +109,7 @@ impl<'t> Mesh<'t> {
             profile: &topology.istio.profile,
             egress_gateway: topology.istio.egress_gateway,
             workload_namespaces: topology.workloads.namespaces.iter().map(topology::Name::as_str).collect(),
+            told_networks: told::told_networks(&networks, &clusters),
             networks,
             clusters,
             collector,

@@ -64,6 +64,9 @@ pub struct Release {
     /// Whether an IstioOperator's Service has a field for the class of its load balancer; 1.11.2 knows the Service of an older
     /// Kubernetes (`operator/v1alpha1/operator.proto` of istio/api at the tag, `1.28.0:operator/pkg/apis/types.go`).
     pub states_load_balancer_class: bool,
+    /// Whether a running istiod keeps the addresses of a gateway whose Service lost its network label
+    /// (`1.11.2:pilot/pkg/serviceregistry/kube/controller/network.go`; 1.28.0 forgets them).
+    pub keeps_unlabelled_gateways: bool,
     /// Whether the in-cluster operator exists; it was removed in 1.24 (istio/istio#52090).
     pub has_in_cluster_operator: bool,
     /// The image of Istio's Zipkin addon (`samples/addons/extras/zipkin.yaml` of the tag).
@@ -215,6 +218,7 @@ const V1_11: Release = Release {
     refuses_unknown_mesh_config: true,
     reads_remote_mesh_config: false,
     states_load_balancer_class: false,
+    keeps_unlabelled_gateways: true,
     has_in_cluster_operator: true,
     zipkin_image: "openzipkin/zipkin-slim:2.23.0",
     zipkin_declines_by_label: false,
@@ -242,6 +246,7 @@ const V1_24: Release = Release {
     refuses_unknown_mesh_config: false,
     reads_remote_mesh_config: false,
     states_load_balancer_class: true,
+    keeps_unlabelled_gateways: false,
     has_in_cluster_operator: false,
     zipkin_image: "openzipkin/zipkin-slim:3.4.0",
     zipkin_declines_by_label: true,

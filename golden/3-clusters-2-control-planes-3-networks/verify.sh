@@ -223,7 +223,7 @@ resolve() {
 
 # address WANTED: compares the address in the topology with that of the Service. Without WANTED, it prints what to write into the topology.
 address() {
-  local found wanted has one
+  local found wanted has='' one is_unknown=''
   look '{.items[*].spec.externalIPs[*]} {.items[*].status.loadBalancer.ingress[*].ip} {.items[*].status.loadBalancer.ingress[*].hostname}' \
     services -n "$namespace" --field-selector metadata.name=istio-eastwestgateway || return
   read -ra found <<<"$answer"
@@ -240,18 +240,22 @@ address() {
     return
   fi
   wanted=$(resolve "$1" 2>/dev/null)
-  has=$(resolve "${found[@]}" 2>/dev/null)
-  if [[ -z $wanted || -z $has ]]; then
-    skipped "the topology gives the gateway the address $1, its Service has ${found[*]}: these names cannot be resolved here to compare them"
-    return
-  fi
+  for one in "${found[@]}"; do
+    one=$(resolve "$one" 2>/dev/null)
+    [[ -n $one ]] || is_unknown=yes
+    has+=$one$'\n'
+  done
   while IFS= read -r one; do
-    if [[ $'\n'$has$'\n' == *$'\n'$one$'\n'* ]]; then
+    if [[ -n $one && $'\n'$has == *$'\n'$one$'\n'* ]]; then
       ok "the gateway's address $1 leads to that of its Service, $one"
       return
     fi
   done <<<"$wanted"
-  bad "the topology gives the gateway the address $1, its Service has ${found[*]}"
+  if [[ -z $wanted || -n $is_unknown ]]; then
+    skipped "the topology gives the gateway the address $1, its Service has ${found[*]}: these names cannot be resolved here to compare them"
+    return
+  fi
+  bad "the topology gives the gateway the address $1, its Service has ${found[*]}: write the address of the Service and build, or, if NAT or a proxy leads to it, discovery: static under eastWestGateway"
 }
 
 # knows CLUSTER...: exactly these clusters have a remote secret here, each under its own name.

@@ -2,7 +2,7 @@ use serde_json::{Map, Value, json};
 
 use crate::istio;
 use crate::mesh::{Cluster, Gateway, Mesh};
-use crate::topology::{FreeForm, Line, Pod, ServiceType};
+use crate::topology::{FreeForm, Line, Pod, SERVICES_PORT, ServiceType};
 
 use super::metadata;
 
@@ -92,9 +92,17 @@ fn service(mesh: &Mesh<'_>, cluster: &Cluster<'_>, gateway: &Gateway<'_>) -> Val
     let node_ports = written.node_ports.each();
     let node_port =
         |name: &str| node_ports.iter().find(|(port, _)| *port == name).and_then(|(_, node_port)| *node_port);
+    // The Gateway of services names the target port: istiod takes a number that no port of the Service has as it is
+    // (`resolvePorts` of `1.30.3:pilot/pkg/model/gateway.go`, the same at 1.11.2).
+    let dialled = |name: &str, target: u16| {
+        if name == "tls" && !written.is_static() { written.port_for_services() } else { target }
+    };
     let mut ports: Vec<Value> = PORTS
         .iter()
-        .map(|(name, port)| entry(json!({ "name": name, "port": port, "targetPort": port }), node_port(name)))
+        .map(|(name, target)| {
+            let port = json!({ "name": name, "port": dialled(name, *target), "targetPort": target });
+            entry(port, node_port(name))
+        })
         .collect();
     let collector =
         mesh.collector.as_ref().filter(|collector| collector.is_exposed && collector.cluster == cluster.position);
@@ -114,11 +122,25 @@ fn entry(mut port: Value, node_port: Option<u16>) -> Value {
     port
 }
 
-/// What the IstioOperator of a release has no field for. Each object has one overlay: of several, 1.11 applies the last
+/// The path of the label by which istiods find a gateway.
+///
+/// The component's labels are also those of the pods and of the selector, which no Deployment lets go of, so only the Service loses it.
+pub(crate) const NETWORK_LABEL: &str = r"metadata.labels.topology\.istio\.io/network";
+
+/// The path of the label that names the port of the Service which other networks dial: not its target, and 15443 without the label
+/// (`getGatewayDetails` of `1.30.3:pilot/pkg/serviceregistry/kube/controller/network.go`; 1.11.2 takes the number unseen).
+const PORT_LABEL: &str = r"metadata.labels.networking\.istio\.io/gatewayPort";
+
+/// What the IstioOperator of a release has no field for, and what is said of the Service alone. Each object has one overlay: of several, 1.11 applies the last
 /// (`1.11.2:operator/pkg/patch/patch.go`).
 fn overlays(mesh: &Mesh<'_>, gateway: &Gateway<'_>) -> Vec<Value> {
     let written = gateway.written;
     let mut service = Vec::new();
+    if written.is_static() {
+        service.push(json!({ "path": NETWORK_LABEL }));
+    } else if written.port_for_services() != SERVICES_PORT {
+        service.push(json!({ "path": PORT_LABEL, "value": written.port_for_services().to_string() }));
+    }
     if let Some(class) = written.load_balancer_class.as_ref().filter(|_| !mesh.release.states_load_balancer_class) {
         service.push(json!({ "path": "spec.loadBalancerClass", "value": class.as_str() }));
     }

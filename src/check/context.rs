@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Cause, FieldPath};
+use crate::fact::{MESH_NETWORKS, held};
 use crate::release::{RemoteShape, TracingMeans, release};
 use crate::topology::{Cluster, EastWestGateway, FreeForm, Topology, Via};
 
@@ -175,4 +176,15 @@ pub(super) fn free_forms(topology: &Topology) -> impl Iterator<Item = (FieldPath
         (clusters.index(index).child("istio"), &cluster.istio.mesh_config, &cluster.istio.values)
     });
     std::iter::once(mesh).chain(own)
+}
+
+/// Whether the author's own `meshNetworks` tell every istiod that decides on endpoints where a network's gateways are dialled.
+pub(super) fn is_told(context: &Context<'_>, network: &str) -> bool {
+    let is_in = |values: &FreeForm| {
+        let told = held(values, "values", MESH_NETWORKS).filter(|(_, path)| *path == MESH_NETWORKS);
+        let gateways = told.and_then(|(networks, _)| networks.get(network)?.get("gateways")?.as_array());
+        gateways.is_some_and(|gateways| !gateways.is_empty())
+    };
+    let mut primaries = context.topology.clusters.iter().filter(|cluster| cluster.primary().is_none());
+    is_in(&context.topology.istio.values) || primaries.all(|primary| is_in(&primary.istio.values))
 }

@@ -16,6 +16,7 @@ pub(super) const CHECK: Check = Check::of(RULE, check)
             "cluster.context",
             "cluster.eastWestGateway.address",
             "cluster.eastWestGateway.externalIPs",
+            "cluster.eastWestGateway.discovery",
             "cluster.eastWestGateway.serviceType",
             "cluster.eastWestGateway.serviceAnnotations",
         ],

@@ -3,12 +3,13 @@ use crate::rule::Rule;
 use crate::topology::{Cluster, Name};
 
 use super::collector_without_gateway::awaited_collector;
-use super::reads::{GATEWAYS, NETWORKS, REPORTERS};
+use super::context::is_told as is_told_to_istiods;
+use super::reads::{GATEWAYS, NETWORKS, REPORTERS, TOLD_NETWORKS};
 use super::{About, Check, Context, names};
 
 pub(super) const CHECK: Check = Check::of(RULE, check)
     .about(About::SEVERAL_NETWORKS)
-    .reads(&[NETWORKS, GATEWAYS, REPORTERS, &["tracing.zipkin.cluster"]])
+    .reads(&[NETWORKS, GATEWAYS, REPORTERS, TOLD_NETWORKS, &["tracing.zipkin.cluster"]])
     .refuses("networks[].gateways");
 
 const RULE: Rule = Rule::error("network-without-gateway", include_str!("../../docs/rules/network-without-gateway.md"));
@@ -30,6 +31,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
             continue;
         }
         let name = &context.topology.networks[index].name;
+        if is_told_to_istiods(context, name.as_str()) {
+            continue;
+        }
         let clusters = names(clusters.iter().map(|cluster| Name::as_str(&cluster.name)));
         let path = FieldPath::root().child("networks").index(index).child("name");
         findings.push(

@@ -3,18 +3,18 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
-use crate::fact::{FACTS, Known, Origin, RELEASES_OF_IMAGES, held};
+use crate::fact::{FACTS, Known, MESH_NETWORKS, Origin, RELEASES_OF_IMAGES, held};
 use crate::rule::Rule;
 use crate::topology::{Cluster, FreeForm, Topology};
 
 use super::reads::{GATEWAY_ADDRESSES, REMOTES, VERSION};
-use super::{About, Check, Context};
+use super::{About, Check, Context, gateways};
 
 pub(super) const CHECK: Check = Check::of(RULE, check).about(About::FREE_FORMS).reads(&[
     VERSION,
     REMOTES,
     GATEWAY_ADDRESSES,
-    &["clusters[].network", "tracing.zipkin.samplingPercent"],
+    &["clusters[].network", "clusters[].eastWestGateway.discovery", "tracing.zipkin.samplingPercent"],
 ]);
 
 const RULE: Rule = Rule::error("owned-field", include_str!("../../docs/rules/owned-field.md"));
@@ -49,6 +49,7 @@ fn check(subject: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         findings,
     );
     find_releases(subject, &istio.values, &root.child("istio").child("values"), findings);
+    find_networks(subject, &istio.values, &root.child("istio").child("values"), findings);
     for (path, cluster) in subject.clusters() {
         let own = owned_by_cluster(subject, &path, cluster);
         let path = path.child("istio");
@@ -62,6 +63,32 @@ fn check(subject: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         );
         find(topology, &cluster.istio.values, "values", &path.child("values"), everywhere.iter().chain(&own), findings);
         find_releases(subject, &cluster.istio.values, &path.child("values"), findings);
+        find_networks(subject, &cluster.istio.values, &path.child("values"), findings);
+    }
+}
+
+/// Networks of which meshgen tells istiods; the author may tell of others.
+fn find_networks(subject: &Context<'_>, fields: &FreeForm, field: &FieldPath, findings: &mut Vec<Diagnostic>) {
+    let Some((value, path)) = held(fields, "values", MESH_NETWORKS) else { return };
+    let mut told = BTreeSet::new();
+    for (gateway_path, cluster, gateway) in gateways(subject).filter(|(_, _, gateway)| gateway.is_static()) {
+        let network = cluster.network.as_str();
+        let place = within(field, path);
+        // A value in the place of a mapping contradicts each network.
+        let place = match value.as_object().filter(|_| path == MESH_NETWORKS) {
+            Some(networks) if networks.contains_key(network) => place.child(network),
+            Some(_) => continue,
+            None => place,
+        };
+        if gateway.dialled().is_none() || !told.insert(place.clone()) {
+            continue;
+        }
+        findings.push(
+            RULE.at(place, format!("meshgen tells istiods where the gateways of `{network}` are dialled"))
+                .label("told twice")
+                .and(gateway_path.child("discovery"), "follows from this")
+                .help("remove it; it follows from `address` and `port` of the gateway, or remove `discovery: static`"),
+        );
     }
 }
 

@@ -26,6 +26,13 @@ pub(super) const REPORTERS: Fields = &[
 ];
 /// Which clusters have a gateway.
 pub(super) const GATEWAYS: Fields = &["clusters[].eastWestGateway"];
+/// What [`super::context::is_told`] goes by.
+pub(super) const TOLD_NETWORKS: Fields = &[
+    "clusters[].name",
+    "clusters[].controlPlane",
+    "istio.values.global.meshNetworks",
+    "clusters[].istio.values.global.meshNetworks",
+];
 /// What other clusters dial a gateway by.
 pub(super) const GATEWAY_ADDRESSES: Fields =
     &["clusters[].eastWestGateway.address", "clusters[].eastWestGateway.externalIPs[]"];

@@ -62,6 +62,7 @@ impl Situation<'_> {
 
     fn changes(&self, cluster: &ClusterChange, found: &mut Found) {
         self.gateway_address(cluster, found);
+        self.discovery(cluster, found);
         self.certificates(cluster, found);
         self.files(cluster, found);
         // A kustomization lists the files beside it, and their differences are reported.

@@ -76,6 +76,13 @@ const FIELDS: &[FieldRule] = &[
     FieldRule {
         kind: ISTIO_OPERATOR,
         name: GATEWAY,
+        path: "spec.components.ingressGateways[name=istio-eastwestgateway].k8s.service.ports[name=tls].port",
+        means: Kind::GatewayAddress,
+        why: "other networks dial another port for services: firewalls and load balancers have to let it through",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: GATEWAY,
         path: "spec.components.ingressGateways[name=istio-eastwestgateway].k8s.service",
         means: Kind::Reapply,
         why: "the gateway's Service changes, and no pod restarts",

@@ -3,9 +3,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use serde_json::Value;
+
+use crate::layout::ISTIO;
 use crate::lock::Gateway;
 
 use super::facts::{Known, Member};
+use super::manifest::documents;
 
 /// How pods of one cluster reach pods of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -83,7 +87,11 @@ impl<'f> Ways<'f> {
     fn of(known: &'f Known<'_>) -> Self {
         let networks = known.members.iter().map(|(name, member)| (*name, member.network.as_str()));
         let gateways = known.members.values().filter(|member| member.gateway != Gateway::Absent);
-        Self { networks: networks.collect(), with_gateway: gateways.map(|member| member.network.as_str()).collect() }
+        let mut with_gateway: BTreeSet<&str> = gateways.map(|member| member.network.as_str()).collect();
+        let networks: BTreeMap<&str, &str> = networks.collect();
+        let told: BTreeSet<String> = known.clusters().flat_map(|name| told(known, name)).collect();
+        with_gateway.extend(networks.values().filter(|network| told.contains(**network)));
+        Self { networks, with_gateway }
     }
 
     fn is_same(&self, other: &Self) -> bool {
@@ -97,6 +105,19 @@ impl<'f> Ways<'f> {
             _ => Path::None,
         }
     }
+}
+
+/// The networks whose gateways a cluster's istiod is told, by the author too.
+fn told(known: &Known<'_>, cluster: &str) -> Vec<String> {
+    let path = [cluster, "/", ISTIO, "/istio.yaml"].concat();
+    let files = known.files_of(cluster);
+    let text = files.get(path.as_str()).filter(|text| text.contains("meshNetworks:"));
+    let networks = text.and_then(|text| {
+        let istio = documents(text)?.into_iter().next()?;
+        istio.pointer("/spec/values/global/meshNetworks")?.as_object().cloned()
+    });
+    let has_gateways = |network: &Value| network["gateways"].as_array().is_some_and(|gateways| !gateways.is_empty());
+    networks.into_iter().flatten().filter(|(_, network)| has_gateways(network)).map(|(name, _)| name).collect()
 }
 
 /// The control planes whose credentials change.

@@ -65,6 +65,7 @@ impl Runbook<'_> {
             phases.push(phase("Restart istiod where it takes over a remote", taken_over));
             phases.push(installation("Restart", &[], restarts));
         }
+        phases.push(phase("Restart istiod where it keeps an address that nobody dials", self.forgetful()));
         phases.push(phase("Restart what has to take another root", self.under_another_root()));
         phases.push(phase("Restart what was injected under another name", self.under_another_name()));
         phases.push(phase(

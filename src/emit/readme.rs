@@ -8,7 +8,7 @@ use crate::plan::waiting::{self, Awaited};
 use crate::plan::{self, Plan, StageName, What, Who};
 use crate::release::{RELEASES, Release, RemoteShape};
 use crate::template;
-use crate::topology::{PodRouting, Via};
+use crate::topology::{PodRouting, SERVICES_PORT, Via};
 use crate::words::{fence, joined};
 
 mod picture;
@@ -55,6 +55,16 @@ struct Values<'m> {
     /// Where the addresses are read for which something waits.
     awaited_block: Option<Block>,
     missing: Option<Block>,
+    forwarded: Vec<Forwarded<'m>>,
+}
+
+/// A gateway that others dial at an address which its Service does not have.
+#[derive(Serialize)]
+struct Forwarded<'m> {
+    cluster: &'m str,
+    address: &'m str,
+    /// The port that others dial, the port of the gateway's Service, and what it is for.
+    ports: Vec<(u16, u16, &'static str)>,
 }
 
 /// A row of the table of clusters.
@@ -150,8 +160,25 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         awaited: waiting::awaited(mesh),
         awaited_block: addresses(&awaited),
         missing: addresses(&missing),
+        forwarded: mesh.clusters.iter().filter_map(|cluster| forwarded(mesh, cluster)).collect(),
     };
     template::render("README.md", values)
+}
+
+/// Remotes dial ports 15012 and 15017, which no value of Istio changes
+/// (`1.30.3:manifests/charts/istio-control/istio-discovery/templates/remote-istiod-endpointslices.yaml`).
+fn forwarded<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Option<Forwarded<'m>> {
+    let gateway = cluster.gateway.as_ref().filter(|gateway| gateway.written.is_static())?;
+    let mut ports = vec![(gateway.written.port_for_services(), SERVICES_PORT, "services")];
+    if !cluster.remotes.is_empty() {
+        ports.push((15012, 15012, "the control plane of remotes"));
+        ports.push((15017, 15017, "the injection webhooks of remotes"));
+    }
+    let collector = mesh.collector.as_ref().filter(|collector| collector.cluster == cluster.position);
+    if let Some(port) = collector.filter(|collector| collector.is_exposed).map(|collector| collector.gateway_port) {
+        ports.push((port, port, "traces"));
+    }
+    Some(Forwarded { cluster: cluster.name, address: gateway.address.as_deref()?, ports })
 }
 
 fn collector<'m>(mesh: &'m Mesh<'_>) -> Option<Collector<'m>> {
@@ -193,7 +220,13 @@ fn row<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Row<'m> {
         control_plane: if cluster.is_primary() { "its own".to_owned() } else { primary.to_owned() },
         api_server: cluster.api_server,
         gateway: match &cluster.gateway {
-            Some(gateway) => gateway.address.clone().unwrap_or_else(|| "address not known yet".to_owned()),
+            Some(gateway) => {
+                let address = gateway.address.clone().unwrap_or_else(|| "address not known yet".to_owned());
+                match gateway.written.port_for_services() {
+                    SERVICES_PORT => address,
+                    port => format!("{address}, port {port} for services"),
+                }
+            }
             None => "none".to_owned(),
         },
         valid_until: match &cluster.intermediate {

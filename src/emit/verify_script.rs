@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::layout::ROUTES;
-use crate::mesh::{Cluster, Mesh};
+use crate::mesh::{Cluster, Gateway, Mesh};
 use crate::plan::{Contents, Plan, waiting};
 use crate::template;
 
@@ -18,6 +18,8 @@ struct Values<'m> {
     our_kinds: &'static str,
     /// Whether anything waits for the address of a gateway.
     has_awaited: bool,
+    /// Whether istiods are told where gateways are dialled.
+    has_told: bool,
     clusters: Vec<Checked<'m>>,
 }
 
@@ -30,10 +32,16 @@ struct Checked<'m> {
     istiod: String,
     has_gateway: bool,
     address: &'m str,
+    /// What others dial where istiods are told it: words for the shell, an address and a port.
+    is_told: String,
     /// Who waits for that address, in words.
     needed_by: String,
     /// The cluster for whose gateway's address it waits.
     waits_for: &'m str,
+    /// On a primary, where its istiod is told that gateways are dialled: words for the shell, a network, an address and a port each.
+    told: String,
+    /// Its ConfigMap of that.
+    networks: String,
     /// On a primary, every other cluster: words for the shell.
     known: String,
     /// Where its gateway's proxy reports traces, as its bootstrap says.
@@ -79,9 +87,29 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             istiod_restarts: !mesh.release.reloads_authority,
             our_kinds: OUR_KINDS,
             has_awaited: !waiting::awaited(mesh).is_empty(),
+            has_told: mesh
+                .clusters
+                .iter()
+                .any(|cluster| cluster.gateway.as_ref().is_some_and(|gateway| gateway.written.is_static())),
             clusters: clusters.map(|((cluster, contents), start)| checked(mesh, cluster, contents, start)).collect(),
         },
     )
+}
+
+/// Where others dial a gateway for services.
+fn dialled(gateway: &Gateway<'_>) -> String {
+    let address = gateway.address.clone().unwrap_or_default();
+    template::words([address, gateway.written.port_for_services().to_string()])
+}
+
+/// Where istiods are told that the gateways of networks are dialled.
+fn told(mesh: &Mesh<'_>) -> String {
+    let told = mesh.clusters.iter().filter_map(|cluster| {
+        let gateway =
+            cluster.gateway.as_ref().filter(|gateway| gateway.written.is_static() && gateway.address.is_some())?;
+        Some(template::words([cluster.network]) + &dialled(gateway))
+    });
+    told.collect()
 }
 
 fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Contents, at_start: &'m str) -> Checked<'m> {
@@ -96,6 +124,9 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Conte
         address: gateway.and_then(|gateway| gateway.address.as_deref()).unwrap_or_default(),
         needed_by: waiting::needed_by(mesh, cluster).unwrap_or_default(),
         waits_for: if cluster.is_waiting { mesh.primary_of(cluster).name } else { "" },
+        is_told: gateway.filter(|gateway| gateway.written.is_static()).map(dialled).unwrap_or_default(),
+        told: if cluster.is_primary() { told(mesh) } else { String::new() },
+        networks: cluster.istiod_service().replacen("istiod", "istio", 1),
         known: template::words(mesh.read_by(cluster).map(|other| other.name)),
         reports_to: reports_to.unwrap_or_default(),
         provider: provider.map(|provider| Provided {

@@ -25,6 +25,13 @@ pub struct EastWestGateway {
     pub load_balancer_class: Option<LoadBalancerClass>,
     /// The Service's `spec.externalTrafficPolicy`. With `Local`, a node forwards only to pods of its own. Default: `Cluster`.
     pub external_traffic_policy: Option<ExternalTrafficPolicy>,
+    /// How istiods learn where the gateway is dialled.
+    #[serde(default)]
+    pub discovery: Discovery,
+    /// The port that other networks dial for services. With `discovery: service`, the Service has this port; with `static`, what stands
+    /// in front of the gateway forwards it to port 15443. Default: 15443.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Option<u16>,
     /// The node ports of the Service's ports. Default: Kubernetes chooses them.
     #[serde(default)]
     pub node_ports: NodePorts,
@@ -39,6 +46,16 @@ impl EastWestGateway {
     /// The address that other clusters dial: `address`, or the first external IP.
     pub(crate) fn dialled(&self) -> Option<Address> {
         self.address.clone().or_else(|| self.external_ips.first().map(|ip| Address::Ip(ip.0)))
+    }
+
+    /// The port that other networks dial for services.
+    pub(crate) fn port_for_services(&self) -> u16 {
+        self.port.unwrap_or(SERVICES_PORT)
+    }
+
+    /// Whether istiods are told where the gateway is dialled, instead of reading it from its Service.
+    pub(crate) fn is_static(&self) -> bool {
+        self.discovery == Discovery::Static
     }
 }
 
@@ -65,6 +82,20 @@ impl ServiceType {
         }
     }
 }
+
+/// How istiods learn where a gateway is dialled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Discovery {
+    /// They read the addresses of its Service.
+    #[default]
+    Service,
+    /// They are told `address` and `port`, as behind NAT or a proxy, where the Service has other addresses.
+    Static,
+}
+
+/// The port of gateways for services.
+pub(crate) const SERVICES_PORT: u16 = 15443;
 
 /// Which nodes forward what comes from outside the cluster, and to which pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]

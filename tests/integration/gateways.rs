@@ -102,3 +102,50 @@ fn its_service_has_the_class_the_policy_and_the_node_ports_of_the_topology() {
         }
     }
 }
+
+/// What is told of networks in the values of an istiod.
+fn told(version: &str, gateway: &str, cluster: &str) -> Value {
+    let tree = common::compile(&mesh(version, gateway));
+    let text =
+        std::str::from_utf8(&tree.get(&format!("{cluster}/30-istio/istio.yaml")).unwrap().bytes).unwrap().to_owned();
+    let istio: Value = serde_yaml::from_str(&text).unwrap();
+    istio["spec"]["values"]["global"]["meshNetworks"].clone()
+}
+
+#[test]
+fn others_dial_the_port_of_the_service_that_a_label_names() {
+    for version in ["1.11.2", "1.30.3"] {
+        let operator = operator(version, "{port: 443}");
+        let told = component(&operator);
+        let tls = &told["service"]["ports"][1];
+        assert_eq!(*tls, json!({"name": "tls", "port": 443, "targetPort": 15443}), "{version}");
+        let patches = json!([{"path": r"metadata.labels.networking\.istio\.io/gatewayPort", "value": "443"}]);
+        assert_eq!(told["overlays"][0]["patches"], patches, "{version}");
+        // The pods and the selector keep their labels: a Deployment's selector does not change.
+        let label = &operator["spec"]["components"]["ingressGateways"][0]["label"];
+        assert_eq!(label["topology.istio.io/network"], "lan");
+    }
+    assert_eq!(operator("1.30.3", "{port: 15443}"), operator("1.30.3", "{}"));
+}
+
+#[test]
+fn every_primary_is_told_where_a_static_gateway_is_dialled() {
+    let gateway = "{address: 203.0.113.7, port: 443, discovery: static}";
+    for version in ["1.11.2", "1.30.3"] {
+        let networks = json!({"lan": {"endpoints": [{"fromRegistry": "east"}], "gateways": [{"address": "203.0.113.7", "port": 443}]}});
+        for cluster in ["east", "west"] {
+            assert_eq!(told(version, gateway, cluster), networks, "{version} {cluster}");
+            assert_eq!(told(version, "{address: 203.0.113.7}", cluster), Value::Null, "{version} {cluster}");
+        }
+        let operator = operator(version, gateway);
+        let overlays = &component(&operator)["overlays"];
+        // Only the Service loses the label, and nothing stands in its place.
+        let patches = json!([{"path": r"metadata.labels.topology\.istio\.io/network"}]);
+        let overlay =
+            json!({"apiVersion": "v1", "kind": "Service", "name": "istio-eastwestgateway", "patches": patches});
+        assert_eq!(*overlays, json!([overlay]), "{version}");
+        let spec = &operator["spec"]["components"]["ingressGateways"][0];
+        assert_eq!(spec["label"]["topology.istio.io/network"], "lan", "{version}");
+        assert_eq!(component(&operator)["service"]["ports"][1]["port"], 15443, "{version}");
+    }
+}

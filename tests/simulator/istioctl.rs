@@ -234,7 +234,9 @@ fn objects(operator: &Value, version: &str) -> Vec<Value> {
                 object["install"] = json!({"version": version, "address": address, "cluster": cluster});
             }
             "ConfigMap" if name == service.replacen("istiod", "istio", 1) => {
-                object["data"] = json!({"mesh": operator.pointer("/spec/meshConfig").cloned().unwrap_or_default().to_string(),
+                let networks =
+                    json!({"networks": values.pointer("/global/meshNetworks").cloned().unwrap_or_else(|| json!({}))});
+                object["data"] = json!({"meshNetworks": serde_yaml::to_string(&networks).expect("it is YAML"), "mesh": operator.pointer("/spec/meshConfig").cloned().unwrap_or_default().to_string(),
                                         "injected": values["global"]["proxy"].to_string()});
             }
             kind @ ("Service" | "Deployment") => {

@@ -105,11 +105,25 @@ def check_primary(mesh, cluster, objects, said):
         is_external = variables.get("EXTERNAL_ISTIOD") == "true"
         want(is_external == mesh.has_remotes(cluster), said + f"EXTERNAL_ISTIOD is {is_external}")
     check_identity(mesh, cluster, objects, said)
+    networks = yaml.load(find(objects, "ConfigMap", f"istio{suffix}")["data"]["meshNetworks"], LOADER)["networks"]
+    want(networks == told_networks(mesh), said + f"istiod is told the networks {networks}")
     config = yaml.load(find(objects, "ConfigMap", f"istio{suffix}")["data"]["mesh"], LOADER)
     trust_domain = mesh.topology["mesh"].get("trustDomain", "cluster.local")
     want(config["trustDomain"] == trust_domain, said + f"trustDomain is {config['trustDomain']}")
     if mesh.is_traced():
         check_tracing(mesh, cluster, config, said)
+
+
+def told_networks(mesh):
+    told = {}
+    for cluster in mesh.clusters.values():
+        gateway = cluster.get("eastWestGateway", {})
+        if gateway.get("discovery") == "static" and mesh.address(cluster):
+            network = told.setdefault(cluster["network"], {"endpoints": [], "gateways": []})
+            network["gateways"].append({"address": mesh.address(cluster), "port": gateway.get("port", 15443)})
+    for name, network in told.items():
+        network["endpoints"] = [{"fromRegistry": cluster["name"]} for cluster in mesh.clusters.values() if cluster["network"] == name]
+    return told
 
 
 def check_tracing(mesh, cluster, config, said):
@@ -168,6 +182,14 @@ def check_gateway(mesh, cluster, objects, said):
     ports = {port["name"]: (port["port"], port["targetPort"], port.get("nodePort")) for port in spec["ports"]}
     node_ports = stated.get("nodePorts", {})
     wanted = {name: (port, port, node_ports.get(name)) for name, port in (("status-port", 15021), ("tls", 15443), ("tls-istiod", 15012), ("tls-webhook", 15017))}
+    is_static = stated.get("discovery") == "static"
+    if not is_static:
+        wanted["tls"] = (stated.get("port", 15443), 15443, node_ports.get("tls"))
+    labels = service["metadata"]["labels"]
+    want(labels.get("topology.istio.io/network") == (None if is_static else cluster["network"]), said + "the Service has another network label")
+    number = labels.get("networking.istio.io/gatewayPort", "15443")
+    want(number == ("15443" if is_static else str(stated.get("port", 15443))), said + f"the Service's label names the port {number}")
+    want(spec["selector"] == deployment["spec"]["selector"]["matchLabels"], said + "the Service selects other pods than the Deployment")
     zipkin = mesh.zipkin
     is_reported_to = zipkin and zipkin["cluster"] == cluster["name"] and zipkin.get("via", "gateway") == "gateway"
     if is_reported_to and (mesh.address(cluster) or len(mesh.clusters) > 1):

@@ -1,13 +1,51 @@
 use std::collections::BTreeMap;
 
+use crate::artifact::eastwest_gateway::NETWORK_LABEL;
 use crate::diff::ClusterChange;
 use crate::diff::facts::Known;
 use crate::diff::impact::Kind;
+use crate::layout::EASTWEST_GATEWAY;
 use crate::words::joined;
 
 use super::{Found, Situation};
 
 impl Situation<'_> {
+    /// The consequence if istiods learn in another way where a gateway is dialled.
+    pub(super) fn discovery(&self, cluster: &ClusterChange, found: &mut Found) {
+        let why = match self.is_told(&cluster.name) {
+            (Some(false), Some(true)) => "istiods are told where it is dialled, and no longer read its Service",
+            (Some(true), Some(false)) => "istiods read from its Service where it is dialled, and are no longer told",
+            _ => "",
+        };
+        if !why.is_empty() {
+            found.add(Kind::GatewayAddress, &format!("{why}: until all steps are done, some know no gateway of its network and hand out addresses of pods"));
+        }
+        if self.after.is_primary(&cluster.name) && self.has_unlabelled_gateways() {
+            found.add(
+                Kind::RestartIstiod,
+                "this istiod keeps the addresses of a gateway whose Service has no network label any more",
+            );
+        }
+    }
+
+    /// Whether istiods are told where a cluster's gateway is dialled, before and after; `None` where it has none.
+    fn is_told(&self, name: &str) -> (Option<bool>, Option<bool>) {
+        let is_told = |side: &Known<'_>| {
+            let files = side.files_of(name);
+            let (_, text) =
+                files.iter().find(|(path, _)| path.contains(EASTWEST_GATEWAY) && path.ends_with("gateway.yaml"))?;
+            // Printed in double quotes, the path has its backslashes twice.
+            Some(text.contains(&NETWORK_LABEL.replace('\\', r"\\")))
+        };
+        (is_told(self.before), is_told(self.after))
+    }
+
+    /// Whether running istiods keep what they read of a Service that stays without its label.
+    pub(in crate::diff) fn has_unlabelled_gateways(&self) -> bool {
+        let keeps = self.after.release().is_some_and(|release| release.keeps_unlabelled_gateways);
+        keeps && self.after.clusters().any(|name| self.is_told(name) == (Some(false), Some(true)))
+    }
+
     /// Proxies that keep what they started with, where nothing said of the cluster's own files says so: a primary's mesh config is
     /// that of its remotes.
     pub(super) fn starts(&self, cluster: &ClusterChange, found: &mut Found) {

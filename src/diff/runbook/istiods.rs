@@ -65,6 +65,14 @@ impl Runbook<'_> {
         primaries.flat_map(|name| self.restarted_istiod(name)).collect()
     }
 
+    /// What reads a gateway's address from its Service when it starts, and keeps it when the Service loses its label.
+    pub(super) fn forgetful(&self) -> Vec<String> {
+        let primaries = self.running().map(|cluster| cluster.name.as_str());
+        let primaries = primaries.filter(|name| self.before().is_primary(name) && self.after().is_primary(name));
+        let forgetful = primaries.filter(|_| self.situation.has_unlabelled_gateways());
+        forgetful.flat_map(|name| self.restarted_istiod(name)).collect()
+    }
+
     fn restarted_istiod(&self, name: &str) -> [String; 2] {
         let istiod = format!("deployment/{}", self.after().istiod_service(name));
         ["restart", "status"].map(|verb| self.kubectl(name, &["-n", ISTIO_SYSTEM, "rollout", verb, &istiod]))

@@ -39,6 +39,9 @@ struct Member {
     service_type: Option<&'static str>,
     /// The class of the gateway's load balancer.
     class: Option<&'static str>,
+    /// Whether istiods are told its address, and the port for services.
+    is_told: bool,
+    port: Option<u16>,
     /// Whether the gateway has more than one pod, in a place of their own.
     is_sized: bool,
     /// Whether the gateway's address is that of a load balancer, instead of the external ones, and whether it is known.
@@ -65,6 +68,8 @@ pub(super) enum Change {
     ServiceType,
     Class,
     Sized,
+    Discovery,
+    Port,
     Patch,
     NextMinor,
     Revision,
@@ -90,7 +95,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 35] = [
+    pub(super) const ALL: [Self; 37] = [
         Self::Joins,
         Self::Leaves,
         Self::Renamed,
@@ -104,6 +109,8 @@ impl Change {
         Self::ServiceType,
         Self::Class,
         Self::Sized,
+        Self::Discovery,
+        Self::Port,
         Self::Patch,
         Self::NextMinor,
         Self::Revision,
@@ -374,7 +381,9 @@ impl Mesh {
                     member.is_balanced = Some(true);
                 }
             }
-            Change::ServiceType | Change::Class | Change::Sized => member.set_gateway(change),
+            Change::ServiceType | Change::Class | Change::Sized | Change::Discovery | Change::Port => {
+                member.set_gateway(change)
+            }
             Change::TracingMoved => {
                 let name = member.name.clone();
                 if let Some(tracing) = &mut self.tracing {
@@ -483,6 +492,8 @@ impl Member {
             gateway: has_gateway.then(|| vec![format!("10.2.{number}.1")]),
             service_type: None,
             class: None,
+            is_told: false,
+            port: None,
             is_sized: false,
             is_balanced: None,
             nodes: vec![1, 2],
@@ -499,6 +510,8 @@ impl Member {
             Change::ServiceType => self.service_type = toggled(self.service_type, "NodePort"),
             Change::Class => self.class = toggled(self.class, "example.com/internal"),
             Change::Sized => self.is_sized = !self.is_sized,
+            Change::Discovery => self.is_told = !self.is_told,
+            Change::Port => self.port = if self.port.is_none() { Some(443) } else { None },
             _ => unreachable!("{change:?} is of no gateway"),
         }
     }
@@ -526,6 +539,12 @@ impl Member {
             }
             if let Some(class) = self.class.filter(|_| self.service_type.is_none()) {
                 value["eastWestGateway"]["loadBalancerClass"] = json!(class);
+            }
+            if self.is_told && self.is_balanced != Some(false) {
+                value["eastWestGateway"]["discovery"] = json!("static");
+            }
+            if let Some(port) = self.port {
+                value["eastWestGateway"]["port"] = json!(port);
             }
             if self.is_sized {
                 value["eastWestGateway"]["replicas"] = json!({"min": 2});

@@ -87,6 +87,8 @@ struct ClusterChoices {
 /// What is said about a gateway's Service besides its type.
 #[derive(Debug, Clone)]
 struct ServiceChoices {
+    is_told: bool,
+    port: Option<usize>,
     has_class: bool,
     policy: Option<usize>,
     has_node_ports: bool,
@@ -217,8 +219,19 @@ fn cluster() -> impl Strategy<Value = ClusterChoices> {
         1..4usize,
         prop::bool::weighted(0.1),
     );
-    let service = (prop::bool::weighted(0.2), prop::option::weighted(0.2, 0..2usize), prop::bool::weighted(0.2))
-        .prop_map(|(has_class, policy, has_node_ports)| ServiceChoices { has_class, policy, has_node_ports });
+    let service = (
+        (prop::bool::weighted(0.2), prop::option::weighted(0.2, 0..3usize)),
+        prop::bool::weighted(0.2),
+        prop::option::weighted(0.2, 0..2usize),
+        prop::bool::weighted(0.2),
+    )
+        .prop_map(|((is_told, port), has_class, policy, has_node_ports)| ServiceChoices {
+            is_told,
+            port,
+            has_class,
+            policy,
+            has_node_ports,
+        });
     let fifth = (service, prop::option::weighted(0.2, 0..REPLICAS.len()), free_form());
     (first, second, third, fourth, fifth).prop_map(|(first, second, third, fourth, fifth)| ClusterChoices {
         network: first.0,
@@ -513,6 +526,11 @@ fn gateway(choices: &Choices, shape: &Shape, position: usize) -> Option<Value> {
     // istiod then hands out the addresses of these nodes: the gateway needs no other.
     let selector = r#"{"kubernetes.io/os": "linux"}"#;
     insert(&mut annotations, "traffic.istio.io/nodeSelector", cluster.is_node_port_selected.then(|| json!(selector)));
+    let has_address = address.is_some() || gateway.contains_key("externalIPs");
+    let takes_address =
+        has_address && !(shape.is_old && address.as_ref().is_some_and(|name| name.starts_with("gateway")));
+    insert(&mut gateway, "discovery", (cluster.service.is_told && takes_address).then(|| json!("static")));
+    insert(&mut gateway, "port", cluster.service.port.map(|port| json!([443, 8443, 15443][port])));
     insert(&mut gateway, "address", address.map(|address| json!(address)));
     insert(&mut gateway, "serviceAnnotations", (!annotations.is_empty()).then(|| annotations.into()));
     let kind = gateway.get("serviceType").cloned();

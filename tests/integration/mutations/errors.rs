@@ -45,6 +45,13 @@ pub(crate) const ERRORS: &[Mutation] = &[
         Some(case.set("istio.profile", json!(profile)))
     }),
     Mutation("owned-field", |case| {
+        let told =
+            case.any_cluster(|case, position| case.gateway(position).is_some_and(|own| own["discovery"] == "static"));
+        if let Some(told) = told.filter(|_| case.rng.bool()) {
+            let network = case.network(told).to_owned();
+            let gateways = json!({ "gateways": [{ "address": "10.9.9.9", "port": 443 }] });
+            return Some(case.set(format!("istio.values.global.meshNetworks.{network}"), gateways));
+        }
         let (form, value) = case.one_of(&[
             ("values.global.meshID", json!("another")),
             ("values.global.istioNamespace", json!("istio")),
@@ -109,7 +116,15 @@ pub(crate) const ERRORS: &[Mutation] = &[
         }
         case.remove(&format!("{path}.externalIPs"));
         case.remove(&format!("{path}.serviceAnnotations"));
-        for field in ["loadBalancerClass", "externalTrafficPolicy", "nodePorts"] {
+        if case.rng.bool() {
+            let address = format!("{path}.address");
+            // Who dials it waits, which is another finding.
+            if !case.is_dialled(cluster) {
+                case.remove(&address);
+                return Some(case.set(format!("{path}.discovery"), json!("static")));
+            }
+        }
+        for field in ["discovery", "loadBalancerClass", "externalTrafficPolicy", "nodePorts"] {
             case.remove(&format!("{path}.{field}"));
         }
         without_collectors_node_port(case);
@@ -274,6 +289,16 @@ pub(crate) const ERRORS: &[Mutation] = &[
         Some(case.set(format!("clusters[{cluster}].apiServer"), json!(server)))
     }),
     Mutation("reserved-port", |case| {
+        if let Some(cluster) =
+            case.any_cluster(|case, position| case.gateway(position).is_some()).filter(|_| case.rng.bool())
+        {
+            let mut ports = vec![15012, 15017, 15021, 15008];
+            if case.has_tracing() && !case.is_through_mesh() {
+                ports.push(case.value["tracing"]["zipkin"]["gatewayPort"].as_u64().unwrap_or(15018));
+            }
+            let port = case.one_of(&ports)?;
+            return Some(case.set(format!("clusters[{cluster}].eastWestGateway.port"), json!(port)));
+        }
         if !case.has_tracing() || case.is_through_mesh() {
             return None;
         }

@@ -32,6 +32,12 @@ pub(crate) const WARNINGS: &[Mutation] = &[
             |case: &Case, position| drops_names && case.gateway(position).is_some() && !case.has_remotes(position);
         let cluster = case.any_cluster(takes_name)?;
         let path = format!("clusters[{cluster}].eastWestGateway");
+        let is_needed = case.is_dialled(cluster);
+        if !is_needed && case.rng.bool() {
+            let annotation = "service.beta.kubernetes.io/aws-load-balancer-type";
+            case.set(path.clone(), json!({ "serviceAnnotations": { annotation: "nlb" } }));
+            return Some(format!("{path}.serviceAnnotations.{annotation}"));
+        }
         case.set(path.clone(), json!({ "address": "gateway.corp.internal" }));
         Some(path + ".address")
     }),

@@ -285,3 +285,40 @@ clusters:
     node(json!([["172.20.2.0/24", "10.9.0.2", "77"]])).unwrap();
     refused(&simulator.run("verify.sh", &[]), 0, "ok      a: this node, 10.9.0.1, has its routes");
 }
+
+/// A mesh in which others dial the gateway of `west` at an address that its Service does not have.
+fn behind_nat() -> Simulator {
+    let gateway = "{address: 203.0.113.7, port: 443, discovery: static}";
+    let simulator = Simulator::new(&format!(
+        "apiVersion: meshgen/v1\nkind: Topology\nmesh: {{id: mesh1}}\nistio: {{version: 1.30.3}}\n\
+         certificates: {{issuedOn: 2026-11-01}}\nnetworks: [{{name: n1}}, {{name: n2}}]\nclusters:\n\
+         - {{name: east, network: n1, apiServer: 'https://192.0.2.1:6443', eastWestGateway: {{externalIPs: [192.0.2.100]}}}}\n\
+         - {{name: west, network: n2, apiServer: 'https://192.0.2.2:6443', eastWestGateway: {gateway}}}\n"
+    ));
+    simulator.calls("install.sh", &[]);
+    simulator
+}
+
+#[test]
+fn what_others_dial_is_compared_with_what_istiods_are_told() {
+    let mesh = behind_nat();
+    let said = mesh.run("verify.sh", &[]);
+    done(&said);
+    assert!(said.text.contains("west: others dial the gateway at 203.0.113.7 port 443 for services"), "{}", said.text);
+    for cluster in ["east", "west"] {
+        let line = format!("{cluster}: its istiod is told the gateway of n2 at 203.0.113.7 port 443");
+        assert!(said.text.contains(&line), "{}", said.text);
+    }
+    let limping = mesh.copy();
+    let networks = json!("networks:\n  n2:\n    gateways:\n    - address: 203.0.113.7\n      port: 4430\n");
+    edit(&limping, "east", "ConfigMap/istio-system/istio", "/data/meshNetworks", networks);
+    refused(
+        &limping.run("verify.sh", &[]),
+        1,
+        "FAILED  east: its istiod is not told the gateway of n2 at 203.0.113.7 port 443",
+    );
+    let limping = mesh.copy();
+    let label = "/metadata/labels/topology.istio.io~1network";
+    edit(&limping, "west", "Service/istio-system/istio-eastwestgateway", label, json!("n2"));
+    refused(&limping.run("verify.sh", &[]), 1, "FAILED  west: its Service has the label topology.istio.io/network");
+}
