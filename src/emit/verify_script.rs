@@ -8,6 +8,7 @@ use crate::plan::{Contents, Plan, waiting};
 use crate::template;
 
 #[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each says whether a part of the script is there")]
 struct Values<'m> {
     mesh: &'m str,
     version: String,
@@ -40,7 +41,7 @@ struct Checked<'m> {
     waits_for: &'m str,
     /// On a primary, where its istiod is told that gateways are dialled: words for the shell, a network, an address and a port each.
     told: String,
-    /// Its ConfigMap of that.
+    /// Its `ConfigMap` of that.
     networks: String,
     /// On a primary, every other cluster: words for the shell.
     known: String,
