@@ -62,10 +62,10 @@ pub struct Release {
     /// (`1.29.0:pilot/pkg/serviceregistry/kube/controller/multicluster.go`).
     pub reads_remote_mesh_config: bool,
     /// Whether an IstioOperator's Service has a field for the class of its load balancer; 1.11.2 knows the Service of an older
-    /// Kubernetes (`operator/v1alpha1/operator.proto` of istio/api at the tag, `1.28.0:operator/pkg/apis/types.go`).
+    /// Kubernetes (`operator/v1alpha1/operator.proto` of istio/api at the tag, `1.24.0:operator/pkg/apis/types.go`).
     pub states_load_balancer_class: bool,
     /// Whether a running istiod keeps the addresses of a gateway whose Service lost its network label
-    /// (`1.11.2:pilot/pkg/serviceregistry/kube/controller/network.go`; 1.28.0 forgets them).
+    /// (`1.11.2:pilot/pkg/serviceregistry/kube/controller/network.go`; 1.24.0 forgets them).
     pub keeps_unlabelled_gateways: bool,
     /// Whether the in-cluster operator exists; it was removed in 1.24 (istio/istio#52090).
     pub has_in_cluster_operator: bool,
