@@ -1,5 +1,5 @@
 # The default target lists the others.
-.PHONY: help build test scripts pairs power-loss lint deny advisories msrv reproducible fmt golden output bench fuzz tools verify check clean
+.PHONY: help build test scripts pairs power-loss mutants lint deny advisories msrv reproducible fmt golden output bench fuzz tools verify check clean
 .DEFAULT_GOAL := help
 
 MESHGEN := target/release/meshgen
@@ -29,6 +29,10 @@ pairs: ## Follow every change of every mesh of up to three clusters, which takes
 
 power-loss: ## Lose power at each operation of a build, on ext4, xfs, btrfs and f2fs, which needs root
 	tools/power-loss
+
+# Without SHARD, a run goes on where the last one ended: target/mutants.out has what was found.
+mutants: ## Change what reads and writes trees, keys and locks in each small way, and expect that a test fails, which takes days (SHARD=0/24: a share)
+	env -u MESHGEN_THOROUGH CARGO_PROFILE_DEV_DEBUG=0 "$$(tools/install cargo-mutants)/bin/cargo-mutants" mutants $(if $(SHARD),--shard $(SHARD),--iterate)
 
 lint: ## Check formatting, lints and the documentation
 	cargo fmt --check

@@ -174,16 +174,19 @@ pub fn replace(path: &Utf8Path, bytes: &[u8]) -> Result<(), DiskError> {
 
 /// Writes a file that everyone may read.
 fn write_new(path: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
-    let bits = Mode::Public.bits();
-    let create = || OpenOptions::new().write(true).create_new(true).mode(bits).open(path);
-    let mut file = match create() {
-        // Another run may have been killed here. Its temporary is replaced, never written to.
+    let mut file = create_anew(path, Mode::Public)?;
+    // The umask may have cleared bits.
+    file.set_permissions(fs::Permissions::from_mode(Mode::Public.bits()))?;
+    file.write_all(bytes)
+}
+
+/// Makes a temporary. Another run may have been killed here: what it left is replaced, never written to.
+fn create_anew(path: &Utf8Path, mode: Mode) -> io::Result<fs::File> {
+    let create = || OpenOptions::new().write(true).create_new(true).mode(mode.bits()).open(path);
+    match create() {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs::remove_file(path).and_then(|()| create()),
         created => created,
-    }?;
-    // The umask may have cleared bits.
-    file.set_permissions(fs::Permissions::from_mode(bits))?;
-    file.write_all(bytes)
+    }
 }
 
 fn temporary_of(path: &Utf8Path) -> Utf8PathBuf {

@@ -401,10 +401,9 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The lines of a journal: the digests of the files that a build was about to write. A line without a line feed is incomplete.
+/// The lines of a journal: the digests of the files that a build was about to write.
 pub(crate) fn journal(text: &str) -> impl Iterator<Item = (&str, Digest)> {
-    let whole = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
-    whole.filter_map(|line| {
+    text.lines().filter_map(|line| {
         let (digest, path) = line.split_once(' ')?;
         Some((path, digest.parse().ok()?))
     })

@@ -198,7 +198,8 @@ impl Way<'_> {
     pub(super) fn create(&mut self, path: &str, bytes: &[u8], mode: Mode) -> Result<(), DiskError> {
         let full = self.full(path);
         let (directory, name) = self.place(path)?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        // What is made exclusively is no link that stands there.
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let create = || fs::openat(directory, name, flags, permissions(mode));
         let file = match create() {
             Err(Errno::EXIST) => fs::unlinkat(directory, name, AtFlags::empty()).and_then(|()| create()),
@@ -298,4 +299,73 @@ fn temporary_name(name: &str) -> String {
 pub(super) fn temporary(path: &str) -> String {
     let name = split(path).1;
     [&path[..path.len() - name.len()], &temporary_name(name)].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs as std_fs;
+    use std::io::{Seek as _, Write as _};
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn no_operation_follows_a_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = Utf8Path::from_path(directory.path()).unwrap();
+        std_fs::create_dir(place.join("elsewhere")).unwrap();
+        std_fs::write(place.join("elsewhere/file"), "theirs").unwrap();
+        symlink("elsewhere", place.join("linked")).unwrap();
+        symlink("elsewhere/file", place.join("link")).unwrap();
+        let base = Base::open(place).unwrap().unwrap();
+        let mut way = base.way();
+        for path in ["link", "linked/file"] {
+            assert!(way.read(path).unwrap_err().to_string().contains("is a symbolic link"), "{path}");
+            assert!(way.sync(path).is_err(), "{path}");
+        }
+        assert!(way.entries("linked").is_err() && way.sync_directory("linked").is_err());
+        assert!(way.create("linked/file", b"ours", Mode::Public).is_err());
+        way.create("link", b"ours", Mode::Public).unwrap();
+        assert_eq!(std_fs::read_to_string(place.join("link")).unwrap(), "ours");
+        assert_eq!(std_fs::read_to_string(place.join("elsewhere/file")).unwrap(), "theirs");
+        way.sync("link").unwrap();
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_cannot_be_opened_and_is_no_file_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::mknodat(fs::CWD, directory.path().join("socket"), FileType::Socket, fs::Mode::RUSR, 0).unwrap();
+        let base = Base::open(Utf8Path::from_path(directory.path()).unwrap()).unwrap().unwrap();
+        let refused = base.way().read("socket").unwrap_err().to_string();
+        assert!(refused.contains("/socket: is not a file, and the tree needs a file there"), "{refused}");
+    }
+
+    #[test]
+    fn a_file_that_is_longer_than_it_seemed_is_read_to_its_end() {
+        let mut file = tempfile::tempfile().unwrap();
+        let written = vec![7; 200_000];
+        file.write_all(&written).unwrap();
+        for seeming in [0, 1, 199_999, 200_000, 200_001] {
+            file.rewind().unwrap();
+            let mut read = Vec::new();
+            read_all(&OwnedFd::from(file.try_clone().unwrap()), seeming, &mut read).unwrap();
+            assert!(read == written, "{seeming}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_a_tree_may_be_as_large_as_the_largest_and_no_larger() {
+        let file = tempfile::tempfile().unwrap();
+        for (length, is_read) in [(64 << 20, true), ((64 << 20) + 1, false)] {
+            file.set_len(length).unwrap();
+            (&file).rewind().unwrap();
+            let mut read = Vec::new();
+            let told = read_all(&OwnedFd::from(file.try_clone().unwrap()), length, &mut read);
+            match told {
+                Ok(()) => assert!(is_read && read.len() as u64 == length),
+                Err(error) => assert!(!is_read && error.to_string().starts_with("is larger than 64 MiB"), "{error}"),
+            }
+        }
+    }
 }

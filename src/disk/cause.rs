@@ -21,3 +21,32 @@ pub fn cause(error: &io::Error) -> String {
     };
     cause.to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_people_meet_says_what_to_do() {
+        let told = [
+            (Errno::NOENT, "check its path"),
+            (Errno::ACCESS, "change its mode"),
+            (Errno::PERM, "change its mode"),
+            (Errno::ISDIR, "a file is needed"),
+            (Errno::NOTDIR, "not a directory"),
+            (Errno::EXIST, "move it away"),
+            (Errno::NOSPC, "make some"),
+            (Errno::DQUOT, "make some"),
+            (Errno::ROFS, "on another one"),
+            (Errno::NAMETOOLONG, "too long"),
+            (Errno::LOOP, "in a circle"),
+            (Errno::MFILE, "ulimit"),
+            (Errno::NFILE, "ulimit"),
+            (Errno::IO, "error"),
+        ];
+        for (error, words) in told {
+            let said = cause(&error.into());
+            assert!(said.contains(words), "{said}");
+        }
+    }
+}

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 
 use camino::Utf8Path;
+use rustix::process::Uid;
 
 /// Others may neither read nor write a secret, and the group may read it: Kubernetes mounts Secrets as 0440.
 const FORBIDDEN_BITS: u32 = 0o026;
@@ -23,8 +24,7 @@ pub fn open_to_others(path: &Utf8Path, file: &File) -> io::Result<Option<String>
     if lets_others_in(file)? {
         return Ok(Some(format!("is open to others by an access control list: run `setfacl --remove-all {path}`")));
     }
-    let user = rustix::process::geteuid();
-    if !user.is_root() && ![0, user.as_raw()].contains(&metadata.uid()) {
+    if is_of_another(rustix::process::geteuid(), metadata.uid()) {
         return Ok(Some(format!("belongs to another user (uid {}): copy it, so that it is yours", metadata.uid())));
     }
     // The link that a user named may be where anybody puts another one.
@@ -34,6 +34,11 @@ pub fn open_to_others(path: &Utf8Path, file: &File) -> io::Result<Option<String>
         return Ok(Some(format!("is in a directory where anybody can replace it: run `chmod o-w {directory}`")));
     }
     Ok(None)
+}
+
+/// Whether a file belongs to somebody else than who runs meshgen. A file of root is in good hands, and root reads those of everybody.
+fn is_of_another(user: Uid, owner: u32) -> bool {
+    !user.is_root() && owner != 0 && owner != user.as_raw()
 }
 
 /// Whether an access control list (POSIX 1003.1e, draft 17) names a user or a group that may read or write.
@@ -64,4 +69,16 @@ fn names_others(list: &[u8]) -> bool {
     let entries = || list.get(4..).unwrap_or_default().chunks_exact(8).map(|entry| (entry[0], entry[2]));
     let allowed = entries().find(|(tag, _)| *tag == mask).map_or(READ_OR_WRITE, |(_, permissions)| permissions);
     entries().any(|(tag, permissions)| [user, group].contains(&tag) && permissions & allowed & READ_OR_WRITE != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_root_or_ones_own_belongs_to_no_other() {
+        for (user, owner, is_anothers) in [(7, 7, false), (7, 0, false), (7, 8, true), (0, 0, false), (0, 8, false)] {
+            assert_eq!(is_of_another(Uid::from_raw(user), owner), is_anothers, "{user} {owner}");
+        }
+    }
 }

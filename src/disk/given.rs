@@ -75,3 +75,19 @@ fn other_than_a_file(kind: FileType) -> Option<&'static str> {
         Some("is a device")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_may_be_as_large_as_the_largest_and_no_larger() {
+        for length in [0, MAXIMUM_BYTES - 1, MAXIMUM_BYTES] {
+            assert_eq!(read_from(io::repeat(7).take(length as u64)).unwrap().len(), length);
+        }
+        for length in [MAXIMUM_BYTES as u64 + 1, u64::MAX] {
+            let refused = read_from(io::repeat(7).take(length)).unwrap_err().to_string();
+            assert_eq!(refused, "is larger than 4 MiB, and no file of a mesh is: name another one");
+        }
+    }
+}

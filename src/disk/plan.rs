@@ -75,8 +75,10 @@ impl Plan {
         let journal = base.path().join(JOURNAL);
         let old = super::lock_of(base)?;
         let (has_lock, old) = (old.is_some(), old.unwrap_or_default());
-        let journal_text = String::from_utf8(super::bytes_of(base, JOURNAL)?.unwrap_or_default())
+        let text = String::from_utf8(super::bytes_of(base, JOURNAL)?.unwrap_or_default())
             .map_err(|_| refusal(&journal, "is not valid UTF-8: restore it, or remove it"))?;
+        // A line without a line feed was cut short.
+        let journal_text: String = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).collect();
         let mut known = Known::new();
         for (path, digest) in old.files.iter().map(|(path, digest)| (path.as_str(), *digest)) {
             known.entry(path).or_default().push(digest);
@@ -135,14 +137,6 @@ impl Plan {
     /// The files of the tree that were edited and that a build would overwrite.
     pub fn edited(&self) -> Vec<&str> {
         self.in_state(State::Edited).chain(self.in_state(State::LineEnds)).collect()
-    }
-
-    /// Whether there is nothing to do.
-    pub fn is_empty(&self) -> bool {
-        self.states.values().all(|state| *state == State::Unchanged)
-            && self.stale.is_empty()
-            && self.edited_stale.is_empty()
-            && self.left_over.is_empty()
     }
 
     /// Finds temporaries and files that are not from meshgen, in the directories that exist.
@@ -246,4 +240,34 @@ fn list(way: &mut Way<'_>, directory: &str, ours: &BTreeSet<&str>, directories: 
         }
     }
     Ok(listed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_are_all_above_a_path() {
+        let found = directories(["a/b/c/d", "a/b/e", "f", "g/h"].into_iter());
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["", "a", "a/b", "a/b/c", "g"]);
+    }
+
+    #[test]
+    fn permissions_agree_in_the_bit_that_git_keeps_and_in_who_may_read_a_secret() {
+        let cases = [
+            (0o100_644, Mode::Public, true),
+            (0o100_600, Mode::Public, true),
+            (0o100_744, Mode::Public, false),
+            (0o100_755, Mode::Executable, true),
+            (0o100_700, Mode::Executable, true),
+            (0o100_655, Mode::Executable, false),
+            (0o100_600, Mode::Private, true),
+            (0o100_400, Mode::Private, true),
+            (0o100_640, Mode::Private, false),
+            (0o100_700, Mode::Private, false),
+        ];
+        for (bits, mode, is_right) in cases {
+            assert_eq!(agrees(bits, mode), is_right, "{bits:o} {mode:?}");
+        }
+    }
 }

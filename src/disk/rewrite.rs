@@ -3,11 +3,13 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 
 use camino::Utf8Path;
 
-use super::{DiskError, at, temporary_of};
+use crate::tree::Mode;
+
+use super::{DiskError, at, create_anew, temporary_of};
 
 /// Atomically replaces a file that contains `before`. It keeps the permissions and, if possible, the owner. A symbolic
 /// link still points to it.
@@ -41,16 +43,10 @@ pub fn rewrite(path: &Utf8Path, before: &[u8], after: &[u8]) -> Result<(), DiskE
 
 /// Writes the next version beside the file, with the permissions of the file.
 fn make(temporary: &Utf8Path, standing: &File, bytes: &[u8]) -> io::Result<()> {
-    match fs::remove_file(temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temporary)?;
-    let (wanted, made) = (standing.metadata()?, file.metadata()?);
-    if (wanted.uid(), wanted.gid()) != (made.uid(), made.gid()) {
-        // Only root can change the owner. An atomic write matters more than the owner.
-        let _ = fchown(&file, Some(wanted.uid()), Some(wanted.gid()));
-    }
+    let mut file = create_anew(temporary, Mode::Private)?;
+    let wanted = standing.metadata()?;
+    // Only root can change the owner. An atomic write matters more than the owner.
+    let _ = fchown(&file, Some(wanted.uid()), Some(wanted.gid()));
     file.set_permissions(Permissions::from_mode(wanted.mode() & 0o7777))?;
     file.write_all(bytes)?;
     file.sync_all()

@@ -183,11 +183,7 @@ impl Writer {
     /// Writes the journal with the targets of the temporaries, then the temporaries. If some of them stay, the next
     /// build finds them.
     fn prepare(&self, base: &Base, tree: &Tree, changed: &[&str], plan: &Plan) -> Result<(), DiskError> {
-        let mut journal = plan.journal.clone();
-        if !journal.is_empty() && !journal.ends_with('\n') {
-            journal.push('\n');
-        }
-        journal.push_str(&plan.before);
+        let mut journal = [plan.journal.as_str(), &plan.before].concat();
         // The new lock has the digests of all files but itself.
         let new = Lock::of(tree);
         let known: BTreeMap<&str, Digest> = new.files.iter().map(|(path, digest)| (path.as_str(), *digest)).collect();

@@ -325,3 +325,60 @@ fn has_usual_exponent(key: &[u8]) -> bool {
 fn is_null(parameters: Option<&Any>) -> bool {
     parameters.is_some_and(|parameters| parameters.decode_as::<Null>().is_ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exponent_is_odd_and_below_2_to_the_31() {
+        let cases: [(&[u8], bool); 8] = [
+            (&[3], true),
+            (&[2], false),
+            (&[1, 0, 1], true),
+            (&[1, 0, 0], false),
+            (&[0x7f, 0xff, 0xff, 0xff], true),
+            (&[0x7f, 0xff, 0xff, 0xfe], false),
+            (&[0, 0x80, 0, 0, 1], false),
+            (&[1, 0, 0, 0, 1], false),
+        ];
+        for (exponent, is_usual) in cases {
+            let length = u8::try_from(exponent.len()).unwrap();
+            let key = [&[0x30, 5 + length, 2, 1, 7, 2, length], exponent].concat();
+            assert_eq!(has_usual_exponent(&key), is_usual, "{exponent:?}");
+        }
+    }
+
+    #[test]
+    fn a_uri_is_one_that_needs_no_escape() {
+        let label = "a".repeat(63);
+        let host = ["a".repeat(49).as_str(); 5].join(".") + ".abc";
+        assert_eq!(host.len(), 253);
+        for uri in ["spiffe://cluster.local/ns/a", "a://b", "a://b/", "a://a_b.c-d.9/-._~/x9"] {
+            assert!(is_uri(uri), "{uri}");
+        }
+        assert!(is_uri(&format!("a://{label}")) && is_uri(&format!("a://{host}")));
+        assert!(!is_uri(&format!("a://{label}a")) && !is_uri(&format!("a://{host}d")));
+        for uri in [
+            "",
+            "a:b",
+            "://b",
+            "A://b",
+            "a1://b",
+            "a://",
+            "a:///b",
+            "a://-b",
+            "a://b-",
+            "a://b..c",
+            "a://b.",
+            "a://b c",
+            "a://b:80",
+            "a://b?c",
+            "a://b/c d",
+            "a://b/?c",
+            "a://b/%20",
+        ] {
+            assert!(!is_uri(uri), "{uri}");
+        }
+    }
+}

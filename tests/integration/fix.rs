@@ -146,8 +146,10 @@ fn a_file_that_somebody_else_writes_meanwhile_is_left_alone() {
     let path = directory.path().join("mesh.yaml");
     fs::write(&path, "theirs").unwrap();
     let path = camino::Utf8Path::from_path(&path).unwrap();
-    let error = meshgen::disk::rewrite(path, b"what was read", b"ours").unwrap_err();
-    assert!(error.to_string().contains("changed in the meantime"), "{error}");
+    for read in ["what was read", "their", "theirs\n"] {
+        let error = meshgen::disk::rewrite(path, read.as_bytes(), b"ours").unwrap_err();
+        assert!(error.to_string().contains("changed in the meantime"), "{error}");
+    }
     assert_eq!(fs::read_to_string(path).unwrap(), "theirs");
     assert_eq!(common::entries(directory.path()).len(), 1);
     meshgen::disk::rewrite(path, b"theirs", b"ours").unwrap();

@@ -60,14 +60,38 @@ fn a_lock_is_read_as_it_was_written() {
         }
     }
     let odd = "meshgen-lock-2\nmeshgen 0.1.0\nistio 1.30.3 by istioctl\n\
-               root sha256:00 serial 01 valid 2026-11-01 to 2036-10-29\n\n# the order\nstep east/30-istio\n\n# east\n\
-               network of east lan\nprimary of east east\nserver of east https://10.0.0.1:6443\n\
-               context of east \"admin@east's\\n$(rm)\"\ngateway of east at none\n\
+               root sha256:00 serial 01 valid 2026-11-01 to 2036-10-29\nretired west generation 2\n\
+               workloads shop\ntraces wait for east\n\n# the order\nstep east/30-istio\n\n# east\n\
+               network of east lan\nprimary of east east\nserver of east https://10.0.0.1:6443\nproxies of east 1\n\
+               wait of east for the address of its primary\n\
+               context of east \"admin@east's\\n$(rm)\"\ngateway of east at none\nroute of east 10.0.0.0/16 via 10.0.0.1\n\
+               issuer of east sha256:02 serial 03 valid 2026-11-01 to 2036-10-29\n\
+               certificate of east generation 1 valid 2026-11-01 to 2028-10-31 serial 04 sha256:05\n\
                0000000000000000000000000000000000000000000000000000000000000000 east/10-namespace/namespace.yaml\n";
     let lock: Lock = odd.parse().unwrap();
     assert_eq!(lock.to_string(), odd);
     assert_eq!(lock.clusters["east"].context.as_deref(), Some("admin@east's\n$(rm)"));
     assert_eq!(lock.clusters["east"].gateway, Some(Gateway::At("none".to_owned())));
+    let digest = lock.digest("east/10-namespace/namespace.yaml").unwrap();
+    assert_eq!(format!("{digest} {digest:?}"), format!("{0} {0}", "0".repeat(64)));
+    assert_eq!(lock.digest("east"), None);
+    let unaddressed = odd.replace(" at none", "");
+    let lock: Lock = unaddressed.parse().unwrap();
+    assert_eq!(lock.to_string(), unaddressed);
+    assert_eq!(lock.clusters["east"].gateway, Some(Gateway::Unaddressed));
+}
+
+#[test]
+fn what_is_gone_is_what_only_the_lock_before_lists() {
+    let lock = |paths: &[&str]| -> Lock {
+        let files: Vec<String> = paths.iter().map(|path| format!("{} {path}\n", "0".repeat(64))).collect();
+        let root = "root sha256:00 serial 01 valid 2026-11-01 to 2036-10-29";
+        format!("meshgen-lock-2\n{root}\n{}", files.concat()).parse().unwrap()
+    };
+    let (before, after) = (lock(&["a", "b", "c"]), lock(&["b", "d"]));
+    assert_eq!(after.gone(&before).collect::<Vec<_>>(), ["a", "c"]);
+    assert_eq!(before.gone(&after).collect::<Vec<_>>(), ["d"]);
+    assert_eq!(before.gone(&before).next(), None);
 }
 
 /// Certificates of an authority, and the end of a long validity, have days that no topology can state.
@@ -86,11 +110,14 @@ fn what_cannot_be_read_is_refused_with_a_way_out() {
     for (text, wanted) in [
         ("meshgen-lock-3\n".to_owned(), "was written by a newer meshgen"),
         ("meshgen-lock-\n".to_owned(), "is not a lock file of meshgen"),
+        ("meshgen-lock-02\n".to_owned(), "is not a lock file of meshgen"),
+        ("meshgen-lock-0\n".to_owned(), "is not a lock file of meshgen"),
         (String::new(), "is empty"),
         (format!("meshgen-lock-2\n{root}\n"), "is cut short, because it lists no file"),
         (format!("meshgen-lock-2\n{root}\n<<<<<<< ours\n{file}\n"), "contains an unresolved Git conflict"),
         (format!("meshgen-lock-2\n{root}\n{file}\ncolour of east blue\n"), "has a line 4 that cannot be read"),
         (format!("meshgen-lock-2\n{root}\n{}\n", &file[1..]), "has a line 3 that cannot be read"),
+        (format!("meshgen-lock-2\n{root}\n{file}\nwait of east for nothing\n"), "has a line 4 that cannot be read"),
         (format!("meshgen-lock-2\n{file}\n"), "has no root"),
         (format!("meshgen-lock-1\nmeshgen 0.1.0\n{file}\n"), "has no root"),
     ] {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use clap::{Command as Verb, CommandFactory};
 use meshgen::cli::Arguments;
@@ -57,4 +58,17 @@ fn the_page_of_the_program_is_printed() {
     man(&["-o", directory.path().to_str().unwrap()]);
     let written = fs::read_to_string(directory.path().join("meshgen.1")).unwrap();
     assert_eq!(man(&[]), written);
+}
+
+#[test]
+fn a_directory_that_nobody_may_write_to_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o500)).unwrap();
+    // Root may write everywhere, so another user of a namespace of its own tries.
+    let mut man = common::program("unshare");
+    man.args(["--user", "--", env!("CARGO_BIN_EXE_meshgen"), "man", "-o"]).arg(directory.path());
+    let output = man.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("permission denied: change its mode"), "{said}");
 }

@@ -268,6 +268,23 @@ fn files_of_others_are_no_difference() {
     assert_eq!(place.build(&["--check"]).status.code(), Some(0));
     let said = String::from_utf8(place.build(&[]).stderr).unwrap();
     assert!(said.contains("note: `c0/notes.md` in out is not from meshgen and is left unchanged"), "{said}");
+    // Of what stands beside the clusters, only what may be one of them where case does not count is named.
+    for directory in ["c0/mine", "C0", "theirs"] {
+        fs::create_dir(place.out(directory)).unwrap();
+    }
+    let said = String::from_utf8(place.build(&[]).stderr).unwrap();
+    assert!(said.contains("note: `C0/`, `c0/mine/` and `c0/notes.md` in out are not from meshgen"), "{said}");
+}
+
+#[test]
+fn where_nothing_was_built_everything_but_keys_is_missing() {
+    let place = Place::new(1);
+    let told = place.command_into("elsewhere").arg("--check").output().unwrap();
+    let missing = files(&place.0.path().join("out")).into_keys().filter(|path| !path.ends_with("ca-key.pem"));
+    let listed: Vec<String> = missing.map(|path| format!("missing  {path}\n")).collect();
+    assert_eq!(String::from_utf8(told.stdout).unwrap(), listed.concat());
+    assert_eq!(told.status.code(), Some(1));
+    assert!(!place.0.path().join("elsewhere").exists());
 }
 
 #[test]
@@ -402,6 +419,15 @@ fn converted_line_ends_are_recognised() {
     let path = place.out("c0/10-namespace/namespace.yaml");
     fs::write(&path, fs::read_to_string(&path).unwrap().replace('\n', "\r\n")).unwrap();
     assert!(place.refused(&[]).contains("line ends were converted"));
+    // Also of what an earlier build wrote, and not of what somebody edited.
+    place.want(1, "1.30.3");
+    let path = place.out("c0/30-istio/istio.yaml");
+    let before = fs::read_to_string(&path).unwrap();
+    for (text, word) in [(before.clone(), "line ends converted"), (before + "edited: true\n", "edited")] {
+        fs::write(&path, text.replace('\n', "\r\n")).unwrap();
+        let listed = String::from_utf8(place.build(&["--check"]).stdout).unwrap();
+        assert!(listed.contains(&format!("{word}  c0/30-istio/istio.yaml\n")), "{listed}");
+    }
 }
 
 #[test]

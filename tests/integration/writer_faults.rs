@@ -1,5 +1,6 @@
 //! A disk that ends at any operation. Each test has a process of its own, which starts no other, so that nobody inherits a claim.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -217,4 +218,74 @@ fn two_builds_exclude_each_other() {
     drop(held);
     put(directory.path(), &tree(1, "1.11.2"), &Writer::default()).unwrap();
     assert_eq!(files(directory.path()), bytes(&tree(1, "1.11.2")), "the claim leaves no file");
+}
+
+/// A loss of power may cut the journal short. What was its last line is nobody's file.
+#[test]
+fn a_journal_that_was_cut_short_is_no_obstacle_to_later_builds() {
+    if !is_alone() {
+        return;
+    }
+    let (old, new) = (tree(1, "1.11.2"), tree(1, "1.30.3"));
+    for cut in ["0", &"0".repeat(64), &format!("{} c0/30-is", "0".repeat(64))] {
+        let directory = tempfile::tempdir().unwrap();
+        put(directory.path(), &old, &Writer::default()).unwrap();
+        fs::write(directory.path().join(".meshgen-journal"), cut).unwrap();
+        for moments in 1..9 {
+            put(directory.path(), &new, &Writer::ending_after(moments)).unwrap_err();
+        }
+        put(directory.path(), &new, &Writer::default()).unwrap();
+        assert_eq!(files(directory.path()), bytes(&new), "{cut}");
+    }
+}
+
+/// Nobody sees what is flushed before power is lost; each flush is an operation.
+#[test]
+fn a_build_waits_for_its_files_and_for_their_names() {
+    if !is_alone() {
+        return;
+    }
+    let tree = tree(1, "1.11.2");
+    let operations = |barrier| {
+        let ends = |moments: &usize| {
+            let directory = tempfile::tempdir().unwrap();
+            put(directory.path(), &tree, &Writer::ending_after(*moments).waiting_for(barrier)).is_ok()
+        };
+        (0..1_000).find(ends).unwrap()
+    };
+    let none = operations(Barrier::None);
+    let paths = || tree.iter().map(|(path, _)| Path::new(path));
+    let directories: BTreeSet<&Path> = paths().flat_map(|path| path.ancestors().skip(1)).collect();
+    // Before `.gitignore` has its name, its temporary, the journal and the directory of both; before all other files, each and the journal, and each
+    // directory; before the lock, each directory.
+    let each = (2 + 1) + (paths().count() - 1 + 1 + directories.len()) + directories.len();
+    assert_eq!(operations(Barrier::Files), none + each);
+    #[cfg(target_os = "linux")]
+    assert_eq!(operations(Barrier::FileSystem), none + 3);
+}
+
+/// A killed process may have written a part of a file: the disk that ends leaves one at each.
+#[test]
+fn a_disk_that_ends_leaves_each_file_incomplete_once() {
+    if !is_alone() {
+        return;
+    }
+    let tree = tree(1, "1.11.2");
+    let mut incomplete = BTreeSet::new();
+    for moments in 0.. {
+        let directory = tempfile::tempdir().unwrap();
+        let ended = put(directory.path(), &tree, &Writer::ending_after(moments));
+        let found = files(directory.path());
+        for (path, whole) in bytes(&tree) {
+            let (above, name) = path.rsplit_once('/').map_or(("", path.as_str()), |(above, name)| (above, name));
+            let temporary = Path::new(above).join(format!(".meshgen-{name}"));
+            if found.get(temporary.to_str().unwrap()).is_some_and(|part| part[..] == whole[..whole.len() / 2]) {
+                assert!(incomplete.insert(path.clone()), "{path} is incomplete twice");
+            }
+        }
+        if ended.is_ok() {
+            break;
+        }
+    }
+    assert!(incomplete.iter().eq(bytes(&tree).keys()), "{incomplete:?}");
 }

@@ -67,6 +67,7 @@ fn check_warns_by_day_and_build_never_does() {
         "{soon:?}"
     );
     assert!(!soon.stdout.contains("`west`"), "{soon:?}");
+    assert!(soon.stdout.contains("help: write a later `certificates.issuedOn` for this cluster"), "{soon:?}");
     let late = check("2029-01-01");
     assert!(late.stdout.contains("the certificate of `east` expired on 2028-10-31"), "{late:?}");
     let root = check("2036-09-01");
@@ -123,4 +124,38 @@ fn an_intermediate_that_its_root_cuts_short_is_told() {
         "{said:?}"
     );
     assert!(!said.stdout.contains("`east`"), "{said:?}");
+}
+
+#[test]
+fn each_warning_begins_and_ends_on_a_day() {
+    let workshop = built();
+    for (now, is_told, words) in [
+        ("2026-10-31", true, "the root certificate is not valid before 2026-11-01, in 1 day"),
+        ("2026-11-01", false, "the root certificate is not valid"),
+        ("2028-02-29", true, "the certificate of `west` is not valid before 2028-03-01, in 1 day"),
+        ("2028-03-01", false, "not valid before"),
+        ("2027-11-01", false, "old-issued-on"),
+        ("2027-11-02", true, "the certificate of `east` has 364 days left"),
+        ("2028-08-01", false, "expiring-certificate"),
+        ("2028-08-02", true, "the certificate of `east` expires on 2028-10-31, in 90 days"),
+        ("2028-10-31", true, "the certificate of `east` expires on 2028-10-31, in 0 days"),
+        ("2028-11-01", true, "the certificate of `east` expired on 2028-10-31"),
+        ("2036-07-30", false, "the root certificate"),
+        ("2036-07-31", true, "the root certificate expires on 2036-10-29, in 90 days"),
+    ] {
+        let said = workshop.meshgen(&["check", "mesh.yaml", "--now", now]);
+        assert_eq!(said.stdout.contains(words), is_told, "{now} {words}: {said:?}");
+    }
+    for (day, is_told) in [("2028-04-19", false), ("2028-04-20", true)] {
+        let west = format!("issuedOn: {day}");
+        let text = topology("issuedOn: 2026-11-01, rootValidityDays: 900", &[("east", ""), ("west", &west)]);
+        let said = Workshop::with_seed(&text).meshgen(&["check", "mesh.yaml", "--now", "2027-01-01"]).stdout;
+        assert_eq!(said.contains("the certificate of `west` is issued with 364 days left"), is_told, "{day}: {said}");
+        assert_eq!(said.contains("short-intermediate"), is_told, "{day}: {said}");
+    }
+    // The day of all is told once.
+    let later = topology("issuedOn: 2026-11-01, intermediatesIssuedOn: 2027-06-01", &[("east", ""), ("west", "")]);
+    let said = Workshop::with_seed(&later).meshgen(&["check", "mesh.yaml", "--now", "2026-11-25"]).stdout;
+    assert!(said.contains("intermediate certificates are not valid before 2027-06-01, in 188 days"), "{said}");
+    assert!(said.contains("1 warning\n"), "{said}");
 }

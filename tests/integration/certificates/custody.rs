@@ -1,5 +1,9 @@
 use std::process::Stdio;
 
+use meshgen::lock::Lock;
+use meshgen::pki::verify::{Facts, TrustAnchor};
+use meshgen::pki::{Bundle, External, Standing};
+
 use super::workshop::{Said, Workshop, files, said, seed, topology};
 
 const ISSUED: &str = "issuedOn: 2026-11-01";
@@ -150,7 +154,10 @@ fn a_gitignore_that_takes_the_seed_out_again_is_overruled() {
     let workshop = Workshop::new(&topology(ISSUED, &[("cluster1", "")]));
     workshop.run("git", &["init", "--quiet"]);
     workshop.write(".gitignore", "/ca.seed\n!*.seed");
+    // A run that was killed left this.
+    workshop.write(".meshgen-.gitignore", "/ca");
     done(&workshop.meshgen(&["ca", "new"]));
+    assert!(!workshop.exists(".meshgen-.gitignore"));
     assert_eq!(workshop.read(".gitignore"), "/ca.seed\n!*.seed\n/ca.seed\n");
     workshop.run("git", &["check-ignore", "--quiet", "ca.seed"]);
 
@@ -345,7 +352,7 @@ fn no_second_root_is_made_by_accident() {
     let before = files(&workshop.path("out"));
     let root = before["meshgen.lock"].0.clone();
     let root = String::from_utf8(root).unwrap();
-    let root = root.parse::<meshgen::lock::Lock>().unwrap().roots.remove(0).fingerprint;
+    let root = root.parse::<Lock>().unwrap().roots.remove(0).fingerprint;
     let root = root.as_str();
 
     // Another day, another mesh ID, another seed, and a lost one.
@@ -385,4 +392,28 @@ fn keys_are_private_under_any_umask() {
 
 fn mode(metadata: &std::fs::Metadata) -> u32 {
     std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777
+}
+
+#[test]
+fn what_holds_keys_says_what_it_is_and_prints_no_key() {
+    let files = || [("east/20-cacerts/ca-key.pem".to_owned(), "a key".to_owned().into())];
+    assert_eq!(format!("{:?}", External::new("pki", files())), "External(pki, 1 files)");
+    assert_eq!(format!("{:?}", Standing::new("out", Lock::default(), files())), "Standing(1 files)");
+    assert_eq!(format!("{:?}", seed()), format!("Seed({})", seed().fingerprint()));
+    let workshop = workshop();
+    done(&workshop.build(&[]));
+    let read = |file: &str| workshop.read(&format!("out/cluster1/20-cacerts/{file}"));
+    let anchor = TrustAnchor::prove(&read("root-cert.pem")).unwrap();
+    let facts: &Facts = anchor.facts();
+    assert_eq!(format!("{anchor:?}"), format!("TrustAnchor {{ facts: {facts:?}, .. }}"));
+    let bundle = Bundle {
+        root_certificate: read("root-cert.pem"),
+        certificate: read("ca-cert.pem"),
+        key: Some(read("ca-key.pem").into()),
+        key_digest: None,
+        chain: read("cert-chain.pem"),
+        facts: facts.clone(),
+        issuers: Vec::new(),
+    };
+    assert_eq!(format!("{bundle:?}"), format!("Bundle {{ facts: {facts:?}, .. }}"));
 }

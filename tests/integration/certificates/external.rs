@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::LazyLock;
 
+use meshgen::topology::Date;
+
 use super::workshop::{Workshop, files, topology};
 
 const EXTERNAL: &str = "authority: external, directory: pki";
 const CLUSTERS: [(&str, &str); 2] = [("east", ""), ("west", "")];
-const ROOT: &str =
+pub(super) const ROOT: &str =
     "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n";
 pub(super) const INTERMEDIATE: &str = "basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign,digitalSignature\n\
     subjectAltName=DNS:istiod.istio-system.svc\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n";
-const P256: &[&str] = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+pub(super) const P256: &[&str] = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
 
 /// A company's authority in a workshop: `name.key` and `name.pem` for whatever it makes.
 pub(super) struct Company(pub(super) Workshop);
@@ -40,7 +42,7 @@ impl Company {
     }
 
     /// A key and a certificate, signed by itself or by another.
-    fn make(&self, name: &str, key: &[&str], extensions: &str, signer: Option<&str>, days: i32) {
+    pub(super) fn make(&self, name: &str, key: &[&str], extensions: &str, signer: Option<&str>, days: i32) {
         let file = |suffix: &str| format!("{name}.{suffix}");
         let (key_file, request, certificate) = (file("key"), file("csr"), file("pem"));
         self.0.run("openssl", &[&["genpkey"], key, &["-out", &key_file]].concat());
@@ -74,7 +76,7 @@ impl Company {
     }
 
     /// Puts a cluster's four files where the topology says.
-    fn deliver(&self, cluster: &str, name: &str, root: &str) {
+    pub(super) fn deliver(&self, cluster: &str, name: &str, root: &str) {
         let (certificate, root) = (self.0.read(&format!("{name}.pem")), self.0.read(&format!("{root}.pem")));
         self.put(cluster, "root-cert.pem", &root);
         self.put(cluster, "ca-cert.pem", &certificate);
@@ -468,12 +470,50 @@ fn a_hierarchy_by_the_steps_of_istio_passes() {
 }
 
 #[test]
+fn what_stands_in_the_place_of_a_file_is_named() {
+    let company = Company::new();
+    let path = company.0.path("pki/west/ca-cert.pem");
+    let refused = |what: &str| {
+        let said = company.0.meshgen(&["check", "mesh.yaml"]);
+        assert_eq!(said.code, Some(2), "{said:?}");
+        assert!(said.stderr.contains(&format!("ca-cert.pem: {what}, and a regular file is needed")), "{said:?}");
+        fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).unwrap();
+    };
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    refused("is a directory");
+    company.0.run("mkfifo", &[path.to_str().unwrap()]);
+    refused("is a pipe");
+}
+
+#[test]
 fn what_expires_is_told_by_day() {
     let company = Company::new();
     let checked = company.0.meshgen(&["check", "mesh.yaml", "--now", "2199-01-01"]);
     assert_eq!(checked.code, Some(0));
     // The root, which both share, and the certificate of each.
     assert_eq!(checked.stdout.matches("warning[expiring-certificate]").count(), 3, "{checked:?}");
+    let shown = company.0.meshgen(&["ca", "show", "mesh.yaml", "--format", "json"]).stdout;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let east = shown["certificates"].as_array().unwrap().iter().find(|one| one["cluster"] == "east").unwrap();
+    let day = |field: &str, days| {
+        let day: Date = east[field].as_str().unwrap().parse().unwrap();
+        Date(day.0 + time::Duration::days(days)).to_string()
+    };
+    for (now, words) in [
+        (day("notBefore", -1), Some("is not valid before")),
+        (day("notBefore", 0), None),
+        (day("notAfter", -91), None),
+        (day("notAfter", -90), Some("expires on")),
+        (day("notAfter", 1), Some("expires on")),
+    ] {
+        let said = company.0.meshgen(&["check", "mesh.yaml", "--now", &now]).stdout;
+        let told = said.split_once("the certificate of `east` ").map(|(_, told)| told);
+        assert!(
+            words.map_or(told.is_none(), |words| told.is_some_and(|told| told.starts_with(words))),
+            "{now}: {said}"
+        );
+    }
 }
 
 #[test]

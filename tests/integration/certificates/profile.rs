@@ -5,7 +5,7 @@ use p256::ecdsa::signature::Signer;
 use p256::pkcs8::DecodePrivateKey;
 use x509_cert::der::pem::{self, LineEnding};
 
-use super::external::Company;
+use super::external::{Company, INTERMEDIATE, P256, ROOT};
 
 /// The parts of what is signed: version, serial number, algorithm, issuer, validity, subject, key, extensions.
 type Parts = Vec<Vec<u8>>;
@@ -119,6 +119,7 @@ const CHANGED: &[(Change, &str)] = &[
     (|p| p[SUBJECT] = sequence(&[]), "has subject without a name"),
     (|p| p[SUBJECT] = name(0x1e, &[0, b'W']), "has subject with a part that is not a UTF8String"),
     (|p| p[SUBJECT] = name(0x0c, b"a\0b"), "has subject with a part that is not a UTF8String"),
+    (|p| p[SUBJECT] = name(0x16, b"a\x7fb"), "has subject with a part that is not a UTF8String"),
     (
         |p| {
             let last = p[KEY].len() - 1;
@@ -151,7 +152,15 @@ const CHANGED: &[(Change, &str)] = &[
         "has an extension `subjectAltName`",
     ),
     (|p| extend(p, &ce(17), &[], &sequence(&[&element(0x87, &[b"abc"])])), "has an extension `subjectAltName`"),
+    (
+        |p| extend(p, &ce(17), &[], &sequence(&[&element(0xa4, &[&name(0x0c, b"x")])])),
+        "has an extension `subjectAltName`",
+    ),
     (|p| extend(p, &ce(31), &[], &sequence(&[&sequence(&[])])), "has an extension `cRLDistributionPoints`"),
+    (
+        |p| extend(p, &ce(31), &[], &sequence(&[&sequence(&[&element(0xa0, &[&element(0xa0, &[])])])])),
+        "has an extension `cRLDistributionPoints`",
+    ),
     (
         |p| {
             let policy = sequence(&[PRIVATE]);
@@ -200,7 +209,10 @@ fn what_everybody_reads_alike_is_taken() {
         },
         |p| extend(p, &ce(32), &[], &sequence(&[&sequence(&[PRIVATE])])),
         |p| p[SUBJECT] = name(0x13, b"Company west"),
+        |p| p[SUBJECT] = name(0x16, b"Company west"),
         |p| p[SERIAL] = vec![2, 1, 0],
+        |p| extend(p, &ce(17), &[], &sequence(&[&element(0x87, &[&[1; 4]]), &element(0x87, &[&[1; 16]])])),
+        |p| extend(p, &ce(17), &[], &sequence(&[&element(0x81, &[b"a@b"]), &element(0xa4, &[&name(0x0c, b"x")])])),
         |p| remove(p, &ce(35)),
         |p| remove(p, &ce(14)),
     ];
@@ -209,6 +221,34 @@ fn what_everybody_reads_alike_is_taken() {
         deliver(&company, &certificate);
         let said = company.0.meshgen(&["check", "mesh.yaml"]);
         assert_eq!(said.code, Some(0), "{position}: {said:?}");
+    }
+}
+
+/// Keys and digests of every kind that istiod and proxies accept, and what is signed by another key or over another text.
+#[test]
+fn every_kind_of_signature_is_verified() {
+    let p384: &[&str] = &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"];
+    let rsa: &[&str] = &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
+    for key in [P256, p384, rsa] {
+        let company = Company::new();
+        company.make("root", key, ROOT, None, 3650);
+        for cluster in ["east", "west"] {
+            company.make(cluster, key, INTERMEDIATE, Some("root"), 730);
+            company.deliver(cluster, cluster, "root");
+        }
+        for digest in ["-sha256", "-sha384", "-sha512"] {
+            let arguments =
+                ["x509", "-req", "-in", "west.csr", "-days", "700", "-extfile", "extensions", "-out", "west.pem"];
+            company.0.run("openssl", &[&arguments[..], &["-CA", "root.pem", "-CAkey", "root.key", digest]].concat());
+            company.deliver("west", "west", "root");
+            let said = company.0.meshgen(&["check", "mesh.yaml"]);
+            assert_eq!(said.code, Some(0), "{key:?} {digest}: {said:?}");
+            let mut other = der(&company, "west");
+            *other.last_mut().unwrap() ^= 1;
+            deliver(&company, &pem::encode_string("CERTIFICATE", LineEnding::LF, &other).unwrap());
+            let said = company.0.meshgen(&["check", "mesh.yaml"]);
+            assert!(said.code == Some(1) && said.stdout.contains("has a signature of"), "{key:?} {digest}: {said:?}");
+        }
     }
 }
 
@@ -348,11 +388,7 @@ fn a_text_in_which_not_everybody_finds_the_same_blocks_is_refused() {
 #[test]
 fn an_rsa_key_with_a_wrong_number_is_refused() {
     let company = Company::new();
-    company.replace_west(
-        &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
-        super::external::INTERMEDIATE,
-        730,
-    );
+    company.replace_west(&["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"], INTERMEDIATE, 730);
     assert_eq!(company.0.meshgen(&["check", "mesh.yaml"]).code, Some(0));
     let (_, mut der) = pem::decode_vec(company.get("west", "ca-key.pem").as_bytes()).unwrap();
     *der.last_mut().unwrap() ^= 1;
