@@ -129,6 +129,7 @@ mod tests {
             Intermediate { mesh_id: "mesh1", cluster: "east", generation: 1, names_seed: false, not_before, not_after };
         let bundle = root.issue(&request);
         let everybody = TrustAnchor::prove(root.anchor().pem()).unwrap();
+        assert!(root.anchor().key.is_some() && everybody.key.is_none());
         let (_, der) = pem::decode_vec(bundle.certificate.as_bytes()).unwrap();
         let changed = |at: usize| {
             let mut der = der.clone();

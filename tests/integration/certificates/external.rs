@@ -385,6 +385,13 @@ fn a_whole_hierarchy_is_passed_on_as_it_is() {
     assert_eq!(company.0.build(&["--check"]).code, Some(0));
     let shown = company.0.meshgen(&["ca", "show", "out"]);
     assert!(shown.stdout.contains("subject CN=Company west,O=Istio"), "{shown:?}");
+    let readme = company.0.read("out/README.md");
+    let json = company.0.meshgen(&["ca", "show", "out", "--format", "json"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    for certificate in json["certificates"].as_array().unwrap() {
+        let end = certificate["notAfter"].as_str().unwrap();
+        assert!(readme.contains(end), "no {end} in {readme}");
+    }
     let asked = company.0.meshgen(&["ca", "show", "mesh.yaml"]);
     assert_eq!(asked.stdout, shown.stdout, "a topology shows the certificates that it names");
 }
@@ -467,6 +474,52 @@ fn a_hierarchy_by_the_steps_of_istio_passes() {
     let said = company.0.build(&[]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert_eq!(company.0.read("out/east/20-cacerts/ca-cert.pem"), certificate);
+}
+
+#[test]
+fn an_authority_between_the_root_and_a_signer_is_recorded() {
+    let company = Company::new();
+    company.make("middle", P256, &INTERMEDIATE.replace("pathlen:0", "pathlen:1"), Some("root"), 1000);
+    company.make("west1", P256, INTERMEDIATE, Some("middle"), 730);
+    company.deliver("west", "west1", "root");
+    for end in [&["root.pem"][..], &[]] {
+        let files = [&["west1.pem", "middle.pem"], end].concat();
+        company.put("west", "cert-chain.pem", &files.into_iter().map(|file| company.0.read(file)).collect::<String>());
+        let said = company.0.build(&["--overwrite"]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        let lock = company.0.read("out/meshgen.lock");
+        assert_eq!(lock.matches("\nissuer of ").count(), 1, "{lock}");
+        let shown = company.0.meshgen(&["ca", "show", "out"]);
+        assert!(shown.stdout.contains("subject CN=Company middle,O=Istio"), "{shown:?}");
+    }
+}
+
+/// Two roots of one name, as while one replaces the other.
+#[test]
+fn of_two_roots_of_one_name_the_key_identifier_tells_the_issuer() {
+    let company = Company::new();
+    let trust = |other: &str| {
+        for cluster in ["east", "west"] {
+            company.put(cluster, "root-cert.pem", &[other, company.0.read("root.pem").as_str()].concat());
+            company.put(cluster, "cert-chain.pem", &company.get(cluster, "ca-cert.pem"));
+        }
+        company.0.meshgen(&["check", "mesh.yaml"])
+    };
+    company.make("root2", P256, ROOT, None, 3650);
+    let said = trust(&company.0.read("root2.pem"));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    // Two certificates of one key: OpenSSL takes the first, and only if it may issue a workload's issuer.
+    for (length, is_taken) in [("pathlen:0", false), ("pathlen:1", true)] {
+        let extensions = ROOT.replace("CA:TRUE", &format!("CA:TRUE,{length}"));
+        company.sign("root", "twin.csr", "root.key", "twin.pem", &extensions, None, 3650);
+        let root = company.0.read("root.pem");
+        for cluster in ["east", "west"] {
+            company.put(cluster, "root-cert.pem", &[root.clone(), company.0.read("twin.pem")].concat());
+            company.put(cluster, "cert-chain.pem", &[company.get(cluster, "ca-cert.pem"), root.clone()].concat());
+        }
+        let said = company.0.meshgen(&["check", "mesh.yaml"]);
+        assert_eq!(said.stdout.contains("with two possible issuers"), !is_taken, "{length}: {said:?}");
+    }
 }
 
 #[test]

@@ -188,6 +188,10 @@ fn a_certificate_that_is_read_in_several_ways_is_refused() {
         let said = company.0.meshgen(&["check", "mesh.yaml"]);
         assert!(said.code == Some(1) && said.stdout.contains(finding), "{position} {finding}: {said:?}");
         assert!(!said.stdout.contains("has a signature of"), "{position} {finding}: {said:?}");
+        assert!(
+            !said.stdout.contains("cert-chain.pem of `west` contains"),
+            "told once: {position} {finding}: {said:?}"
+        );
     }
 }
 
@@ -269,6 +273,17 @@ fn roots_are_read_as_strictly() {
     }
     let said = company.0.meshgen(&["check", "mesh.yaml"]);
     assert!(said.stdout.contains("has an extension `authorityKeyIdentifier` that is not of its own key"), "{said:?}");
+    let mut unsigned = der(&company, "root");
+    *unsigned.last_mut().unwrap() ^= 1;
+    let unsigned = pem::encode_string("CERTIFICATE", LineEnding::LF, &unsigned).unwrap();
+    let renamed = changed(&company, "root", |parts| parts[3] = name(0x0c, b"another"));
+    for root in [unsigned, renamed] {
+        for cluster in ["east", "west"] {
+            company.put(cluster, "root-cert.pem", &root);
+        }
+        let said = company.0.meshgen(&["check", "mesh.yaml"]);
+        assert!(said.stdout.contains("root-cert.pem of `west` is not signed by itself"), "{said:?}");
+    }
 }
 
 /// OpenSSL takes the first root that could have issued a certificate, and goes by no other.
@@ -395,6 +410,30 @@ fn an_rsa_key_with_a_wrong_number_is_refused() {
     company.put("west", "ca-key.pem", &pem::encode_string("PRIVATE KEY", LineEnding::LF, &der).unwrap());
     let said = company.0.meshgen(&["check", "mesh.yaml"]);
     assert!(said.stdout.contains("ca-key.pem of `west` contains a key that istiod does not accept"), "{said:?}");
+}
+
+/// RFC 3279: the parameters of the algorithm are NULL, and OpenSSL and Go read more than that in different ways.
+#[test]
+fn an_rsa_key_that_is_written_in_another_way_is_refused() {
+    let company = Company::new();
+    company.replace_west(&["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"], INTERMEDIATE, 730);
+    let changes: [Change; 2] = [
+        |key| key[0] = sequence(&[&parts(&key[0])[0]]),
+        |key| {
+            let numbers = parts(&key[1][5..]);
+            key[1] = element(3, &[&[0], &sequence(&[&numbers[0], &[2, 3, 1, 0, 0]])]);
+        },
+    ];
+    for change in changes {
+        let certificate = changed(&company, "west1", |signed| {
+            let mut key = parts(&signed[KEY]);
+            change(&mut key);
+            signed[KEY] = sequence(&key.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        });
+        deliver(&company, &certificate);
+        let said = company.0.meshgen(&["check", "mesh.yaml"]);
+        assert!(said.stdout.contains("ca-cert.pem of `west` has an RSA key that not everybody reads"), "{said:?}");
+    }
 }
 
 fn der(company: &Company, name: &str) -> Vec<u8> {

@@ -3,6 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use meshgen::diagnostic::Findings;
+use meshgen::mesh::Mesh;
+use meshgen::pki::Authority;
+use meshgen::pki::verify::TrustAnchor;
+use meshgen::source::Source;
+
 use super::workshop::{Workshop, files, topology};
 
 const DATES: &str = "issuedOn: 2026-11-01";
@@ -377,4 +383,27 @@ fn another_root_has_another_key_although_its_serial_number_is_the_same() {
     let said = workshop.meshgen(&["diff", "git:HEAD:out", "out"]);
     let root = said.stdout.lines().find(|line| line.trim_start().starts_with("the root: ")).unwrap();
     assert!(root.contains("key re-issued"), "{root}");
+}
+
+#[test]
+fn an_anchor_is_one_certificate_and_nothing_else() {
+    let workshop = built(&topology(DATES, &TWO));
+    let root = workshop.read("out/east/20-cacerts/root-cert.pem");
+    assert_eq!(TrustAnchor::prove(&root).unwrap().pem(), root);
+    for text in [format!("{root}{root}"), format!("{root}\n"), format!("# ours\n{root}"), String::new()] {
+        assert!(TrustAnchor::prove(&text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn what_stands_and_is_asked_for_is_not_signed_again() {
+    let text = topology(DATES, &TWO);
+    let workshop = built(&text);
+    let checked = meshgen::read(&Source::new("mesh.yaml", text.as_bytes()), &mut Findings::default()).unwrap();
+    let mesh = Mesh::resolve(&checked);
+    let out = workshop.path("out");
+    let standing = meshgen::disk::read_standing(camino::Utf8Path::from_path(&out).unwrap()).unwrap();
+    let seed = super::workshop::seed;
+    assert_eq!(Authority::Renewing(seed(), standing).answer(&mesh).unwrap().issued, 0);
+    assert_eq!(Authority::Seed(seed()).answer(&mesh).unwrap().issued, 2);
 }
