@@ -251,7 +251,7 @@ fn no_key_and_no_seed_is_printed_whatever_fails() {
         }
     }
     assert!(panics > 0, "no limit made a build panic");
-    let printed = format!("{:?} {:?}", super::workshop::seed(), meshgen::pki::Authority::Seed(super::workshop::seed()));
+    let printed = format!("{:?} {:?}", super::workshop::seed(), Authority::Seed(super::workshop::seed()));
     assert!(!printed.contains("0707") && !printed.contains("7, 7"), "{printed}");
 }
 

@@ -382,7 +382,7 @@ impl Mesh {
                 }
             }
             Change::ServiceType | Change::Class | Change::Sized | Change::Discovery | Change::Port => {
-                member.set_gateway(change)
+                member.set_gateway(change);
             }
             Change::TracingMoved => {
                 let name = member.name.clone();
