@@ -23,7 +23,7 @@ pub(crate) use self::quantity::quantity;
 pub use self::text::{ClusterDomain, Image, Line, LoadBalancerClass, MeshId, Name, Revision, TrustDomain};
 pub(crate) use self::tracing::Target;
 pub use self::tracing::{SamplingPercent, Tracing, Via, Zipkin};
-pub use self::version::{Date, IstioVersion, KubernetesVersion};
+pub use self::version::{Date, IstioVersion, KubernetesVersion, NodePortRange};
 
 mod address;
 mod certificates;
@@ -107,10 +107,12 @@ pub enum Kind {
     Topology,
 }
 
-/// The Kubernetes version of clusters.
+/// The Kubernetes of clusters.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Kubernetes {
     /// The version, with or without its patch. Quote it, because 1.30 without quotes is the number 1.3.
-    pub version: KubernetesVersion,
+    pub version: Option<KubernetesVersion>,
+    /// The node ports that API servers assign (`--service-node-port-range`), such as `1-65535`. Default: 30000-32767.
+    pub node_port_range: Option<NodePortRange>,
 }

@@ -124,7 +124,7 @@ const TOKENS: [&str; 74] = [
 ];
 
 /// Keys of a topology, and of what it passes on.
-const KEYS: [&str; 49] = [
+const KEYS: [&str; 50] = [
     "apiVersion",
     "kind",
     "mesh",
@@ -133,6 +133,7 @@ const KEYS: [&str; 49] = [
     "clusterDomain",
     "naming",
     "image",
+    "nodePortRange",
     "podCIDRs",
     "serviceCIDRs",
     "allow",

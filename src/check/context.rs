@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::diagnostic::{Cause, FieldPath};
 use crate::fact::{MESH_NETWORKS, held};
 use crate::release::{RemoteShape, TracingMeans, release};
-use crate::topology::{Cluster, EastWestGateway, FreeForm, Topology, Via};
+use crate::topology::{
+    Cluster, EastWestGateway, FreeForm, Kubernetes, KubernetesVersion, NodePortRange, Topology, Via,
+};
 
 use super::holes::Holes;
 
@@ -51,6 +53,22 @@ impl<'t> Index<'t> {
 }
 
 impl<'t> Context<'t> {
+    /// The Kubernetes version of a cluster, its own or that of all, and its place.
+    pub(super) fn kubernetes_version(&self, cluster: &Cluster) -> Option<(FieldPath, KubernetesVersion)> {
+        let stated = |owner: FieldPath, kubernetes: &Option<Kubernetes>| {
+            Some((owner.child("kubernetes").child("version"), kubernetes.as_ref()?.version?))
+        };
+        let own = stated(self.cluster_path(cluster.name.as_str()), &cluster.kubernetes);
+        own.or_else(|| stated(FieldPath::root(), &self.topology.kubernetes))
+    }
+
+    /// The node ports of a cluster.
+    pub(super) fn node_ports(&self, cluster: Option<&Cluster>) -> NodePortRange {
+        let own = cluster.and_then(|cluster| cluster.kubernetes.as_ref());
+        let mut stated = own.into_iter().chain(&self.topology.kubernetes);
+        stated.find_map(|kubernetes| kubernetes.node_port_range).unwrap_or_default()
+    }
+
     /// The clusters of which the rule can speak, and their paths.
     pub(super) fn clusters(&self) -> impl Iterator<Item = (FieldPath, &'t Cluster)> {
         let list = FieldPath::root().child("clusters");

@@ -87,16 +87,14 @@ fn class(
         );
         return;
     }
-    let mesh = context.topology.kubernetes.as_ref().map(|own| (FieldPath::root(), own));
-    let own = cluster.kubernetes.as_ref().map(|own| (context.cluster_path(cluster.name.as_str()), own));
-    let Some((owner, kubernetes)) = own.or(mesh) else { return };
+    let Some((kubernetes, version)) = context.kubernetes_version(cluster) else { return };
     // An older Kubernetes than that Istio runs on is refused by another rule.
     let oldest = release(context.topology.istio.version).map_or(0, |release| release.kubernetes.0);
-    if kubernetes.version.major == 1 && (oldest..HAS_CLASSES_FROM).contains(&kubernetes.version.minor) {
+    if version.major == 1 && (oldest..HAS_CLASSES_FROM).contains(&version.minor) {
         findings.push(
             RULE.at(place, format!("the API server of `{}` would drop the class `{}`", cluster.name, class.as_str()))
                 .label(format!("kept from Kubernetes 1.{HAS_CLASSES_FROM} on"))
-                .and(owner.child("kubernetes").child("version"), "this Kubernetes")
+                .and(kubernetes, "this Kubernetes")
                 .help("remove the line, or upgrade the cluster first"),
         );
     }

@@ -1,4 +1,4 @@
-use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 
 use super::{About, Check, Context, gateways};
@@ -17,10 +17,8 @@ const DEPRECATED_FROM: u32 = 36;
 
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     for (path, cluster, gateway) in gateways(context) {
-        let mesh = context.topology.kubernetes.as_ref().map(|own| (FieldPath::root(), own));
-        let own = cluster.kubernetes.as_ref().map(|own| (context.cluster_path(cluster.name.as_str()), own));
-        let Some((place, kubernetes)) = own.or(mesh) else { continue };
-        if gateway.external_ips.is_empty() || kubernetes.version.minor < DEPRECATED_FROM {
+        let Some((place, version)) = context.kubernetes_version(cluster) else { continue };
+        if gateway.external_ips.is_empty() || version.minor < DEPRECATED_FROM {
             continue;
         }
         findings.push(
@@ -28,7 +26,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
                 format!("the Kubernetes of `{}` may no longer implement external IPs", cluster.name),
             )
             .label("deprecated from Kubernetes 1.36 on")
-            .and(place.child("kubernetes").child("version"), "this Kubernetes")
+            .and(place, "this Kubernetes")
             .help("use a load balancer (a cloud's, or MetalLB) and write its address as `address`, or allow this if your kube-proxy serves them"),
         );
     }

@@ -4,8 +4,19 @@ use crate::topology::{Cluster, EastWestGateway, FreeForm, Name, Pod, ServiceType
 
 use super::{About, Check, Context, free_forms, names};
 
-pub(super) const CHECK: Check =
-    Check::of(RULE, check).about(About::FREE_FORMS).reads(&[&["clusters[].name", "clusters[].eastWestGateway"]]);
+pub(super) const CHECK: Check = Check::of(RULE, check).about(About::FREE_FORMS).reads(&[&[
+    "clusters[].name",
+    "clusters[].eastWestGateway",
+    "clusters[].eastWestGateway.replicas",
+    "clusters[].eastWestGateway.pod",
+    "clusters[].eastWestGateway.pod.resources",
+    "clusters[].eastWestGateway.pod.nodeSelector",
+    "clusters[].eastWestGateway.pod.tolerations",
+    "clusters[].eastWestGateway.pod.affinity",
+    "clusters[].eastWestGateway.externalTrafficPolicy",
+    "clusters[].eastWestGateway.serviceType",
+    "clusters[].eastWestGateway.serviceAnnotations",
+]]);
 
 const RULE: Rule = Rule::warning("ingress-gateway-only", include_str!("../../docs/rules/ingress-gateway-only.md"));
 

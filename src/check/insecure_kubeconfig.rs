@@ -4,9 +4,10 @@ use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 use crate::topology::FreeForm;
 
+use super::reads::VERSION;
 use super::{About, Check, Context, free_forms};
 
-pub(super) const CHECK: Check = Check::of(RULE, check).about(About::FREE_FORMS);
+pub(super) const CHECK: Check = Check::of(RULE, check).about(About::FREE_FORMS).reads(&[VERSION]);
 
 const RULE: Rule = Rule::warning("insecure-kubeconfig", include_str!("../../docs/rules/insecure-kubeconfig.md"));
 

@@ -17,7 +17,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         cluster.kubernetes.as_ref().map(|kubernetes| (path.child("kubernetes"), kubernetes))
     });
     for (place, kubernetes) in mesh.chain(own) {
-        let version = kubernetes.version;
+        let Some(version) = kubernetes.version else { continue };
         if version.major == 1 && (oldest..=newest).contains(&version.minor) {
             continue;
         }

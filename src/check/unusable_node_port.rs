@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::release::{TracingMeans, release};
 use crate::rule::Rule;
-use crate::topology::{ServiceType, Topology, Via};
+use crate::topology::{NodePortRange, ServiceType, Topology, Via};
 
 use super::reads::VERSION;
 use super::{About, Check, Context, gateways};
@@ -19,6 +19,8 @@ pub(super) const CHECK: Check = Check::of(RULE, check)
         &[
             "tracing.zipkin.via",
             "tracing.zipkin.cluster",
+            "kubernetes.nodePortRange",
+            "cluster.kubernetes.nodePortRange",
             "cluster.name",
             "cluster.eastWestGateway.nodePorts",
             "cluster.eastWestGateway.serviceType",
@@ -47,8 +49,8 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
                         .and(path.child("serviceType"), "a ClusterIP Service")
                         .help("remove the line, or write `serviceType: NodePort`"),
                 );
-            } else if !is_node_port(port) {
-                findings.push(out_of_range(place, port));
+            } else if !context.node_ports(Some(cluster)).contains(port) {
+                findings.push(out_of_range(place, port, context.node_ports(Some(cluster))));
             } else if let Some(first) = seen.get(&port).filter(|first| context.is_known(first)) {
                 findings.push(
                     RULE.at(place, format!("{port} is the node port of two ports of one gateway"))
@@ -68,11 +70,12 @@ fn collector<'t>(context: &Context<'t>, findings: &mut Vec<Diagnostic>) -> Optio
     let port = collector_port(context.topology)?;
     let zipkin = &context.topology.tracing.as_ref()?.zipkin;
     let place = FieldPath::root().child("tracing").child("zipkin").child("nodePort");
-    if zipkin.via == Via::Gateway && is_node_port(port) {
+    let range = context.node_ports(context.cluster(zipkin.cluster.as_str()));
+    if zipkin.via == Via::Gateway && range.contains(port) {
         return Some((zipkin.cluster.as_str(), place, port));
     }
     if zipkin.via == Via::Gateway {
-        findings.push(out_of_range(place, port));
+        findings.push(out_of_range(place, port, range));
         return None;
     }
     // An Istio that has no such way refuses the `via`.
@@ -86,12 +89,8 @@ fn collector<'t>(context: &Context<'t>, findings: &mut Vec<Diagnostic>) -> Optio
     None
 }
 
-fn is_node_port(port: u16) -> bool {
-    (30000..=32767).contains(&port)
-}
-
-fn out_of_range(place: FieldPath, port: u16) -> Diagnostic {
+fn out_of_range(place: FieldPath, port: u16, range: NodePortRange) -> Diagnostic {
     RULE.at(place, format!("{port} is not a node port"))
-        .label("Kubernetes accepts 30000 to 32767")
-        .help("write a port in this range, or remove the line: Kubernetes then chooses one")
+        .label(format!("Kubernetes accepts {range}"))
+        .help("write a port in this range, or remove the line: Kubernetes then chooses one; if the API server has another range, state it as `kubernetes.nodePortRange`")
 }

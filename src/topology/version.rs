@@ -80,6 +80,58 @@ impl fmt::Display for KubernetesVersion {
     }
 }
 
+/// The first and the last node port that an API server assigns, such as `30000-32767`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct NodePortRange {
+    /// The first port.
+    pub first: u16,
+    /// The last port.
+    pub last: u16,
+}
+
+text_type!(NodePortRange, {
+    "type": "string", "format": "node-port-range", "examples": ["30000-32767"],
+    "pattern": "^([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])-([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$",
+});
+
+/// What Kubernetes takes where nobody says anything (`--service-node-port-range` of kube-apiserver).
+impl Default for NodePortRange {
+    fn default() -> Self {
+        Self { first: 30000, last: 32767 }
+    }
+}
+
+impl NodePortRange {
+    /// Whether a port is one of them.
+    pub(crate) fn contains(self, port: u16) -> bool {
+        (self.first..=self.last).contains(&port)
+    }
+}
+
+impl FromStr for NodePortRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let port = |text: &str| {
+            let is_number = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+            text.parse().ok().filter(|_| is_number)
+        };
+        let ports = text.split_once('-').and_then(|(first, last)| Some((port(first)?, port(last)?)));
+        match ports {
+            Some((first, last)) if first <= last => Ok(Self { first, last }),
+            Some(_) => Err("ends before it begins".to_owned()),
+            None => Err("is not a range of ports: write it like `30000-32767`".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for NodePortRange {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} to {}", self.first, self.last)
+    }
+}
+
 /// A day, UTC (RFC 3339, full-date), between 2000 and 2199.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]

@@ -256,11 +256,10 @@ proptest! {
     ) {
         let key = regex::Regex::new("(?m)^ *(?:- )?([A-Za-z]{6,}):").unwrap();
         let text = format!("# Öst 東京\n{}", topology.text);
-        let own = ["meshConfig", "values", "serviceAnnotations"];
         let fields: Vec<_> = key
             .captures_iter(&text)
             .map(|captures| captures.get(1).unwrap())
-            .filter(|field| is_schema_field(&text, field.start()) && !own.contains(&field.as_str()))
+            .filter(|field| is_schema_field(&text, field.start()) && !OF_OTHERS.contains(&field.as_str()))
             .collect();
         let field = fields[place.index(fields.len())];
         let mut letters: Vec<char> = field.as_str().chars().collect();
@@ -283,7 +282,11 @@ proptest! {
     }
 }
 
-/// Whether a key is the format's: not one inside of Istio's own fields.
+/// What holds fields of Istio and of Kubernetes.
+const OF_OTHERS: [&str; 6] =
+    ["meshConfig", "values", "serviceAnnotations", "nodeSelector", "affinity", "labelSelector"];
+
+/// Whether a key is the format's: not one inside of fields of others.
 fn is_schema_field(text: &str, at: usize) -> bool {
     let line = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
     let mut indent = at - line;
@@ -292,7 +295,7 @@ fn is_schema_field(text: &str, at: usize) -> bool {
         if here < indent {
             indent = here;
             let key = line.trim_start_matches([' ', '-']).split(':').next().unwrap();
-            if ["meshConfig", "values", "serviceAnnotations"].contains(&key) {
+            if OF_OTHERS.contains(&key) {
                 return false;
             }
         }

@@ -153,7 +153,7 @@ fn check_order(generated: &Generated, tree: &Tree) {
                 let gateway = document(tree, &format!("{at}/40-eastwest-gateway/eastwest-gateway.yaml")).unwrap();
                 let opened = gateway["spec"]["components"]["ingressGateways"][0]["k8s"]["service"]["ports"].clone();
                 for server in ports.iter().filter(|server| server["port"]["name"] != "tcp-zipkin") {
-                    let is_it = |port: &Value| port["port"] == server["port"]["number"];
+                    let is_it = |port: &Value| port["targetPort"] == server["port"]["number"];
                     assert!(opened.as_array().unwrap().iter().any(is_it), "{step}: {server}");
                 }
             }
@@ -227,7 +227,7 @@ fn check_references(generated: &Generated, tree: &Tree) {
                     .cloned()
                     .unwrap()
             })
-            .map(|port| port["port"].clone())
+            .map(|port| port["targetPort"].clone())
             .collect();
         for server in gateways.iter().flat_map(|gateway| gateway["spec"]["servers"].as_array().unwrap()) {
             assert!(served.contains(&server["port"]["number"]), "no gateway listens on {}", server["port"]);
@@ -296,7 +296,8 @@ fn check_secrets(generated: &Generated, tree: &Tree) {
 }
 
 /// What an author may say otherwise or may add to, though meshgen writes it: variables of istiod, and providers beside ours.
-const NOT_OWNED: [&[&str]; 2] = [&["values", "pilot", "env"], &["meshConfig", "extensionProviders"]];
+const NOT_OWNED: [&[&str]; 3] =
+    [&["values", "pilot", "env"], &["values", "global", "meshNetworks"], &["meshConfig", "extensionProviders"]];
 
 /// The paths of all that is no mapping.
 fn leaves(value: &Value, path: &[&str], found: &mut BTreeSet<Vec<String>>) {

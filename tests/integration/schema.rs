@@ -114,6 +114,11 @@ fn patterns_and_grammars_agree() {
             &["zipkin", "docker.io/openzipkin/zipkin-slim:3.4.0", "Registry:5000/a@sha256:0f", "10.0.0.1/a_b:v1"],
             &["", " a", "a b", "/a", "-a", "a\tb", &"a".repeat(501)],
         ),
+        (
+            "node-port-range",
+            &["30000-32767", "1-65535", "9411-9411"],
+            &["", "30000", "0-10", "1-65536", "30000-", "a-b", "30000 - 32767", "01-2", "1-2-3"],
+        ),
         ("trust-domain", &["cluster.local", "a_b"], &["", "Example.com", "a b"]),
         (
             "cidr",

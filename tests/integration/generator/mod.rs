@@ -333,7 +333,11 @@ fn kubernetes(choices: &Choices, choice: usize) -> Value {
     let (oldest, newest) = KUBERNETES[choices.version];
     let minor = oldest + choice / 2 % (newest - oldest + 1);
     let patch = if choice.is_multiple_of(2) { String::new() } else { format!(".{}", choice % 13) };
-    json!({ "version": format!("1.{minor}{patch}") })
+    let mut kubernetes = json!({ "version": format!("1.{minor}{patch}") });
+    if choice.is_multiple_of(3) {
+        kubernetes["nodePortRange"] = json!("20000-40000");
+    }
+    kubernetes
 }
 
 fn allow(rules: &[usize]) -> Option<Value> {

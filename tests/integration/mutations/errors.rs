@@ -311,14 +311,14 @@ pub(crate) const ERRORS: &[Mutation] = &[
             let path = format!("clusters[{cluster}].eastWestGateway.nodePorts");
             without_collectors_node_port(case);
             let is_cluster_ip = case.gateway(cluster)?["serviceType"] == "ClusterIP";
-            let port = if is_cluster_ip { 32443 } else { case.one_of(&[443, 29999, 32768])? };
+            let port = if is_cluster_ip { 32443 } else { case.one_of(&[443, 19999, 40001])? };
             case.set(path.clone(), json!({ "tls": port }));
             return Some(path + ".tls");
         }
         if !case.has_tracing() {
             return None;
         }
-        let port = if case.is_through_mesh() { 30000 } else { case.one_of(&[80, 29999, 32768, 65535])? };
+        let port = if case.is_through_mesh() { 30000 } else { case.one_of(&[80, 19999, 40001, 65535])? };
         Some(case.set("tracing.zipkin.nodePort", json!(port)))
     }),
     Mutation("duplicate-node", |case| {

@@ -11,7 +11,7 @@ use meshgen::rule::Stage;
 use meshgen::source::Source;
 use meshgen::topology::Date;
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{RngSeed, TestRunner};
 
 use crate::{common, generator};
 
@@ -30,7 +30,7 @@ pub(crate) struct Mutation(&'static str, fn(&mut Case) -> Option<String>);
 /// So many topologies at once, of all so many that have a place for a mutation, and so often until there are.
 const CASES: u32 = 96;
 const LEAST: usize = 4;
-const ROUNDS: usize = 64;
+const ROUNDS: u64 = 64;
 
 #[test]
 fn every_rule_is_broken_by_a_mutation() {
@@ -103,9 +103,14 @@ fn for_each(
         }
         Ok(())
     };
-    let mut runner = TestRunner::new(config);
     let rarest = || table.iter().map(|mutation| (times(&applied, mutation), mutation.0)).min().unwrap();
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
+        // A runner runs once, and one of the same seed makes the same topologies.
+        let rng_seed = match config.rng_seed {
+            RngSeed::Fixed(seed) => RngSeed::Fixed(seed.wrapping_add(round)),
+            RngSeed::Random => RngSeed::Random,
+        };
+        let mut runner = TestRunner::new(ProptestConfig { rng_seed, ..config.clone() });
         if let Err(failure) = runner.run(&strategy, break_one) {
             panic!("{failure}");
         }
