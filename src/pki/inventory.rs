@@ -350,3 +350,53 @@ fn days(count: i64) -> String {
 fn days_left(not_after: Date, today: Date) -> i64 {
     (not_after.0 - today.0).whole_days()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root() -> Entry {
+        let day = |year| Date(time::Date::from_calendar_date(year, time::Month::November, 1).unwrap());
+        Entry {
+            role: Role::Root,
+            cluster: None,
+            subject: "CN=mesh1 root CA,OU=2026-11-02 ab,O=Istio".to_owned(),
+            serial: Some("1".to_owned()),
+            fingerprint: Some("2".to_owned()),
+            key: Some("3".to_owned()),
+            generation: None,
+            not_before: day(2026),
+            not_after: day(2036),
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_yet_makes_no_other_certificate() {
+        let (one, other) = (root(), || Some("other".to_owned()));
+        assert!(one.is_same(&one));
+        for same in [
+            Entry { serial: None, ..root() },
+            Entry { fingerprint: None, ..root() },
+            Entry { key: None, ..root() },
+            Entry { subject: "CN=mesh1 root CA,OU=2026-11-02,O=Istio".to_owned(), ..root() },
+        ] {
+            assert!(one.is_same(&same) && same.is_same(&one), "{same:?}");
+        }
+        for another in [
+            Entry { serial: other(), ..root() },
+            Entry { fingerprint: other(), ..root() },
+            Entry { key: other(), ..root() },
+            Entry { subject: "CN=mesh2 root CA,OU=2026-11-02,O=Istio".to_owned(), ..root() },
+            Entry { not_after: one.not_before, ..root() },
+        ] {
+            assert!(!one.is_same(&another) && !another.is_same(&one), "{another:?}");
+        }
+    }
+
+    #[test]
+    fn a_root_of_meshgen_has_its_role_and_its_name() {
+        assert!(root().is_root_of_meshgen());
+        assert!(!Entry { role: Role::Signer, ..root() }.is_root_of_meshgen());
+        assert!(!Entry { subject: "CN=Company root,O=Istio".to_owned(), ..root() }.is_root_of_meshgen());
+    }
+}

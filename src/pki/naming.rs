@@ -42,3 +42,22 @@ pub(super) fn is_root(subject: &str) -> bool {
     let organization = format!("O={ORGANIZATION}");
     subject.split_once(',').is_some_and(|(name, rest)| name.ends_with(" root CA") && rest.ends_with(&organization))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_root_of_meshgen_is_known_by_its_name_with_and_without_the_seed() {
+        for (subject, without, is_ours) in [
+            ("CN=mesh1 root CA,O=Istio", "CN=mesh1 root CA,O=Istio", true),
+            ("CN=mesh1 root CA,OU=2026-11-02 ab,O=Istio", "CN=mesh1 root CA,OU=2026-11-02,O=Istio", true),
+            ("CN=Company root,O=Istio", "CN=Company root,O=Istio", false),
+            ("CN=mesh1 root CA,O=Company", "CN=mesh1 root CA,O=Company", false),
+            ("CN=mesh1 root CA", "CN=mesh1 root CA", false),
+        ] {
+            assert_eq!(without_fingerprint(subject), without);
+            assert_eq!(is_root(subject), is_ours, "{subject}");
+        }
+    }
+}

@@ -269,6 +269,8 @@ fn a_damaged_seed_is_recognised_and_not_repeated() {
         (String::new(), "contains no seed"),
         ("# nothing but words\n".to_owned(), "contains no seed"),
         (line.replace("seed-1", "seed-2"), "another format"),
+        (line.replace("seed-1", "seed-"), "is not a seed"),
+        (line.replace("seed-1", "seed-x"), "is not a seed"),
         (line.replace("meshgen-seed-1", "-----BEGIN PRIVATE KEY-----"), "is not a seed"),
         (line.to_uppercase(), "is not a seed"),
         (format!("{line}{line}"), "more than comments and one seed"),

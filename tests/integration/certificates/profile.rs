@@ -412,6 +412,16 @@ fn an_rsa_key_with_a_wrong_number_is_refused() {
     assert!(said.stdout.contains("ca-key.pem of `west` contains a key that istiod does not accept"), "{said:?}");
 }
 
+/// Go computes the public half, and does not read the one that the file states.
+#[test]
+fn a_key_that_states_a_compressed_point_is_taken() {
+    let company = Company::new();
+    company.0.run("openssl", &["ec", "-in", "west.key", "-conv_form", "compressed", "-out", "compressed.key"]);
+    company.put("west", "ca-key.pem", &company.0.read("compressed.key"));
+    let said = company.0.meshgen(&["check", "mesh.yaml"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+}
+
 /// RFC 3279: the parameters of the algorithm are NULL, and OpenSSL and Go read more than that in different ways.
 #[test]
 fn an_rsa_key_that_is_written_in_another_way_is_refused() {
