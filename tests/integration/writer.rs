@@ -421,12 +421,12 @@ fn converted_line_ends_are_recognised() {
     assert!(place.refused(&[]).contains("line ends were converted"));
     // Also of what an earlier build wrote, and not of what somebody edited.
     place.want(1, "1.30.3");
-    let path = place.out("c0/30-istio/istio.yaml");
+    let path = place.out("README.md");
     let before = fs::read_to_string(&path).unwrap();
-    for (text, word) in [(before.clone(), "line ends converted"), (before + "edited: true\n", "edited")] {
+    for (text, word) in [(before.clone(), "line ends converted"), (before + "edited\n", "edited")] {
         fs::write(&path, text.replace('\n', "\r\n")).unwrap();
         let listed = String::from_utf8(place.build(&["--check"]).stdout).unwrap();
-        assert!(listed.contains(&format!("{word}  c0/30-istio/istio.yaml\n")), "{listed}");
+        assert!(listed.contains(&format!("{word}  README.md\n")), "{listed}");
     }
 }
 
@@ -472,20 +472,21 @@ fn a_disk_that_is_full_or_read_only_loses_nothing() {
 fn missing_permissions_are_told() {
     let place = Place::new(1);
     place.want(1, "1.30.3");
-    let directory = place.out("c0/30-istio");
-    fs::set_permissions(&directory, fs::Permissions::from_mode(0o500)).unwrap();
-    // Root may write everywhere, so another user of a namespace of its own tries.
-    let output = common::program("unshare")
-        .args(["--user", "--"])
-        .arg(env!("CARGO_BIN_EXE_meshgen"))
-        .args(["build", "topology.yaml", "-o", "out"])
-        .current_dir(place.0.path())
-        .output()
-        .unwrap();
-    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("permission denied: change its mode"), "{said}");
+    for (path, mode, before) in [("c0/30-istio", 0o500, 0o755), ("install.sh", 0o000, 0o755)] {
+        fs::set_permissions(place.out(path), fs::Permissions::from_mode(mode)).unwrap();
+        // Root may write everywhere, so another user of a namespace of its own tries.
+        let output = common::program("unshare")
+            .args(["--user", "--"])
+            .arg(env!("CARGO_BIN_EXE_meshgen"))
+            .args(["build", "topology.yaml", "-o", "out"])
+            .current_dir(place.0.path())
+            .output()
+            .unwrap();
+        fs::set_permissions(place.out(path), fs::Permissions::from_mode(before)).unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{path}: {said}");
+        assert!(said.contains("permission denied: change its mode"), "{path}: {said}");
+    }
 }
 
 #[test]

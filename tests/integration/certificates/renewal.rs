@@ -397,13 +397,15 @@ fn an_anchor_is_one_certificate_and_nothing_else() {
 
 #[test]
 fn what_stands_and_is_asked_for_is_not_signed_again() {
-    let text = topology(DATES, &TWO);
-    let workshop = built(&text);
-    let checked = meshgen::read(&Source::new("mesh.yaml", text.as_bytes()), &mut Findings::default()).unwrap();
-    let mesh = Mesh::resolve(&checked);
-    let out = workshop.path("out");
-    let standing = meshgen::disk::read_standing(camino::Utf8Path::from_path(&out).unwrap()).unwrap();
-    let seed = super::workshop::seed;
-    assert_eq!(Authority::Renewing(seed(), standing).answer(&mesh).unwrap().issued, 0);
-    assert_eq!(Authority::Seed(seed()).answer(&mesh).unwrap().issued, 2);
+    for certificates in ["issuedOn: 2026-11-01", "issuedOn: 2026-11-01, naming: 2"] {
+        let text = topology(certificates, &TWO);
+        let workshop = built(&text);
+        let checked = meshgen::read(&Source::new("mesh.yaml", text.as_bytes()), &mut Findings::default()).unwrap();
+        let mesh = Mesh::resolve(&checked);
+        let out = workshop.path("out");
+        let standing = meshgen::disk::read_standing(camino::Utf8Path::from_path(&out).unwrap()).unwrap();
+        let seed = super::workshop::seed;
+        assert_eq!(Authority::Renewing(seed(), standing).answer(&mesh).unwrap().issued, 0);
+        assert_eq!(Authority::Seed(seed()).answer(&mesh).unwrap().issued, 2);
+    }
 }
