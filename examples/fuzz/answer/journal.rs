@@ -138,7 +138,7 @@ fn standing(place: &Path) -> Standing {
 /// A file that is gone was written by an earlier build, as the lock or the journal says; a file that is other is one of the tree.
 fn assert_only_ours_changed(before: &Standing, after: &Standing, journal: &[u8]) {
     let whole = journal.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
-    let listed: Vec<&[u8]> = whole.collect();
+    let listed: Vec<&[u8]> = whole.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect();
     for (full, bytes) in before {
         let path = full.strip_prefix("out/").unwrap_or_default();
         let is_temporary = full == JOURNAL || full.ends_with(".meshgen-kustomization.yaml");
