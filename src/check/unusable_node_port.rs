@@ -38,7 +38,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     for (path, cluster, gateway) in gateways(context) {
         let own = gateway.node_ports.each().into_iter().filter_map(|(name, port)| Some((name, port?)));
         let own = own.map(|(name, port)| (path.child("nodePorts").child(name), port));
-        let of_collector = collector.iter().filter(|(name, ..)| *name == cluster.name.as_str());
+        // Of two clusters with one name, nobody knows which is meant.
+        let is_collectors = |name: &str| name == cluster.name.as_str() && context.cluster(name).is_some();
+        let of_collector = collector.iter().filter(|(name, ..)| is_collectors(name));
         let of_collector = of_collector.map(|(_, place, port)| (place.clone(), *port));
         let mut seen: BTreeMap<u16, FieldPath> = BTreeMap::new();
         for (place, port) in own.chain(of_collector) {
