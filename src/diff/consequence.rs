@@ -17,6 +17,7 @@ use super::impact::Kind;
 use super::{AuthorityChange, ClusterChange, CredentialChange, Membership, ObjectChange, What};
 use crate::pki::inventory::Role;
 
+mod gateway;
 mod members;
 mod starts;
 
@@ -215,72 +216,6 @@ impl Situation<'_> {
         }
     }
 
-    fn gateway_address(&self, cluster: &ClusterChange, found: &mut Found) {
-        let name = &cluster.name;
-        let gateway = |side: &Known<'_>| side.member(name).map_or(Gateway::Absent, |member| member.gateway.clone());
-        let shown = |gateway: &Gateway| match gateway {
-            Gateway::At(address) => address.clone(),
-            _ => "an address not known yet".to_owned(),
-        };
-        let (old, new) = (gateway(self.before), gateway(self.after));
-        match (&old, &new) {
-            (old, new) if old == new => {}
-            // The gateway has it already.
-            (Gateway::Unaddressed, Gateway::At(_)) => {}
-            (Gateway::Absent, new) => {
-                found.add(Kind::Reapply, &format!("it gets an east-west gateway at {}", shown(new)));
-            }
-            (old, Gateway::Absent) => {
-                let why = format!("{} goes away: {}", shown(old), self.dialled_by(name));
-                found.add(Kind::GatewayAddress, &why);
-            }
-            (old, new) => {
-                let mut why = format!("from {} to {}: {}", shown(old), shown(new), self.dialled_by(name));
-                if self.remotes_of(name).next().is_some() {
-                    if !has_address(self.after, name, old) {
-                        why.push_str("; for no gap, state both addresses in one commit, the new one as `address`, and remove the old one in the next");
-                    }
-                    if self.before.version != self.after.version && !has_address(self.before, name, new) {
-                        why.push_str("; for no gap, change the version in a later commit: in an upgrade the remotes come first, and would dial an address that the gateway does not have yet");
-                    }
-                }
-                found.add(Kind::GatewayAddress, &why);
-            }
-        }
-    }
-
-    /// The clusters that a cluster's istiod serves, before the change.
-    fn remotes_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let members = self.before.members.iter();
-        members.filter(move |(other, member)| **other != name && member.primary == name).map(|(other, _)| *other)
-    }
-
-    /// Who dials a cluster's gateway.
-    fn dialled_by(&self, name: &str) -> String {
-        let members = &self.before.members;
-        let remotes = bare_names(self.remotes_of(name));
-        let network = self.before.member(name).map(|member| member.network.as_str());
-        let strangers = members.iter().filter(|(_, member)| Some(member.network.as_str()) != network);
-        let strangers = bare_names(strangers.map(|(name, _)| *name));
-        let exposes_collector =
-            |side: &Known<'_>| side.files_of(name).keys().any(|path| path.ends_with("/expose-zipkin.yaml"));
-        let mut parts = Vec::new();
-        if !remotes.is_empty() {
-            parts.push(format!("{remotes} for the control plane"));
-        }
-        if !strangers.is_empty() {
-            parts.push(format!("{strangers} for services"));
-        }
-        if exposes_collector(self.before) || exposes_collector(self.after) {
-            parts.push("all proxies that report traces here".to_owned());
-        }
-        if parts.is_empty() {
-            "no other cluster dials it".to_owned()
-        } else {
-            format!("dialled by {}", parts.join(", by "))
-        }
-    }
-
     fn certificates(&self, cluster: &ClusterChange, found: &mut Found) {
         let is_renewed =
             cluster.certificate.as_ref().is_some_and(|change| change.before.is_some() && change.after.is_some());
@@ -347,10 +282,7 @@ impl Situation<'_> {
             }
             What::Changed | What::Moved => {
                 if fields::changes_class(object) {
-                    let why = format!(
-                        "{place}: the class of its load balancer changes, which Kubernetes allows of no Service: it is deleted and made anew, with another load balancer and its address"
-                    );
-                    found.add(Kind::GatewayAddress, &why);
+                    self.gateway_class(&cluster.name, place, found);
                 }
                 let members = (self.before.member(&cluster.name), self.after.member(&cluster.name));
                 let is_moved = matches!(members, (Some(old), Some(new)) if moves(old, new));
