@@ -51,6 +51,7 @@ mod owned_field;
 mod plaintext_collector;
 mod ranges;
 mod reads;
+mod remote_cni;
 mod remote_mesh_config;
 mod reserved_port;
 mod retired_certificate;
@@ -127,6 +128,7 @@ const CHECKS: &[Check] = &[
     host_name_address::CHECK,
     ipv6_control_plane::CHECK,
     revision_mismatch::CHECK,
+    remote_cni::CHECK,
     remote_mesh_config::CHECK,
     collector_via_mesh::CHECK,
     collector_image::CHECK,

@@ -85,6 +85,8 @@ pub(crate) struct Known<'k> {
     pub(crate) network: &'k str,
     /// Where a primary is told that the gateways of networks are dialled, by network.
     pub(crate) mesh_networks: Option<&'k FreeForm>,
+    /// What Istio has to be told of the Kubernetes there.
+    pub(crate) platform: Option<&'static str>,
     /// What a remote dials its primary by, where somebody knows it.
     pub(crate) control_plane: Option<String>,
     /// Whether no istiod runs there.
@@ -171,6 +173,16 @@ pub(crate) const FACTS: &[Fact] = &[
         )),
         ..OWNED
     },
+    // The profile says it of istiod alone; the gateway's chart asks for a user that OpenShift refuses
+    // (`1.30.3:manifests/charts/gateways/istio-ingress/templates/injected-deployment.yaml`).
+    Fact {
+        path: "values.global.platform",
+        origin: Origin::Topology("istio.profile"),
+        is_owned: false,
+        is_for_gateways: true,
+        write: Write::First(|known| known.platform.map(Value::from)),
+        ..OWNED
+    },
     // The author may tell of other networks: `owned-field` knows the difference.
     Fact {
         path: MESH_NETWORKS,
@@ -247,6 +259,9 @@ pub(crate) const FACTS: &[Fact] = &[
         )),
         ..OWNED
     },
+    // istioctl lays these over what it makes of the component, and installs no plugin for them (`1.30.3:operator/pkg/render/manifest.go`).
+    Fact { path: "values.pilot.cni.enabled", origin: Origin::Topology("istio.cni"), ..OWNED },
+    Fact { path: "values.istio_cni.enabled", origin: Origin::Topology("istio.cni"), ..OWNED },
     Fact { path: "values.meshConfig", origin: Origin::Topology("istio.meshConfig"), ..OWNED },
     Fact {
         path: "values.global.istioNamespace",

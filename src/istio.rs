@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::layout::ISTIO_SYSTEM;
 use crate::mesh::{Cluster, Mesh};
 use crate::release::{RemoteShape, TracingMeans, switches};
-use crate::topology::FreeForm;
+use crate::topology::{FreeForm, OPENSHIFT};
 
 use crate::fact::{FACTS, Fact, Known, Write};
 
@@ -30,6 +30,7 @@ fn known<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Known<'m> {
         cluster: cluster.name,
         network: cluster.network,
         mesh_networks: cluster.is_primary().then_some(&mesh.told_networks),
+        platform: (cluster.is_on_openshift && mesh.release.has_platform).then_some(OPENSHIFT),
         control_plane: gateway.and_then(|gateway| gateway.address.clone()),
         is_thin: !cluster.runs_istiod,
         serves_thin: mesh.release.remotes == RemoteShape::Thin && !cluster.remotes.is_empty(),

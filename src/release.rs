@@ -61,6 +61,8 @@ pub struct Release {
     /// `cluster.local` where there is none; from 1.29 on
     /// (`1.29.0:pilot/pkg/serviceregistry/kube/controller/multicluster.go`).
     pub reads_remote_mesh_config: bool,
+    /// Whether there is `values.global.platform` (`operator/pkg/apis/values_types.proto`); at 1.11 the profile says all of OpenShift.
+    pub has_platform: bool,
     /// Whether an IstioOperator's Service has a field for the class of its load balancer; 1.11.2 knows the Service of an older
     /// Kubernetes (`operator/v1alpha1/operator.proto` of istio/api at the tag, `1.24.0:operator/pkg/apis/types.go`).
     pub states_load_balancer_class: bool,
@@ -217,6 +219,7 @@ const V1_11: Release = Release {
     reloads_authority: false,
     refuses_unknown_mesh_config: true,
     reads_remote_mesh_config: false,
+    has_platform: false,
     states_load_balancer_class: false,
     keeps_unlabelled_gateways: true,
     has_in_cluster_operator: true,
@@ -245,6 +248,7 @@ const V1_24: Release = Release {
     reloads_authority: true,
     refuses_unknown_mesh_config: false,
     reads_remote_mesh_config: false,
+    has_platform: true,
     states_load_balancer_class: true,
     keeps_unlabelled_gateways: false,
     has_in_cluster_operator: false,

@@ -12,7 +12,7 @@ pub use self::fix::fix;
 pub(crate) use self::gateway::SERVICES_PORT;
 pub use self::gateway::{Discovery, EastWestGateway, ExternalTrafficPolicy, NodePorts, Replicas, ServiceType};
 pub use self::grammar::{Grammar, grammar};
-pub use self::istio::{FreeForm, Istio};
+pub use self::istio::{Cni, FreeForm, Istio};
 pub use self::mesh::{Allow, Mesh, Workloads};
 pub use self::network::{Network, PodRouting};
 pub use self::pod::{
@@ -70,6 +70,9 @@ pub struct Topology {
     pub clusters: Vec<Cluster>,
 }
 
+/// The profile that makes Istio fit for OpenShift, and the platform that it tells the charts.
+pub(crate) const OPENSHIFT: &str = "openshift";
+
 impl Topology {
     /// The positions of the networks that have clusters, each with the positions of its clusters.
     pub(crate) fn populated_networks(&self) -> Vec<(usize, Vec<usize>)> {
@@ -89,6 +92,22 @@ impl Topology {
     /// The revision of a cluster's control plane: its own, or the mesh's.
     pub(crate) fn revision<'t>(&'t self, cluster: &'t Cluster) -> Option<&'t str> {
         cluster.istio.revision.as_ref().or(self.istio.revision.as_ref()).map(Revision::as_str)
+    }
+
+    /// Whether the author says that a cluster is OpenShift: by the profile, or by the value that the profile sets.
+    pub(crate) fn is_on_openshift(&self, cluster: &Cluster) -> bool {
+        let platform = |values: &FreeForm| values.get("global")?.get("platform").cloned();
+        match platform(&cluster.istio.values).or_else(|| platform(&self.istio.values)) {
+            Some(platform) => platform == OPENSHIFT,
+            None => self.istio.profile == OPENSHIFT,
+        }
+    }
+
+    /// Whether Istio's CNI plugin runs in a cluster, where the author says so: by the field, or with OpenShift, where pods get no
+    /// privileges.
+    pub(crate) fn has_cni(&self, cluster: &Cluster) -> Option<bool> {
+        let stated = cluster.istio.cni.or(self.istio.cni).map(|cni| cni.enabled);
+        stated.or_else(|| self.is_on_openshift(cluster).then_some(true))
     }
 }
 

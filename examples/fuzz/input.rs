@@ -124,7 +124,7 @@ const TOKENS: [&str; 74] = [
 ];
 
 /// Keys of a topology, and of what it passes on.
-const KEYS: [&str; 50] = [
+const KEYS: [&str; 52] = [
     "apiVersion",
     "kind",
     "mesh",
@@ -144,6 +144,8 @@ const KEYS: [&str; 50] = [
     "profile",
     "revision",
     "egressGateway",
+    "cni",
+    "enabled",
     "meshConfig",
     "values",
     "kubernetes",

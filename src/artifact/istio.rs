@@ -15,9 +15,21 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     if let Some(revision) = cluster.revision {
         spec.insert("revision".to_owned(), json!(revision));
     }
+    let mut components = Map::new();
+    if let Some(is_enabled) = cluster.cni {
+        let mut cni = Map::from_iter([("enabled".to_owned(), json!(is_enabled))]);
+        if cluster.is_on_openshift {
+            // Elsewhere OpenShift gives its pods no privileges (`1.30.3:manifests/profiles/openshift.yaml`).
+            cni.insert("namespace".to_owned(), json!("kube-system"));
+        }
+        components.insert("cni".to_owned(), Value::Object(cni));
+    }
     if let Some(is_enabled) = mesh.egress_gateway.filter(|_| cluster.runs_istiod) {
         let gateway = json!({ "name": "istio-egressgateway", "enabled": is_enabled });
-        spec.insert("components".to_owned(), json!({ "egressGateways": [gateway] }));
+        components.insert("egressGateways".to_owned(), json!([gateway]));
+    }
+    if !components.is_empty() {
+        spec.insert("components".to_owned(), Value::Object(components));
     }
     if !cluster.runs_istiod {
         // Elsewhere the patch beside this file says it.

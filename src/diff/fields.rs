@@ -55,6 +55,13 @@ const FIELDS: &[FieldRule] = &[
     FieldRule {
         kind: ISTIO_OPERATOR,
         name: ISTIO,
+        path: "spec.components.cni",
+        means: Kind::RestartProxies,
+        why: "istioctl installs Istio's CNI plugin or removes it, and istiod injects pods that rely on it or that do not: those that run keep what was injected into them",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: ISTIO,
         path: "spec.components.pilot",
         means: Kind::RestartIstiod,
         why: "istiod's Deployment changes, and istioctl rolls it out anew",

@@ -28,13 +28,17 @@ fn configuration(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Value {
     if let Some(Value::Object(global)) = values.get_mut("global") {
         global.retain(|field, _| !NOT_AT_START.contains(&field.as_str()));
     }
-    Value::from_iter([
+    let mut told = Value::from_iter([
         ("cluster", Value::from(cluster.name)),
         ("network", Value::from(cluster.network)),
         ("profile", Value::from(mesh.profile)),
         ("meshConfig", sorted(&Value::Object(config))),
         ("values", sorted(&Value::Object(values))),
-    ])
+    ]);
+    if let Some(cni) = istiod.cni {
+        told["cni"] = Value::from(cni);
+    }
+    told
 }
 
 fn picked(fields: FreeForm, paths: &[&str]) -> FreeForm {

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use crate::release::{Release, RemoteShape};
-use crate::topology::{self, Topology};
+use crate::topology::{self, OPENSHIFT, Topology};
 
 use super::{Gateway, Intermediate, Provider, Root};
 
@@ -33,6 +33,10 @@ pub struct Cluster<'t> {
     pub runs_istiod: bool,
     /// The revision of its control plane.
     pub revision: Option<&'t str>,
+    /// Whether Istio's CNI plugin is installed, where that is not left to the profile.
+    pub cni: Option<bool>,
+    /// Whether it is OpenShift.
+    pub is_on_openshift: bool,
     /// The certificate that its istiod signs with.
     pub intermediate: Option<Intermediate<'t>>,
     /// Where its istiod sends traces, on a primary whose istiod tells proxies so.
@@ -69,6 +73,8 @@ impl<'t> Cluster<'t> {
     ) -> Self {
         let written = &topology.clusters[position];
         let runs_istiod = runs_istiod(written, release);
+        let is_of_profile = runs_istiod && topology.istio.profile == OPENSHIFT;
+        let states_cni = written.istio.cni.is_some() || topology.istio.cni.is_some() || !is_of_profile;
         Self {
             position,
             name: written.name.as_str(),
@@ -81,6 +87,8 @@ impl<'t> Cluster<'t> {
             is_waiting: false,
             runs_istiod,
             revision: topology.revision(written),
+            cni: topology.has_cni(written).filter(|_| states_cni),
+            is_on_openshift: topology.is_on_openshift(written),
             intermediate: runs_istiod.then(|| Intermediate::resolve(topology, written, root)),
             provider: None,
             stated_trust_domain: (!runs_istiod && release.reads_remote_mesh_config)

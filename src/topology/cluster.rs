@@ -3,7 +3,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Allow, ApiServer, Cidr, ClusterCertificates, EastWestGateway, FreeForm, IpAddress, Kubernetes, Line, Name, Revision,
+    Allow, ApiServer, Cidr, ClusterCertificates, Cni, EastWestGateway, FreeForm, IpAddress, Kubernetes, Line, Name,
+    Revision,
 };
 
 /// A Kubernetes cluster of the mesh.
@@ -106,6 +107,8 @@ impl Node {
 pub struct ClusterIstio {
     /// The revision of this cluster's control plane. Default: `istio.revision`.
     pub revision: Option<Revision>,
+    /// Istio's CNI plugin in this cluster. Default: `istio.cni`.
+    pub cni: Option<Cni>,
     /// MeshConfig of this cluster, merged last.
     #[serde(default)]
     pub mesh_config: FreeForm,

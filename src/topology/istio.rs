@@ -20,6 +20,8 @@ pub struct Istio {
     pub revision: Option<Revision>,
     /// Whether to install the egress gateway. Default: as in the profile.
     pub egress_gateway: Option<bool>,
+    /// Istio's CNI plugin, which redirects the traffic of pods so that they need no privileges for it. Default: as in the profile.
+    pub cni: Option<Cni>,
     /// MeshConfig, merged over the fields that meshgen sets.
     /// See <https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig>.
     #[serde(default)]
@@ -27,6 +29,14 @@ pub struct Istio {
     /// Helm values, for example `global.imagePullPolicy`.
     #[serde(default)]
     pub values: FreeForm,
+}
+
+/// Istio's CNI plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Cni {
+    /// Whether it is installed on every node, and injected pods rely on it.
+    pub enabled: bool,
 }
 
 fn default_profile() -> String {

@@ -176,10 +176,23 @@ fn recorded(list: &str, revision: &str, name: &str) -> Vec<Value> {
     lines
         .map(|line| match line[..] {
             [kind, "-", name] => everywhere(kind, name, json!({})),
-            [kind, NAMESPACE, name] => namespaced(kind, name, json!({})),
+            [kind, namespace, name] => {
+                let mut object = namespaced(kind, name, json!({}));
+                object["metadata"]["namespace"] = json!(namespace);
+                object
+            }
             _ => panic!("{line:?} is not an object"),
         })
         .collect()
+}
+
+/// The namespace of Istio's CNI plugin, where it is installed.
+fn cni(operator: &Value) -> Option<&str> {
+    let component = operator.pointer("/spec/components/cni").unwrap_or(&Value::Null);
+    let is_of_profile = text(operator, "/spec/profile") == "openshift";
+    let is_enabled = component["enabled"].as_bool().unwrap_or(is_of_profile);
+    let namespace = component["namespace"].as_str().or(is_of_profile.then_some("kube-system"));
+    is_enabled.then(|| namespace.unwrap_or(NAMESPACE))
 }
 
 /// What istioctl applies for an IstioOperator.
@@ -199,6 +212,10 @@ fn objects(operator: &Value, version: &str) -> Vec<Value> {
     };
     let revision = revision(operator);
     let mut objects = recorded(list, &revision, "");
+    let cni = cni(operator);
+    if let Some(namespace) = cni {
+        objects.extend(recorded(&include_str!("recorded/cni.txt").replace("{namespace}", namespace), &revision, ""));
+    }
     if version.starts_with("1.11.") {
         objects.push(everywhere("CustomResourceDefinition", "istiooperators.install.istio.io", json!({})));
     }
@@ -237,7 +254,7 @@ fn objects(operator: &Value, version: &str) -> Vec<Value> {
                 let networks =
                     json!({"networks": values.pointer("/global/meshNetworks").cloned().unwrap_or_else(|| json!({}))});
                 object["data"] = json!({"meshNetworks": serde_yaml::to_string(&networks).expect("it is YAML"), "mesh": operator.pointer("/spec/meshConfig").cloned().unwrap_or_default().to_string(),
-                                        "injected": values["global"]["proxy"].to_string()});
+                                        "injected": json!([values["global"]["proxy"], cni.is_some()]).to_string()});
             }
             kind @ ("Service" | "Deployment") => {
                 let labels = json!({"app": name, "istio": name.trim_start_matches("istio-")});

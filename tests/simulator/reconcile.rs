@@ -168,13 +168,19 @@ fn start(state: &State, context: &str, of: &str) -> Option<Start> {
     // A Service that leads to two control planes gives a proxy the one or the other.
     let is_slice = |object: &&Value| text(object, "/kind") == "EndpointSlice" && revision(object) == of;
     let ways = own.objects.values().filter(is_slice).count();
+    let injected = config.map(|config| text(config, "/data/injected"));
+    // Pods that rely on the CNI plugin wait for it (`files/injection-template.yaml`, `istio-validation`).
+    let has_cni = own.objects.values().any(|object| text(object, "/metadata/name") == "istio-cni-node");
+    if injected.is_some_and(|injected| injected.ends_with(",true]")) && !has_cni {
+        return None;
+    }
     let bootstrap = json!({
         "context": if ways > 1 { format!("{serving}, or an earlier one") } else { serving.clone() },
         "cluster": id(own),
         "version": text(istiod, "/simulator/version"),
         "revision": of,
         "mesh": Value::Object(at_start).to_string(),
-        "injected": config.map(|config| text(config, "/data/injected")),
+        "injected": injected,
     });
     let certificate = json!({
         "authority": istiod.pointer("/simulator/authority"),

@@ -17,6 +17,7 @@ SPECS = {
     "demo": {"profile": "demo"},
     "remote": {"profile": "remote", "values": {"global": {"remotePilotAddress": "192.0.2.1"}}},
     "remote-config": {"profile": "remote", "values": {"global": {"remotePilotAddress": "192.0.2.1"}, "pilot": {"configMap": True}}},
+    "cni": {"profile": "empty", "components": {"cni": {"enabled": True, "namespace": "plugin-namespace"}}},
     "gateway": {"profile": "empty", "components": {"ingressGateways": [{"name": "gateway-name", "enabled": True}]}},
 }
 
@@ -53,12 +54,12 @@ def recorded(root):
     for name, spec in SPECS.items():
         file = root / RECORDED / f"{name}.txt"
         rendered = {revision: names(spec, revision) for revision in ("", "-blue")}
-        text = "".join(f"{line}\n" for line in rendered["-blue"]).replace("-blue", "{revision}").replace("gateway-name", "{name}")
+        text = "".join(f"{line}\n" for line in rendered["-blue"]).replace("-blue", "{revision}").replace("gateway-name", "{name}").replace("plugin-namespace", "{namespace}")
         if os.environ.get("RECORD"):
             file.write_text(text)
         want(file.read_text() == text, f"{file}: istioctl installs something else:\n{text}")
         for revision, lines in rendered.items():
-            stated = text.replace("{revision}", revision).replace("{name}", "gateway-name").splitlines()
+            stated = text.replace("{revision}", revision).replace("{name}", "gateway-name").replace("{namespace}", "plugin-namespace").splitlines()
             want(sorted(stated) == lines, f"{file}: with the revision {revision!r} istioctl installs something else")
         count += len(rendered[""])
     return count

@@ -12,6 +12,7 @@ pub(super) struct Mesh {
     revision: Option<&'static str>,
     trust_domain: Option<&'static str>,
     cluster_domain: Option<&'static str>,
+    has_cni: bool,
     config: Map<String, Value>,
     tracing: Option<Tracing>,
     /// Days after the root's first on which intermediates begin.
@@ -84,6 +85,7 @@ pub(super) enum Change {
     Rekeyed,
     TrustDomain,
     ClusterDomain,
+    Cni,
     NodeJoins,
     NodeLeaves,
     StaticSwitched,
@@ -95,7 +97,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 37] = [
+    pub(super) const ALL: [Self; 38] = [
         Self::Joins,
         Self::Leaves,
         Self::Renamed,
@@ -125,6 +127,7 @@ impl Change {
         Self::Rekeyed,
         Self::TrustDomain,
         Self::ClusterDomain,
+        Self::Cni,
         Self::NodeJoins,
         Self::NodeLeaves,
         Self::StaticSwitched,
@@ -192,6 +195,7 @@ impl Mesh {
             revision: None,
             trust_domain: None,
             cluster_domain: None,
+            has_cni: false,
             config: Map::new(),
             tracing: None,
             renewed: 0,
@@ -251,6 +255,9 @@ impl Mesh {
         let settings = [("profile", self.profile), ("revision", self.revision)];
         for (name, value) in settings.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             istio[name] = json!(value);
+        }
+        if self.has_cni {
+            istio["cni"] = json!({"enabled": true});
         }
         if !self.config.is_empty() {
             istio["meshConfig"] = Value::Object(self.config.clone());
@@ -468,6 +475,7 @@ impl Mesh {
             Change::ClusterDomain => {
                 self.cluster_domain = if self.cluster_domain.is_some() { None } else { Some("k8s.example") };
             }
+            Change::Cni => self.has_cni = !self.has_cni,
             Change::Profile => self.profile = if self.profile.is_none() { Some("demo") } else { None },
             _ => unreachable!("{change:?} is of a cluster"),
         }

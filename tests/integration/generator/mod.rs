@@ -22,6 +22,7 @@ struct Choices {
     id: usize,
     trust_domain: Option<usize>,
     cluster_domain: Option<usize>,
+    cni: Option<bool>,
     revision: Option<usize>,
     own_revisions: bool,
     kubernetes: Option<usize>,
@@ -98,7 +99,7 @@ struct ServiceChoices {
 const NAMES: [&str; 12] = ["no", "y", "on", "1e3", "null", "true", "east", "0x1f", "off", "c-8", "012", "n"];
 const NETWORKS: [&str; 5] = ["n", "yes", "1-2", "wan", "0"];
 const VERSIONS: [&str; 9] = ["1.11.2", "1.24.6", "1.25.5", "1.26.8", "1.27.9", "1.28.0", "1.29.6", "1.30.3", "1.31.0"];
-const PROFILES: [Option<&str>; 4] = [None, Some("default"), Some("demo"), Some("minimal")];
+const PROFILES: [Option<&str>; 5] = [None, Some("default"), Some("demo"), Some("minimal"), Some("openshift")];
 /// The oldest and the newest Kubernetes 1 of each of `VERSIONS`.
 const KUBERNETES: [(usize, usize); 9] =
     [(18, 22), (28, 31), (29, 32), (29, 33), (29, 33), (30, 34), (31, 35), (32, 36), (32, 36)];
@@ -130,18 +131,26 @@ fn choices() -> impl Strategy<Value = Choices> {
     );
     let forms = (vec(any::<usize>(), 0..4), vec(any::<usize>(), 0..4));
     let cluster_domain = prop::option::weighted(0.3, 0..3usize);
-    let rest =
-        (prop::option::of(any::<usize>()), vec(0..ALLOWED.len(), 0..2), intermediates(), 0..3usize, cluster_domain);
+    let cni = prop::option::weighted(0.3, any::<bool>());
+    let rest = (
+        prop::option::of(any::<usize>()),
+        vec(0..ALLOWED.len(), 0..2),
+        intermediates(),
+        0..3usize,
+        cluster_domain,
+        cni,
+    );
     (whole, forms, rest, vec(cluster(), 1..=8)).prop_map(|(whole, (mesh_config, values), rest, clusters)| {
         let (version, profile, id, trust_domain, (revision, own_revisions), egress, tracing, is_static, root_days) =
             whole;
-        let (kubernetes, allowed, intermediates, workloads, cluster_domain) = rest;
+        let (kubernetes, allowed, intermediates, workloads, cluster_domain, cni) = rest;
         Choices {
             version,
             profile,
             id,
             trust_domain,
             cluster_domain,
+            cni,
             revision,
             own_revisions,
             kubernetes,
@@ -287,6 +296,7 @@ fn topology(choices: &Choices) -> Value {
     let revision = choices.revision.filter(|_| !choices.own_revisions);
     insert(&mut istio, "revision", revision.map(|revision| json!(REVISIONS[revision])));
     insert(&mut istio, "egressGateway", choices.egress.map(|egress| json!(egress)));
+    insert(&mut istio, "cni", choices.cni.map(|cni| json!({ "enabled": cni })));
     insert(&mut istio, "meshConfig", free_form::fields(&free_form::MESH_CONFIG, &choices.mesh_config));
     insert(&mut istio, "values", free_form::fields(&free_form::VALUES, &choices.values));
     insert(&mut mesh, "allow", allow(&choices.allowed));

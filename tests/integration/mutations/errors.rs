@@ -61,6 +61,8 @@ pub(crate) const ERRORS: &[Mutation] = &[
             ("values.meshConfig", json!({})),
             ("values.revision", json!("another")),
             ("values.global.proxy.clusterDomain", json!("another.domain")),
+            ("values.pilot.cni.enabled", json!(true)),
+            ("values.istio_cni.enabled", json!(false)),
             ("values.global.tag", json!("1.2.3")),
             ("values.pilot.image", json!("docker.io/istio/pilot:latest")),
             ("values.global.multiCluster", json!("one value")),
@@ -152,6 +154,13 @@ pub(crate) const ERRORS: &[Mutation] = &[
     Mutation("revision-mismatch", |case| {
         let remote = case.any_cluster(|case, position| !case.is_primary(position))?;
         Some(case.set(format!("clusters[{remote}].istio.revision"), json!("another")))
+    }),
+    Mutation("remote-cni", |case| {
+        let remote = case.any_cluster(|case, position| !case.is_old() && !case.is_primary(position))?;
+        let is_enabled = case.rng.bool();
+        case.set("istio.cni.enabled", json!(!is_enabled));
+        case.set(format!("clusters[{remote}].istio.cni.enabled"), json!(is_enabled));
+        Some(format!("clusters[{remote}].istio.cni"))
     }),
     Mutation("remote-mesh-config", |case| {
         let remote = case.any_cluster(|case, position| !case.is_old() && !case.is_primary(position))?;
