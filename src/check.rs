@@ -37,6 +37,8 @@ mod host_name_gateway;
 mod ignored_istio_field;
 mod ingress_gateway_only;
 mod insecure_kubeconfig;
+mod install_values;
+mod install_version;
 mod intermediate_outside_root;
 mod ipv6_control_plane;
 mod known_bug;
@@ -136,6 +138,8 @@ const CHECKS: &[Check] = &[
     static_routing_without_nodes::CHECK,
     missing_issued_on::CHECK,
     external_authority::CHECK,
+    install_values::CHECK,
+    install_version::CHECK,
     intermediate_outside_root::CHECK,
     retired_certificate::CHECK,
     duplicate_context::CHECK,

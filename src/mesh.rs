@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::check::Checked;
 use crate::release::{Release, TracingMeans, release};
-use crate::topology::{self, CertificateAuthority, FreeForm, IstioVersion, PodRouting, Topology};
+use crate::topology::{self, CertificateAuthority, FreeForm, Install, IstioVersion, PodRouting, Topology};
 
 pub use self::certificates::{Intermediate, Root};
 pub(crate) use self::cluster::runs_istiod;
@@ -127,6 +127,11 @@ impl<'t> Mesh<'t> {
     /// The full name of a Service in `istio-system`, as every cluster's DNS and every istiod know it.
     pub fn host(&self, service: &str) -> String {
         format!("{service}.istio-system.svc.{}", self.cluster_domain)
+    }
+
+    /// Whether some cluster's Istio is installed in this way.
+    pub fn has_install(&self, install: Install) -> bool {
+        self.clusters.iter().any(|cluster| cluster.install == install)
     }
 
     /// Whether there are pods that reach each other through gateways only.

@@ -11,6 +11,7 @@ use crate::layout::{CACERTS, ISTIO, NAMESPACE, ROUTES};
 use crate::mesh::{Cluster, Mesh};
 use crate::parallel;
 use crate::release::RemoteShape;
+use crate::topology::Install;
 use crate::yaml;
 
 pub mod waiting;
@@ -97,12 +98,36 @@ pub enum What {
     ThinRemote(&'static str),
     /// istioctl installs the east-west gateway.
     Gateway(&'static str),
+    /// Helm installs the charts of the control plane, or of the way to another cluster's.
+    IstioCharts(&'static str, Charts),
+    /// The objects of the east-west gateway are applied, also over one that istioctl installed.
+    GatewayObjects(&'static str),
+    /// Helm installs the gateways of the profile.
+    GatewayCharts(&'static str, GatewayCharts),
     /// A script of the cluster runs on a workstation.
     Script(&'static str),
     /// A script of the cluster runs on each of its nodes.
     NodeScript(&'static str),
     /// Pods with an older mesh config restart.
     Restart,
+}
+
+/// The charts of a cluster's control plane besides `base` and `istiod`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charts {
+    /// Whether an istiod runs there.
+    pub runs_istiod: bool,
+    /// The namespace of Istio's CNI plugin, where it has one.
+    pub cni: Option<&'static str>,
+}
+
+/// The gateways of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewayCharts {
+    /// Whether there is an ingress gateway.
+    pub ingress: bool,
+    /// Whether there is an egress gateway.
+    pub egress: bool,
 }
 
 /// Who can do what a unit does.
@@ -114,6 +139,8 @@ pub enum Who {
     KeyHolder,
     /// istioctl.
     Istioctl,
+    /// Helm.
+    Helm,
     /// A person with a context for each cluster.
     Operator,
     /// root, on each node.
@@ -129,7 +156,10 @@ impl What {
             | Self::Collector(directory)
             | Self::Istio(directory)
             | Self::ThinRemote(directory)
-            | Self::Gateway(directory) => directory,
+            | Self::Gateway(directory)
+            | Self::IstioCharts(directory, _)
+            | Self::GatewayObjects(directory)
+            | Self::GatewayCharts(directory, _) => directory,
             Self::Script(script) | Self::NodeScript(script) => script,
             Self::Restart => "restart",
         }
@@ -138,24 +168,39 @@ impl What {
     /// Who can do it.
     pub fn who(self) -> Who {
         match self {
-            Self::Objects(_) | Self::Collector(_) => Who::Applier,
+            Self::Objects(_) | Self::Collector(_) | Self::GatewayObjects(_) => Who::Applier,
             Self::Secret(_) => Who::KeyHolder,
             Self::Istio(_) | Self::ThinRemote(_) | Self::Gateway(_) => Who::Istioctl,
+            Self::IstioCharts(..) | Self::GatewayCharts(..) => Who::Helm,
             Self::Script(_) | Self::Restart => Who::Operator,
             Self::NodeScript(_) => Who::Root,
         }
     }
 
-    /// What is done with a directory, in a cluster with or without an istiod.
-    pub(crate) fn of_directory(directory: &Directory, runs_istiod: bool) -> Self {
+    /// What is done with a directory in a cluster.
+    fn of_directory(directory: &Directory, cluster: &Cluster<'_>, files: &[Manifest]) -> Self {
         let name = directory.name;
+        let is_helm = cluster.install == Install::Helm;
+        let has = |file: &str| files.iter().any(|manifest| manifest.file == file);
         match directory.means {
             Means::Objects => Self::Objects(name),
             Means::Collector => Self::Collector(name),
             Means::Secret => Self::Secret(name),
-            Means::Istio if runs_istiod => Self::Istio(name),
+            Means::Istio if is_helm => Self::IstioCharts(
+                name,
+                Charts {
+                    runs_istiod: cluster.runs_istiod,
+                    cni: cluster.has_cni_chart().then(|| cluster.cni_namespace()),
+                },
+            ),
+            Means::Istio if cluster.runs_istiod => Self::Istio(name),
             Means::Istio => Self::ThinRemote(name),
+            Means::Gateway if is_helm => Self::GatewayObjects(name),
             Means::Gateway => Self::Gateway(name),
+            Means::Charts => {
+                let (ingress, egress) = (has("ingress.values.yaml"), has("egress.values.yaml"));
+                Self::GatewayCharts(name, GatewayCharts { ingress, egress })
+            }
         }
     }
 
@@ -337,16 +382,15 @@ impl Contents {
 
     /// What is done with it, and in which stage.
     fn units(&self, mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<(StageName, What)> {
-        let is_there = |directory: &&Directory| match directory.means {
-            Means::Secret => cluster.intermediate.is_some(),
-            _ => self.directories.iter().any(|(name, _)| *name == directory.name),
+        let files = |directory: &Directory| match directory.means {
+            Means::Secret => cluster.intermediate.as_ref().map(|_| &[][..]),
+            _ => self.directories.iter().find(|(name, _)| *name == directory.name).map(|(_, files)| &files[..]),
         };
-        let directories = DIRECTORIES.iter().filter(is_there);
-        let mut units: Vec<(StageName, What)> = directories
-            .map(|directory| {
-                (StageName::of(directory.when, mesh, cluster), What::of_directory(directory, cluster.runs_istiod))
-            })
-            .collect();
+        let unit = |directory: &Directory| {
+            let what = What::of_directory(directory, cluster, files(directory)?);
+            Some((StageName::of(directory.when, mesh, cluster), what))
+        };
+        let mut units: Vec<(StageName, What)> = DIRECTORIES.iter().filter_map(unit).collect();
         let is_there = |script: &&Script| self.scripts.iter().any(|(name, _)| *name == script.file);
         for script in SCRIPTS.iter().filter(is_there) {
             units.push((StageName::of(script.when, mesh, cluster), What::of_script(script)));

@@ -8,6 +8,7 @@ use serde::Deserialize;
 pub use self::address::{Address, ApiServer, Cidr, IpAddress};
 pub use self::certificates::{CertificateAuthority, Certificates, ClusterCertificates, Retired};
 pub use self::cluster::{Cluster, ClusterIstio, Node};
+pub use self::delivery::{ChartRepository, Install};
 pub use self::fix::fix;
 pub(crate) use self::gateway::SERVICES_PORT;
 pub use self::gateway::{Discovery, EastWestGateway, ExternalTrafficPolicy, NodePorts, Replicas, ServiceType};
@@ -28,6 +29,7 @@ pub use self::version::{Date, IstioVersion, KubernetesVersion, NodePortRange};
 mod address;
 mod certificates;
 mod cluster;
+mod delivery;
 mod fix;
 mod gateway;
 mod grammar;
@@ -92,6 +94,11 @@ impl Topology {
     /// The revision of a cluster's control plane: its own, or the mesh's.
     pub(crate) fn revision<'t>(&'t self, cluster: &'t Cluster) -> Option<&'t str> {
         cluster.istio.revision.as_ref().or(self.istio.revision.as_ref()).map(Revision::as_str)
+    }
+
+    /// What installs Istio in a cluster.
+    pub(crate) fn install(&self, cluster: &Cluster) -> Install {
+        cluster.istio.install.unwrap_or(self.istio.install)
     }
 
     /// Whether the author says that a cluster is OpenShift: by the profile, or by the value that the profile sets.

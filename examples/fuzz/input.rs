@@ -124,7 +124,7 @@ const TOKENS: [&str; 74] = [
 ];
 
 /// Keys of a topology, and of what it passes on.
-const KEYS: [&str; 52] = [
+const KEYS: [&str; 54] = [
     "apiVersion",
     "kind",
     "mesh",
@@ -146,6 +146,8 @@ const KEYS: [&str; 52] = [
     "egressGateway",
     "cni",
     "enabled",
+    "install",
+    "charts",
     "meshConfig",
     "values",
     "kubernetes",

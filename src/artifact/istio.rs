@@ -2,6 +2,7 @@ use serde_json::{Map, Value, json};
 
 use crate::istio;
 use crate::mesh::{Cluster, Mesh};
+use crate::topology::Install;
 
 use super::metadata;
 
@@ -10,6 +11,9 @@ use super::metadata;
 ///
 /// It has a name of its own: with an unnamed one, installing again would prune the east-west gateway (istio/istio#36982).
 pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
+    if cluster.install != Install::Istioctl {
+        return Vec::new();
+    }
     let mut spec = Map::new();
     spec.insert("profile".to_owned(), json!(if cluster.runs_istiod { mesh.profile } else { "remote" }));
     if let Some(revision) = cluster.revision {
@@ -19,8 +23,7 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     if let Some(is_enabled) = cluster.cni {
         let mut cni = Map::from_iter([("enabled".to_owned(), json!(is_enabled))]);
         if cluster.is_on_openshift {
-            // Elsewhere OpenShift gives its pods no privileges (`1.30.3:manifests/profiles/openshift.yaml`).
-            cni.insert("namespace".to_owned(), json!("kube-system"));
+            cni.insert("namespace".to_owned(), json!(cluster.cni_namespace()));
         }
         components.insert("cni".to_owned(), Value::Object(cni));
     }

@@ -1,11 +1,13 @@
 use serde::Serialize;
 
-use crate::command;
+use crate::command::{self, Command, Place};
 use crate::layout::{EASTWEST_GATEWAY, ISTIO, REMOTE_SECRETS};
+use crate::mesh::Mesh;
 use crate::plan::waiting::{Awaited, awaited};
 use crate::plan::{Plan, Unit, What};
 use crate::release::{RemoteShape, WayToPrimary};
 use crate::template;
+use crate::topology::Install;
 
 #[derive(Serialize)]
 struct Values<'m> {
@@ -38,6 +40,20 @@ struct Functions {
     istio: Vec<String>,
     thin_remote: Vec<String>,
     gateway: Vec<String>,
+    /// What Helm installs, where it installs anything.
+    charts: Option<Charts>,
+}
+
+/// The functions for Helm.
+#[derive(Serialize)]
+struct Charts {
+    base: Vec<String>,
+    cni: Vec<String>,
+    istiod: Vec<String>,
+    thin_remote: Vec<String>,
+    gateway_objects: Vec<String>,
+    ingress: Vec<String>,
+    egress: Vec<String>,
 }
 
 /// How a cluster is reached, and who serves it.
@@ -97,17 +113,16 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             waiting: waiting.join(" "),
             awaited: awaited(mesh),
             workload_namespaces: &mesh.workload_namespaces,
-            functions: functions(),
+            functions: functions(mesh),
             stages,
         },
     )
 }
 
-fn functions() -> Functions {
-    let lines = |what| {
-        let commands = command::commands(what, command::Place::Script);
-        commands.iter().map(ToString::to_string).collect()
-    };
+fn functions(mesh: &Mesh<'_>) -> Functions {
+    let version = mesh.version.to_string();
+    let charts = command::Charts { repository: mesh.istio.charts.as_str(), version: &version };
+    let lines = |what| texts(command::commands(what, Place::Script, charts));
     // Their third parameter is the directory.
     Functions {
         objects: lines(What::Objects("$3")),
@@ -116,7 +131,21 @@ fn functions() -> Functions {
         istio: lines(What::Istio(ISTIO)),
         thin_remote: lines(What::ThinRemote(ISTIO)),
         gateway: lines(What::Gateway(EASTWEST_GATEWAY)),
+        charts: mesh.has_install(Install::Helm).then(|| Charts {
+            base: texts([command::base_chart(Place::Script, charts)]),
+            // Its fourth parameter is the namespace.
+            cni: texts(command::cni_chart(Place::Script, charts, "\"$4\"")),
+            istiod: texts(command::istiod_chart(Place::Script, charts, true)),
+            thin_remote: texts(command::istiod_chart(Place::Script, charts, false)),
+            gateway_objects: lines(What::GatewayObjects(EASTWEST_GATEWAY)),
+            ingress: texts(command::gateway_chart(Place::Script, charts, "ingress")),
+            egress: texts(command::gateway_chart(Place::Script, charts, "egress")),
+        }),
     }
+}
+
+fn texts(commands: impl IntoIterator<Item = Command>) -> Vec<String> {
+    commands.into_iter().map(|command| command.to_string()).collect()
 }
 
 fn call(unit: &Unit<'_, '_>) -> Call {
@@ -128,6 +157,17 @@ fn call(unit: &Unit<'_, '_>) -> Call {
         What::Istio(_) => format!("install_istio {service}"),
         What::ThinRemote(_) => format!("install_remote {service}"),
         What::Gateway(_) => "install_gateway".to_owned(),
+        What::IstioCharts(_, charts) => {
+            let function = if charts.runs_istiod { "install_istio_charts" } else { "install_remote_charts" };
+            let cni = charts.cni.map(|namespace| [" ", namespace].concat()).unwrap_or_default();
+            format!("{function} {service}{cni}")
+        }
+        What::GatewayObjects(_) => "apply_gateway".to_owned(),
+        What::GatewayCharts(_, charts) => {
+            let gateways = [(charts.ingress, " ingress"), (charts.egress, " egress")];
+            let names = gateways.into_iter().filter(|(is_there, _)| *is_there).map(|(_, name)| name);
+            ["install_gateways"].into_iter().chain(names).collect()
+        }
         What::Script(_) => "remote_secrets".to_owned(),
         What::NodeScript(script) => unreachable!("{script} is run on nodes"),
         What::Restart => "restart".to_owned(),

@@ -11,10 +11,11 @@ pub(super) const API_VERSION: &str = "kustomize.config.k8s.io/v1beta1";
 /// The name under which kustomize, kubectl, Argo CD and Flux look for a kustomization.
 pub(super) const FILE: &str = "kustomization.yaml";
 
-/// The kustomizations of a cluster's directories of manifests, except those with an IstioOperator without an in-cluster operator.
+/// The kustomizations of a cluster's directories of manifests, except those that istioctl or helm alone reads.
 pub(super) fn texts(mesh: &Mesh<'_>, contents: &Contents) -> Vec<(&'static str, String)> {
     let is_read = |manifests: &[Manifest]| {
-        mesh.release.has_in_cluster_operator || manifests.iter().all(|manifest| manifest.role != Role::Operator)
+        let has = |role| manifests.iter().any(|manifest| manifest.role == role);
+        !has(Role::Values) && (mesh.release.has_in_cluster_operator || !has(Role::Operator))
     };
     let directories = contents.directories.iter().filter(|(_, manifests)| is_read(manifests));
     directories.map(|(directory, manifests)| (*directory, text(manifests))).collect()

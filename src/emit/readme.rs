@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use crate::artifact::{DIRECTORIES, SCRIPTS};
+use crate::artifact::{DIRECTORIES, Directory, SCRIPTS};
 use crate::command::{self, Command, Place};
 use crate::layout::{EASTWEST_GATEWAY, ISTIO_SYSTEM, REMOTE_SECRETS};
 use crate::mesh::{Cluster, Mesh};
@@ -8,7 +8,7 @@ use crate::plan::waiting::{self, Awaited};
 use crate::plan::{self, Plan, StageName, What, Who};
 use crate::release::{RELEASES, Release, RemoteShape};
 use crate::template;
-use crate::topology::{PodRouting, SERVICES_PORT, Via};
+use crate::topology::{Install, PodRouting, SERVICES_PORT, Via};
 use crate::words::{fence, joined};
 
 mod picture;
@@ -34,7 +34,10 @@ struct Values<'m> {
     is_summary: bool,
     responsibilities: Vec<Responsibility>,
     has_operator: bool,
+    /// The directories that are no kustomizations, and for whom they are.
+    apart: Vec<Apart>,
     has_gateways: bool,
+    has_helm: bool,
     has_remote_secrets: bool,
     has_external_authority: bool,
     has_static_networks: bool,
@@ -82,8 +85,15 @@ struct Row<'m> {
 #[derive(Serialize)]
 struct Responsibility {
     name: &'static str,
-    what: &'static str,
+    what: String,
     who: &'static str,
+}
+
+/// Directories that a program alone reads.
+#[derive(Serialize)]
+struct Apart {
+    who: &'static str,
+    directories: Vec<&'static str>,
 }
 
 /// A stage of the installation.
@@ -143,7 +153,9 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         is_summary,
         responsibilities: responsibilities(plan),
         has_operator: release.has_in_cluster_operator,
+        apart: apart(plan),
         has_gateways: plan.has(EASTWEST_GATEWAY),
+        has_helm: mesh.has_install(Install::Helm),
         has_remote_secrets: plan.has(REMOTE_SECRETS),
         has_external_authority: mesh.has_external_authority,
         has_static_networks: mesh.networks.iter().any(|network| network.pod_routing == PodRouting::Static),
@@ -203,13 +215,41 @@ fn responsibilities(plan: &Plan<'_, '_>) -> Vec<Responsibility> {
             "istioctl, or Argo CD and Flux if the in-cluster operator of Istio runs"
         }
         Who::Istioctl => "istioctl",
+        Who::Helm => "helm",
         Who::Operator => "a person with a context for each cluster",
         Who::Root => "root, on each node",
     };
-    let directories = DIRECTORIES.iter().map(|row| (row.name, row.what, who(What::of_directory(row, true))));
-    let scripts = SCRIPTS.iter().map(|row| (row.file, row.what, who(What::of_script(row))));
+    let directories = DIRECTORIES.iter().flat_map(|row| {
+        let of_row = plan.units().map(|unit| unit.what).filter(|what| what.artifact() == row.name);
+        let mut told: Vec<(String, &'static str)> = of_row.map(|what| (described(row, what), who(what))).collect();
+        told.sort_unstable();
+        told.dedup();
+        told.into_iter().map(|(what, who)| (row.name, what, who))
+    });
+    let scripts = SCRIPTS.iter().map(|row| (row.file, row.what.to_owned(), who(What::of_script(row))));
     let rows = directories.chain(scripts).filter(|(name, ..)| plan.has(name));
     rows.map(|(name, what, who)| Responsibility { name, what, who }).collect()
+}
+
+/// Files for istioctl are kustomizations where the in-cluster operator reads them.
+fn apart(plan: &Plan<'_, '_>) -> Vec<Apart> {
+    let programs = [(Who::Istioctl, "istioctl"), (Who::Helm, "helm")];
+    let programs =
+        programs.into_iter().filter(|(who, _)| *who == Who::Helm || !plan.mesh.release.has_in_cluster_operator);
+    let apart = programs.map(|(who, name)| {
+        let is_its =
+            |row: &&Directory| plan.units().any(|unit| unit.what.artifact() == row.name && unit.what.who() == who);
+        Apart { who: name, directories: DIRECTORIES.iter().filter(is_its).map(|row| row.name).collect() }
+    });
+    apart.filter(|apart| !apart.directories.is_empty()).collect()
+}
+
+fn described(row: &Directory, what: What) -> String {
+    match what {
+        What::Istio(_) | What::ThinRemote(_) | What::Gateway(_) => format!("{}, as an IstioOperator", row.what),
+        What::IstioCharts(..) => format!("{}, as values of Helm charts", row.what),
+        _ => row.what.to_owned(),
+    }
 }
 
 fn row<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Row<'m> {
@@ -255,9 +295,11 @@ fn told(mesh: &Mesh<'_>, stage: &plan::Stage<'_, '_>) -> Vec<Block> {
 }
 
 fn commands(mesh: &Mesh<'_>, whats: &[What], place: Place<'_>) -> Vec<Command> {
+    let version = mesh.version.to_string();
+    let charts = command::Charts { repository: mesh.istio.charts.as_str(), version: &version };
     let commands = whats.iter().map(|what| match what {
         What::Restart => command::restarts(&mesh.workload_namespaces, place),
-        what => command::commands(*what, place),
+        what => command::commands(*what, place, charts),
     });
     commands.flatten().collect()
 }

@@ -1,9 +1,11 @@
 use serde::Serialize;
 
 use crate::artifact::Role;
-use crate::layout::NAMESPACE;
+use crate::layout::{ISTIO_SYSTEM, NAMESPACE};
+use crate::mesh::Cluster;
 use crate::plan::{Contents, Manifest, Plan};
 use crate::template;
+use crate::topology::Install;
 
 #[derive(Serialize)]
 struct Values<'m> {
@@ -11,6 +13,7 @@ struct Values<'m> {
     clusters: Vec<Installed<'m>>,
     routed: Vec<&'m str>,
     has_remote_secrets: bool,
+    has_helm: bool,
 }
 
 /// A cluster and what was applied there besides Istio.
@@ -21,6 +24,8 @@ struct Installed<'m> {
     revision: &'m str,
     service: String,
     directories: Vec<&'static str>,
+    /// The releases of Helm with their namespaces, last installed first, with spaces between them.
+    releases: String,
 }
 
 /// `uninstall.sh`: the mesh's clusters without the mesh, remotes before their primaries.
@@ -34,6 +39,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         revision: cluster.revision.unwrap_or("default"),
         service: cluster.istiod_service(),
         directories: directories(&plan.contents[cluster.position]),
+        releases: releases(cluster, &plan.contents[cluster.position]),
     });
     template::render(
         "uninstall.sh",
@@ -42,6 +48,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             clusters: clusters.collect(),
             routed: plan.routed(),
             has_remote_secrets: mesh.clusters.len() > 1,
+            has_helm: mesh.has_install(Install::Helm),
         },
     )
 }
@@ -52,4 +59,23 @@ fn directories(contents: &Contents) -> Vec<&'static str> {
     let directories = contents.directories.iter().rev();
     let directories = directories.filter(|(directory, manifests)| *directory != NAMESPACE && is_plain(manifests));
     directories.map(|(directory, _)| *directory).collect()
+}
+
+fn releases(cluster: &Cluster<'_>, contents: &Contents) -> String {
+    if cluster.install != Install::Helm {
+        return String::new();
+    }
+    let files = contents.directories.iter().flat_map(|(_, manifests)| manifests);
+    let files = files.filter(|manifest| manifest.role == Role::Values).rev();
+    let release = |manifest: &Manifest| match manifest.file {
+        "base.values.yaml" => Some(("istio-base".to_owned(), ISTIO_SYSTEM)),
+        "cni.values.yaml" => Some(("istio-cni".to_owned(), cluster.cni_namespace())),
+        "istiod.values.yaml" => Some((cluster.istiod_service(), ISTIO_SYSTEM)),
+        "ingress.values.yaml" => Some(("istio-ingressgateway".to_owned(), ISTIO_SYSTEM)),
+        "egress.values.yaml" => Some(("istio-egressgateway".to_owned(), ISTIO_SYSTEM)),
+        _ => None,
+    };
+    let releases: Vec<String> =
+        files.filter_map(release).map(|(name, namespace)| format!("{name} {namespace}")).collect();
+    releases.join(" ")
 }

@@ -1,7 +1,9 @@
+use serde_json::Value;
+
 use crate::mesh::{Cluster, Mesh};
 use crate::topology::FreeForm;
 
-use super::{keys, known, take_out, write};
+use super::{keys, known, merge, take_out, write};
 use crate::fact::{FACTS, Write};
 
 /// The Helm values of a cluster.
@@ -22,4 +24,15 @@ pub(crate) fn gateway_global(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> FreeForm
         take_out(&mut global, keys);
     }
     global
+}
+
+/// A field of the author's values, of a cluster over those of all.
+pub(crate) fn author(mesh: &Mesh<'_>, cluster: &Cluster<'_>, field: &str) -> FreeForm {
+    let mut told = FreeForm::new();
+    for values in [&mesh.istio.values, &cluster.written.istio.values] {
+        if let Some(over) = values.get(field).and_then(Value::as_object) {
+            merge(&mut told, over);
+        }
+    }
+    told
 }

@@ -1,7 +1,8 @@
 use serde::Serialize;
 
+use crate::layout::ISTIO_SYSTEM;
 use crate::release::{Release, RemoteShape};
-use crate::topology::{self, OPENSHIFT, Topology};
+use crate::topology::{self, Install, OPENSHIFT, Topology};
 
 use super::{Gateway, Intermediate, Provider, Root};
 
@@ -33,6 +34,8 @@ pub struct Cluster<'t> {
     pub runs_istiod: bool,
     /// The revision of its control plane.
     pub revision: Option<&'t str>,
+    /// What installs Istio there.
+    pub install: Install,
     /// Whether Istio's CNI plugin is installed, where that is not left to the profile.
     pub cni: Option<bool>,
     /// Whether it is OpenShift.
@@ -87,6 +90,7 @@ impl<'t> Cluster<'t> {
             is_waiting: false,
             runs_istiod,
             revision: topology.revision(written),
+            install: topology.install(written),
             cni: topology.has_cni(written).filter(|_| states_cni),
             is_on_openshift: topology.is_on_openshift(written),
             intermediate: runs_istiod.then(|| Intermediate::resolve(topology, written, root)),
@@ -101,6 +105,17 @@ impl<'t> Cluster<'t> {
     /// Whether the cluster is served by its own control plane.
     pub fn is_primary(&self) -> bool {
         self.primary == self.position
+    }
+
+    /// Whether Helm installs Istio's CNI plugin there.
+    pub(crate) fn has_cni_chart(&self) -> bool {
+        self.install == Install::Helm && self.cni == Some(true)
+    }
+
+    /// The namespace of Istio's CNI plugin: elsewhere, `OpenShift` gives its pods no privileges
+    /// (`1.30.3:manifests/profiles/openshift.yaml`).
+    pub(crate) fn cni_namespace(&self) -> &'static str {
+        if self.is_on_openshift { "kube-system" } else { ISTIO_SYSTEM }
     }
 
     /// The name of its control plane's Service: `istiod`, with the revision if there is one.

@@ -3,8 +3,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Allow, ApiServer, Cidr, ClusterCertificates, Cni, EastWestGateway, FreeForm, IpAddress, Kubernetes, Line, Name,
-    Revision,
+    Allow, ApiServer, Cidr, ClusterCertificates, Cni, EastWestGateway, FreeForm, Install, IpAddress, Kubernetes, Line,
+    Name, Revision,
 };
 
 /// A Kubernetes cluster of the mesh.
@@ -107,6 +107,8 @@ impl Node {
 pub struct ClusterIstio {
     /// The revision of this cluster's control plane. Default: `istio.revision`.
     pub revision: Option<Revision>,
+    /// What installs Istio and its gateways in this cluster. Default: `istio.install`.
+    pub install: Option<Install>,
     /// Istio's CNI plugin in this cluster. Default: `istio.cni`.
     pub cni: Option<Cni>,
     /// MeshConfig of this cluster, merged last.

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use super::address::{Address, ApiServer, Cidr, IpAddress};
+use super::delivery::ChartRepository;
 use super::text::{ClusterDomain, Image, Line, LoadBalancerClass, MeshId, Name, Revision, TrustDomain};
 use super::version::{Date, IstioVersion, KubernetesVersion, NodePortRange};
 
@@ -24,6 +25,7 @@ const GRAMMARS: &[Grammar] = &[
     Grammar { format: "revision", refuse: |text| Revision::from_str(text).err() },
     Grammar { format: "mesh-id", refuse: |text| MeshId::from_str(text).err() },
     Grammar { format: "line", refuse: |text| Line::from_str(text).err() },
+    Grammar { format: "chart-repository", refuse: |text| ChartRepository::from_str(text).err() },
     Grammar { format: "image", refuse: |text| Image::from_str(text).err() },
     Grammar { format: "cluster-domain", refuse: |text| ClusterDomain::from_str(text).err() },
     Grammar { format: "load-balancer-class", refuse: |text| LoadBalancerClass::from_str(text).err() },

@@ -284,8 +284,12 @@ impl Parsed {
             for document in serde_yaml::Deserializer::from_str(&text) {
                 let object = Value::deserialize(document).unwrap();
                 let name = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-                let identity =
-                    (path.clone(), name("/kind").unwrap(), name("/metadata/namespace"), name("/metadata/name"));
+                let identity = (
+                    path.clone(),
+                    name("/kind").unwrap_or_default(),
+                    name("/metadata/namespace"),
+                    name("/metadata/name"),
+                );
                 parsed.objects.insert(identity, object);
             }
         }

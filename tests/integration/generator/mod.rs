@@ -23,6 +23,7 @@ struct Choices {
     trust_domain: Option<usize>,
     cluster_domain: Option<usize>,
     cni: Option<bool>,
+    is_helm: bool,
     revision: Option<usize>,
     own_revisions: bool,
     kubernetes: Option<usize>,
@@ -100,6 +101,9 @@ const NAMES: [&str; 12] = ["no", "y", "on", "1e3", "null", "true", "east", "0x1f
 const NETWORKS: [&str; 5] = ["n", "yes", "1-2", "wan", "0"];
 const VERSIONS: [&str; 9] = ["1.11.2", "1.24.6", "1.25.5", "1.26.8", "1.27.9", "1.28.0", "1.29.6", "1.30.3", "1.31.0"];
 const PROFILES: [Option<&str>; 5] = [None, Some("default"), Some("demo"), Some("minimal"), Some("openshift")];
+/// The first of `VERSIONS` that Helm may install, and the last of `PROFILES` that its charts have.
+const FIRST_WITH_CHARTS: usize = 5;
+const LAST_PROFILE_OF_CHARTS: usize = 2;
 /// The oldest and the newest Kubernetes 1 of each of `VERSIONS`.
 const KUBERNETES: [(usize, usize); 9] =
     [(18, 22), (28, 31), (29, 32), (29, 33), (29, 33), (30, 34), (31, 35), (32, 36), (32, 36)];
@@ -131,7 +135,7 @@ fn choices() -> impl Strategy<Value = Choices> {
     );
     let forms = (vec(any::<usize>(), 0..4), vec(any::<usize>(), 0..4));
     let cluster_domain = prop::option::weighted(0.3, 0..3usize);
-    let cni = prop::option::weighted(0.3, any::<bool>());
+    let cni = (prop::option::weighted(0.3, any::<bool>()), prop::bool::weighted(0.3));
     let rest = (
         prop::option::of(any::<usize>()),
         vec(0..ALLOWED.len(), 0..2),
@@ -143,7 +147,7 @@ fn choices() -> impl Strategy<Value = Choices> {
     (whole, forms, rest, vec(cluster(), 1..=8)).prop_map(|(whole, (mesh_config, values), rest, clusters)| {
         let (version, profile, id, trust_domain, (revision, own_revisions), egress, tracing, is_static, root_days) =
             whole;
-        let (kubernetes, allowed, intermediates, workloads, cluster_domain, cni) = rest;
+        let (kubernetes, allowed, intermediates, workloads, cluster_domain, (cni, is_helm)) = rest;
         Choices {
             version,
             profile,
@@ -151,6 +155,7 @@ fn choices() -> impl Strategy<Value = Choices> {
             trust_domain,
             cluster_domain,
             cni,
+            is_helm,
             revision,
             own_revisions,
             kubernetes,
@@ -296,6 +301,8 @@ fn topology(choices: &Choices) -> Value {
     let revision = choices.revision.filter(|_| !choices.own_revisions);
     insert(&mut istio, "revision", revision.map(|revision| json!(REVISIONS[revision])));
     insert(&mut istio, "egressGateway", choices.egress.map(|egress| json!(egress)));
+    let is_helm = choices.is_helm && choices.version >= FIRST_WITH_CHARTS && choices.profile <= LAST_PROFILE_OF_CHARTS;
+    insert(&mut istio, "install", is_helm.then(|| json!("helm")));
     insert(&mut istio, "cni", choices.cni.map(|cni| json!({ "enabled": cni })));
     insert(&mut istio, "meshConfig", free_form::fields(&free_form::MESH_CONFIG, &choices.mesh_config));
     insert(&mut istio, "values", free_form::fields(&free_form::VALUES, &choices.values));

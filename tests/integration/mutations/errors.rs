@@ -155,6 +155,28 @@ pub(crate) const ERRORS: &[Mutation] = &[
         let remote = case.any_cluster(|case, position| !case.is_primary(position))?;
         Some(case.set(format!("clusters[{remote}].istio.revision"), json!("another")))
     }),
+    Mutation("install-version", |case| {
+        if !case.is_at(&["1.11.", "1.24.", "1.25.", "1.26.", "1.27."]) {
+            return None;
+        }
+        match case.any_cluster(|_, _| true).filter(|_| case.rng.bool()) {
+            Some(cluster) => Some(case.set(format!("clusters[{cluster}].istio.install"), json!("helm"))),
+            None => Some(case.set("istio.install", json!("helm"))),
+        }
+    }),
+    Mutation("install-values", |case| {
+        if !case.has_helm() {
+            return Some(case.set("istio.charts", json!("oci://registry.example.net/charts")));
+        }
+        let (field, value) = case.one_of(&[
+            ("gateways.istio-egressgateway.autoscaleMin", json!(2)),
+            ("ownerName", json!("another")),
+            ("global.arch.amd64", json!(2)),
+        ])?;
+        case.set(format!("istio.values.{field}"), value);
+        let field = if field.starts_with("gateways") { "gateways" } else { field.trim_end_matches(".amd64") };
+        Some(format!("istio.values.{field}"))
+    }),
     Mutation("remote-cni", |case| {
         let remote = case.any_cluster(|case, position| !case.is_old() && !case.is_primary(position))?;
         let is_enabled = case.rng.bool();

@@ -66,6 +66,10 @@ impl Case {
         self.value["tracing"].is_object()
     }
 
+    pub(crate) fn has_helm(&self) -> bool {
+        self.value["istio"]["install"] == "helm"
+    }
+
     pub(crate) fn is_through_mesh(&self) -> bool {
         self.value["tracing"]["zipkin"]["via"] == "mesh"
     }

@@ -96,7 +96,7 @@ pub(crate) const WARNINGS: &[Mutation] = &[
         })
     }),
     Mutation("ingress-gateway-only", |case| {
-        let cluster = case.any_cluster(|case, position| case.gateway(position).is_some())?;
+        let cluster = case.any_cluster(|case, position| !case.has_helm() && case.gateway(position).is_some())?;
         case.remove(&format!("clusters[{cluster}].eastWestGateway.replicas"));
         let place = if case.rng.bool() { format!("clusters[{cluster}].") } else { String::new() };
         Some(case.set(format!("{place}istio.values.gateways.istio-ingressgateway.autoscaleMin"), json!(2)))
