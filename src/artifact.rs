@@ -15,6 +15,7 @@ pub(crate) mod expose_istiod;
 mod expose_services;
 mod expose_zipkin;
 mod gateway_objects;
+pub(crate) mod helm_releases;
 mod istio;
 mod mesh_config;
 mod namespace;
@@ -125,8 +126,12 @@ pub(crate) enum Role {
     Operator,
     /// A patch of the IstioOperator beside it.
     OperatorPatch,
-    /// Values of a Helm chart, which no kustomization reads.
+    /// Releases for Flux, which stand where the controller is.
+    Release,
+    /// Values of a Helm chart: kustomize makes a `ConfigMap` of them where there are releases for Flux, and reads no others.
     Values,
+    /// Which fields name objects.
+    Configuration,
 }
 
 /// A file of a cluster that is no manifest.
@@ -159,6 +164,13 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
     Manifest { directory: ISTIO, file: "cni.values.yaml", role: Role::Values, documents: charts::cni },
     Manifest { directory: ISTIO, file: "istiod.values.yaml", role: Role::Values, documents: charts::istiod },
     Manifest { directory: ISTIO, file: "mesh-config.values.yaml", role: Role::Values, documents: charts::mesh_config },
+    Manifest { directory: ISTIO, file: "helmreleases.yaml", role: Role::Release, documents: helm_releases::istio },
+    Manifest {
+        directory: ISTIO,
+        file: "kustomizeconfig.yaml",
+        role: Role::Configuration,
+        documents: helm_releases::names_of_istio,
+    },
     Manifest {
         directory: EASTWEST_GATEWAY,
         file: "eastwest-gateway.yaml",
@@ -176,6 +188,18 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
         file: "egress.values.yaml",
         role: Role::Values,
         documents: profile_gateways::egress,
+    },
+    Manifest {
+        directory: GATEWAYS,
+        file: "helmreleases.yaml",
+        role: Role::Release,
+        documents: helm_releases::gateways,
+    },
+    Manifest {
+        directory: GATEWAYS,
+        file: "kustomizeconfig.yaml",
+        role: Role::Configuration,
+        documents: helm_releases::names_of_gateways,
     },
     Manifest {
         directory: EXPOSURE,

@@ -13,6 +13,7 @@ use crate::words::names;
 
 mod address_inside_range;
 mod allowed;
+mod application_health;
 mod chained_control_plane;
 mod collector_image;
 mod collector_via_mesh;
@@ -20,16 +21,21 @@ mod collector_without_gateway;
 mod context;
 mod contradictory_gateway;
 mod control_plane_without_gateway;
+mod controller;
+mod controller_install;
+mod controller_scripts;
 mod deprecated_external_ips;
 mod documentation_address;
 mod duplicate_address;
 mod duplicate_context;
 mod duplicate_name;
 mod duplicate_node;
+mod excluded_endpoint_slice;
 mod external_authority;
 mod external_ip_without_node;
 mod full_sampling;
 mod gateway_without_address;
+mod gitops_address;
 mod holes;
 mod host_name_address;
 mod host_name_control_plane;
@@ -63,11 +69,14 @@ mod single_node_service_route;
 mod static_routing_without_nodes;
 mod unclear_range;
 mod undiscoverable_gateway;
+mod unencrypted_secret;
 mod unknown_cluster;
 mod unknown_istio_field;
 mod unknown_network;
 mod unknown_profile;
+mod unordered_controller;
 mod unread_patch;
+mod unready_gateway;
 mod unserved_collector_address;
 mod unsupported_istio;
 mod unusable_address;
@@ -138,6 +147,11 @@ const CHECKS: &[Check] = &[
     static_routing_without_nodes::CHECK,
     missing_issued_on::CHECK,
     external_authority::CHECK,
+    gitops_address::CHECK,
+    controller_install::CHECK,
+    unencrypted_secret::CHECK,
+    application_health::CHECK,
+    excluded_endpoint_slice::CHECK,
     install_values::CHECK,
     install_version::CHECK,
     intermediate_outside_root::CHECK,
@@ -168,6 +182,9 @@ const CHECKS: &[Check] = &[
     unread_patch::CHECK,
     ignored_istio_field::CHECK,
     ingress_gateway_only::CHECK,
+    unready_gateway::CHECK,
+    unordered_controller::CHECK,
+    controller_scripts::CHECK,
     node_port_on_external_ip::CHECK,
     external_ip_without_node::CHECK,
     deprecated_external_ips::CHECK,
@@ -241,14 +258,19 @@ pub fn check(loaded: Loaded, findings: &mut Findings) -> Examined {
     let Loaded { topology, holes, repeats } = loaded;
     let mut holes = Holes::of(holes);
     let index = Index::of(&topology, &holes);
+    let mut warnings = Vec::new();
     for (check, found) in apply(Severity::Error, &topology, &index, &holes, &repeats, findings) {
+        if check.rule.can_be_allowed() {
+            warnings.extend(found);
+            continue;
+        }
         for finding in &found {
             holes.add_refused(finding, check.refuses);
         }
         findings.list.extend(found);
     }
-    let warnings = apply(Severity::Warning, &topology, &index, &holes, &repeats, findings);
-    let mut warnings: Vec<Diagnostic> = warnings.into_iter().flat_map(|(_, found)| found).collect();
+    let found = apply(Severity::Warning, &topology, &index, &holes, &repeats, findings);
+    warnings.extend(found.into_iter().flat_map(|(_, found)| found));
     let unused = apply_allowances(&topology, &holes, &mut warnings, findings);
     findings.list.extend(warnings.into_iter().chain(unused));
     let is_broken = findings.list.iter().any(|finding| finding.severity == Severity::Error);

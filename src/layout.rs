@@ -20,6 +20,9 @@ pub const TELEMETRY: &str = "55-telemetry";
 /// The trace collector.
 pub const ZIPKIN: &str = "60-zipkin";
 
+/// The directories of what Argo CD and Flux are told.
+pub const CONTROLLERS: [&str; 2] = ["argocd", "flux"];
+
 /// What keeps private keys out of Git.
 pub const GITIGNORE: &str = ".gitignore";
 /// The script that gives a control plane the credentials of the other clusters.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::check::Checked;
 use crate::release::{Release, TracingMeans, release};
-use crate::topology::{self, CertificateAuthority, FreeForm, Install, IstioVersion, PodRouting, Topology};
+use crate::topology::{
+    self, CertificateAuthority, Controller, FreeForm, GitOps, Install, IstioVersion, PodRouting, Topology,
+};
 
 pub use self::certificates::{Intermediate, Root};
 pub(crate) use self::cluster::runs_istiod;
@@ -39,6 +41,8 @@ pub struct Mesh<'t> {
     pub profile: &'t str,
     /// Whether the egress gateway is installed, where the author says so.
     pub egress_gateway: Option<bool>,
+    /// The controller that applies the tree from Git.
+    pub gitops: Option<&'t GitOps>,
     /// Namespaces whose pods restart when a change of mesh config asks for it.
     pub workload_namespaces: Vec<&'t str>,
     /// The networks that have clusters, in the order in which they are declared.
@@ -108,6 +112,7 @@ impl<'t> Mesh<'t> {
             istio: &topology.istio,
             profile: &topology.istio.profile,
             egress_gateway: topology.istio.egress_gateway,
+            gitops: topology.gitops.as_ref(),
             workload_namespaces: topology.workloads.namespaces.iter().map(topology::Name::as_str).collect(),
             told_networks: told::told_networks(&networks, &clusters),
             networks,
@@ -132,6 +137,11 @@ impl<'t> Mesh<'t> {
     /// Whether some cluster's Istio is installed in this way.
     pub fn has_install(&self, install: Install) -> bool {
         self.clusters.iter().any(|cluster| cluster.install == install)
+    }
+
+    /// Whether a controller applies the tree.
+    pub(crate) fn has_controller(&self, controller: Controller) -> bool {
+        self.gitops.is_some_and(|gitops| gitops.controller == controller)
     }
 
     /// Whether there are pods that reach each other through gateways only.

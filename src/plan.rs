@@ -14,6 +14,7 @@ use crate::release::RemoteShape;
 use crate::topology::Install;
 use crate::yaml;
 
+mod edges;
 pub mod waiting;
 
 /// The units of a mesh, in order.
@@ -175,6 +176,11 @@ impl What {
             Self::Script(_) | Self::Restart => Who::Operator,
             Self::NodeScript(_) => Who::Root,
         }
+    }
+
+    /// Whether Argo CD and Flux can do it from Git: objects, and charts with their values.
+    pub(crate) fn is_for_controllers(self) -> bool {
+        matches!(self.who(), Who::Applier | Who::Helm)
     }
 
     /// What is done with a directory in a cluster.

@@ -33,7 +33,20 @@ pub enum Stage {
 /// How many findings are reported at most.
 const ENOUGH: usize = 500;
 
+/// Errors that a topology may allow: they are about what only a person can have done, somewhere else.
+const UNLESS_ALLOWED: [&str; 3] = ["application-health", "excluded-endpoint-slice", "unencrypted-secret"];
+
 impl Rule {
+    /// Whether a topology may allow what the rule finds.
+    pub(crate) fn can_be_allowed(&self) -> bool {
+        Self::is_allowable(self.name, self.severity)
+    }
+
+    /// The same of a finding's rule.
+    pub(crate) fn is_allowable(name: &str, severity: Severity) -> bool {
+        severity == Severity::Warning || UNLESS_ALLOWED.contains(&name)
+    }
+
     /// A rule of [`Stage::Check`] that stops a build.
     pub(crate) const fn error(name: &'static str, page: &'static str) -> Self {
         Self { name, severity: Severity::Error, stage: Stage::Check, page }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 pub use self::address::{Address, ApiServer, Cidr, IpAddress};
 pub use self::certificates::{CertificateAuthority, Certificates, ClusterCertificates, Retired};
 pub use self::cluster::{Cluster, ClusterIstio, Node};
-pub use self::delivery::{ChartRepository, Install};
+pub use self::delivery::{ChartRepository, ClusterGitOps, Controller, GitOps, Install};
 pub use self::fix::fix;
 pub(crate) use self::gateway::SERVICES_PORT;
 pub use self::gateway::{Discovery, EastWestGateway, ExternalTrafficPolicy, NodePorts, Replicas, ServiceType};
@@ -61,6 +61,8 @@ pub struct Topology {
     pub certificates: Certificates,
     /// The collector of traces. Default: meshgen does not configure tracing.
     pub tracing: Option<Tracing>,
+    /// The controller that applies the tree from Git. Default: none; scripts do.
+    pub gitops: Option<GitOps>,
     /// The applications in the mesh.
     #[serde(default)]
     pub workloads: Workloads,

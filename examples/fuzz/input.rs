@@ -124,7 +124,7 @@ const TOKENS: [&str; 74] = [
 ];
 
 /// Keys of a topology, and of what it passes on.
-const KEYS: [&str; 54] = [
+const KEYS: [&str; 60] = [
     "apiVersion",
     "kind",
     "mesh",
@@ -148,6 +148,12 @@ const KEYS: [&str; 54] = [
     "enabled",
     "install",
     "charts",
+    "gitops",
+    "controller",
+    "hub",
+    "namespace",
+    "repository",
+    "path",
     "meshConfig",
     "values",
     "kubernetes",

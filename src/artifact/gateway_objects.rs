@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::istio;
 use crate::layout::ISTIO_SYSTEM;
 use crate::mesh::{Cluster, Gateway, Mesh};
-use crate::topology::{FreeForm, Install, SERVICES_PORT};
+use crate::topology::{Controller, FreeForm, Install, SERVICES_PORT, ServiceType};
 
 use super::eastwest_gateway::{self, NAME};
 use super::labels;
@@ -44,7 +44,14 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
         .insert("roleRef".to_owned(), json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role }));
     binding.insert("subjects".to_owned(), json!([{ "kind": "ServiceAccount", "name": account_name }]));
     let mut deployment = object("apps/v1", "Deployment", NAME, true);
-    deployment.insert("spec".to_owned(), deployment_spec(mesh, cluster, gateway, &global));
+    let mut spec = deployment_spec(mesh, cluster, gateway, &global);
+    if mesh.gitops.is_some() {
+        // No script restarts it: what its proxy knows from its start alone is part of its template.
+        let started_with = istio::at_start(mesh, cluster);
+        spec["template"]["metadata"]["annotations"][STARTED_WITH] = json!(started_with);
+        deployment["metadata"]["annotations"] = json!({ STARTED_WITH: started_with });
+    }
+    deployment.insert("spec".to_owned(), spec);
     let mut service = object("v1", "Service", NAME, true);
     describe_service(&mut service, mesh, cluster, gateway);
     let mut scaler = object("autoscaling/v2", "HorizontalPodAutoscaler", NAME, true);
@@ -71,6 +78,9 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     }
     objects.into_iter().map(Value::Object).collect()
 }
+
+/// Where `verify.sh` reads what a workload started with.
+const STARTED_WITH: &str = "meshgen/proxies-started-with";
 
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
@@ -103,8 +113,17 @@ fn describe_service(service: &mut Map<String, Value>, mesh: &Mesh<'_>, cluster: 
         let port = written.port_for_services().to_string();
         labels.insert("networking.istio.io/gatewayPort".to_owned(), json!(port));
     }
-    if !written.service_annotations.is_empty() {
-        metadata.insert("annotations".to_owned(), json!(written.service_annotations));
+    let mut annotations = written.service_annotations.clone();
+    if mesh.has_controller(Controller::ArgoCd)
+        && written.service_type == ServiceType::LoadBalancer
+        && !written.external_ips.is_empty()
+    {
+        // Argo CD waits for the status of a load balancer, which external addresses do not need
+        // (`gitops-engine/pkg/health/health_service.go` of Argo CD v3.5.1).
+        annotations.insert("argocd.argoproj.io/ignore-healthcheck".to_owned(), "true".to_owned());
+    }
+    if !annotations.is_empty() {
+        metadata.insert("annotations".to_owned(), json!(annotations));
     }
     let mut spec = Map::from_iter([
         ("type".to_owned(), json!(written.service_type.as_str())),

@@ -2,15 +2,19 @@ use serde::Serialize;
 
 use crate::artifact::{DIRECTORIES, Directory, SCRIPTS};
 use crate::command::{self, Command, Place};
+use crate::emit::gitops;
 use crate::layout::{EASTWEST_GATEWAY, ISTIO_SYSTEM, REMOTE_SECRETS};
 use crate::mesh::{Cluster, Mesh};
 use crate::plan::waiting::{self, Awaited};
 use crate::plan::{self, Plan, StageName, What, Who};
 use crate::release::{RELEASES, Release, RemoteShape};
 use crate::template;
-use crate::topology::{Install, PodRouting, SERVICES_PORT, Via};
+use crate::topology::{Controller, Install, PodRouting, SERVICES_PORT, Via};
 use crate::words::{fence, joined};
 
+use self::controlled::Controlled;
+
+mod controlled;
 mod picture;
 
 /// Meshes of more clusters have a picture with numbers instead of names.
@@ -50,6 +54,7 @@ struct Values<'m> {
     routed: Vec<&'m str>,
     /// Around commands: no context ends it.
     fence: String,
+    controlled: Option<Controlled<'m>>,
     stages: Vec<Stage>,
     has_loops: bool,
     restarts: Vec<Block>,
@@ -165,6 +170,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         revision: mesh.clusters.iter().find_map(|cluster| cluster.revision).unwrap_or_default(),
         routed: plan.routed(),
         fence: fence(&contexts.join("\n")),
+        controlled: controlled::of(plan),
         has_loops: stages.iter().flat_map(|stage| &stage.blocks).any(|block| block.is_loop),
         stages,
         restarts: restarts.into_iter().flat_map(|stage| self::told(mesh, stage)).collect(),
@@ -209,6 +215,9 @@ fn collector<'m>(mesh: &'m Mesh<'_>) -> Option<Collector<'m>> {
 /// Who can apply each directory and script.
 fn responsibilities(plan: &Plan<'_, '_>) -> Vec<Responsibility> {
     let who = |what: What| match what.who() {
+        Who::Applier | Who::Helm if plan.mesh.gitops.is_some() => {
+            plan.mesh.gitops.map(gitops::title).unwrap_or_default()
+        }
         Who::Applier => "kubectl, Argo CD, Flux",
         Who::KeyHolder => "a person who has the private keys: they are not in Git",
         Who::Istioctl if plan.mesh.release.has_in_cluster_operator => {
@@ -233,9 +242,13 @@ fn responsibilities(plan: &Plan<'_, '_>) -> Vec<Responsibility> {
 
 /// Files for istioctl are kustomizations where the in-cluster operator reads them.
 fn apart(plan: &Plan<'_, '_>) -> Vec<Apart> {
-    let programs = [(Who::Istioctl, "istioctl"), (Who::Helm, "helm")];
-    let programs =
-        programs.into_iter().filter(|(who, _)| *who == Who::Helm || !plan.mesh.release.has_in_cluster_operator);
+    let helm = plan.mesh.gitops.map_or("helm", gitops::title);
+    let programs = [(Who::Istioctl, "istioctl"), (Who::Helm, helm)];
+    let programs = programs.into_iter().filter(|(who, _)| match who {
+        // For Flux, releases stand beside the values.
+        Who::Helm => !plan.mesh.has_controller(Controller::Flux),
+        _ => !plan.mesh.release.has_in_cluster_operator,
+    });
     let apart = programs.map(|(who, name)| {
         let is_its =
             |row: &&Directory| plan.units().any(|unit| unit.what.artifact() == row.name && unit.what.who() == who);

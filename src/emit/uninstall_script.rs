@@ -3,9 +3,10 @@ use serde::Serialize;
 use crate::artifact::Role;
 use crate::layout::{ISTIO_SYSTEM, NAMESPACE};
 use crate::mesh::Cluster;
-use crate::plan::{Contents, Manifest, Plan};
+use crate::plan::{Contents, Manifest, Plan, Unit};
 use crate::template;
-use crate::topology::Install;
+use crate::topology::{Controller, GitOps, Install};
+use crate::words::short_name;
 
 #[derive(Serialize)]
 struct Values<'m> {
@@ -31,6 +32,9 @@ struct Installed<'m> {
 /// `uninstall.sh`: the mesh's clusters without the mesh, remotes before their primaries.
 pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     let mesh = plan.mesh;
+    if let Some(gitops) = mesh.gitops {
+        return by_git(plan, gitops);
+    }
     let clusters = mesh.remotes().chain(mesh.primaries());
     let clusters = clusters.map(|cluster| Installed {
         name: cluster.name,
@@ -78,4 +82,51 @@ fn releases(cluster: &Cluster<'_>, contents: &Contents) -> String {
     let releases: Vec<String> =
         files.filter_map(release).map(|(name, namespace)| format!("{name} {namespace}")).collect();
     releases.join(" ")
+}
+
+#[derive(Serialize)]
+struct ByGit<'m> {
+    mesh: &'m str,
+    controller: &'static str,
+    /// The root of what the controller applies: its kind and name, and its namespace.
+    root: String,
+    namespace: &'m str,
+    /// What the controller applies, last applied first.
+    names: Vec<String>,
+    clusters: Vec<Reached<'m>>,
+    routed: Vec<&'m str>,
+}
+
+#[derive(Serialize)]
+struct Reached<'m> {
+    name: &'m str,
+    context: &'m str,
+}
+
+/// The same for a mesh that a controller applies: the script says what to remove, and removes nothing.
+fn by_git(plan: &Plan<'_, '_>, gitops: &GitOps) -> String {
+    let mesh = plan.mesh;
+    let kind = match gitops.controller {
+        Controller::ArgoCd => "applications.argoproj.io",
+        Controller::Flux => "kustomizations.kustomize.toolkit.fluxcd.io",
+    };
+    let name = |unit: &Unit<'_, '_>| super::gitops::name(mesh, unit);
+    let mut names: Vec<String> = plan.graph().iter().map(|(unit, _)| name(unit)).collect();
+    names.reverse();
+    template::render(
+        "uninstall-by-git.sh",
+        ByGit {
+            mesh: mesh.id,
+            controller: super::gitops::title(gitops),
+            root: format!("{kind} {}", short_name(&[mesh.id, "mesh"])),
+            namespace: gitops.namespace(),
+            names: names.into_iter().map(|name| format!("{kind} {name}")).collect(),
+            clusters: mesh
+                .clusters
+                .iter()
+                .map(|cluster| Reached { name: cluster.name, context: cluster.context })
+                .collect(),
+            routed: plan.routed(),
+        },
+    )
 }

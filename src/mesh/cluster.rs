@@ -107,6 +107,11 @@ impl<'t> Cluster<'t> {
         self.primary == self.position
     }
 
+    /// How the controller of `gitops` knows the cluster.
+    pub(crate) fn known_as(&self) -> &'t str {
+        self.written.gitops.name.as_ref().map_or(self.name, topology::Line::as_str)
+    }
+
     /// Whether Helm installs Istio's CNI plugin there.
     pub(crate) fn has_cni_chart(&self) -> bool {
         self.install == Install::Helm && self.cni == Some(true)

@@ -3,8 +3,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Allow, ApiServer, Cidr, ClusterCertificates, Cni, EastWestGateway, FreeForm, Install, IpAddress, Kubernetes, Line,
-    Name, Revision,
+    Allow, ApiServer, Cidr, ClusterCertificates, ClusterGitOps, Cni, EastWestGateway, FreeForm, Install, IpAddress,
+    Kubernetes, Line, Name, Revision,
 };
 
 /// A Kubernetes cluster of the mesh.
@@ -43,6 +43,9 @@ pub struct Cluster {
     /// The Istio settings of this cluster, merged last.
     #[serde(default)]
     pub istio: ClusterIstio,
+    /// How the controller of `gitops` knows this cluster.
+    #[serde(default)]
+    pub gitops: ClusterGitOps,
     /// Warnings to accept for this cluster.
     #[serde(default)]
     pub allow: Vec<Allow>,

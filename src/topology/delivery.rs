@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::text::text_type;
+use super::{Line, Name};
 
 /// What installs Istio and its gateways.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
@@ -83,4 +84,74 @@ impl FromStr for ChartRepository {
         }
         Ok(Self(text.to_owned()))
     }
+}
+
+/// The controller that applies the tree from Git.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GitOps {
+    /// Which controller it is.
+    pub controller: Controller,
+    /// Whether one controller applies all clusters. With `false`, each cluster has one, which reads its own part.
+    #[serde(default = "yes")]
+    pub hub: bool,
+    /// The namespace of the controller. Default: `argocd` or `flux-system`.
+    pub namespace: Option<Name>,
+    /// The repository that holds the tree, as the controller reads it.
+    #[schemars(extend("examples" = ["https://git.example.com/platform/mesh.git"]))]
+    pub repository: Line,
+    /// The branch or tag that the controller follows; for Flux a branch.
+    #[serde(default = "main")]
+    pub revision: Line,
+    /// The directory of the tree in the repository, without `/` at its ends.
+    #[schemars(extend("examples" = ["out"]))]
+    pub path: Line,
+}
+
+/// A controller that applies what Git holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Controller {
+    /// Argo CD.
+    #[serde(rename = "argocd")]
+    ArgoCd,
+    /// Flux.
+    Flux,
+}
+
+impl Controller {
+    /// The directory of its files in the tree, and its name in the topology.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ArgoCd => "argocd",
+            Self::Flux => "flux",
+        }
+    }
+}
+
+impl GitOps {
+    /// The namespace of the controller.
+    pub(crate) fn namespace(&self) -> &str {
+        let usual = match self.controller {
+            Controller::ArgoCd => "argocd",
+            Controller::Flux => "flux-system",
+        };
+        self.namespace.as_ref().map_or(usual, Name::as_str)
+    }
+}
+
+/// How the controller knows a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClusterGitOps {
+    /// The name of the cluster in Argo CD, or of the Secret with its kubeconfig for Flux. Default: the name of the cluster.
+    pub name: Option<Line>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn main() -> Line {
+    "main".parse().expect("it is a line")
 }

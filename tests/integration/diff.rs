@@ -277,7 +277,9 @@ impl Parsed {
         let tree = meshgen::outline(source, None).unwrap().tree;
         let mut parsed = Self { objects: BTreeMap::new(), texts: BTreeMap::new() };
         for (path, text) in tree.into_texts() {
-            if Path::new(&path).extension().is_none_or(|extension| extension != "yaml") {
+            // What a controller is told is reported by its lines.
+            let is_told = ["argocd/", "flux/"].iter().any(|directory| path.starts_with(directory));
+            if is_told || Path::new(&path).extension().is_none_or(|extension| extension != "yaml") {
                 parsed.texts.insert(path, text);
                 continue;
             }

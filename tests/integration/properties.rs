@@ -107,6 +107,11 @@ fn check_kustomizations(tree: &Tree) {
     }
     for (directory, mut files) in directories {
         files.remove(".gitignore");
+        // People apply these.
+        if ["argocd", "flux"].contains(&directory.split('/').next().unwrap()) {
+            files.remove("root.yaml");
+            files.remove("settings.yaml");
+        }
         if !files.remove("kustomization.yaml") {
             let directories = ["30-istio", "40-eastwest-gateway", "45-gateways"];
             let is_for_a_program = directories.iter().any(|other| directory.ends_with(other));

@@ -24,6 +24,7 @@ struct Choices {
     cluster_domain: Option<usize>,
     cni: Option<bool>,
     is_helm: bool,
+    controller: Option<usize>,
     revision: Option<usize>,
     own_revisions: bool,
     kubernetes: Option<usize>,
@@ -104,6 +105,7 @@ const PROFILES: [Option<&str>; 5] = [None, Some("default"), Some("demo"), Some("
 /// The first of `VERSIONS` that Helm may install, and the last of `PROFILES` that its charts have.
 const FIRST_WITH_CHARTS: usize = 5;
 const LAST_PROFILE_OF_CHARTS: usize = 2;
+const CONTROLLERS: [&str; 2] = ["argocd", "flux"];
 /// The oldest and the newest Kubernetes 1 of each of `VERSIONS`.
 const KUBERNETES: [(usize, usize); 9] =
     [(18, 22), (28, 31), (29, 32), (29, 33), (29, 33), (30, 34), (31, 35), (32, 36), (32, 36)];
@@ -121,6 +123,15 @@ pub(crate) fn topologies() -> impl Strategy<Value = Generated> {
     choices().prop_map(|choices| generate(&choices))
 }
 
+/// Topologies that a controller applies.
+pub(crate) fn controlled() -> impl Strategy<Value = Generated> {
+    (choices(), 0..CONTROLLERS.len() * 2, FIRST_WITH_CHARTS..VERSIONS.len(), 0..=LAST_PROFILE_OF_CHARTS).prop_map(
+        |(choices, controller, version, profile)| {
+            generate(&Choices { is_helm: true, controller: Some(controller), version, profile, ..choices })
+        },
+    )
+}
+
 fn choices() -> impl Strategy<Value = Choices> {
     let whole = (
         0..VERSIONS.len(),
@@ -135,7 +146,11 @@ fn choices() -> impl Strategy<Value = Choices> {
     );
     let forms = (vec(any::<usize>(), 0..4), vec(any::<usize>(), 0..4));
     let cluster_domain = prop::option::weighted(0.3, 0..3usize);
-    let cni = (prop::option::weighted(0.3, any::<bool>()), prop::bool::weighted(0.3));
+    let cni = (
+        prop::option::weighted(0.3, any::<bool>()),
+        prop::bool::weighted(0.3),
+        prop::option::weighted(0.5, 0..CONTROLLERS.len() * 2),
+    );
     let rest = (
         prop::option::of(any::<usize>()),
         vec(0..ALLOWED.len(), 0..2),
@@ -147,7 +162,7 @@ fn choices() -> impl Strategy<Value = Choices> {
     (whole, forms, rest, vec(cluster(), 1..=8)).prop_map(|(whole, (mesh_config, values), rest, clusters)| {
         let (version, profile, id, trust_domain, (revision, own_revisions), egress, tracing, is_static, root_days) =
             whole;
-        let (kubernetes, allowed, intermediates, workloads, cluster_domain, (cni, is_helm)) = rest;
+        let (kubernetes, allowed, intermediates, workloads, cluster_domain, (cni, is_helm, controller)) = rest;
         Choices {
             version,
             profile,
@@ -156,6 +171,7 @@ fn choices() -> impl Strategy<Value = Choices> {
             cluster_domain,
             cni,
             is_helm,
+            controller,
             revision,
             own_revisions,
             kubernetes,
@@ -306,12 +322,18 @@ fn topology(choices: &Choices) -> Value {
     insert(&mut istio, "cni", choices.cni.map(|cni| json!({ "enabled": cni })));
     insert(&mut istio, "meshConfig", free_form::fields(&free_form::MESH_CONFIG, &choices.mesh_config));
     insert(&mut istio, "values", free_form::fields(&free_form::VALUES, &choices.values));
-    insert(&mut mesh, "allow", allow(&choices.allowed));
+    let controller = choices.controller.filter(|_| is_helm);
+    let done = ["unencrypted-secret", "application-health", "excluded-endpoint-slice"];
+    let done = done.map(|rule| json!({ "rule": rule, "reason": "it is done" }));
+    let mut allowed = allow(&choices.allowed).and_then(|allowed| allowed.as_array().cloned()).unwrap_or_default();
+    allowed.extend(done.into_iter().filter(|_| controller.is_some()));
+    insert(&mut mesh, "allow", (!allowed.is_empty()).then_some(Value::Array(allowed)));
     let mut topology = Map::new();
     topology.insert("apiVersion".to_owned(), json!("meshgen/v1"));
     topology.insert("kind".to_owned(), json!("Topology"));
     topology.insert("mesh".to_owned(), mesh.into());
     topology.insert("istio".to_owned(), istio.into());
+    insert(&mut topology, "gitops", controller.map(gitops));
     insert(&mut topology, "kubernetes", choices.kubernetes.map(|choice| kubernetes(choices, choice)));
     topology.insert("certificates".to_owned(), certificates(choices));
     insert(
@@ -609,4 +631,15 @@ fn insert(map: &mut Map<String, Value>, key: &str, value: Option<Value>) {
     if let Some(value) = value {
         map.insert(key.to_owned(), value);
     }
+}
+
+/// One controller for all clusters, or one in each.
+fn gitops(choice: usize) -> Value {
+    let path = ["out", "."][choice % 2];
+    json!({
+        "controller": CONTROLLERS[choice / 2],
+        "hub": choice.is_multiple_of(2),
+        "repository": "https://git.example.com/platform/mesh.git",
+        "path": path,
+    })
 }

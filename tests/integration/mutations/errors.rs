@@ -155,6 +155,40 @@ pub(crate) const ERRORS: &[Mutation] = &[
         let remote = case.any_cluster(|case, position| !case.is_primary(position))?;
         Some(case.set(format!("clusters[{remote}].istio.revision"), json!("another")))
     }),
+    Mutation("gitops-address", |case| {
+        case.give_to_a_controller("flux")?;
+        let (field, value) = case.one_of(&[
+            ("repository", "git@git.example.com:platform/mesh"),
+            ("repository", "https://me:secret@git.example.com/mesh.git"),
+            ("repository", "/srv/mesh.git"),
+            ("path", "/out"),
+            ("path", "../out"),
+            ("path", "out/"),
+            ("revision", "-main"),
+        ])?;
+        Some(case.set(format!("gitops.{field}"), json!(value)))
+    }),
+    Mutation("controller-install", |case| {
+        case.give_to_a_controller("flux")?;
+        case.set("istio.install", json!("istioctl"));
+        Some("gitops.controller".to_owned())
+    }),
+    Mutation("unencrypted-secret", |case| {
+        case.give_to_a_controller("flux")?;
+        case.allow_no_longer("unencrypted-secret");
+        Some("gitops.controller".to_owned())
+    }),
+    Mutation("application-health", |case| {
+        case.give_to_a_controller("argocd")?;
+        case.allow_no_longer("application-health");
+        Some("gitops.controller".to_owned())
+    }),
+    Mutation("excluded-endpoint-slice", |case| {
+        case.give_to_a_controller("argocd")?;
+        case.any_cluster(Case::dials_ip)?;
+        case.allow_no_longer("excluded-endpoint-slice");
+        Some("gitops.controller".to_owned())
+    }),
     Mutation("install-version", |case| {
         if !case.is_at(&["1.11.", "1.24.", "1.25.", "1.26.", "1.27."]) {
             return None;

@@ -101,6 +101,28 @@ pub(crate) const WARNINGS: &[Mutation] = &[
         let place = if case.rng.bool() { format!("clusters[{cluster}].") } else { String::new() };
         Some(case.set(format!("{place}istio.values.gateways.istio-ingressgateway.autoscaleMin"), json!(2)))
     }),
+    Mutation("unready-gateway", |case| {
+        case.give_to_a_controller("argocd")?;
+        let is_idle = |case: &Case, position| {
+            let gateway = case.gateway(position);
+            gateway.is_some_and(|gateway| {
+                gateway["serviceType"].is_null() && gateway["discovery"].is_null() && !case.has_remotes(position)
+            }) && !case.is_collector(position)
+        };
+        let cluster = case.any_cluster(is_idle)?;
+        case.remove(&format!("clusters[{cluster}].eastWestGateway.externalIPs"));
+        case.remove(&format!("clusters[{cluster}].eastWestGateway.address"));
+        Some(format!("clusters[{cluster}].eastWestGateway"))
+    }),
+    Mutation("unordered-controller", |case| {
+        case.give_to_a_controller("flux")?;
+        case.any_cluster(|case, position| !case.is_primary(position))?;
+        Some(case.set("gitops.hub", json!(false)))
+    }),
+    Mutation("controller-scripts", |case| {
+        case.give_to_a_controller("flux")?;
+        Some(case.set("workloads.namespaces", json!(["shop"])))
+    }),
     Mutation("node-port-on-external-ip", |case| {
         let many = case.has_many_networks();
         let cluster = case.any_cluster(|case, position| many && case.external_ips(position) > 0)?;
@@ -230,6 +252,7 @@ pub(crate) fn prepared(value: &Value) -> Value {
     let text = value.to_string().replace("192.0.2.", "10.250.0.").replace("198.51.100.", "10.251.0.");
     let mut value: Value = serde_json::from_str(&text.replace("example.com\"", "corp.internal\"")).unwrap();
     remove(&mut value, "mesh.allow");
+    remove(&mut value, "gitops");
     for cluster in value["clusters"].as_array_mut().unwrap() {
         remove(cluster, "allow");
     }
