@@ -124,7 +124,7 @@ const TOKENS: [&str; 74] = [
 ];
 
 /// Keys of a topology, and of what it passes on.
-const KEYS: [&str; 50] = [
+const KEYS: [&str; 52] = [
     "apiVersion",
     "kind",
     "mesh",
@@ -170,6 +170,8 @@ const KEYS: [&str; 50] = [
     "controlPlane",
     "context",
     "apiServer",
+    "apiServerCA",
+    "proxyURL",
     "serviceCIDR",
     "nodes",
     "podCIDR",

@@ -73,7 +73,7 @@ struct Row<'m> {
     name: &'m str,
     network: &'m str,
     control_plane: String,
-    api_server: &'m str,
+    api_server: String,
     gateway: String,
     valid_until: String,
 }
@@ -218,7 +218,10 @@ fn row<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Row<'m> {
         name: cluster.name,
         network: cluster.network,
         control_plane: if cluster.is_primary() { "its own".to_owned() } else { primary.to_owned() },
-        api_server: cluster.api_server,
+        api_server: match cluster.proxy_url {
+            Some(proxy) => format!("{} through {proxy}", cluster.api_server),
+            None => cluster.api_server.to_owned(),
+        },
         gateway: match &cluster.gateway {
             Some(gateway) => {
                 let address = gateway.address.clone().unwrap_or_else(|| "address not known yet".to_owned());

@@ -15,7 +15,7 @@ use crate::{common, generator};
 use generator::Generated;
 
 fn compiled(generated: &Generated) -> Tree {
-    common::compile(&Source::new("random.yaml", generated.text.as_bytes()))
+    common::compile(&common::of_tests(Source::new("random.yaml", generated.text.as_bytes())))
 }
 
 fn text<'t>(tree: &'t Tree, path: &str) -> Option<&'t str> {

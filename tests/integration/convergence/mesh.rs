@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::common;
+
 use super::choices::Choices;
 
 /// A mesh of a few clusters, as far as changes touch it.
@@ -33,6 +35,10 @@ struct Member {
     network: usize,
     control_plane: Option<String>,
     server: String,
+    /// The file of the CA that is trusted there, if it is not the cluster's own.
+    authority: Option<&'static str>,
+    /// Whether the way there leads through a proxy.
+    is_proxied: bool,
     context: String,
     /// The east-west gateway's external addresses; `None` without a gateway.
     gateway: Option<Vec<String>>,
@@ -90,12 +96,14 @@ pub(super) enum Change {
     GatewaySwitched,
     Context,
     ApiServer,
+    ApiServerCa,
+    ProxyUrl,
     Profile,
     Values,
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 37] = [
+    pub(super) const ALL: [Self; 39] = [
         Self::Joins,
         Self::Leaves,
         Self::Renamed,
@@ -131,6 +139,8 @@ impl Change {
         Self::GatewaySwitched,
         Self::Context,
         Self::ApiServer,
+        Self::ApiServerCa,
+        Self::ProxyUrl,
         Self::Profile,
         Self::Values,
     ];
@@ -305,7 +315,7 @@ impl Mesh {
         if self.members.is_empty() {
             return false;
         }
-        let source = meshgen::source::Source::new("mesh.yaml", self.text());
+        let source = common::of_tests(meshgen::source::Source::new("mesh.yaml", self.text()));
         meshgen::outline(&source, None).is_ok()
     }
 
@@ -417,7 +427,7 @@ impl Mesh {
                     if member.gateway.is_some() { None } else { Some(vec![format!("10.2.{}.1", member.number)]) };
             }
             Change::Context => member.context.push_str("@renamed"),
-            Change::ApiServer => member.server = member.server.replace(".1:6443", ".2:6443"),
+            Change::ApiServer | Change::ApiServerCa | Change::ProxyUrl => member.set_way(change),
             Change::Values => {
                 let value = json!({"proxy": {"privileged": true}});
                 toggle(&mut member.values, "global", value);
@@ -489,6 +499,8 @@ impl Member {
             network,
             control_plane,
             server: format!("https://10.1.{number}.1:6443"),
+            authority: None,
+            is_proxied: false,
             gateway: has_gateway.then(|| vec![format!("10.2.{number}.1")]),
             service_type: None,
             class: None,
@@ -500,6 +512,22 @@ impl Member {
             generation: 1,
             values: Map::new(),
             number,
+        }
+    }
+
+    /// Makes a change of the way to its API server.
+    fn set_way(&mut self, change: Change) {
+        match change {
+            Change::ApiServer => self.server = self.server.replace(".1:6443", ".2:6443"),
+            Change::ApiServerCa => {
+                self.authority = match self.authority {
+                    None => Some("cluster1"),
+                    Some("cluster1") => Some("next"),
+                    Some(_) => None,
+                };
+            }
+            Change::ProxyUrl => self.is_proxied = !self.is_proxied,
+            _ => unreachable!("{change:?} is of no API server"),
         }
     }
 
@@ -524,6 +552,12 @@ impl Member {
             "context": self.context,
             "apiServer": self.server,
         });
+        if let Some(authority) = self.authority {
+            value["apiServerCA"] = json!(format!("ca/{authority}.pem"));
+        }
+        if self.is_proxied {
+            value["proxyURL"] = json!(format!("http://10.9.{number}.1:3128"));
+        }
         if let Some(primary) = &self.control_plane {
             value["controlPlane"] = json!(primary);
         }
