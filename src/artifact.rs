@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::layout::{
-    CACERTS, EASTWEST_GATEWAY, EXPOSURE, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS, ROUTES, TELEMETRY, ZIPKIN,
+    CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, EXPOSURE, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS, ROUTES,
+    TELEMETRY, ZIPKIN,
 };
 use crate::mesh::{Cluster, Mesh};
 
 mod collector;
 pub(crate) mod eastwest_gateway;
+pub(crate) mod egress_gateway;
 pub(crate) mod expose_istiod;
 mod expose_services;
 mod expose_zipkin;
@@ -62,6 +64,8 @@ pub(crate) enum When {
     ControlPlane,
     /// With its east-west gateway.
     Gateway,
+    /// With the egress gateway of a remote without an istiod.
+    EgressGateway,
     /// Once its control plane may read the other clusters.
     Credentials,
     /// Once all clusters are connected.
@@ -88,6 +92,12 @@ pub(crate) const DIRECTORIES: &[Directory] = &[
         what: "the east-west gateway, as an IstioOperator",
         means: Means::Gateway,
         when: When::Gateway,
+    },
+    Directory {
+        name: EGRESS_GATEWAY,
+        what: "the egress gateway of a remote, as an IstioOperator",
+        means: Means::Gateway,
+        when: When::EgressGateway,
     },
     Directory { name: EXPOSURE, what: "what the gateways let through", means: Means::Objects, when: When::Gateway },
     Directory {
@@ -144,6 +154,12 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
         file: "eastwest-gateway.yaml",
         role: Role::Operator,
         documents: eastwest_gateway::documents,
+    },
+    Manifest {
+        directory: EGRESS_GATEWAY,
+        file: "egress-gateway.yaml",
+        role: Role::Operator,
+        documents: egress_gateway::documents,
     },
     Manifest {
         directory: EXPOSURE,

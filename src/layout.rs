@@ -11,6 +11,8 @@ pub const CACERTS: &str = "20-cacerts";
 pub const ISTIO: &str = "30-istio";
 /// The east-west gateway.
 pub const EASTWEST_GATEWAY: &str = "40-eastwest-gateway";
+/// The egress gateway of a remote without an istiod.
+pub const EGRESS_GATEWAY: &str = "45-egress-gateway";
 /// What gateways let through.
 pub const EXPOSURE: &str = "50-exposure";
 /// How much is traced, and where it goes.

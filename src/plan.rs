@@ -69,6 +69,8 @@ pub(crate) enum StageName {
     Remotes,
     /// Gateways of thin remotes.
     Gateways,
+    /// The same for egress.
+    EgressGateways,
     Collector,
     Restart,
 }
@@ -95,7 +97,7 @@ pub enum What {
     Istio(&'static str),
     /// istioctl installs the way to another cluster's control plane.
     ThinRemote(&'static str),
-    /// istioctl installs the east-west gateway.
+    /// istioctl installs a gateway.
     Gateway(&'static str),
     /// A script of the cluster runs on a workstation.
     Script(&'static str),
@@ -183,6 +185,7 @@ impl StageName {
             Self::Credentials => "Remote secrets",
             Self::Remotes => "Remotes",
             Self::Gateways => "Remotes: east-west gateways",
+            Self::EgressGateways => "Remotes: egress gateways",
             Self::Collector => "Trace collector",
             Self::Restart => "Restart of what runs with an older mesh config",
         }
@@ -201,8 +204,8 @@ impl StageName {
             Self::Primaries => &[Self::Prepared],
             Self::Webhooks => &[Self::Primaries],
             Self::Credentials => &[Self::Primaries, Self::Webhooks],
-            Self::Remotes | Self::Gateways => &[Self::Credentials],
-            Self::Collector => &[Self::Credentials, Self::Remotes, Self::Gateways],
+            Self::Remotes | Self::Gateways | Self::EgressGateways => &[Self::Credentials],
+            Self::Collector => &[Self::Credentials, Self::Remotes, Self::Gateways, Self::EgressGateways],
             Self::Restart => &[Self::Collector],
         }
     }
@@ -220,6 +223,7 @@ impl StageName {
             When::Prepared => Self::Prepared,
             When::Credentials => Self::Credentials,
             When::Collector => Self::Collector,
+            When::EgressGateway => Self::EgressGateways,
             When::ControlPlane | When::Gateway if cluster.is_primary() => Self::Primaries,
             When::ControlPlane if is_thin => Self::Webhooks,
             When::Gateway if is_thin => Self::Gateways,

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use crate::command;
-use crate::layout::{EASTWEST_GATEWAY, ISTIO, REMOTE_SECRETS};
+use crate::layout::{EASTWEST_GATEWAY, EGRESS_GATEWAY, ISTIO, REMOTE_SECRETS};
 use crate::plan::waiting::{Awaited, awaited};
 use crate::plan::{Plan, Unit, What};
 use crate::release::{RemoteShape, WayToPrimary};
@@ -38,6 +38,8 @@ struct Functions {
     istio: Vec<String>,
     thin_remote: Vec<String>,
     gateway: Vec<String>,
+    /// Nothing where no remote has one.
+    egress_gateway: Vec<String>,
 }
 
 /// How a cluster is reached, and who serves it.
@@ -97,13 +99,13 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             waiting: waiting.join(" "),
             awaited: awaited(mesh),
             workload_namespaces: &mesh.workload_namespaces,
-            functions: functions(),
+            functions: functions(plan),
             stages,
         },
     )
 }
 
-fn functions() -> Functions {
+fn functions(plan: &Plan<'_, '_>) -> Functions {
     let lines = |what| {
         let commands = command::commands(what, command::Place::Script);
         commands.iter().map(ToString::to_string).collect()
@@ -116,6 +118,7 @@ fn functions() -> Functions {
         istio: lines(What::Istio(ISTIO)),
         thin_remote: lines(What::ThinRemote(ISTIO)),
         gateway: lines(What::Gateway(EASTWEST_GATEWAY)),
+        egress_gateway: if plan.has(EGRESS_GATEWAY) { lines(What::Gateway(EGRESS_GATEWAY)) } else { Vec::new() },
     }
 }
 
@@ -127,6 +130,7 @@ fn call(unit: &Unit<'_, '_>) -> Call {
         What::Collector(directory) => format!("apply_collector {directory}"),
         What::Istio(_) => format!("install_istio {service}"),
         What::ThinRemote(_) => format!("install_remote {service}"),
+        What::Gateway(EGRESS_GATEWAY) => "install_egress_gateway".to_owned(),
         What::Gateway(_) => "install_gateway".to_owned(),
         What::Script(_) => "remote_secrets".to_owned(),
         What::NodeScript(script) => unreachable!("{script} is run on nodes"),

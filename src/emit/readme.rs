@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use crate::artifact::{DIRECTORIES, SCRIPTS};
 use crate::command::{self, Command, Place};
-use crate::layout::{EASTWEST_GATEWAY, ISTIO_SYSTEM, REMOTE_SECRETS};
+use crate::layout::{EASTWEST_GATEWAY, EGRESS_GATEWAY, ISTIO_SYSTEM, REMOTE_SECRETS};
 use crate::mesh::{Cluster, Mesh};
 use crate::plan::waiting::{self, Awaited};
 use crate::plan::{self, Plan, StageName, What, Who};
@@ -35,6 +35,7 @@ struct Values<'m> {
     responsibilities: Vec<Responsibility>,
     has_operator: bool,
     has_gateways: bool,
+    has_egress_gateways: bool,
     has_remote_secrets: bool,
     has_external_authority: bool,
     has_static_networks: bool,
@@ -144,6 +145,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         responsibilities: responsibilities(plan),
         has_operator: release.has_in_cluster_operator,
         has_gateways: plan.has(EASTWEST_GATEWAY),
+        has_egress_gateways: plan.has(EGRESS_GATEWAY),
         has_remote_secrets: plan.has(REMOTE_SECRETS),
         has_external_authority: mesh.has_external_authority,
         has_static_networks: mesh.networks.iter().any(|network| network.pod_routing == PodRouting::Static),

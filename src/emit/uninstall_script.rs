@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use crate::artifact::Role;
-use crate::layout::NAMESPACE;
+use crate::layout::{EGRESS_GATEWAY, NAMESPACE};
 use crate::plan::{Contents, Manifest, Plan};
 use crate::template;
 
@@ -11,6 +11,7 @@ struct Values<'m> {
     clusters: Vec<Installed<'m>>,
     routed: Vec<&'m str>,
     has_remote_secrets: bool,
+    has_egress_gateways: bool,
 }
 
 /// A cluster and what was applied there besides Istio.
@@ -42,6 +43,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             clusters: clusters.collect(),
             routed: plan.routed(),
             has_remote_secrets: mesh.clusters.len() > 1,
+            has_egress_gateways: plan.has(EGRESS_GATEWAY),
         },
     )
 }

@@ -18,7 +18,7 @@ pub struct Istio {
     pub profile: String,
     /// The revision of the control planes. Default: none.
     pub revision: Option<Revision>,
-    /// Whether to install the egress gateway. Default: as in the profile.
+    /// Whether to install the egress gateway in every cluster. Default: as in the profile, which is that of clusters with an istiod.
     pub egress_gateway: Option<bool>,
     /// MeshConfig, merged over the fields that meshgen sets.
     /// See <https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig>.

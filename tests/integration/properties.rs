@@ -78,7 +78,8 @@ fn check_kustomizations(tree: &Tree) {
     for (directory, mut files) in directories {
         files.remove(".gitignore");
         if !files.remove("kustomization.yaml") {
-            let is_for_istioctl = directory.ends_with("30-istio") || directory.ends_with("40-eastwest-gateway");
+            let is_for_istioctl =
+                ["30-istio", "40-eastwest-gateway", "45-egress-gateway"].iter().any(|name| directory.ends_with(name));
             assert!(is_for_istioctl, "{directory} is no kustomization");
             continue;
         }
@@ -170,7 +171,7 @@ fn check_order(generated: &Generated, tree: &Tree) {
                     needs(primary, "50-exposure");
                 }
             }
-            "40-eastwest-gateway" => {
+            "40-eastwest-gateway" | "45-egress-gateway" => {
                 needs(at, "30-istio");
                 // The control plane that injects it knows the cluster.
                 if primary != at {
@@ -339,7 +340,12 @@ fn check_ownership(topology: &Value, read: impl Fn(&str) -> Option<Value>) {
     static REFUSED: Mutex<BTreeSet<Vec<String>>> = Mutex::new(BTreeSet::new());
     for cluster in topology["clusters"].as_array().unwrap() {
         let (mut told, mut said) = (BTreeSet::new(), BTreeSet::new());
-        for file in ["30-istio/istio.yaml", "30-istio/mesh-config.yaml", "40-eastwest-gateway/eastwest-gateway.yaml"] {
+        for file in [
+            "30-istio/istio.yaml",
+            "30-istio/mesh-config.yaml",
+            "40-eastwest-gateway/eastwest-gateway.yaml",
+            "45-egress-gateway/egress-gateway.yaml",
+        ] {
             let Some(operator) = read(&format!("{}/{file}", name(cluster))) else { continue };
             leaves(&operator["spec"]["values"]["global"], &["values", "global"], &mut told);
             if operator["metadata"]["name"] == "istio" {

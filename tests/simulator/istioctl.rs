@@ -184,7 +184,7 @@ fn recorded(list: &str, revision: &str, name: &str) -> Vec<Value> {
 
 /// What istioctl applies for an IstioOperator.
 fn objects(operator: &Value, version: &str) -> Vec<Value> {
-    if text(operator, "/metadata/name") == "eastwest-gateway" {
+    if ["eastwest-gateway", "egress-gateway"].contains(&text(operator, "/metadata/name")) {
         return gateways(operator, version);
     }
     let values = operator.pointer("/spec/values").cloned().unwrap_or_default();
@@ -259,13 +259,19 @@ fn is_mirrored(version: &str) -> bool {
 
 fn gateways(operator: &Value, version: &str) -> Vec<Value> {
     let mut all = Vec::new();
-    for gateway in operator.pointer("/spec/components/ingressGateways").and_then(Value::as_array).into_iter().flatten()
-    {
-        let mut objects = recorded(include_str!("recorded/gateway.txt"), &revision(operator), text(gateway, "/name"));
+    let listed = |list| operator.pointer(list).and_then(Value::as_array).into_iter().flatten().cloned();
+    let ingress = listed("/spec/components/ingressGateways");
+    let egress = listed("/spec/components/egressGateways").map(|mut gateway| {
+        // What the chart says (`1.30.3:manifests/charts/gateways/istio-egress/values.yaml`).
+        gateway["label"] = json!({"app": "istio-egressgateway", "istio": "egressgateway"});
+        gateway
+    });
+    for gateway in ingress.chain(egress) {
+        let mut objects = recorded(include_str!("recorded/gateway.txt"), &revision(operator), text(&gateway, "/name"));
         // Of one pod, the chart makes none (`1.30.3:manifests/charts/gateways/istio-ingress/templates/poddisruptionbudget.yaml`).
         let least = operator.pointer("/spec/values/gateways/istio-ingressgateway/autoscaleMin").and_then(Value::as_u64);
         if least.is_some_and(|least| least > 1) {
-            objects.push(namespaced("PodDisruptionBudget", text(gateway, "/name"), json!({})));
+            objects.push(namespaced("PodDisruptionBudget", text(&gateway, "/name"), json!({})));
         }
         for object in &mut objects {
             match text(object, "/kind") {

@@ -11,6 +11,7 @@ use super::choices::Choices;
 pub(super) struct Mesh {
     version: &'static str,
     profile: Option<&'static str>,
+    has_egress: bool,
     revision: Option<&'static str>,
     trust_domain: Option<&'static str>,
     cluster_domain: Option<&'static str>,
@@ -99,11 +100,12 @@ pub(super) enum Change {
     ApiServerCa,
     ProxyUrl,
     Profile,
+    Egress,
     Values,
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 39] = [
+    pub(super) const ALL: [Self; 40] = [
         Self::Joins,
         Self::Leaves,
         Self::Renamed,
@@ -142,6 +144,7 @@ impl Change {
         Self::ApiServerCa,
         Self::ProxyUrl,
         Self::Profile,
+        Self::Egress,
         Self::Values,
     ];
 }
@@ -199,6 +202,7 @@ impl Mesh {
         Self {
             version,
             profile: None,
+            has_egress: false,
             revision: None,
             trust_domain: None,
             cluster_domain: None,
@@ -213,6 +217,7 @@ impl Mesh {
     fn any(choices: &mut Choices) -> Self {
         let mut mesh = Self {
             profile: choices.one_of(&[None, None, Some("demo")]),
+            has_egress: choices.one_of(&[false, false, true]),
             revision: if choices.below(6) == 0 { Some("blue") } else { None },
             trust_domain: if choices.below(4) == 0 { Some("mesh.example") } else { None },
             cluster_domain: if choices.below(4) == 0 { Some("k8s.example") } else { None },
@@ -261,6 +266,9 @@ impl Mesh {
         let settings = [("profile", self.profile), ("revision", self.revision)];
         for (name, value) in settings.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             istio[name] = json!(value);
+        }
+        if self.has_egress {
+            istio["egressGateway"] = json!(true);
         }
         if !self.config.is_empty() {
             istio["meshConfig"] = Value::Object(self.config.clone());
@@ -478,6 +486,7 @@ impl Mesh {
             Change::ClusterDomain => {
                 self.cluster_domain = if self.cluster_domain.is_some() { None } else { Some("k8s.example") };
             }
+            Change::Egress => self.has_egress = !self.has_egress,
             Change::Profile => self.profile = if self.profile.is_none() { Some("demo") } else { None },
             _ => unreachable!("{change:?} is of a cluster"),
         }
