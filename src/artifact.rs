@@ -3,14 +3,15 @@
 use serde_json::{Value, json};
 
 use crate::layout::{
-    CACERTS, EASTWEST_GATEWAY, EXPOSURE, GATEWAYS, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS, ROUTES, TELEMETRY,
-    ZIPKIN,
+    CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, EXPOSURE, GATEWAYS, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS,
+    ROUTES, TELEMETRY, ZIPKIN,
 };
 use crate::mesh::{Cluster, Mesh};
 
 mod charts;
 mod collector;
 pub(crate) mod eastwest_gateway;
+pub(crate) mod egress_gateway;
 pub(crate) mod expose_istiod;
 mod expose_services;
 mod expose_zipkin;
@@ -70,6 +71,8 @@ pub(crate) enum When {
     ControlPlane,
     /// With its east-west gateway.
     Gateway,
+    /// With the egress gateway of a remote without an istiod.
+    EgressGateway,
     /// Once its control plane may read the other clusters.
     Credentials,
     /// Once all clusters are connected.
@@ -97,6 +100,12 @@ pub(crate) const DIRECTORIES: &[Directory] = &[
         what: "the ordinary gateways of the profile, as values of Helm charts",
         means: Means::Charts,
         when: When::Gateway,
+    },
+    Directory {
+        name: EGRESS_GATEWAY,
+        what: "the egress gateway of a remote",
+        means: Means::Gateway,
+        when: When::EgressGateway,
     },
     Directory { name: EXPOSURE, what: "what the gateways let through", means: Means::Objects, when: When::Gateway },
     Directory {
@@ -200,6 +209,12 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
         file: "kustomizeconfig.yaml",
         role: Role::Configuration,
         documents: helm_releases::names_of_gateways,
+    },
+    Manifest {
+        directory: EGRESS_GATEWAY,
+        file: "egress-gateway.yaml",
+        role: Role::Operator,
+        documents: egress_gateway::documents,
     },
     Manifest {
         directory: EXPOSURE,

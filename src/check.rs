@@ -57,6 +57,7 @@ mod off_link_next_hop;
 mod overlapping_ranges;
 mod owned_field;
 mod plaintext_collector;
+mod proxied_api_server;
 mod ranges;
 mod reads;
 mod remote_cni;
@@ -190,6 +191,7 @@ const CHECKS: &[Check] = &[
     deprecated_external_ips::CHECK,
     off_link_next_hop::CHECK,
     single_node_service_route::CHECK,
+    proxied_api_server::CHECK,
     unserved_collector_address::CHECK,
     documentation_address::CHECK,
     unusable_allow::CHECK,
@@ -204,12 +206,18 @@ pub fn every_rule() -> impl Iterator<Item = Rule> {
 #[derive(Debug)]
 pub struct Checked {
     topology: Topology,
+    authorities: BTreeMap<usize, String>,
 }
 
 impl Checked {
     /// The topology.
     pub fn topology(&self) -> &Topology {
         &self.topology
+    }
+
+    /// The CA certificates, in PEM, that control planes trust at the API server of a cluster; none if that is the cluster's own.
+    pub(crate) fn authorities_of(&self, position: usize) -> Option<&str> {
+        self.authorities.get(&position).map(String::as_str)
     }
 }
 
@@ -222,12 +230,13 @@ pub struct Examined {
     topology: Topology,
     holes: Holes,
     is_broken: bool,
+    authorities: BTreeMap<usize, String>,
 }
 
 impl Examined {
     /// The topology, if it has no errors.
     pub fn checked(self) -> Option<Checked> {
-        (!self.is_broken).then_some(Checked { topology: self.topology })
+        (!self.is_broken).then_some(Checked { topology: self.topology, authorities: self.authorities })
     }
 
     /// The topology, with an example in place of each value that could not be used.
@@ -243,6 +252,19 @@ impl Examined {
     /// Why there may be no mesh of it: the first of its errors.
     pub(crate) fn first_cause(&self) -> Option<&Cause> {
         self.holes.first_cause()
+    }
+
+    /// Takes the CA certificates that files beside the topology contain, by the position of the cluster, and reports the errors of the others.
+    pub(crate) fn take(
+        &mut self,
+        authorities: BTreeMap<usize, String>,
+        mut errors: Vec<Diagnostic>,
+        findings: &mut Findings,
+    ) {
+        errors.retain(|finding| self.holes.touch(finding).is_none());
+        self.is_broken |= !errors.is_empty();
+        self.authorities = authorities;
+        findings.list.extend(errors);
     }
 
     /// Reports the warnings of rules that are applied later, apart from those that the topology allows.
@@ -274,7 +296,7 @@ pub fn check(loaded: Loaded, findings: &mut Findings) -> Examined {
     let unused = apply_allowances(&topology, &holes, &mut warnings, findings);
     findings.list.extend(warnings.into_iter().chain(unused));
     let is_broken = findings.list.iter().any(|finding| finding.severity == Severity::Error);
-    Examined { topology, holes, is_broken }
+    Examined { topology, holes, is_broken, authorities: BTreeMap::new() }
 }
 
 /// Applies the rules of a severity that can speak, and says which cannot.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::artifact::eastwest_gateway;
-use crate::layout::{EASTWEST_GATEWAY, GATEWAYS, ISTIO, ISTIO_SYSTEM};
+use crate::artifact::{eastwest_gateway, egress_gateway};
+use crate::layout::{EASTWEST_GATEWAY, EGRESS_GATEWAY, GATEWAYS, ISTIO, ISTIO_SYSTEM};
 use crate::plan::{self, What};
 use crate::template::{quote, word};
 
@@ -219,6 +219,9 @@ pub(crate) fn commands(what: What, place: Place<'_>, charts: Charts<'_>) -> Vec<
         }
         What::ThinRemote(_) => vec![place.install(ISTIO, &["istio.yaml"])],
         // In a separate command, because together with istio.yaml it would replace istiod.
+        What::Gateway(EGRESS_GATEWAY) => {
+            vec![place.install(EGRESS_GATEWAY, &["egress-gateway.yaml"]), place.wait(egress_gateway::NAME)]
+        }
         What::Gateway(_) => {
             vec![place.install(EASTWEST_GATEWAY, &["eastwest-gateway.yaml"]), place.wait(eastwest_gateway::NAME)]
         }

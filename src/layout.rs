@@ -13,6 +13,8 @@ pub const ISTIO: &str = "30-istio";
 pub const EASTWEST_GATEWAY: &str = "40-eastwest-gateway";
 /// The gateways of the profile.
 pub const GATEWAYS: &str = "45-gateways";
+/// The egress gateway of a remote without an istiod.
+pub const EGRESS_GATEWAY: &str = "45-egress-gateway";
 /// What gateways let through.
 pub const EXPOSURE: &str = "50-exposure";
 /// How much is traced, and where it goes.

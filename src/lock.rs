@@ -65,6 +65,10 @@ pub struct Cluster {
     pub is_waiting: bool,
     /// The URL of its API server.
     pub api_server: Option<String>,
+    /// The digest of the CA certificates that istiods trust there, if it is not the cluster's own CA.
+    pub api_server_ca: Option<Digest>,
+    /// The URL of the proxy on the way there.
+    pub proxy_url: Option<String>,
     /// The kubeconfig context that the scripts use.
     pub context: Option<String>,
     /// Its east-west gateway.
@@ -179,6 +183,8 @@ impl Lock {
             "primary" => cluster.primary = text(),
             "wait" if value == "for the address of its primary" => cluster.is_waiting = true,
             "server" => cluster.api_server = text(),
+            "authority" => cluster.api_server_ca = Some(value.parse().ok()?),
+            "way" => cluster.proxy_url = Some(value.strip_prefix("through ")?.to_owned()),
             "proxies" => cluster.at_start = text(),
             "route" => {
                 let (destination, via) = value.split_once(" via ")?;
@@ -310,6 +316,12 @@ impl Cluster {
             if let Some(value) = value {
                 writeln!(out, "{word} of {name} {value}")?;
             }
+        }
+        if let Some(authority) = self.api_server_ca {
+            writeln!(out, "authority of {name} {authority}")?;
+        }
+        if let Some(proxy) = &self.proxy_url {
+            writeln!(out, "way of {name} through {proxy}")?;
         }
         if self.is_waiting {
             writeln!(out, "wait of {name} for the address of its primary")?;

@@ -88,7 +88,8 @@ impl<'t> Mesh<'t> {
             .enumerate()
             .map(|(position, cluster)| {
                 let primary = cluster.primary().map_or(position, |primary| positions[primary]);
-                Cluster::resolve(position, primary, topology, release, &root)
+                let resolved = Cluster::resolve(position, primary, topology, release, &root);
+                Cluster { api_server_ca: checked.authorities_of(position), ..resolved }
             })
             .collect();
         for position in 0..clusters.len() {

@@ -71,6 +71,8 @@ pub(crate) enum StageName {
     Remotes,
     /// Gateways of thin remotes.
     Gateways,
+    /// The same for egress.
+    EgressGateways,
     Collector,
     Restart,
 }
@@ -97,7 +99,7 @@ pub enum What {
     Istio(&'static str),
     /// istioctl installs the way to another cluster's control plane.
     ThinRemote(&'static str),
-    /// istioctl installs the east-west gateway.
+    /// istioctl installs a gateway.
     Gateway(&'static str),
     /// Helm installs the charts of the control plane, or of the way to another cluster's.
     IstioCharts(&'static str, Charts),
@@ -234,6 +236,7 @@ impl StageName {
             Self::Credentials => "Remote secrets",
             Self::Remotes => "Remotes",
             Self::Gateways => "Remotes: east-west gateways",
+            Self::EgressGateways => "Remotes: egress gateways",
             Self::Collector => "Trace collector",
             Self::Restart => "Restart of what runs with an older mesh config",
         }
@@ -252,8 +255,8 @@ impl StageName {
             Self::Primaries => &[Self::Prepared],
             Self::Webhooks => &[Self::Primaries],
             Self::Credentials => &[Self::Primaries, Self::Webhooks],
-            Self::Remotes | Self::Gateways => &[Self::Credentials],
-            Self::Collector => &[Self::Credentials, Self::Remotes, Self::Gateways],
+            Self::Remotes | Self::Gateways | Self::EgressGateways => &[Self::Credentials],
+            Self::Collector => &[Self::Credentials, Self::Remotes, Self::Gateways, Self::EgressGateways],
             Self::Restart => &[Self::Collector],
         }
     }
@@ -271,6 +274,7 @@ impl StageName {
             When::Prepared => Self::Prepared,
             When::Credentials => Self::Credentials,
             When::Collector => Self::Collector,
+            When::EgressGateway => Self::EgressGateways,
             When::ControlPlane | When::Gateway if cluster.is_primary() => Self::Primaries,
             When::ControlPlane if is_thin => Self::Webhooks,
             When::Gateway if is_thin => Self::Gateways,

@@ -105,7 +105,7 @@ impl Rule {
 }
 
 /// The rules that are applied elsewhere than by `check`'s table.
-pub(crate) const OTHER_RULES: [Rule; 16] = [
+pub(crate) const OTHER_RULES: [Rule; 17] = [
     SYNTAX,
     DUPLICATE_KEY,
     UNKNOWN_FIELD,
@@ -114,6 +114,7 @@ pub(crate) const OTHER_RULES: [Rule; 16] = [
     INVALID_VALUE,
     SEED_NEEDED,
     EXTERNAL_CERTIFICATE,
+    UNUSABLE_API_SERVER_CA,
     EXPIRING_CERTIFICATE,
     NOT_YET_VALID,
     UNUSED_ALLOW,
@@ -154,6 +155,10 @@ pub(crate) const SEED_NEEDED: Rule =
 /// Invalid files of an external authority.
 pub(crate) const EXTERNAL_CERTIFICATE: Rule =
     Rule::error("external-certificate", include_str!("../docs/rules/external-certificate.md")).stage(Stage::Beside);
+
+/// Files of CA certificates that control planes cannot use.
+pub(crate) const UNUSABLE_API_SERVER_CA: Rule =
+    Rule::error("unusable-api-server-ca", include_str!("../docs/rules/unusable-api-server-ca.md")).stage(Stage::Beside);
 
 /// Certificates that have expired or soon will.
 pub(crate) const EXPIRING_CERTIFICATE: Rule =

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use self::address::{Address, ApiServer, Cidr, IpAddress};
+pub use self::address::{Address, Cidr, IpAddress};
 pub use self::certificates::{CertificateAuthority, Certificates, ClusterCertificates, Retired};
 pub use self::cluster::{Cluster, ClusterIstio, Node};
 pub use self::delivery::{ChartRepository, ClusterGitOps, Controller, GitOps, Install};
@@ -24,6 +24,7 @@ pub(crate) use self::quantity::quantity;
 pub use self::text::{ClusterDomain, Image, Line, LoadBalancerClass, MeshId, Name, Revision, TrustDomain};
 pub(crate) use self::tracing::Target;
 pub use self::tracing::{SamplingPercent, Tracing, Via, Zipkin};
+pub use self::url::{ApiServer, ProxyUrl};
 pub use self::version::{Date, IstioVersion, KubernetesVersion, NodePortRange};
 
 mod address;
@@ -40,6 +41,7 @@ mod pod;
 mod quantity;
 mod text;
 mod tracing;
+mod url;
 mod version;
 
 /// One Istio mesh over several Kubernetes clusters.

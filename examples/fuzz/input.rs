@@ -124,7 +124,7 @@ const TOKENS: [&str; 74] = [
 ];
 
 /// Keys of a topology, and of what it passes on.
-const KEYS: [&str; 60] = [
+const KEYS: [&str; 62] = [
     "apiVersion",
     "kind",
     "mesh",
@@ -180,6 +180,8 @@ const KEYS: [&str; 60] = [
     "controlPlane",
     "context",
     "apiServer",
+    "apiServerCA",
+    "proxyURL",
     "serviceCIDR",
     "nodes",
     "podCIDR",

@@ -6,8 +6,8 @@ use crate::topology::Install;
 
 use super::metadata;
 
-/// The IstioOperator `istio`: profile, identity, control plane, the author's Helm values. The topology's profile and egress
-/// gateway are those of clusters with an istiod; a remote without one is thin: `profile: remote`, and nothing else runs there.
+/// The IstioOperator `istio`: profile, identity, control plane, the author's Helm values. The topology's profile is
+/// that of clusters with an istiod; a remote without one is thin: `profile: remote`, and its egress gateway is installed by itself.
 ///
 /// It has a name of its own: with an unnamed one, installing again would prune the east-west gateway (istio/istio#36982).
 pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {

@@ -14,7 +14,7 @@ struct Gateway {
 }
 
 pub(super) fn ingress(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
-    if !has_gateways(cluster) {
+    if cluster.install != Install::Helm || !cluster.runs_istiod {
         return Vec::new();
     }
     let mut ports = vec![port("status-port", 15021, 15021), port("http2", 80, 8080), port("https", 443, 8443)];
@@ -25,17 +25,15 @@ pub(super) fn ingress(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
 }
 
 pub(super) fn egress(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
-    if !has_gateways(cluster) || !mesh.egress_gateway.unwrap_or(mesh.profile == "demo") {
+    // A remote without an istiod has one only if the author asks for it.
+    let is_wanted = mesh.egress_gateway.unwrap_or(mesh.profile == "demo" && cluster.runs_istiod);
+    if cluster.install != Install::Helm || !is_wanted {
         return Vec::new();
     }
     let ports = vec![port("http2", 80, 8080), port("https", 443, 8443)];
     let mut values = values(mesh, cluster, &Gateway { name: "istio-egressgateway", label: "egressgateway", ports });
     values["service"]["type"] = json!("ClusterIP");
     vec![values]
-}
-
-fn has_gateways(cluster: &Cluster<'_>) -> bool {
-    cluster.install == Install::Helm && cluster.runs_istiod
 }
 
 fn port(name: &str, port: u16, target: u16) -> Value {

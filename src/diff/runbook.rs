@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use crate::artifact::eastwest_gateway;
 use crate::command::{self, Command, OURS, Place};
-use crate::layout::{CACERTS, EASTWEST_GATEWAY, GITIGNORE, ISTIO, ISTIO_SYSTEM, REMOTE_SECRETS, ROUTES};
+use crate::layout::{
+    CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, GITIGNORE, ISTIO, ISTIO_SYSTEM, REMOTE_SECRETS, ROUTES,
+};
 use crate::plan;
 
 use super::consequence::Situation;
@@ -176,7 +178,7 @@ impl Runbook<'_> {
                     || is_touched()
                     || is_certified() && self.after().release().is_some_and(|release| !release.reloads_authority)
             }
-            EASTWEST_GATEWAY => self.is_upgraded() || is_touched(),
+            EASTWEST_GATEWAY | EGRESS_GATEWAY => self.is_upgraded() || is_touched(),
             _ => is_touched(),
         }
     }

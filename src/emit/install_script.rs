@@ -1,8 +1,7 @@
 use serde::Serialize;
 
 use crate::command::{self, Command, Place};
-use crate::layout::{EASTWEST_GATEWAY, ISTIO, REMOTE_SECRETS};
-use crate::mesh::Mesh;
+use crate::layout::{EASTWEST_GATEWAY, EGRESS_GATEWAY, ISTIO, REMOTE_SECRETS};
 use crate::plan::waiting::{Awaited, awaited};
 use crate::plan::{Plan, Unit, What};
 use crate::release::{RemoteShape, WayToPrimary};
@@ -40,6 +39,8 @@ struct Functions {
     istio: Vec<String>,
     thin_remote: Vec<String>,
     gateway: Vec<String>,
+    /// Nothing where no remote has one.
+    egress_gateway: Vec<String>,
     /// What Helm installs, where it installs anything.
     charts: Option<Charts>,
 }
@@ -113,13 +114,14 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             waiting: waiting.join(" "),
             awaited: awaited(mesh),
             workload_namespaces: &mesh.workload_namespaces,
-            functions: functions(mesh),
+            functions: functions(plan),
             stages,
         },
     )
 }
 
-fn functions(mesh: &Mesh<'_>) -> Functions {
+fn functions(plan: &Plan<'_, '_>) -> Functions {
+    let mesh = plan.mesh;
     let version = mesh.version.to_string();
     let charts = command::Charts { repository: mesh.istio.charts.as_str(), version: &version };
     let lines = |what| texts(command::commands(what, Place::Script, charts));
@@ -141,6 +143,7 @@ fn functions(mesh: &Mesh<'_>) -> Functions {
             ingress: texts(command::gateway_chart(Place::Script, charts, "ingress")),
             egress: texts(command::gateway_chart(Place::Script, charts, "egress")),
         }),
+        egress_gateway: if plan.has(EGRESS_GATEWAY) { lines(What::Gateway(EGRESS_GATEWAY)) } else { Vec::new() },
     }
 }
 
@@ -156,6 +159,7 @@ fn call(unit: &Unit<'_, '_>) -> Call {
         What::Collector(directory) => format!("apply_collector {directory}"),
         What::Istio(_) => format!("install_istio {service}"),
         What::ThinRemote(_) => format!("install_remote {service}"),
+        What::Gateway(EGRESS_GATEWAY) => "install_egress_gateway".to_owned(),
         What::Gateway(_) => "install_gateway".to_owned(),
         What::IstioCharts(_, charts) => {
             let function = if charts.runs_istiod { "install_istio_charts" } else { "install_remote_charts" };

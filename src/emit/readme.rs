@@ -42,6 +42,8 @@ struct Values<'m> {
     apart: Vec<Apart>,
     has_gateways: bool,
     has_helm: bool,
+    /// Whether remotes without an istiod have egress gateways.
+    has_egress_gateways: bool,
     has_remote_secrets: bool,
     has_external_authority: bool,
     has_static_networks: bool,
@@ -81,7 +83,7 @@ struct Row<'m> {
     name: &'m str,
     network: &'m str,
     control_plane: String,
-    api_server: &'m str,
+    api_server: String,
     gateway: String,
     valid_until: String,
 }
@@ -161,6 +163,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         apart: apart(plan),
         has_gateways: plan.has(EASTWEST_GATEWAY),
         has_helm: mesh.has_install(Install::Helm),
+        has_egress_gateways: mesh.egress_gateway == Some(true),
         has_remote_secrets: plan.has(REMOTE_SECRETS),
         has_external_authority: mesh.has_external_authority,
         has_static_networks: mesh.networks.iter().any(|network| network.pod_routing == PodRouting::Static),
@@ -271,7 +274,10 @@ fn row<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Row<'m> {
         name: cluster.name,
         network: cluster.network,
         control_plane: if cluster.is_primary() { "its own".to_owned() } else { primary.to_owned() },
-        api_server: cluster.api_server,
+        api_server: match cluster.proxy_url {
+            Some(proxy) => format!("{} through {proxy}", cluster.api_server),
+            None => cluster.api_server.to_owned(),
+        },
         gateway: match &cluster.gateway {
             Some(gateway) => {
                 let address = gateway.address.clone().unwrap_or_else(|| "address not known yet".to_owned());

@@ -57,6 +57,8 @@ fn of_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, at_start: &str) -> lock::C
         primary: Some(mesh.primary_of(cluster).name.to_owned()),
         is_waiting: cluster.is_waiting,
         api_server: Some(cluster.api_server.to_owned()),
+        api_server_ca: cluster.api_server_ca.map(|authorities| Digest::of(authorities.as_bytes())),
+        proxy_url: cluster.proxy_url.map(str::to_owned),
         context: Some(cluster.context.to_owned()),
         at_start: Some(at_start.to_owned()),
         gateway: Some(match &cluster.gateway {

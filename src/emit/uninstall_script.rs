@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use crate::artifact::Role;
-use crate::layout::{ISTIO_SYSTEM, NAMESPACE};
+use crate::layout::{EGRESS_GATEWAY, ISTIO_SYSTEM, NAMESPACE};
 use crate::mesh::Cluster;
 use crate::plan::{Contents, Manifest, Plan, Unit};
 use crate::template;
@@ -15,6 +15,7 @@ struct Values<'m> {
     routed: Vec<&'m str>,
     has_remote_secrets: bool,
     has_helm: bool,
+    has_egress_gateways: bool,
 }
 
 /// A cluster and what was applied there besides Istio.
@@ -53,6 +54,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             routed: plan.routed(),
             has_remote_secrets: mesh.clusters.len() > 1,
             has_helm: mesh.has_install(Install::Helm),
+            has_egress_gateways: plan.has(EGRESS_GATEWAY),
         },
     )
 }

@@ -32,6 +32,8 @@ struct Checked<'m> {
     /// The Deployment of its control plane, if one runs there.
     istiod: String,
     has_gateway: bool,
+    /// Whether it has an egress gateway although no istiod runs there.
+    has_egress_gateway: bool,
     address: &'m str,
     /// What others dial where istiods are told it: words for the shell, an address and a port.
     is_told: String,
@@ -122,6 +124,7 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Conte
         context: cluster.context,
         istiod: if cluster.runs_istiod { cluster.istiod_service() } else { String::new() },
         has_gateway: gateway.is_some(),
+        has_egress_gateway: mesh.egress_gateway == Some(true) && !cluster.runs_istiod,
         address: gateway.and_then(|gateway| gateway.address.as_deref()).unwrap_or_default(),
         needed_by: waiting::needed_by(mesh, cluster).unwrap_or_default(),
         waits_for: if cluster.is_waiting { mesh.primary_of(cluster).name } else { "" },

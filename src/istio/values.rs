@@ -12,6 +12,13 @@ pub(crate) fn values(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> FreeForm {
     write(&known(mesh, cluster), "values", |_| true, author)
 }
 
+/// What the author says of an ordinary gateway of a cluster.
+pub(crate) fn gateway_values(mesh: &Mesh<'_>, cluster: &Cluster<'_>, gateway: &str) -> FreeForm {
+    let author = [&mesh.istio.values, &cluster.written.istio.values];
+    let author = author.into_iter().filter_map(|values| values.get("gateways")?.get(gateway)?.as_object());
+    write(&known(mesh, cluster), "values.gateways", |_| false, author)
+}
+
 /// What of `global` a cluster's east-west gateway is told: the author's too, since a private registry serves the gateway as well.
 pub(crate) fn gateway_global(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> FreeForm {
     const LIST: &str = "values.global";

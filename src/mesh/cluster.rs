@@ -22,6 +22,10 @@ pub struct Cluster<'t> {
     pub context: &'t str,
     /// The URL of its API server.
     pub api_server: &'t str,
+    /// The CA certificates, in PEM, that other clusters' istiods trust there; `None` for the cluster's own CA.
+    pub api_server_ca: Option<&'t str>,
+    /// The URL of the proxy through which they reach it.
+    pub proxy_url: Option<&'t str>,
     /// The position of the cluster whose istiod serves this one; its own on a primary.
     pub primary: usize,
     /// The positions of the other clusters that this one's istiod serves.
@@ -84,6 +88,8 @@ impl<'t> Cluster<'t> {
             network: written.network.as_str(),
             context: written.kubectl_context(),
             api_server: written.api_server.as_str(),
+            api_server_ca: None,
+            proxy_url: written.proxy_url.as_ref().map(|proxy| proxy.url().as_str()),
             primary,
             remotes: Vec::new(),
             gateway: written.east_west_gateway.as_ref().map(Gateway::resolve),

@@ -2,9 +2,10 @@
 
 use std::str::FromStr;
 
-use super::address::{Address, ApiServer, Cidr, IpAddress};
+use super::address::{Address, Cidr, IpAddress};
 use super::delivery::ChartRepository;
 use super::text::{ClusterDomain, Image, Line, LoadBalancerClass, MeshId, Name, Revision, TrustDomain};
+use super::url::{ApiServer, ProxyUrl};
 use super::version::{Date, IstioVersion, KubernetesVersion, NodePortRange};
 
 /// A grammar of strings. The schema names it, and the reader of topologies applies it.
@@ -34,6 +35,7 @@ const GRAMMARS: &[Grammar] = &[
     Grammar { format: "ip", refuse: |text| IpAddress::from_str(text).err() },
     Grammar { format: "address", refuse: |text| Address::from_str(text).err() },
     Grammar { format: "api-server", refuse: |text| ApiServer::from_str(text).err() },
+    Grammar { format: "proxy-url", refuse: |text| ProxyUrl::from_str(text).err() },
     Grammar { format: "istio-version", refuse: |text| IstioVersion::from_str(text).err() },
     Grammar { format: "node-port-range", refuse: |text| NodePortRange::from_str(text).err() },
     Grammar { format: "kubernetes-version", refuse: |text| KubernetesVersion::from_str(text).err() },

@@ -24,7 +24,7 @@ pub struct Istio {
     pub profile: String,
     /// The revision of the control planes. Default: none.
     pub revision: Option<Revision>,
-    /// Whether to install the egress gateway. Default: as in the profile.
+    /// Whether to install the egress gateway in every cluster. Default: as in the profile, which is that of clusters with an istiod.
     pub egress_gateway: Option<bool>,
     /// Istio's CNI plugin, which redirects the traffic of pods so that they need no privileges for it. Default: as in the profile.
     pub cni: Option<Cni>,

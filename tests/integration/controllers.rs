@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use meshgen::lock::Lock;
+use meshgen::source::Source;
 use meshgen::tree::Tree;
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -191,7 +192,7 @@ proptest! {
 
     #[test]
     fn controllers_keep_to_the_order_of_the_plan(generated in generator::controlled()) {
-        let tree = common::compile(&meshgen::source::Source::new("random.yaml", generated.text.as_bytes()));
+        let tree = common::compile(&common::of_tests(Source::new("random.yaml", generated.text.as_bytes())));
         check_order(&generated, &tree);
         check_names(&generated, &tree);
     }

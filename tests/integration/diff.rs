@@ -233,8 +233,8 @@ proptest! {
     /// What the JSON report lists, applied to one tree, gives the other.
     #[test]
     fn a_difference_turns_one_tree_into_the_other(one in generator::topologies(), other in generator::topologies()) {
-        let one = Source::new("one.yaml", one.text.as_bytes());
-        let other = Source::new("other.yaml", other.text.as_bytes());
+        let one = common::of_tests(Source::new("one.yaml", one.text.as_bytes()));
+        let other = common::of_tests(Source::new("other.yaml", other.text.as_bytes()));
         prop_assert!(compared(&one, &one).is_empty());
         let report: Value = serde_json::from_str(&report::json(&compared(&one, &other))).unwrap();
         let mut tree = Parsed::of(&one);
@@ -246,8 +246,8 @@ proptest! {
 
     #[test]
     fn no_report_holds_a_key(one in generator::topologies(), other in generator::topologies()) {
-        let one = Source::new("one.yaml", one.text.as_bytes());
-        let other = Source::new("other.yaml", other.text.as_bytes());
+        let one = common::of_tests(Source::new("one.yaml", one.text.as_bytes()));
+        let other = common::of_tests(Source::new("other.yaml", other.text.as_bytes()));
         let trees = [&one, &other].map(common::compile);
         let diff = diff::compare(&of_tree(&trees[0]), &of_tree(&trees[1]));
         let style = Style { is_coloured: true, is_full: true, width: None };

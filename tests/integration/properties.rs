@@ -15,7 +15,7 @@ use crate::{common, generator};
 use generator::Generated;
 
 fn compiled(generated: &Generated) -> Tree {
-    common::compile(&Source::new("random.yaml", generated.text.as_bytes()))
+    common::compile(&common::of_tests(Source::new("random.yaml", generated.text.as_bytes())))
 }
 
 fn text<'t>(tree: &'t Tree, path: &str) -> Option<&'t str> {
@@ -113,7 +113,7 @@ fn check_kustomizations(tree: &Tree) {
             files.remove("settings.yaml");
         }
         if !files.remove("kustomization.yaml") {
-            let directories = ["30-istio", "40-eastwest-gateway", "45-gateways"];
+            let directories = ["30-istio", "40-eastwest-gateway", "45-gateways", "45-egress-gateway"];
             let is_for_a_program = directories.iter().any(|other| directory.ends_with(other));
             assert!(is_for_a_program, "{directory} is no kustomization");
             continue;
@@ -124,8 +124,11 @@ fn check_kustomizations(tree: &Tree) {
         let patches: Vec<Value> = list("patches").iter().map(|patch| patch["path"].clone()).collect();
         let secrets: Vec<Value> =
             list("secretGenerator").iter().flat_map(|secret| secret["files"].as_array().cloned().unwrap()).collect();
-        let listed: Vec<&str> =
-            resources.iter().chain(&patches).chain(&secrets).map(|file| file.as_str().unwrap()).collect();
+        let values: Vec<Value> =
+            list("configMapGenerator").iter().flat_map(|values| values["files"].as_array().cloned().unwrap()).collect();
+        let configurations = list("configurations");
+        let listed = resources.iter().chain(&patches).chain(&secrets).chain(&values).chain(&configurations);
+        let listed: Vec<&str> = listed.map(|file| file.as_str().unwrap()).collect();
         assert_eq!(listed.iter().copied().collect::<BTreeSet<&str>>(), files, "{directory}");
         assert_eq!(listed.len(), files.len(), "{directory} lists a file twice");
     }
@@ -205,7 +208,7 @@ fn check_order(generated: &Generated, tree: &Tree) {
                     needs(primary, "50-exposure");
                 }
             }
-            "40-eastwest-gateway" => {
+            "40-eastwest-gateway" | "45-egress-gateway" => {
                 needs(at, "30-istio");
                 // The control plane that injects it knows the cluster.
                 if primary != at {
@@ -375,7 +378,12 @@ fn check_ownership(topology: &Value, read: impl Fn(&str) -> Option<Value>) {
     static REFUSED: Mutex<BTreeSet<Vec<String>>> = Mutex::new(BTreeSet::new());
     for cluster in topology["clusters"].as_array().unwrap() {
         let (mut told, mut said) = (BTreeSet::new(), BTreeSet::new());
-        for file in ["30-istio/istio.yaml", "30-istio/mesh-config.yaml", "40-eastwest-gateway/eastwest-gateway.yaml"] {
+        for file in [
+            "30-istio/istio.yaml",
+            "30-istio/mesh-config.yaml",
+            "40-eastwest-gateway/eastwest-gateway.yaml",
+            "45-egress-gateway/egress-gateway.yaml",
+        ] {
             let Some(operator) = read(&format!("{}/{file}", name(cluster))) else { continue };
             if operator["kind"] != "IstioOperator" {
                 continue;

@@ -26,6 +26,13 @@ pub(super) const ATTACKS: &[Attack] = &[
         ",
     },
     Attack {
+        name: "names a file of the machine as the CA of an API server",
+        gain: "the file, in the report of a check or in the tree",
+        step: Step::Check,
+        says: &["`../../../../../../etc/passwd` leads out of the repository"],
+        change: r"sed -i 's|10.0.1.1:6443|&\n    apiServerCA: ../../../../../../etc/passwd|' mesh.yaml",
+    },
+    Attack {
         name: "changes the mesh ID",
         gain: "a new root at the next build",
         step: Step::UpToDate,

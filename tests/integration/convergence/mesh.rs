@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::common;
+
 use super::choices::Choices;
 
 /// A mesh of a few clusters, as far as changes touch it.
@@ -9,6 +11,7 @@ use super::choices::Choices;
 pub(super) struct Mesh {
     version: &'static str,
     profile: Option<&'static str>,
+    has_egress: bool,
     revision: Option<&'static str>,
     trust_domain: Option<&'static str>,
     cluster_domain: Option<&'static str>,
@@ -34,6 +37,10 @@ struct Member {
     network: usize,
     control_plane: Option<String>,
     server: String,
+    /// The file of the CA that is trusted there, if it is not the cluster's own.
+    authority: Option<&'static str>,
+    /// Whether the way there leads through a proxy.
+    is_proxied: bool,
     context: String,
     /// The east-west gateway's external addresses; `None` without a gateway.
     gateway: Option<Vec<String>>,
@@ -92,12 +99,15 @@ pub(super) enum Change {
     GatewaySwitched,
     Context,
     ApiServer,
+    ApiServerCa,
+    ProxyUrl,
     Profile,
+    Egress,
     Values,
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 38] = [
+    pub(super) const ALL: [Self; 41] = [
         Self::Joins,
         Self::Leaves,
         Self::Renamed,
@@ -134,7 +144,10 @@ impl Change {
         Self::GatewaySwitched,
         Self::Context,
         Self::ApiServer,
+        Self::ApiServerCa,
+        Self::ProxyUrl,
         Self::Profile,
+        Self::Egress,
         Self::Values,
     ];
 }
@@ -192,6 +205,7 @@ impl Mesh {
         Self {
             version,
             profile: None,
+            has_egress: false,
             revision: None,
             trust_domain: None,
             cluster_domain: None,
@@ -207,6 +221,7 @@ impl Mesh {
     fn any(choices: &mut Choices) -> Self {
         let mut mesh = Self {
             profile: choices.one_of(&[None, None, Some("demo")]),
+            has_egress: choices.one_of(&[false, false, true]),
             revision: if choices.below(6) == 0 { Some("blue") } else { None },
             trust_domain: if choices.below(4) == 0 { Some("mesh.example") } else { None },
             cluster_domain: if choices.below(4) == 0 { Some("k8s.example") } else { None },
@@ -258,6 +273,9 @@ impl Mesh {
         }
         if self.has_cni {
             istio["cni"] = json!({"enabled": true});
+        }
+        if self.has_egress {
+            istio["egressGateway"] = json!(true);
         }
         if !self.config.is_empty() {
             istio["meshConfig"] = Value::Object(self.config.clone());
@@ -312,7 +330,7 @@ impl Mesh {
         if self.members.is_empty() {
             return false;
         }
-        let source = meshgen::source::Source::new("mesh.yaml", self.text());
+        let source = common::of_tests(meshgen::source::Source::new("mesh.yaml", self.text()));
         meshgen::outline(&source, None).is_ok()
     }
 
@@ -424,7 +442,7 @@ impl Mesh {
                     if member.gateway.is_some() { None } else { Some(vec![format!("10.2.{}.1", member.number)]) };
             }
             Change::Context => member.context.push_str("@renamed"),
-            Change::ApiServer => member.server = member.server.replace(".1:6443", ".2:6443"),
+            Change::ApiServer | Change::ApiServerCa | Change::ProxyUrl => member.set_way(change),
             Change::Values => {
                 let value = json!({"proxy": {"privileged": true}});
                 toggle(&mut member.values, "global", value);
@@ -476,6 +494,7 @@ impl Mesh {
                 self.cluster_domain = if self.cluster_domain.is_some() { None } else { Some("k8s.example") };
             }
             Change::Cni => self.has_cni = !self.has_cni,
+            Change::Egress => self.has_egress = !self.has_egress,
             Change::Profile => self.profile = if self.profile.is_none() { Some("demo") } else { None },
             _ => unreachable!("{change:?} is of a cluster"),
         }
@@ -497,6 +516,8 @@ impl Member {
             network,
             control_plane,
             server: format!("https://10.1.{number}.1:6443"),
+            authority: None,
+            is_proxied: false,
             gateway: has_gateway.then(|| vec![format!("10.2.{number}.1")]),
             service_type: None,
             class: None,
@@ -508,6 +529,22 @@ impl Member {
             generation: 1,
             values: Map::new(),
             number,
+        }
+    }
+
+    /// Makes a change of the way to its API server.
+    fn set_way(&mut self, change: Change) {
+        match change {
+            Change::ApiServer => self.server = self.server.replace(".1:6443", ".2:6443"),
+            Change::ApiServerCa => {
+                self.authority = match self.authority {
+                    None => Some("cluster1"),
+                    Some("cluster1") => Some("next"),
+                    Some(_) => None,
+                };
+            }
+            Change::ProxyUrl => self.is_proxied = !self.is_proxied,
+            _ => unreachable!("{change:?} is of no API server"),
         }
     }
 
@@ -532,6 +569,12 @@ impl Member {
             "context": self.context,
             "apiServer": self.server,
         });
+        if let Some(authority) = self.authority {
+            value["apiServerCA"] = json!(format!("ca/{authority}.pem"));
+        }
+        if self.is_proxied {
+            value["proxyURL"] = json!(format!("http://10.9.{number}.1:3128"));
+        }
         if let Some(primary) = &self.control_plane {
             value["controlPlane"] = json!(primary);
         }

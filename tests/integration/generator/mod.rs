@@ -85,6 +85,8 @@ struct ClusterChoices {
     service: ServiceChoices,
     replicas: Option<usize>,
     pod: Vec<usize>,
+    /// 1: another CA at the API server. 2: a proxy on the way there. 3: both.
+    way: usize,
 }
 
 /// What is said about a gateway's Service besides its type.
@@ -118,6 +120,8 @@ const ALLOWED: [&str; 5] =
 const REPLICAS: [(Option<u16>, Option<u16>); 5] =
     [(Some(2), None), (Some(2), Some(4)), (None, Some(3)), (Some(1), Some(1)), (Some(5), None)];
 const CONTEXTS: [&str; 5] = ["admin@", "it's ", "a b$HOME`x`", "\"q\" \\ ", "arn:aws:eks:eu:1:cluster/"];
+
+const PROXIES: [&str; 3] = ["http://172.31.200.1:3128", "https://proxy.corp.internal", "socks5://[fd00:9::1]:1080"];
 
 pub(crate) fn topologies() -> impl Strategy<Value = Generated> {
     choices().prop_map(|choices| generate(&choices))
@@ -262,7 +266,8 @@ fn cluster() -> impl Strategy<Value = ClusterChoices> {
             policy,
             has_node_ports,
         });
-    let fifth = (service, prop::option::weighted(0.2, 0..REPLICAS.len()), free_form());
+    let way = prop::option::weighted(0.2, 1..4usize);
+    let fifth = (service, prop::option::weighted(0.2, 0..REPLICAS.len()), free_form(), way);
     (first, second, third, fourth, fifth).prop_map(|(first, second, third, fourth, fifth)| ClusterChoices {
         network: first.0,
         remote_of: first.1,
@@ -286,6 +291,7 @@ fn cluster() -> impl Strategy<Value = ClusterChoices> {
         service: fifth.0,
         replicas: fifth.1,
         pod: fifth.2,
+        way: fifth.3.unwrap_or_default(),
     })
 }
 
@@ -500,6 +506,8 @@ fn cluster_value(choices: &Choices, shape: &Shape, position: usize) -> Value {
     insert(&mut value, "controlPlane", (primary != position).then(|| json!(NAMES[primary])));
     insert(&mut value, "context", cluster.context.map(|context| json!(format!("{}{position}", CONTEXTS[context]))));
     value.insert("apiServer".to_owned(), json!(format!("https://192.0.2.{}:6443", position + 1)));
+    insert(&mut value, "apiServerCA", (cluster.way & 1 != 0).then(|| json!("ca/cluster1.pem")));
+    insert(&mut value, "proxyURL", (cluster.way & 2 != 0).then(|| json!(PROXIES[position % PROXIES.len()])));
     let services = if is_ipv6(choices, position) {
         format!("fd00:1:{position}::/112")
     } else {

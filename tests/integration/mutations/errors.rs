@@ -316,6 +316,11 @@ pub(crate) const ERRORS: &[Mutation] = &[
             let servers =
                 [format!("https://{address}:6443"), "https://[::1]:6443".to_owned(), "https://localhost".to_owned()];
             let server = case.one_of(&servers)?;
+            if case.rng.bool() {
+                return Some(case.set(format!("clusters[{cluster}].proxyURL"), json!(server)));
+            }
+            // Behind a proxy, the address is one of the proxy's.
+            case.remove(&format!("clusters[{cluster}].proxyURL"));
             return Some(case.set(format!("clusters[{cluster}].apiServer"), json!(server)));
         }
         if case.rng.bool() {
@@ -332,19 +337,29 @@ pub(crate) const ERRORS: &[Mutation] = &[
         let inside = pods.split_once('/')?.0.strip_suffix('0')?.to_owned() + "7";
         if case.is_primary(owner) && case.rng.bool() {
             let cluster = case.any_cluster(|_, _| true)?;
-            return Some(case.set(format!("clusters[{cluster}].apiServer"), json!(format!("https://{inside}:6443"))));
+            let field = case.one_of(&["apiServer", "proxyURL"])?;
+            case.remove(&format!("clusters[{cluster}].proxyURL"));
+            return Some(case.set(format!("clusters[{cluster}].{field}"), json!(format!("https://{inside}:6443"))));
         }
         let cluster = case.any_cluster(|case, position| case.gateway(position).is_some())?;
         Some(case.push(&format!("clusters[{cluster}].eastWestGateway.externalIPs"), json!(inside)))
     }),
     Mutation("unusable-api-server", |case| {
         let cluster = case.any_cluster(|_, position| position > 0)?;
+        if case.rng.bool() {
+            let way = format!("clusters[{cluster}].proxyURL");
+            let proxy = case.one_of(&["http://user:secret@10.8.8.9:3128", "socks5://10.8.8.9/path"])?;
+            return Some(case.set(way, json!(proxy)));
+        }
         let earlier = case.rng.usize(..cluster);
+        for position in [earlier, cluster] {
+            case.remove(&format!("clusters[{position}].proxyURL"));
+        }
         let other = case.clusters()[earlier]["apiServer"].as_str()?.to_owned();
         let server = case.one_of(
             &[
                 "http://10.8.8.8:6443",
-                "https://10.8.8.8:6443/k8s/clusters/c-1",
+                "https://10.8.8.8:6443/k8s?clusters=c-1",
                 "https://admin:secret@10.8.8.8:6443",
                 "ftp://10.8.8.8",
                 &other,
@@ -409,8 +424,10 @@ pub(crate) const ERRORS: &[Mutation] = &[
             return Some(case.set(format!("{path}.serviceCIDRs"), json!(["10.231.0.0/16"])));
         }
         let node = format!("{path}.nodes[0]");
+        // Ranges of another address family are another mistake.
+        let is_ipv4 = case.pod_range(cluster).is_some_and(|range| !range.contains(':'));
         case.remove(&format!("{node}.podCIDRs"));
-        if case.rng.bool() {
+        if is_ipv4 && case.rng.bool() {
             case.set(format!("{node}.podCIDR"), json!("10.232.0.0/24"));
             return Some(case.set(format!("{node}.podCIDRs"), json!(["10.233.0.0/24"])));
         }
@@ -581,6 +598,8 @@ fn fields(cluster: usize) -> Vec<(String, Value)> {
         ("controlPlane", json!("")),
         ("context", json!("")),
         ("apiServer", json!("")),
+        ("apiServerCA", json!("")),
+        ("proxyURL", json!("")),
         ("serviceCIDR", json!("")),
         ("nodes", json!([])),
         ("eastWestGateway", json!({})),

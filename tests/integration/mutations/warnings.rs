@@ -185,6 +185,11 @@ pub(crate) const WARNINGS: &[Mutation] = &[
         let host = case.one_of(&[address, domain])?;
         Some(case.set(format!("clusters[{cluster}].apiServer"), json!(format!("https://{host}"))))
     }),
+    Mutation("proxied-api-server", |case| {
+        let cluster = case.any_cluster(|_, _| true)?;
+        let server = format!("https://rancher.corp.internal/k8s/clusters/c-{cluster}");
+        Some(case.set(format!("clusters[{cluster}].apiServer"), json!(server)))
+    }),
     Mutation("unused-allow", |case| {
         let entry = json!({ "rule": "unused-network", "reason": "it is meant" });
         Some(
