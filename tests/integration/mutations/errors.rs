@@ -346,8 +346,11 @@ pub(crate) const ERRORS: &[Mutation] = &[
         let node = format!("{path}.nodes[0]");
         case.remove(&format!("{node}.podCIDRs"));
         if case.rng.bool() {
-            case.set(format!("{node}.podCIDR"), json!("10.232.0.0/24"));
-            return Some(case.set(format!("{node}.podCIDRs"), json!(["10.233.0.0/24"])));
+            let is_ipv6 = case.nodes(cluster)[0]["address"].as_str().is_some_and(|address| address.contains(':'));
+            let (one, other) =
+                if is_ipv6 { ("fd00:232::/64", "fd00:233::/64") } else { ("10.232.0.0/24", "10.233.0.0/24") };
+            case.set(format!("{node}.podCIDR"), json!(one));
+            return Some(case.set(format!("{node}.podCIDRs"), json!([other])));
         }
         case.remove(&format!("{node}.podCIDR"));
         Some(node)
