@@ -124,7 +124,7 @@ const TOKENS: [&str; 74] = [
 ];
 
 /// Keys of a topology, and of what it passes on.
-const KEYS: [&str; 50] = [
+const KEYS: [&str; 51] = [
     "apiVersion",
     "kind",
     "mesh",
@@ -146,6 +146,7 @@ const KEYS: [&str; 50] = [
     "egressGateway",
     "meshConfig",
     "values",
+    "caAddress",
     "kubernetes",
     "certificates",
     "authority",

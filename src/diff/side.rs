@@ -62,6 +62,11 @@ impl Side {
         waiting::lost(&after.record, gone)
     }
 
+    /// Whether the tree has no certificates, because somebody else signs.
+    pub(super) fn is_without_root(&self) -> bool {
+        self.record.is_without_root && self.record.roots.is_empty()
+    }
+
     /// The files of the mesh as a whole.
     pub(super) fn pages(&self) -> BTreeMap<&str, &str> {
         let pages = self.files.iter().filter(|(path, _)| !path.contains('/'));

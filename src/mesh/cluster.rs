@@ -33,7 +33,7 @@ pub struct Cluster<'t> {
     pub runs_istiod: bool,
     /// The revision of its control plane.
     pub revision: Option<&'t str>,
-    /// The certificate that its istiod signs with.
+    /// The certificate that its istiod signs with, where that is one of the tree.
     pub intermediate: Option<Intermediate<'t>>,
     /// Where its istiod sends traces, on a primary whose istiod tells proxies so.
     pub provider: Option<Provider>,
@@ -65,7 +65,7 @@ impl<'t> Cluster<'t> {
         primary: usize,
         topology: &'t Topology,
         release: &Release,
-        root: &Root<'t>,
+        root: Option<&Root<'t>>,
     ) -> Self {
         let written = &topology.clusters[position];
         let runs_istiod = runs_istiod(written, release);
@@ -81,7 +81,7 @@ impl<'t> Cluster<'t> {
             is_waiting: false,
             runs_istiod,
             revision: topology.revision(written),
-            intermediate: runs_istiod.then(|| Intermediate::resolve(topology, written, root)),
+            intermediate: root.filter(|_| runs_istiod).map(|root| Intermediate::resolve(topology, written, root)),
             provider: None,
             stated_trust_domain: (!runs_istiod && release.reads_remote_mesh_config)
                 .then_some(topology.mesh.trust_domain.as_str())

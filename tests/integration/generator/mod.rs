@@ -44,6 +44,8 @@ struct Intermediates {
     days: Option<u32>,
     generation: Option<u32>,
     naming: Option<u32>,
+    /// Whether somebody else signs.
+    is_absent: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -165,12 +167,14 @@ fn intermediates() -> impl Strategy<Value = Intermediates> {
         prop::option::weighted(0.2, 1..1000u32),
         prop::option::weighted(0.2, 1..5u32),
         prop::option::of(1..=2u32),
+        prop::bool::weighted(0.1),
     )
-        .prop_map(|(issued_later, days, generation, naming)| Intermediates {
+        .prop_map(|(issued_later, days, generation, naming, is_absent)| Intermediates {
             issued_later,
             days,
             generation,
             naming,
+            is_absent,
         })
 }
 
@@ -288,7 +292,12 @@ fn topology(choices: &Choices) -> Value {
     insert(&mut istio, "revision", revision.map(|revision| json!(REVISIONS[revision])));
     insert(&mut istio, "egressGateway", choices.egress.map(|egress| json!(egress)));
     insert(&mut istio, "meshConfig", free_form::fields(&free_form::MESH_CONFIG, &choices.mesh_config));
-    insert(&mut istio, "values", free_form::fields(&free_form::VALUES, &choices.values));
+    let mut values = free_form::fields(&free_form::VALUES, &choices.values);
+    if choices.intermediates.is_absent {
+        let values = values.get_or_insert_with(|| json!({}));
+        free_form::set(values, "global.caAddress", json!("issuer.example.org:443"));
+    }
+    insert(&mut istio, "values", values);
     insert(&mut mesh, "allow", allow(&choices.allowed));
     let mut topology = Map::new();
     topology.insert("apiVersion".to_owned(), json!("meshgen/v1"));
@@ -311,6 +320,9 @@ fn topology(choices: &Choices) -> Value {
 }
 
 fn certificates(choices: &Choices) -> Value {
+    if choices.intermediates.is_absent {
+        return json!({ "authority": "none" });
+    }
     let mut certificates = Map::from_iter([
         ("issuedOn".to_owned(), json!("2026-11-01")),
         ("rootValidityDays".to_owned(), json!(choices.root_days)),
@@ -480,7 +492,11 @@ fn cluster_value(choices: &Choices, shape: &Shape, position: usize) -> Value {
     let later = cluster.issued_later.filter(|days| *days < choices.root_days);
     insert(&mut certificates, "issuedOn", later.map(|days| json!(day_after(days))));
     insert(&mut certificates, "generation", cluster.generation.map(|generation| json!(generation)));
-    insert(&mut value, "certificates", (!certificates.is_empty()).then(|| certificates.into()));
+    insert(
+        &mut value,
+        "certificates",
+        (!certificates.is_empty() && !choices.intermediates.is_absent).then(|| certificates.into()),
+    );
     insert(&mut value, "kubernetes", cluster.kubernetes.map(|choice| kubernetes(choices, choice)));
     insert(&mut value, "istio", own_istio(choices, shape, position));
     insert(&mut value, "allow", allow(&cluster.allowed));

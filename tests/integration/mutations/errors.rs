@@ -189,7 +189,21 @@ pub(crate) const ERRORS: &[Mutation] = &[
         case.remove("certificates.issuedOn")?;
         Some("certificates".to_owned())
     }),
-    Mutation("external-authority", |case| match case.rng.u8(..4) {
+    Mutation("external-authority", |case| match case.rng.u8(..5) {
+        4 => {
+            let (field, value) = case.one_of(&[
+                ("issuedOn", json!("2026-11-01")),
+                ("rootValidityDays", json!(100)),
+                ("intermediateValidityDays", json!(100)),
+                ("generation", json!(2)),
+                ("naming", json!(2)),
+                ("directory", json!("authority")),
+                ("retired", json!([{ "cluster": "gone", "generation": 1 }])),
+            ])?;
+            case.set("certificates", json!({ "authority": "none", field: value }));
+            without_own_certificates(case);
+            Some(format!("certificates.{field}"))
+        }
         0 => Some(case.set("certificates.directory", json!("authority"))),
         1 => {
             case.set("certificates", json!({ "authority": "external" }));
@@ -211,6 +225,7 @@ pub(crate) const ERRORS: &[Mutation] = &[
         }
     }),
     Mutation("intermediate-outside-root", |case| match case.rng.u8(..3) {
+        _ if !makes_certificates(case) => None,
         0 => Some(case.set("certificates.intermediatesIssuedOn", json!("2026-10-31"))),
         1 => {
             let cluster = case.any_cluster(|_, _| true)?;
@@ -219,6 +234,9 @@ pub(crate) const ERRORS: &[Mutation] = &[
         _ => Some(case.set("certificates.intermediateValidityDays", json!(36500))),
     }),
     Mutation("retired-certificate", |case| {
+        if !makes_certificates(case) {
+            return None;
+        }
         let cluster = case.any_cluster(Case::is_primary)?;
         let name = case.name(cluster).to_owned();
         let own = case.clusters()[cluster]["certificates"]["generation"].as_u64();
@@ -505,7 +523,11 @@ fn without_collectors_node_port(case: &mut Case) {
     }
 }
 
-fn without_own_certificates(case: &mut Case) {
+fn makes_certificates(case: &Case) -> bool {
+    case.value["certificates"]["authority"] != "none"
+}
+
+pub(super) fn without_own_certificates(case: &mut Case) {
     for position in 0..case.clusters().len() {
         case.remove(&format!("clusters[{position}].certificates"));
     }
