@@ -65,6 +65,7 @@ mod remote_mesh_config;
 mod reserved_port;
 mod retired_certificate;
 mod revision_mismatch;
+mod self_signed_roots;
 mod shared_gateway;
 mod single_node_service_route;
 mod static_routing_without_nodes;
@@ -85,6 +86,7 @@ mod unusable_allow;
 mod unusable_api_server;
 mod unusable_collector_address;
 mod unusable_node_port;
+mod unused_certificates;
 mod unused_network;
 mod workload_namespace;
 
@@ -174,6 +176,8 @@ const CHECKS: &[Check] = &[
     gateway_without_address::CHECK,
     host_name_control_plane::CHECK,
     host_name_gateway::CHECK,
+    unused_certificates::CHECK,
+    self_signed_roots::CHECK,
     unused_network::CHECK,
     shared_gateway::CHECK,
     full_sampling::CHECK,

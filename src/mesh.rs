@@ -53,12 +53,12 @@ pub struct Mesh<'t> {
     pub clusters: Vec<Cluster<'t>>,
     /// Where traces go.
     pub collector: Option<Collector>,
-    /// The root certificate.
-    pub root: Root<'t>,
+    /// The root certificate; none where somebody else signs, whom meshgen does not know.
+    pub root: Option<Root<'t>>,
     /// Certificates that are never to be made again: a cluster, and a generation of its key.
     pub retired: Vec<(&'t str, u32)>,
-    /// Whether an authority of the author's own makes the certificates.
-    pub has_external_authority: bool,
+    /// Who issues the certificates.
+    pub authority: CertificateAuthority,
 }
 
 /// A network that has clusters.
@@ -81,14 +81,15 @@ impl<'t> Mesh<'t> {
         let positions: BTreeMap<&str, usize> =
             topology.clusters.iter().enumerate().map(|(position, cluster)| (cluster.name.as_str(), position)).collect();
         let collector = Collector::resolve(topology, release, &positions);
-        let root = Root::resolve(topology);
+        let authority = topology.certificates.authority;
+        let root = (authority != CertificateAuthority::None).then(|| Root::resolve(topology));
         let mut clusters: Vec<Cluster<'t>> = topology
             .clusters
             .iter()
             .enumerate()
             .map(|(position, cluster)| {
                 let primary = cluster.primary().map_or(position, |primary| positions[primary]);
-                let resolved = Cluster::resolve(position, primary, topology, release, &root);
+                let resolved = Cluster::resolve(position, primary, topology, release, root.as_ref());
                 Cluster { api_server_ca: checked.authorities_of(position), ..resolved }
             })
             .collect();
@@ -126,7 +127,7 @@ impl<'t> Mesh<'t> {
                 .iter()
                 .map(|retired| (retired.cluster.as_str(), retired.generation))
                 .collect(),
-            has_external_authority: topology.certificates.authority == CertificateAuthority::External,
+            authority,
         }
     }
 

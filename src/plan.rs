@@ -227,10 +227,10 @@ impl fmt::Display for Unit<'_, '_> {
 
 impl StageName {
     /// What the stage brings about, as a heading.
-    pub(crate) fn title(self) -> &'static str {
+    fn title(self) -> &'static str {
         match self {
             Self::Routes => "Node routes",
-            Self::Prepared => "Namespaces and certificate authorities",
+            Self::Prepared => "Namespaces",
             Self::Primaries => "Primaries",
             Self::Webhooks => "Remotes: webhook and the way to their primary",
             Self::Credentials => "Remote secrets",
@@ -345,6 +345,14 @@ impl<'m, 't> Plan<'m, 't> {
     /// The stages that are carried out from a workstation.
     pub fn installation(&self) -> impl Iterator<Item = &Stage<'m, 't>> {
         self.stages.iter().filter(|stage| stage.name != StageName::Routes)
+    }
+
+    /// What a stage brings about, as a heading.
+    pub(crate) fn title(&self, stage: StageName) -> &'static str {
+        match stage {
+            StageName::Prepared if self.has(CACERTS) => "Namespaces and certificate authorities",
+            stage => stage.title(),
+        }
     }
 
     /// The clusters on whose nodes a script has to run.

@@ -124,7 +124,7 @@ const TOKENS: [&str; 74] = [
 ];
 
 /// Keys of a topology, and of what it passes on.
-const KEYS: [&str; 62] = [
+const KEYS: [&str; 63] = [
     "apiVersion",
     "kind",
     "mesh",
@@ -156,6 +156,7 @@ const KEYS: [&str; 62] = [
     "path",
     "meshConfig",
     "values",
+    "caAddress",
     "kubernetes",
     "certificates",
     "authority",

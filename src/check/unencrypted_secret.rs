@@ -1,5 +1,6 @@
 use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
+use crate::topology::CertificateAuthority;
 
 use super::controller::{ABOUT, GITOPS, place, title};
 use super::{Check, Context};
@@ -10,6 +11,9 @@ const RULE: Rule = Rule::error("unencrypted-secret", include_str!("../../docs/ru
 
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let Some(gitops) = &context.topology.gitops else { return };
+    if context.topology.certificates.authority == CertificateAuthority::None {
+        return;
+    }
     findings.push(
         RULE.at(place("controller"), format!("{} cannot apply `20-cacerts`, whose private keys are not in Git", title(gitops)))
             .label("applies what is in Git")

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
+use crate::fact::is_no_authority;
 use crate::layout::ISTIO;
 use crate::lock::{Cluster, Digest, Gateway};
 use crate::release::{Release, RemoteShape, release};
@@ -106,6 +107,18 @@ impl<'s> Known<'s> {
         }
         let steps = side.record.steps.iter().map(String::as_str).collect();
         Self { side, version: istio.map(|istio| istio.version), members, routes, steps }
+    }
+
+    /// Whether the istiod that serves a cluster is no authority: nothing happens there when the Secret `cacerts` comes or goes.
+    pub(super) fn has_no_authority(&self, cluster: &str) -> bool {
+        let owner =
+            if self.runs_istiod(cluster) { Some(cluster) } else { self.member(cluster).map(|own| &*own.primary) };
+        let values = owner.and_then(|owner| {
+            let path = [owner, "/", ISTIO, "/istio.yaml"].concat();
+            let objects = documents(self.files_of(owner).get(path.as_str())?)?;
+            objects.first()?.pointer("/spec/values")?.as_object().cloned()
+        });
+        values.is_some_and(|values| is_no_authority(&values))
     }
 
     /// The clusters of the mesh.

@@ -64,6 +64,11 @@ impl Side {
         waiting::lost(&after.record, gone)
     }
 
+    /// Whether the tree has no certificates, because somebody else signs.
+    pub(super) fn is_without_root(&self) -> bool {
+        self.record.is_without_root && self.record.roots.is_empty()
+    }
+
     /// The files of the mesh as a whole, and what a controller is told.
     pub(super) fn pages(&self) -> BTreeMap<&str, &str> {
         let is_page = |path: &str| match path.split_once('/') {

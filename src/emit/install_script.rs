@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use crate::command::{self, Command, Place};
-use crate::layout::{EASTWEST_GATEWAY, EGRESS_GATEWAY, ISTIO, REMOTE_SECRETS};
+use crate::layout::{CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, ISTIO, REMOTE_SECRETS};
 use crate::plan::waiting::{Awaited, awaited};
 use crate::plan::{Plan, Unit, What};
 use crate::release::{RemoteShape, WayToPrimary};
@@ -9,13 +9,16 @@ use crate::template;
 use crate::topology::Install;
 
 #[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each says whether a part of the script is there")]
 struct Values<'m> {
     mesh: &'m str,
     version: String,
     clusters: Vec<Known<'m>>,
     primaries: Vec<&'m str>,
     has_remote_secrets: bool,
-    /// Whether istiod reads its authority only when it starts.
+    /// Whether the tree has the certificates that istiods sign with.
+    has_authority: bool,
+    /// Whether istiod reads them only when it starts.
     istiod_restarts: bool,
     /// Whether remotes have no istiod.
     is_thin: bool,
@@ -85,7 +88,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     let mesh = plan.mesh;
     let stages: Vec<Stage> = plan
         .installation()
-        .map(|stage| Stage { title: stage.name.title(), steps: stage.units.iter().map(call).collect() })
+        .map(|stage| Stage { title: plan.title(stage.name), steps: stage.units.iter().map(call).collect() })
         .collect();
     let clusters = mesh.clusters.iter().zip(&plan.starts).map(|(cluster, at_start)| Known {
         name: cluster.name,
@@ -104,7 +107,8 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             clusters: clusters.collect(),
             primaries: mesh.primaries().map(|primary| primary.name).collect(),
             has_remote_secrets: plan.has(REMOTE_SECRETS),
-            istiod_restarts: !mesh.release.reloads_authority,
+            has_authority: plan.has(CACERTS),
+            istiod_restarts: plan.has(CACERTS) && !mesh.release.reloads_authority,
             is_thin: mesh.release.remotes == RemoteShape::Thin,
             way: match mesh.release.way_to_primary {
                 WayToPrimary::Endpoints => "Endpoints",

@@ -9,7 +9,7 @@ use crate::plan::waiting::{self, Awaited};
 use crate::plan::{self, Plan, StageName, What, Who};
 use crate::release::{RELEASES, Release, RemoteShape};
 use crate::template;
-use crate::topology::{Controller, Install, PodRouting, SERVICES_PORT, Via};
+use crate::topology::{CertificateAuthority, Controller, Install, PodRouting, SERVICES_PORT, Via};
 use crate::words::{fence, joined};
 
 use self::controlled::Controlled;
@@ -33,6 +33,7 @@ struct Values<'m> {
     version: String,
     clusters: Vec<Row<'m>>,
     networks: Vec<&'m str>,
+    /// The last day of the root; empty where meshgen makes no certificates.
     root_valid_until: String,
     picture: String,
     is_summary: bool,
@@ -136,7 +137,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     let is_summary = mesh.clusters.len() > CLUSTERS_DRAWN;
     let (stages, restarts): (Vec<&plan::Stage<'_, '_>>, Vec<&plan::Stage<'_, '_>>) =
         plan.installation().partition(|stage| stage.name != StageName::Restart);
-    let told = |stage: &plan::Stage<'_, '_>| Stage { title: stage.name.title(), blocks: told(mesh, stage) };
+    let told = |stage: &plan::Stage<'_, '_>| Stage { title: plan.title(stage.name), blocks: told(mesh, stage) };
     let stages: Vec<Stage> = stages.into_iter().map(told).collect();
     let contexts: Vec<&str> = mesh.clusters.iter().map(|cluster| cluster.context).collect();
     let is_missing = |cluster: &&Cluster<'_>| cluster.gateway.as_ref().is_some_and(|gateway| gateway.address.is_none());
@@ -155,7 +156,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         version: mesh.version.to_string(),
         clusters: mesh.clusters.iter().map(|cluster| row(mesh, cluster)).collect(),
         networks: mesh.networks.iter().map(|network| network.name).collect(),
-        root_valid_until: mesh.root.not_after.to_string(),
+        root_valid_until: mesh.root.as_ref().map_or_else(String::new, |root| root.not_after.to_string()),
         picture: if is_summary { picture::summary(mesh) } else { picture::clusters(mesh) },
         is_summary,
         responsibilities: responsibilities(plan),
@@ -165,7 +166,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         has_helm: mesh.has_install(Install::Helm),
         has_egress_gateways: mesh.egress_gateway == Some(true),
         has_remote_secrets: plan.has(REMOTE_SECRETS),
-        has_external_authority: mesh.has_external_authority,
+        has_external_authority: mesh.authority == CertificateAuthority::External,
         has_static_networks: mesh.networks.iter().any(|network| network.pod_routing == PodRouting::Static),
         reloads_authority: release.reloads_authority,
         has_thin_remotes: release.remotes == RemoteShape::Thin && mesh.remotes().next().is_some(),

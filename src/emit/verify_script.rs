@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::layout::ROUTES;
+use crate::layout::{CACERTS, ROUTES};
 use crate::mesh::{Cluster, Gateway, Mesh};
 use crate::plan::{Contents, Plan, waiting};
 use crate::template;
@@ -13,7 +13,9 @@ struct Values<'m> {
     mesh: &'m str,
     version: String,
     lists_remote_clusters: bool,
-    /// Whether istiod reads its authority only when it starts.
+    /// Whether the tree has the certificates that istiods sign with.
+    has_authority: bool,
+    /// Whether istiod reads them only when it starts.
     istiod_restarts: bool,
     /// The kinds of what meshgen states, as kubectl lists them.
     our_kinds: &'static str,
@@ -87,7 +89,8 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             mesh: mesh.id,
             version: mesh.version.to_string(),
             lists_remote_clusters: mesh.release.lists_remote_clusters,
-            istiod_restarts: !mesh.release.reloads_authority,
+            has_authority: plan.has(CACERTS),
+            istiod_restarts: plan.has(CACERTS) && !mesh.release.reloads_authority,
             our_kinds: OUR_KINDS,
             has_awaited: !waiting::awaited(mesh).is_empty(),
             has_told: mesh

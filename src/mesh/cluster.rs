@@ -44,7 +44,7 @@ pub struct Cluster<'t> {
     pub cni: Option<bool>,
     /// Whether it is OpenShift.
     pub is_on_openshift: bool,
-    /// The certificate that its istiod signs with.
+    /// The certificate that its istiod signs with, where that is one of the tree.
     pub intermediate: Option<Intermediate<'t>>,
     /// Where its istiod sends traces, on a primary whose istiod tells proxies so.
     pub provider: Option<Provider>,
@@ -76,7 +76,7 @@ impl<'t> Cluster<'t> {
         primary: usize,
         topology: &'t Topology,
         release: &Release,
-        root: &Root<'t>,
+        root: Option<&Root<'t>>,
     ) -> Self {
         let written = &topology.clusters[position];
         let runs_istiod = runs_istiod(written, release);
@@ -99,7 +99,7 @@ impl<'t> Cluster<'t> {
             install: topology.install(written),
             cni: topology.has_cni(written).filter(|_| states_cni),
             is_on_openshift: topology.is_on_openshift(written),
-            intermediate: runs_istiod.then(|| Intermediate::resolve(topology, written, root)),
+            intermediate: root.filter(|_| runs_istiod).map(|root| Intermediate::resolve(topology, written, root)),
             provider: None,
             stated_trust_domain: (!runs_istiod && release.reads_remote_mesh_config)
                 .then_some(topology.mesh.trust_domain.as_str())

@@ -248,13 +248,14 @@ fn objects(operator: &Value, version: &str) -> Vec<Value> {
                 let labels = json!({"app": "istiod", "istio": "pilot"});
                 deploy(object, &labels, &json!({"version": version, "pilot": values["pilot"]}));
                 let cluster = values.pointer("/global/multiCluster/clusterName");
-                object["install"] = json!({"version": version, "address": address, "cluster": cluster});
+                object["install"] =
+                    json!({"version": version, "address": address, "cluster": cluster, "signer": signer(&values)});
             }
             "ConfigMap" if name == service.replacen("istiod", "istio", 1) => {
                 let networks =
                     json!({"networks": values.pointer("/global/meshNetworks").cloned().unwrap_or_else(|| json!({}))});
                 object["data"] = json!({"meshNetworks": serde_yaml::to_string(&networks).expect("it is YAML"), "mesh": operator.pointer("/spec/meshConfig").cloned().unwrap_or_default().to_string(),
-                                        "injected": json!([values["global"]["proxy"], cni.is_some()]).to_string()});
+                                        "injected": json!([values["global"]["proxy"], values["global"]["caAddress"], cni.is_some()]).to_string()});
             }
             kind @ ("Service" | "Deployment") => {
                 let labels = json!({"app": name, "istio": name.trim_start_matches("istio-")});
@@ -268,6 +269,15 @@ fn objects(operator: &Value, version: &str) -> Vec<Value> {
         }
     }
     objects
+}
+
+/// Who signs instead of istiod: whom proxies ask, or somebody whom no value names.
+fn signer(values: &Value) -> Value {
+    match text(values, "/global/caAddress") {
+        "" if text(values, "/pilot/env/ENABLE_CA_SERVER") == "false" => json!("somebody else"),
+        "" => Value::Null,
+        address => json!(address),
+    }
 }
 
 fn is_mirrored(version: &str) -> bool {

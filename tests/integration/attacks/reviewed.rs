@@ -76,6 +76,16 @@ pub(super) const ATTACKS: &[Attack] = &[
         ",
     },
     Attack {
+        name: "names another authority, which proxies ask for certificates",
+        gain: "an outage; with `authority: none`, every identity of the mesh",
+        step: Step::Diff,
+        says: &["restart proxies in east, west", "caAddress: 203.0.113.9:443"],
+        change: "
+            sed -i 's|{version: 1.30.3}|{version: 1.30.3, values: {global: {caAddress: 203.0.113.9:443}}}|' mesh.yaml
+            build
+        ",
+    },
+    Attack {
         name: "adds a directory of its own to that of a cluster",
         gain: "any object in a cluster, where a controller applies every directory",
         step: Step::UpToDate,

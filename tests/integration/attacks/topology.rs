@@ -88,6 +88,20 @@ pub(super) const ATTACKS: &[Attack] = &[
         "#,
     },
     Attack {
+        name: "says `authority: none`",
+        gain: "the next build takes the certificates out, and every istiod signs with a root of its own",
+        step: Step::UpToDate,
+        says: &["out/meshgen.lock names another root", "would be: one that meshgen does not know"],
+        change: "none",
+    },
+    Attack {
+        name: "does so, and builds the tree",
+        gain: "the same, past the comparison with the tree",
+        step: Step::UpToDate,
+        says: &["another root than in main  sha256:", "→ one that meshgen does not know"],
+        change: "none; build --replace-root",
+    },
+    Attack {
         name: "takes certificates from a directory outside the repository",
         gain: "files of the machine",
         step: Step::Check,

@@ -20,6 +20,10 @@ pub(super) struct Mesh {
     tracing: Option<Tracing>,
     /// Days after the root's first on which intermediates begin.
     renewed: u32,
+    /// Whether the tree has no certificates.
+    is_without_certificates: bool,
+    /// Whether the values name another authority.
+    is_signed_by_another: bool,
     is_static: [bool; 3],
     members: Vec<Member>,
 }
@@ -90,6 +94,8 @@ pub(super) enum Change {
     Sampling,
     Renewed,
     Rekeyed,
+    Certificates,
+    Signer,
     TrustDomain,
     ClusterDomain,
     Cni,
@@ -107,7 +113,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 41] = [
+    pub(super) const ALL: [Self; 43] = [
         Self::Joins,
         Self::Leaves,
         Self::Renamed,
@@ -135,6 +141,8 @@ impl Change {
         Self::Sampling,
         Self::Renewed,
         Self::Rekeyed,
+        Self::Certificates,
+        Self::Signer,
         Self::TrustDomain,
         Self::ClusterDomain,
         Self::Cni,
@@ -213,6 +221,8 @@ impl Mesh {
             config: Map::new(),
             tracing: None,
             renewed: 0,
+            is_without_certificates: false,
+            is_signed_by_another: false,
             is_static: [false; 3],
             members: Vec::new(),
         }
@@ -225,6 +235,8 @@ impl Mesh {
             revision: if choices.below(6) == 0 { Some("blue") } else { None },
             trust_domain: if choices.below(4) == 0 { Some("mesh.example") } else { None },
             cluster_domain: if choices.below(4) == 0 { Some("k8s.example") } else { None },
+            is_without_certificates: choices.below(6) == 0,
+            is_signed_by_another: choices.below(6) == 0,
             is_static: [choices.flip(), choices.flip(), choices.flip()],
             ..Self::empty(choices.one_of(&VERSIONS))
         };
@@ -287,8 +299,14 @@ impl Mesh {
         if let Some(domain) = self.cluster_domain {
             mesh["clusterDomain"] = json!(domain);
         }
+        if self.is_signed_by_another {
+            istio["values"] =
+                json!({"global": {"caAddress": "issuer.example:443"}, "pilot": {"env": {"ENABLE_CA_SERVER": "false"}}});
+        }
         let mut certificates = json!({"issuedOn": "2026-10-01"});
-        if self.renewed > 0 {
+        if self.is_without_certificates {
+            certificates = json!({"authority": "none"});
+        } else if self.renewed > 0 {
             certificates["intermediatesIssuedOn"] = json!(format!("2026-11-{:02}", self.renewed));
         }
         let networks: Vec<Value> = (0..3)
@@ -486,6 +504,8 @@ impl Mesh {
             Change::OutboundPolicy => {
                 toggle(&mut self.config, "outboundTrafficPolicy", json!({"mode": "REGISTRY_ONLY"}));
             }
+            Change::Certificates => self.is_without_certificates = !self.is_without_certificates,
+            Change::Signer => self.is_signed_by_another = !self.is_signed_by_another,
             Change::Renewed => self.renewed = 30 - self.renewed.max(10),
             Change::TrustDomain => {
                 self.trust_domain = if self.trust_domain.is_some() { None } else { Some("mesh.example") };
@@ -608,7 +628,7 @@ impl Member {
             value["nodes"] = self.nodes.iter().map(node).collect();
         }
         let has_certificate = self.control_plane.is_none() || mesh.version.starts_with("1.11");
-        if self.generation > 1 && has_certificate {
+        if self.generation > 1 && has_certificate && !mesh.is_without_certificates {
             value["certificates"] = json!({"generation": self.generation});
         }
         if !self.values.is_empty() && has_certificate {

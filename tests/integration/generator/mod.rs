@@ -47,6 +47,8 @@ struct Intermediates {
     days: Option<u32>,
     generation: Option<u32>,
     naming: Option<u32>,
+    /// Whether somebody else signs.
+    is_absent: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -199,12 +201,14 @@ fn intermediates() -> impl Strategy<Value = Intermediates> {
         prop::option::weighted(0.2, 1..1000u32),
         prop::option::weighted(0.2, 1..5u32),
         prop::option::of(1..=2u32),
+        prop::bool::weighted(0.1),
     )
-        .prop_map(|(issued_later, days, generation, naming)| Intermediates {
+        .prop_map(|(issued_later, days, generation, naming, is_absent)| Intermediates {
             issued_later,
             days,
             generation,
             naming,
+            is_absent,
         })
 }
 
@@ -327,7 +331,12 @@ fn topology(choices: &Choices) -> Value {
     insert(&mut istio, "install", is_helm.then(|| json!("helm")));
     insert(&mut istio, "cni", choices.cni.map(|cni| json!({ "enabled": cni })));
     insert(&mut istio, "meshConfig", free_form::fields(&free_form::MESH_CONFIG, &choices.mesh_config));
-    insert(&mut istio, "values", free_form::fields(&free_form::VALUES, &choices.values));
+    let mut values = free_form::fields(&free_form::VALUES, &choices.values);
+    if choices.intermediates.is_absent {
+        let values = values.get_or_insert_with(|| json!({}));
+        free_form::set(values, "global.caAddress", json!("issuer.example.org:443"));
+    }
+    insert(&mut istio, "values", values);
     let controller = choices.controller.filter(|_| is_helm);
     let done = ["unencrypted-secret", "application-health", "excluded-endpoint-slice"];
     let done = done.map(|rule| json!({ "rule": rule, "reason": "it is done" }));
@@ -356,6 +365,9 @@ fn topology(choices: &Choices) -> Value {
 }
 
 fn certificates(choices: &Choices) -> Value {
+    if choices.intermediates.is_absent {
+        return json!({ "authority": "none" });
+    }
     let mut certificates = Map::from_iter([
         ("issuedOn".to_owned(), json!("2026-11-01")),
         ("rootValidityDays".to_owned(), json!(choices.root_days)),
@@ -527,7 +539,11 @@ fn cluster_value(choices: &Choices, shape: &Shape, position: usize) -> Value {
     let later = cluster.issued_later.filter(|days| *days < choices.root_days);
     insert(&mut certificates, "issuedOn", later.map(|days| json!(day_after(days))));
     insert(&mut certificates, "generation", cluster.generation.map(|generation| json!(generation)));
-    insert(&mut value, "certificates", (!certificates.is_empty()).then(|| certificates.into()));
+    insert(
+        &mut value,
+        "certificates",
+        (!certificates.is_empty() && !choices.intermediates.is_absent).then(|| certificates.into()),
+    );
     insert(&mut value, "kubernetes", cluster.kubernetes.map(|choice| kubernetes(choices, choice)));
     insert(&mut value, "istio", own_istio(choices, shape, position));
     insert(&mut value, "allow", allow(&cluster.allowed));

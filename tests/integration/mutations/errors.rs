@@ -175,6 +175,9 @@ pub(crate) const ERRORS: &[Mutation] = &[
     }),
     Mutation("unencrypted-secret", |case| {
         case.give_to_a_controller("flux")?;
+        if case.value["certificates"]["authority"] == "none" {
+            return None;
+        }
         case.allow_no_longer("unencrypted-secret");
         Some("gitops.controller".to_owned())
     }),
@@ -254,7 +257,21 @@ pub(crate) const ERRORS: &[Mutation] = &[
         case.remove("certificates.issuedOn")?;
         Some("certificates".to_owned())
     }),
-    Mutation("external-authority", |case| match case.rng.u8(..4) {
+    Mutation("external-authority", |case| match case.rng.u8(..5) {
+        4 => {
+            let (field, value) = case.one_of(&[
+                ("issuedOn", json!("2026-11-01")),
+                ("rootValidityDays", json!(100)),
+                ("intermediateValidityDays", json!(100)),
+                ("generation", json!(2)),
+                ("naming", json!(2)),
+                ("directory", json!("authority")),
+                ("retired", json!([{ "cluster": "gone", "generation": 1 }])),
+            ])?;
+            case.set("certificates", json!({ "authority": "none", field: value }));
+            without_own_certificates(case);
+            Some(format!("certificates.{field}"))
+        }
         0 => Some(case.set("certificates.directory", json!("authority"))),
         1 => {
             case.set("certificates", json!({ "authority": "external" }));
@@ -276,6 +293,7 @@ pub(crate) const ERRORS: &[Mutation] = &[
         }
     }),
     Mutation("intermediate-outside-root", |case| match case.rng.u8(..3) {
+        _ if !makes_certificates(case) => None,
         0 => Some(case.set("certificates.intermediatesIssuedOn", json!("2026-10-31"))),
         1 => {
             let cluster = case.any_cluster(|_, _| true)?;
@@ -284,6 +302,9 @@ pub(crate) const ERRORS: &[Mutation] = &[
         _ => Some(case.set("certificates.intermediateValidityDays", json!(36500))),
     }),
     Mutation("retired-certificate", |case| {
+        if !makes_certificates(case) {
+            return None;
+        }
         let cluster = case.any_cluster(Case::is_primary)?;
         let name = case.name(cluster).to_owned();
         let own = case.clusters()[cluster]["certificates"]["generation"].as_u64();
@@ -424,12 +445,13 @@ pub(crate) const ERRORS: &[Mutation] = &[
             return Some(case.set(format!("{path}.serviceCIDRs"), json!(["10.231.0.0/16"])));
         }
         let node = format!("{path}.nodes[0]");
-        // Ranges of another address family are another mistake.
-        let is_ipv4 = case.pod_range(cluster).is_some_and(|range| !range.contains(':'));
         case.remove(&format!("{node}.podCIDRs"));
-        if is_ipv4 && case.rng.bool() {
-            case.set(format!("{node}.podCIDR"), json!("10.232.0.0/24"));
-            return Some(case.set(format!("{node}.podCIDRs"), json!(["10.233.0.0/24"])));
+        if case.rng.bool() {
+            let is_ipv6 = case.nodes(cluster)[0]["address"].as_str().is_some_and(|address| address.contains(':'));
+            let (one, other) =
+                if is_ipv6 { ("fd00:232::/64", "fd00:233::/64") } else { ("10.232.0.0/24", "10.233.0.0/24") };
+            case.set(format!("{node}.podCIDR"), json!(one));
+            return Some(case.set(format!("{node}.podCIDRs"), json!([other])));
         }
         case.remove(&format!("{node}.podCIDR"));
         Some(node)
@@ -584,7 +606,11 @@ fn without_collectors_node_port(case: &mut Case) {
     }
 }
 
-fn without_own_certificates(case: &mut Case) {
+fn makes_certificates(case: &Case) -> bool {
+    case.value["certificates"]["authority"] != "none"
+}
+
+pub(super) fn without_own_certificates(case: &mut Case) {
     for position in 0..case.clusters().len() {
         case.remove(&format!("clusters[{position}].certificates"));
     }

@@ -6,6 +6,7 @@ use meshgen::topology::Date;
 use serde_json::{Value, json};
 
 use super::Mutation;
+use super::errors::without_own_certificates;
 use super::topology::{Case, remove, set};
 
 pub(crate) const WARNINGS: &[Mutation] = &[
@@ -40,6 +41,27 @@ pub(crate) const WARNINGS: &[Mutation] = &[
         }
         case.set(path.clone(), json!({ "address": "gateway.corp.internal" }));
         Some(path + ".address")
+    }),
+    Mutation("unused-certificates", |case| {
+        set(&mut case.before, "certificates", json!({ "authority": "none" }));
+        case.set("certificates", json!({ "issuedOn": "2026-11-01" }));
+        without_own_certificates(case);
+        let (field, value) = case.one_of(&[
+            ("global.caAddress", json!("vault.example.org:443")),
+            ("pilot.env.ENABLE_CA_SERVER", json!("false")),
+            ("pilot.env.EXTERNAL_CA", json!("ISTIOD_RA_KUBERNETES_API")),
+        ])?;
+        without_signer(case);
+        Some(case.set(format!("istio.values.{field}"), value))
+    }),
+    Mutation("self-signed-roots", |case| {
+        let own = |case: &Case, position| case.is_primary(position) || case.is_old();
+        let one = case.any_cluster(own)?;
+        case.any_cluster(|case, position| position != one && own(case, position))?;
+        case.set("certificates", json!({ "authority": "none" }));
+        without_own_certificates(case);
+        without_signer(case);
+        Some("certificates.authority".to_owned())
     }),
     Mutation("unused-network", |case| Some(case.push("networks", json!({ "name": "spare" })) + ".name")),
     Mutation("shared-gateway", |case| {
@@ -241,6 +263,12 @@ fn certificates(case: &mut Case, days: i64) {
     case.set("certificates", json!({ "issuedOn": "2026-11-01", "rootValidityDays": days }));
     for position in 0..case.clusters().len() {
         case.remove(&format!("clusters[{position}].certificates"));
+    }
+}
+
+fn without_signer(case: &mut Case) {
+    if case.value["istio"]["values"]["global"]["caAddress"].is_string() {
+        case.remove("istio.values.global.caAddress");
     }
 }
 
