@@ -34,6 +34,8 @@ struct Tracing {
     cluster: String,
     sampling: u32,
     is_through_mesh: bool,
+    /// Whether the collector comes from a registry of one's own.
+    is_mirrored: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +62,9 @@ struct Member {
     /// Whether the gateway's address is that of a load balancer, instead of the external ones, and whether it is known.
     is_balanced: Option<bool>,
     nodes: Vec<u32>,
+    /// Whether its first node has a second range of pods.
+    has_second_block: bool,
+    has_service_range: bool,
     generation: u32,
     values: Map<String, Value>,
     number: u32,
@@ -93,6 +98,7 @@ pub(super) enum Change {
     TracingSwitched,
     TracingWay,
     Sampling,
+    CollectorImage,
     Renewed,
     Rekeyed,
     Certificates,
@@ -102,6 +108,8 @@ pub(super) enum Change {
     Cni,
     NodeJoins,
     NodeLeaves,
+    SecondBlock,
+    ServiceRange,
     StaticSwitched,
     GatewaySwitched,
     Context,
@@ -114,7 +122,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 43] = [
+    pub(super) const ALL: [Self; 46] = [
         Self::Joins,
         Self::Leaves,
         Self::Renamed,
@@ -140,6 +148,7 @@ impl Change {
         Self::TracingSwitched,
         Self::TracingWay,
         Self::Sampling,
+        Self::CollectorImage,
         Self::Renewed,
         Self::Rekeyed,
         Self::Certificates,
@@ -149,6 +158,8 @@ impl Change {
         Self::Cni,
         Self::NodeJoins,
         Self::NodeLeaves,
+        Self::SecondBlock,
+        Self::ServiceRange,
         Self::StaticSwitched,
         Self::GatewaySwitched,
         Self::Context,
@@ -272,8 +283,12 @@ impl Mesh {
             mesh.members[0].is_balanced = Some(false);
         }
         if choices.flip() {
-            mesh.tracing =
-                Some(Tracing { cluster: mesh.members[0].name.clone(), sampling: 10, is_through_mesh: false });
+            mesh.tracing = Some(Tracing {
+                cluster: mesh.members[0].name.clone(),
+                sampling: 10,
+                is_through_mesh: false,
+                is_mirrored: false,
+            });
         }
         mesh
     }
@@ -331,6 +346,9 @@ impl Mesh {
             let mut zipkin = json!({"cluster": tracing.cluster, "samplingPercent": tracing.sampling});
             if tracing.is_through_mesh {
                 zipkin["via"] = json!("mesh");
+            }
+            if tracing.is_mirrored {
+                zipkin["image"] = json!("registry.example.net/zipkin-slim:3.4.0");
             }
             topology["tracing"] = json!({ "zipkin": zipkin });
         }
@@ -439,7 +457,12 @@ impl Mesh {
                 self.tracing = if self.tracing.is_some() {
                     None
                 } else {
-                    Some(Tracing { cluster, sampling: 10, is_through_mesh: is_thin && choices.flip() })
+                    Some(Tracing {
+                        cluster,
+                        sampling: 10,
+                        is_through_mesh: is_thin && choices.flip(),
+                        is_mirrored: false,
+                    })
                 };
             }
             Change::TracingWay => {
@@ -452,6 +475,13 @@ impl Mesh {
                     tracing.sampling = 30 - tracing.sampling;
                 }
             }
+            Change::CollectorImage => {
+                if let Some(tracing) = &mut self.tracing {
+                    tracing.is_mirrored = !tracing.is_mirrored;
+                }
+            }
+            Change::SecondBlock => member.has_second_block = !member.has_second_block,
+            Change::ServiceRange => member.has_service_range = !member.has_service_range,
             Change::Rekeyed => member.generation += 1,
             Change::NodeJoins => member.nodes.push(member.nodes.iter().max().map_or(1, |last| last + 5)),
             Change::NodeLeaves => member.nodes.truncate(1),
@@ -547,6 +577,8 @@ impl Member {
             is_sized: false,
             is_balanced: None,
             nodes: vec![1, 2],
+            has_second_block: false,
+            has_service_range: false,
             generation: 1,
             values: Map::new(),
             number,
@@ -627,6 +659,15 @@ impl Member {
         if mesh.is_static[self.network] {
             let node = |node: &u32| json!({"address": format!("10.3.{number}.{node}"), "podCIDR": format!("172.{}.{node}.0/24", 16 + number)});
             value["nodes"] = self.nodes.iter().map(node).collect();
+            let first = value["nodes"][0].as_object_mut().filter(|_| self.has_second_block);
+            if let Some(first) = first {
+                // A node has its blocks in one list.
+                let block = first.shift_remove("podCIDR");
+                first.insert("podCIDRs".to_owned(), json!([block, format!("172.{}.200.0/26", 16 + number)]));
+            }
+            if self.has_service_range {
+                value["serviceCIDR"] = json!(format!("10.1{number}.0.0/16"));
+            }
         }
         let has_certificate = self.control_plane.is_none() || mesh.version.starts_with("1.11");
         if self.generation > 1 && has_certificate && !mesh.is_without_certificates {
