@@ -14,6 +14,7 @@ use crate::release::RemoteShape;
 use crate::topology::Install;
 use crate::yaml;
 
+pub mod commits;
 mod edges;
 pub mod waiting;
 

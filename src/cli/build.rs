@@ -5,6 +5,7 @@ use crate::diagnostic::Findings;
 use crate::lock::{Certificate, Digest, Lock};
 use crate::part::Part;
 use crate::pki::{Authority, Seed, Standing, StandingRoot, Which};
+use crate::plan::commits::{has_controller, two_commits};
 use crate::source::Source;
 use crate::template::word;
 use crate::topology::CertificateAuthority;
@@ -132,6 +133,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     if code == DONE && !arguments.quiet {
         waited::say_arrived(&lock, &record);
+        if has_controller(&record, record.paths()) {
+            for apart in two_commits(&lock, &record) {
+                say(&format!("note: {}", apart.advice()));
+            }
+        }
         if kind == CertificateAuthority::Seed && arguments.since.is_none() {
             retired::say_gone(&lock, &record);
         }

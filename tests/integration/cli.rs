@@ -146,6 +146,46 @@ fn a_cluster_that_left_takes_its_files_along_and_those_of_others_stay() {
     assert!(!out.join("west/20-cacerts").exists());
 }
 
+/// What a controller must not get at once is said, with the two commits that it takes.
+#[test]
+fn a_primary_goes_in_a_commit_of_its_own() {
+    let directory = workplace();
+    let topology = |clusters: &str| {
+        format!(
+            "apiVersion: meshgen/v1\nkind: Topology\n\
+             mesh: {{id: mesh1, allow: [{{rule: unencrypted-secret, reason: done}}]}}\n\
+             istio: {{version: 1.29.6, install: helm}}\ncertificates: {{issuedOn: 2026-11-01}}\n\
+             gitops: {{controller: flux, repository: 'https://git.example.com/mesh.git', path: out}}\n\
+             networks: [{{name: lan}}]\nclusters:\n{clusters}"
+        )
+    };
+    let cluster = |name: &str, number: u32, rest: &str| {
+        format!(
+            "- {{name: {name}, network: lan, apiServer: 'https://10.1.0.{number}:6443', \
+             eastWestGateway: {{address: 10.2.0.{number}}}{rest}}}\n"
+        )
+    };
+    let (fra, ber) = (cluster("fra", 1, ""), cluster("ber", 2, ""));
+    let served_by = |primary: &str| cluster("lon", 3, &format!(", controlPlane: {primary}"));
+    let built = |clusters: &[String]| {
+        fs::write(directory.path().join("topology.yaml"), topology(&clusters.concat())).unwrap();
+        let output = build(directory.path());
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        stderr(&output)
+    };
+    let is_said = |said: &str| said.contains("in one commit");
+    assert!(!is_said(&built(&[fra.clone(), ber.clone(), served_by("fra")])));
+    let said = built(&[ber.clone(), served_by("ber")]);
+    assert!(said.contains("the istiod of fra away before lon has moved") && said.contains("let it leave"), "{said}");
+    // In two commits, nothing is said.
+    built(&[fra.clone(), ber.clone(), served_by("fra")]);
+    assert!(!is_said(&built(&[fra.clone(), ber.clone(), served_by("ber")])));
+    assert!(!is_said(&built(&[ber.clone(), served_by("ber")])));
+    built(&[fra, ber.clone(), served_by("fra")]);
+    let said = built(&[cluster("fra", 1, ", controlPlane: ber"), ber, served_by("ber")]);
+    assert!(said.contains("make it a remote"), "{said}");
+}
+
 #[test]
 fn a_broken_topology_writes_nothing() {
     let directory = workplace();

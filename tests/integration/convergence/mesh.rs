@@ -39,6 +39,7 @@ struct Tracing {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::struct_excessive_bools, reason = "choices are yes or no")]
 struct Member {
     name: String,
     network: usize,
@@ -465,26 +466,15 @@ impl Mesh {
                     })
                 };
             }
-            Change::TracingWay => {
-                if let Some(tracing) = self.tracing.as_mut().filter(|_| is_thin) {
-                    tracing.is_through_mesh = !tracing.is_through_mesh;
-                }
-            }
-            Change::Sampling => {
+            Change::TracingWay | Change::Sampling | Change::CollectorImage => {
                 if let Some(tracing) = &mut self.tracing {
-                    tracing.sampling = 30 - tracing.sampling;
+                    tracing.set(change, is_thin);
                 }
             }
-            Change::CollectorImage => {
-                if let Some(tracing) = &mut self.tracing {
-                    tracing.is_mirrored = !tracing.is_mirrored;
-                }
+            Change::NodeJoins | Change::NodeLeaves | Change::SecondBlock | Change::ServiceRange => {
+                member.set_nodes(change);
             }
-            Change::SecondBlock => member.has_second_block = !member.has_second_block,
-            Change::ServiceRange => member.has_service_range = !member.has_service_range,
             Change::Rekeyed => member.generation += 1,
-            Change::NodeJoins => member.nodes.push(member.nodes.iter().max().map_or(1, |last| last + 5)),
-            Change::NodeLeaves => member.nodes.truncate(1),
             Change::StaticSwitched => self.is_static[member.network] = !self.is_static[member.network],
             Change::GatewaySwitched => {
                 member.gateway =
@@ -558,6 +548,16 @@ fn toggle(fields: &mut Map<String, Value>, name: &str, value: Value) {
     }
 }
 
+impl Tracing {
+    fn set(&mut self, change: Change, is_thin: bool) {
+        match change {
+            Change::TracingWay => self.is_through_mesh = is_thin && !self.is_through_mesh,
+            Change::CollectorImage => self.is_mirrored = !self.is_mirrored,
+            _ => self.sampling = 30 - self.sampling,
+        }
+    }
+}
+
 impl Member {
     fn new(number: u32, network: usize, control_plane: Option<String>, has_gateway: bool) -> Self {
         let name = format!("c{number}");
@@ -582,6 +582,16 @@ impl Member {
             generation: 1,
             values: Map::new(),
             number,
+        }
+    }
+
+    /// Makes a change of its nodes and ranges.
+    fn set_nodes(&mut self, change: Change) {
+        match change {
+            Change::NodeJoins => self.nodes.push(self.nodes.iter().max().map_or(1, |last| last + 5)),
+            Change::NodeLeaves => self.nodes.truncate(1),
+            Change::SecondBlock => self.has_second_block = !self.has_second_block,
+            _ => self.has_service_range = !self.has_service_range,
         }
     }
 
