@@ -28,6 +28,7 @@ pub use self::what::What;
 
 mod authorities;
 mod consequence;
+mod controllers;
 mod facts;
 mod fields;
 mod format_1;

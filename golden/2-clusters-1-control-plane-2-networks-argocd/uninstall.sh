@@ -14,23 +14,14 @@ fi
 cat <<'TEXT'
 Argo CD applies mesh mesh1, so nothing else may remove it: what is deleted by hand comes back.
 
-1. Stop what applies everything, in the cluster of Argo CD. It deletes nothing in the clusters:
+1. Stop Argo CD in its cluster: first what applies all the rest. It deletes nothing in the clusters.
      kubectl -n argocd delete applications.argoproj.io mesh1-mesh
-2. Delete what it made there, one after the other. Namespaces, certificates, Istio and its gateways stay where they are:
-     kubectl -n argocd delete applications.argoproj.io mesh1-cluster1-60-zipkin
-     kubectl -n argocd delete applications.argoproj.io mesh1-cluster2-40-eastwest-gateway
-     kubectl -n argocd delete applications.argoproj.io mesh1-cluster2-30-istio
-     kubectl -n argocd delete applications.argoproj.io mesh1-cluster1-55-telemetry
-     kubectl -n argocd delete applications.argoproj.io mesh1-cluster1-50-exposure
-     kubectl -n argocd delete applications.argoproj.io mesh1-cluster1-45-gateways
-     kubectl -n argocd delete applications.argoproj.io mesh1-cluster1-40-eastwest-gateway
-     kubectl -n argocd delete applications.argoproj.io mesh1-cluster1-30-istio
-     kubectl -n argocd delete applications.argoproj.io mesh1-cluster2-10-namespace
-     kubectl -n argocd delete applications.argoproj.io mesh1-cluster1-10-namespace
-3. Delete this tree from Git.
-4. Remove Istio from each cluster, with everything that is left in its namespace:
+     kubectl -n argocd delete applications.argoproj.io -l app.kubernetes.io/managed-by=meshgen,app.kubernetes.io/part-of=mesh1
+2. Delete this tree from Git.
+3. Remove what is left in each cluster: the namespace, then webhooks and roles of Istio.
      kubectl --context='cluster1' delete namespace istio-system   # cluster1
+     kubectl --context='cluster1' delete mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings -l app.kubernetes.io/part-of=istio
      kubectl --context='cluster2' delete namespace istio-system   # cluster2
-   Webhooks, roles and CustomResourceDefinitions of Istio stay in each cluster; `istioctl uninstall --purge` and
-   `kubectl delete customresourcedefinitions -l app.kubernetes.io/part-of=istio` remove them.
+     kubectl --context='cluster2' delete mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings -l app.kubernetes.io/part-of=istio
+   Istio's CustomResourceDefinitions stay, because all objects of these kinds go with them.
 TEXT

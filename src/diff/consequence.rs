@@ -8,9 +8,11 @@ use serde::Serialize;
 use crate::artifact::expose_istiod;
 use crate::layout::{EASTWEST_GATEWAY, GITIGNORE, REMOTE_SECRETS, ROUTES};
 use crate::lock::Gateway;
+use crate::plan::commits::two_commits;
 use crate::release::{Release, RemoteShape};
 use crate::words::bare_names;
 
+use super::controllers::{HELM_RELEASE, is_left};
 use super::facts::{Known, Member};
 use super::fields::{self, ISTIO, ISTIO_OPERATOR};
 use super::impact::Kind;
@@ -46,6 +48,7 @@ impl Situation<'_> {
     /// The consequences of the differences of a cluster, the worst first.
     pub(super) fn consequences(&self, cluster: &ClusterChange) -> Vec<Consequence> {
         let mut found = Found::default();
+        self.two_commits(cluster, &mut found);
         match cluster.membership {
             Membership::Leaves => self.leaves(cluster, &mut found),
             Membership::Joins => self.joins(cluster, &mut found),
@@ -60,6 +63,17 @@ impl Situation<'_> {
             }
         }
         found.sorted()
+    }
+
+    /// What a controller must not get in one commit.
+    fn two_commits(&self, cluster: &ClusterChange, found: &mut Found) {
+        if self.after.controller().is_none() {
+            return;
+        }
+        let apart = two_commits(&self.before.record, &self.after.record);
+        for apart in apart.iter().filter(|apart| apart.primary == cluster.name) {
+            found.add(Kind::Interrupts, &apart.advice());
+        }
     }
 
     fn changes(&self, cluster: &ClusterChange, found: &mut Found) {
@@ -329,6 +343,14 @@ impl Situation<'_> {
             && self.is_revised(&cluster.name)
         {
             "leads proxies of the earlier revision to their istiod, and stays until none of them is left: Argo CD and Flux must not prune it before"
+        } else if let Some(controller) = self.after.controller() {
+            if is_left(controller, self.after, &object.file) {
+                "is no longer stated, and stays until it is deleted: the controller leaves it alone"
+            } else {
+                "is no longer stated, and the controller deletes it"
+            }
+        } else if object.kind == HELM_RELEASE {
+            "is no longer stated, and what it installed stays"
         } else {
             "is no longer stated, and stays until it is deleted (Argo CD and Flux can prune it)"
         };

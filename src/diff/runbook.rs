@@ -15,10 +15,12 @@ use crate::layout::{
 use crate::plan;
 
 use super::consequence::Situation;
+use super::controllers::HELM_RELEASE;
 use super::facts::Known;
 use super::fields::{ISTIO as OPERATOR_NAME, ISTIO_OPERATOR, changes_class};
 use super::{ClusterChange, CredentialChange, Membership, ObjectChange, What};
 
+mod controllers;
 mod istiods;
 mod loops;
 mod routes;
@@ -50,10 +52,14 @@ impl Runbook<'_> {
         if self.situation.is_another_mesh() {
             return Vec::new();
         }
+        if let Some(controller) = self.after().controller() {
+            return self.by_controller(controller);
+        }
         let (restarts, steps): (Vec<String>, Vec<String>) =
             self.steps().into_iter().partition(|step| step.ends_with("/restart"));
         let (labels, ways, taken_over) = (self.revision_labels(), self.earlier_ways(), self.taken_over());
         let mut phases = vec![
+            phase("Stop the controller, which deletes nothing then", self.stopped()),
             phase("Remove what takes another name", self.renamed()),
             phase("Node routes, before anything needs them", self.new_routes()),
             phase("Delete what cannot be changed: it is made anew", self.immutable()),
@@ -76,7 +82,7 @@ impl Runbook<'_> {
         ));
         phases
             .push(phase("Remove the credentials of clusters that control planes must no longer read", self.revoked()));
-        phases.push(phase("Remove what is no longer stated", self.removed()));
+        phases.push(phase("Remove what is no longer stated", self.removed(&|_| true)));
         phases.push(phase("Remove the clusters that left", self.left()));
         phases.push(phase("Node routes that nothing needs any more", self.old_routes()));
         phases.push(phase("Revoke the credentials that no control plane of this mesh has any more", self.tokens()));
@@ -294,13 +300,14 @@ impl Runbook<'_> {
             .collect()
     }
 
-    /// What clusters that stay no longer state.
-    fn removed(&self) -> Vec<String> {
+    /// What clusters that stay no longer state, as far as it is left for a person.
+    fn removed(&self, is_left: &dyn Fn(&ObjectChange) -> bool) -> Vec<String> {
         let mut commands = Vec::new();
         for cluster in self.staying() {
             let name = cluster.name.as_str();
             let mut deletes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-            for object in cluster.objects.iter().filter(|object| matches!(object.what, What::Removed | What::Renamed)) {
+            let gone = cluster.objects.iter().filter(|object| matches!(object.what, What::Removed | What::Renamed));
+            for object in gone.filter(|object| is_left(object)) {
                 let gone = match object.what {
                     What::Renamed => object.from.clone().unwrap_or_default(),
                     _ => object.name.clone().unwrap_or_default(),
@@ -325,6 +332,9 @@ impl Runbook<'_> {
                         }
                     }
                     _ if object.name.is_none() => {}
+                    // Where the controller stops, releases are left alone.
+                    HELM_RELEASE if self.after().controller().is_none() => {}
+                    HELM_RELEASE => commands.extend(self.before().deletes_release(name, object)),
                     kind => {
                         let place = object.namespace.as_deref().unwrap_or_default();
                         deletes.entry(place).or_default().push(format!("{}/{gone}", resource(kind)));
@@ -338,11 +348,14 @@ impl Runbook<'_> {
                 commands.push(self.kubectl(name, &words));
             }
             // Where istiod is to sign no more with what is in it, it is deleted before istiod restarts.
-            let is_left = !self.signed_by_another().any(|other| other == name);
-            if is_left && self.before().has_step(name, CACERTS) && !self.after().has_step(name, CACERTS) {
+            let is_kept = !self.signed_by_another().any(|other| other == name);
+            if is_kept && self.before().has_step(name, CACERTS) && !self.after().has_step(name, CACERTS) {
                 commands.extend(self.without_authority(name));
             }
-            if self.situation.is_revised(name) && !self.before().is_waiting(name) {
+            if self.situation.is_revised(name)
+                && !self.before().is_waiting(name)
+                && self.after().controller() != Some("flux")
+            {
                 commands.push(self.old_revision(name));
             }
         }

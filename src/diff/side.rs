@@ -79,6 +79,11 @@ impl Side {
         pages.map(|(path, text)| (path.as_str(), text.as_str())).collect()
     }
 
+    /// Whether a directory has any file.
+    pub(super) fn has_files_below(&self, prefix: &str) -> bool {
+        self.files.range(prefix.to_owned()..).next().is_some_and(|(path, _)| path.starts_with(prefix))
+    }
+
     /// The files of a cluster that are not certificates.
     pub(super) fn files_of(&self, cluster: &str) -> BTreeMap<&str, &str> {
         let prefix = format!("{cluster}/");

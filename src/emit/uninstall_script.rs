@@ -1,9 +1,10 @@
 use serde::Serialize;
 
 use crate::artifact::Role;
+use crate::command::OURS;
 use crate::layout::{EGRESS_GATEWAY, ISTIO_SYSTEM, NAMESPACE};
 use crate::mesh::Cluster;
-use crate::plan::{Contents, Manifest, Plan, Unit};
+use crate::plan::{Contents, Manifest, Plan};
 use crate::template;
 use crate::topology::{Controller, GitOps, Install};
 use crate::words::short_name;
@@ -90,11 +91,13 @@ fn releases(cluster: &Cluster<'_>, contents: &Contents) -> String {
 struct ByGit<'m> {
     mesh: &'m str,
     controller: &'static str,
-    /// The root of what the controller applies: its kind and name, and its namespace.
+    is_flux: bool,
+    is_hub: bool,
+    /// The name of what applies everything.
     root: String,
     namespace: &'m str,
-    /// What the controller applies, last applied first.
-    names: Vec<String>,
+    /// The labels of all that the controller is told.
+    ours: String,
     clusters: Vec<Reached<'m>>,
     routed: Vec<&'m str>,
 }
@@ -108,21 +111,16 @@ struct Reached<'m> {
 /// The same for a mesh that a controller applies: the script says what to remove, and removes nothing.
 fn by_git(plan: &Plan<'_, '_>, gitops: &GitOps) -> String {
     let mesh = plan.mesh;
-    let kind = match gitops.controller {
-        Controller::ArgoCd => "applications.argoproj.io",
-        Controller::Flux => "kustomizations.kustomize.toolkit.fluxcd.io",
-    };
-    let name = |unit: &Unit<'_, '_>| super::gitops::name(mesh, unit);
-    let mut names: Vec<String> = plan.graph().iter().map(|(unit, _)| name(unit)).collect();
-    names.reverse();
     template::render(
         "uninstall-by-git.sh",
         ByGit {
             mesh: mesh.id,
             controller: super::gitops::title(gitops),
-            root: format!("{kind} {}", short_name(&[mesh.id, "mesh"])),
+            is_flux: gitops.controller == Controller::Flux,
+            is_hub: gitops.hub,
+            root: short_name(&[mesh.id, "mesh"]),
             namespace: gitops.namespace(),
-            names: names.into_iter().map(|name| format!("{kind} {name}")).collect(),
+            ours: format!("{OURS},app.kubernetes.io/part-of={}", mesh.id),
             clusters: mesh
                 .clusters
                 .iter()

@@ -265,6 +265,11 @@ fn outcome(from: &Installed, to: &Installed) -> Option<String> {
 #[test]
 fn each_report_that_is_written_down_ends_with_the_mesh_of_a_fresh_installation() {
     let mut cases = common::entries(&common::repository().join("tests/diff"));
+    // The simulator has no controller.
+    cases.retain(|case| {
+        let text = |file| std::fs::read_to_string(case.join(file)).unwrap();
+        !["before.yaml", "after.yaml"].iter().any(|file| text(file).contains("gitops:"))
+    });
     fastrand::shuffle(&mut cases);
     cases.truncate(common::share(usize::MAX, 3));
     let wrong = wrong(cases.len(), |index| {

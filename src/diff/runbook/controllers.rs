@@ -1,0 +1,152 @@
+//! What people do where a controller applies the tree: it takes the steps of the installation from Git, and what nothing in Git has is
+//! left.
+
+use crate::command::{self, Command, Place};
+use crate::layout::{CACERTS, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS};
+
+use super::super::controllers::{HELM_RELEASE, is_left};
+use super::super::facts::Known;
+use super::super::{Membership, ObjectChange, What};
+use super::{Phase, Runbook, phase};
+
+impl Runbook<'_> {
+    /// The phases where a controller applies the second side.
+    pub(super) fn by_controller(&self, controller: &'static str) -> Vec<Phase> {
+        let title = if controller == ARGOCD { "Argo CD" } else { "Flux" };
+        let steps = self.steps();
+        let is_for_people =
+            |step: &str| [CACERTS, REMOTE_SECRETS, "restart"].iter().any(|artifact| step.ends_with(artifact));
+        let applied: Vec<String> = steps.iter().filter(|step| !is_for_people(step)).cloned().collect();
+        let told = |side: &Known<'_>| -> Vec<String> {
+            let pages = side.pages().into_iter().filter(|(path, _)| path.starts_with(controller));
+            pages.map(|(path, text)| [path, text].concat()).collect()
+        };
+        let is_told = told(self.before()) != told(self.after());
+        let push = Command::new("git").words(["push"]).remark(&format!("NEW, and {title} applies it"));
+        let commit = if applied.is_empty() && !is_told { Vec::new() } else { vec![push.to_string()] };
+        let mut phases = vec![
+            phase("Node routes, before anything needs them", self.new_routes()),
+            phase("Certificates, before a control plane needs them", self.certificates(&steps)),
+            Phase {
+                title: format!("Commit and push, and wait until {title} has applied it"),
+                commands: commit,
+                steps: applied,
+            },
+            phase("Delete what cannot be changed: the controller makes it anew", self.immutable()),
+            phase("Label the namespaces whose workloads go over to the other revision", self.revision_labels()),
+            phase("Remove what leads to an earlier control plane", self.earlier_ways()),
+            phase("Restart istiod where it takes over a remote", self.taken_over()),
+            phase("Give control planes the credentials of other clusters", Self::credentials(&steps)),
+            phase("Restart what keeps an earlier configuration", self.restarted(&steps)),
+            phase("Restart istiod where it keeps an address that nobody dials", self.forgetful()),
+            phase("Restart what has to take another root", self.under_another_root()),
+            phase(
+                "Wait for the last proxy of the earlier revision: restart the pods that are named when the time is over",
+                self.last_of_revision(),
+            ),
+            phase("Remove the credentials of clusters that control planes must no longer read", self.revoked()),
+            phase("Remove what the controller leaves", self.left_by_controller(controller)),
+            phase("Remove the clusters that left", self.left_clusters()),
+            phase("Node routes that nothing needs any more", self.old_routes()),
+            phase("Revoke the credentials that no control plane of this mesh has any more", self.tokens()),
+        ];
+        if self.before().controller().is_some_and(|before| before != controller) {
+            phases.insert(0, phase("Stop the earlier controller, which deletes nothing then", self.stopped()));
+        }
+        phases.retain(|phase| !phase.commands.is_empty());
+        phases
+    }
+
+    /// What stops the controller of the first side and leaves everything in the clusters: Flux prunes and uninstalls nothing for what is
+    /// suspended (fluxcd/kustomize-controller v1.9.4 and fluxcd/helm-controller v1.6.3, `internal/controller`), and Argo CD deletes nothing
+    /// for an Application without a finalizer.
+    pub(super) fn stopped(&self) -> Vec<String> {
+        let Some((controller, namespace, ours)) = self.before().controlled() else { return Vec::new() };
+        if controller == ARGOCD {
+            return vec![kubectl(&["-n", &namespace, "delete", "applications.argoproj.io", "-l", &ours])];
+        }
+        let suspend = r#"{"spec":{"suspend":true}}"#;
+        let get = kubectl(&["-n", &namespace, "get", FLUX_KINDS, "-l", &ours, "-o", "name"]);
+        let patch = kubectl(&["-n", &namespace, "patch", "--type=merge", "-p", suspend]);
+        vec![format!("{get} | xargs {patch}"), kubectl(&["-n", &namespace, "delete", FLUX_KINDS, "-l", &ours])]
+    }
+
+    /// Secrets that are not in Git, and the namespaces of clusters that join.
+    fn certificates(&self, steps: &[String]) -> Vec<String> {
+        let due = steps.iter().filter_map(|step| step.strip_suffix(CACERTS)?.strip_suffix('/'));
+        let mut commands = Vec::new();
+        for name in due {
+            let apply = |options: &[&str], directory: &str| {
+                let path = format!("NEW/{name}/{directory}");
+                self.kubectl(name, &[&["apply"], options, &["-k", &path]].concat())
+            };
+            if !self.staying().any(|cluster| cluster.name == name) {
+                commands.push(apply(&[], NAMESPACE));
+            }
+            commands.push(apply(&["--server-side", "--field-manager=meshgen", "--force-conflicts"], CACERTS));
+        }
+        commands
+    }
+
+    fn credentials(steps: &[String]) -> Vec<String> {
+        let scripts = steps.iter().filter(|step| step.ends_with(REMOTE_SECRETS));
+        scripts.map(|script| Command::script(&format!("NEW/{script}")).to_string()).collect()
+    }
+
+    /// East-west gateways restart by themselves: what they started with is part of their template.
+    fn restarted(&self, steps: &[String]) -> Vec<String> {
+        let namespaces: Vec<&str> = self.after().record.workloads.iter().map(String::as_str).collect();
+        let due = steps.iter().filter_map(|step| step.strip_suffix("/restart"));
+        let commands = due.flat_map(|name| {
+            let context = self.context(name);
+            let place = Place::Terminal { cluster: name, context: &context, istiod: "" };
+            let gateways = [
+                "-n",
+                ISTIO_SYSTEM,
+                "rollout",
+                "restart",
+                "deployments",
+                "-l",
+                "istio in (ingressgateway,egressgateway)",
+            ];
+            let mut commands = vec![self.kubectl(name, &gateways)];
+            commands.extend(command::restart_workloads(&namespaces, place).iter().map(ToString::to_string));
+            commands
+        });
+        commands.collect()
+    }
+
+    /// What is no longer stated, and the controller does not delete.
+    fn left_by_controller(&self, controller: &str) -> Vec<String> {
+        self.removed(&|object| is_left(controller, self.after(), &object.file))
+    }
+
+    fn left_clusters(&self) -> Vec<String> {
+        let mut commands = Vec::new();
+        let left = self.clusters.iter().filter(|cluster| cluster.membership == Membership::Leaves);
+        for cluster in left.filter(|cluster| self.situation.new_name(&cluster.name).is_none()) {
+            // Flux uninstalls what it installed. Nothing applies these any more.
+            let releases = cluster.objects.iter().filter(|object| is_gone_release(object));
+            let names: Vec<String> =
+                releases.filter_map(|release| self.before().deletes_release(&cluster.name, release)).collect();
+            commands.extend(names);
+            commands.push(self.kubectl(&cluster.name, &["delete", "namespace", ISTIO_SYSTEM, "--ignore-not-found"]));
+            let kinds =
+                "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings";
+            let ours = ["delete", kinds, "-l", "app.kubernetes.io/part-of=istio"];
+            commands.push(self.kubectl(&cluster.name, &ours));
+        }
+        commands
+    }
+}
+
+const ARGOCD: &str = "argocd";
+const FLUX_KINDS: &str = "kustomizations.kustomize.toolkit.fluxcd.io,helmreleases.helm.toolkit.fluxcd.io";
+
+fn kubectl(words: &[&str]) -> String {
+    Command::new("kubectl").words(words.iter().copied()).to_string()
+}
+
+fn is_gone_release(object: &ObjectChange) -> bool {
+    object.kind == HELM_RELEASE && object.what == What::Removed
+}
