@@ -16,6 +16,7 @@ mod completions;
 mod convergence;
 mod diff;
 mod diff_places;
+mod documents;
 mod explain;
 mod fix;
 mod fuzz;
