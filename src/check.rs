@@ -13,6 +13,7 @@ use crate::words::names;
 
 mod address_inside_range;
 mod allowed;
+mod ambient_multi_network;
 mod chained_control_plane;
 mod collector_image;
 mod collector_via_mesh;
@@ -161,6 +162,7 @@ const CHECKS: &[Check] = &[
     plaintext_collector::CHECK,
     known_bug::CHECK,
     insecure_kubeconfig::CHECK,
+    ambient_multi_network::CHECK,
     unread_patch::CHECK,
     ignored_istio_field::CHECK,
     ingress_gateway_only::CHECK,
