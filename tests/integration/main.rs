@@ -38,6 +38,7 @@ mod schema;
 mod scripts;
 mod sessions;
 mod tidy;
+mod traps;
 mod vectors;
 mod versions;
 mod writer;
