@@ -31,6 +31,7 @@ mod external_authority;
 mod external_ip_without_node;
 mod full_sampling;
 mod gateway_without_address;
+mod hidden_istio_system;
 mod holes;
 mod host_name_address;
 mod host_name_control_plane;
@@ -163,6 +164,7 @@ const CHECKS: &[Check] = &[
     known_bug::CHECK,
     insecure_kubeconfig::CHECK,
     ambient_multi_network::CHECK,
+    hidden_istio_system::CHECK,
     unread_patch::CHECK,
     ignored_istio_field::CHECK,
     ingress_gateway_only::CHECK,

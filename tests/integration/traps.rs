@@ -256,6 +256,7 @@ const ROWS: &[(&str, &[Shown])] = &[
         ],
     ),
     ("A network has no gateway", &[Has("base", "verify.sh", "its Service has none\"")]),
+    ("`discoverySelectors` keep istiod", &[]),
     (
         "The gateway's label, the cluster's network",
         &[

@@ -98,6 +98,20 @@ pub(crate) const WARNINGS: &[Mutation] = &[
         case.set(format!("{ambient}.{variables}.PILOT_ENABLE_AMBIENT"), json!("true"));
         Some(case.set(format!("{place}.{variables}.AMBIENT_ENABLE_MULTI_NETWORK"), json!("true")))
     }),
+    Mutation("hidden-istio-system", |case| {
+        let has_gateway = case.any_cluster(|case, position| case.gateway(position).is_some()).is_some();
+        if !has_gateway && !case.value["tracing"].is_object() {
+            return None;
+        }
+        let primary = case.any_cluster(Case::is_primary)?;
+        let selector = case.one_of(&[
+            r#"{ "matchLabels": { "istio-discovery": "enabled" } }"#,
+            r#"{ "matchExpressions": [{ "key": "team", "operator": "Exists" }] }"#,
+            r#"{ "matchExpressions": [{ "key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["istio-system"] }] }"#,
+        ])?;
+        let selectors = json!([serde_json::from_str::<serde_json::Value>(selector).unwrap()]);
+        Some(case.set(format!("clusters[{primary}].istio.meshConfig.discoverySelectors"), selectors))
+    }),
     Mutation("ignored-istio-field", |case| {
         let form = case.one_of(&["meshConfig.accessLogFil", "meshConfig.defaultConfig.concurency"])?;
         let takes_form = |case: &Case, position| !case.is_old() && case.is_primary(position);
