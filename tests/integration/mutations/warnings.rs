@@ -109,7 +109,7 @@ pub(crate) const WARNINGS: &[Mutation] = &[
             r#"{ "matchExpressions": [{ "key": "team", "operator": "Exists" }] }"#,
             r#"{ "matchExpressions": [{ "key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["istio-system"] }] }"#,
         ])?;
-        let selectors = json!([serde_json::from_str::<serde_json::Value>(selector).unwrap()]);
+        let selectors = json!([serde_json::from_str::<Value>(selector).unwrap()]);
         Some(case.set(format!("clusters[{primary}].istio.meshConfig.discoverySelectors"), selectors))
     }),
     Mutation("ignored-istio-field", |case| {
