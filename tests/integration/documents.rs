@@ -80,7 +80,7 @@ impl Mesh {
 }
 
 /// Whether `found` has all that is `stated`.
-fn has(found: &Value, stated: &Value) -> bool {
+pub(crate) fn has(found: &Value, stated: &Value) -> bool {
     match (found, stated) {
         (Value::Object(found), Value::Object(stated)) => {
             stated.iter().all(|(key, value)| found.get(key).is_some_and(|found| has(found, value)))

@@ -28,6 +28,7 @@ mod init;
 mod large;
 mod lock;
 mod man;
+mod meshes;
 mod mutations;
 mod pages;
 mod power_loss;
