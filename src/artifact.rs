@@ -3,18 +3,24 @@
 use serde_json::{Value, json};
 
 use crate::layout::{
-    CACERTS, EASTWEST_GATEWAY, EXPOSURE, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS, ROUTES, TELEMETRY, ZIPKIN,
+    CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, EXPOSURE, GATEWAYS, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS,
+    ROUTES, TELEMETRY, ZIPKIN,
 };
 use crate::mesh::{Cluster, Mesh};
 
+mod charts;
 mod collector;
 pub(crate) mod eastwest_gateway;
+pub(crate) mod egress_gateway;
 pub(crate) mod expose_istiod;
 mod expose_services;
 mod expose_zipkin;
+mod gateway_objects;
+pub(crate) mod helm_releases;
 mod istio;
 mod mesh_config;
 mod namespace;
+mod profile_gateways;
 mod remote_secrets;
 mod routes;
 mod telemetry;
@@ -45,10 +51,13 @@ pub(crate) enum Means {
     Collector,
     /// As a Secret made of private keys, which are not in Git.
     Secret,
-    /// istioctl installs what its files ask for.
+    /// istioctl or Helm installs the control plane, or the way to one.
     Istio,
-    /// The same, in a command of its own: together with Istio's it would lose istiod.
+    /// istioctl installs the east-west gateway, in a command of its own: together with Istio's it would lose istiod. With Helm, it is
+    /// plain objects.
     Gateway,
+    /// Helm installs charts.
+    Charts,
 }
 
 /// When a cluster takes something, from the first to the last.
@@ -62,6 +71,8 @@ pub(crate) enum When {
     ControlPlane,
     /// With its east-west gateway.
     Gateway,
+    /// With the egress gateway of a remote without an istiod.
+    EgressGateway,
     /// Once its control plane may read the other clusters.
     Credentials,
     /// Once all clusters are connected.
@@ -82,12 +93,19 @@ pub(crate) const DIRECTORIES: &[Directory] = &[
         means: Means::Secret,
         when: When::Prepared,
     },
-    Directory { name: ISTIO, what: "Istio, as an IstioOperator", means: Means::Istio, when: When::ControlPlane },
+    Directory { name: ISTIO, what: "Istio", means: Means::Istio, when: When::ControlPlane },
+    Directory { name: EASTWEST_GATEWAY, what: "the east-west gateway", means: Means::Gateway, when: When::Gateway },
     Directory {
-        name: EASTWEST_GATEWAY,
-        what: "the east-west gateway, as an IstioOperator",
-        means: Means::Gateway,
+        name: GATEWAYS,
+        what: "the ordinary gateways of the profile, as values of Helm charts",
+        means: Means::Charts,
         when: When::Gateway,
+    },
+    Directory {
+        name: EGRESS_GATEWAY,
+        what: "the egress gateway of a remote",
+        means: Means::Gateway,
+        when: When::EgressGateway,
     },
     Directory { name: EXPOSURE, what: "what the gateways let through", means: Means::Objects, when: When::Gateway },
     Directory {
@@ -117,6 +135,12 @@ pub(crate) enum Role {
     Operator,
     /// A patch of the IstioOperator beside it.
     OperatorPatch,
+    /// Releases for Flux, which stand where the controller is.
+    Release,
+    /// Values of a Helm chart: kustomize makes a `ConfigMap` of them where there are releases for Flux, and reads no others.
+    Values,
+    /// Which fields name objects.
+    Configuration,
 }
 
 /// A file of a cluster that is no manifest.
@@ -144,6 +168,53 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
         file: "eastwest-gateway.yaml",
         role: Role::Operator,
         documents: eastwest_gateway::documents,
+    },
+    Manifest { directory: ISTIO, file: "base.values.yaml", role: Role::Values, documents: charts::base },
+    Manifest { directory: ISTIO, file: "cni.values.yaml", role: Role::Values, documents: charts::cni },
+    Manifest { directory: ISTIO, file: "istiod.values.yaml", role: Role::Values, documents: charts::istiod },
+    Manifest { directory: ISTIO, file: "mesh-config.values.yaml", role: Role::Values, documents: charts::mesh_config },
+    Manifest { directory: ISTIO, file: "helmreleases.yaml", role: Role::Release, documents: helm_releases::istio },
+    Manifest {
+        directory: ISTIO,
+        file: "kustomizeconfig.yaml",
+        role: Role::Configuration,
+        documents: helm_releases::names_of_istio,
+    },
+    Manifest {
+        directory: EASTWEST_GATEWAY,
+        file: "eastwest-gateway.yaml",
+        role: Role::Resource,
+        documents: gateway_objects::documents,
+    },
+    Manifest {
+        directory: GATEWAYS,
+        file: "ingress.values.yaml",
+        role: Role::Values,
+        documents: profile_gateways::ingress,
+    },
+    Manifest {
+        directory: GATEWAYS,
+        file: "egress.values.yaml",
+        role: Role::Values,
+        documents: profile_gateways::egress,
+    },
+    Manifest {
+        directory: GATEWAYS,
+        file: "helmreleases.yaml",
+        role: Role::Release,
+        documents: helm_releases::gateways,
+    },
+    Manifest {
+        directory: GATEWAYS,
+        file: "kustomizeconfig.yaml",
+        role: Role::Configuration,
+        documents: helm_releases::names_of_gateways,
+    },
+    Manifest {
+        directory: EGRESS_GATEWAY,
+        file: "egress-gateway.yaml",
+        role: Role::Operator,
+        documents: egress_gateway::documents,
     },
     Manifest {
         directory: EXPOSURE,

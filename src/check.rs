@@ -14,6 +14,7 @@ use crate::words::names;
 mod address_inside_range;
 mod allowed;
 mod ambient_multi_network;
+mod application_health;
 mod chained_control_plane;
 mod collector_image;
 mod collector_via_mesh;
@@ -21,16 +22,21 @@ mod collector_without_gateway;
 mod context;
 mod contradictory_gateway;
 mod control_plane_without_gateway;
+mod controller;
+mod controller_install;
+mod controller_scripts;
 mod deprecated_external_ips;
 mod documentation_address;
 mod duplicate_address;
 mod duplicate_context;
 mod duplicate_name;
 mod duplicate_node;
+mod excluded_endpoint_slice;
 mod external_authority;
 mod external_ip_without_node;
 mod full_sampling;
 mod gateway_without_address;
+mod gitops_address;
 mod hidden_istio_system;
 mod holes;
 mod host_name_address;
@@ -39,6 +45,8 @@ mod host_name_gateway;
 mod ignored_istio_field;
 mod ingress_gateway_only;
 mod insecure_kubeconfig;
+mod install_values;
+mod install_version;
 mod intermediate_outside_root;
 mod ipv6_control_plane;
 mod known_bug;
@@ -51,6 +59,7 @@ mod off_link_next_hop;
 mod overlapping_ranges;
 mod owned_field;
 mod plaintext_collector;
+mod proxied_api_server;
 mod ranges;
 mod reads;
 mod remote_cni;
@@ -58,16 +67,20 @@ mod remote_mesh_config;
 mod reserved_port;
 mod retired_certificate;
 mod revision_mismatch;
+mod self_signed_roots;
 mod shared_gateway;
 mod single_node_service_route;
 mod static_routing_without_nodes;
 mod unclear_range;
 mod undiscoverable_gateway;
+mod unencrypted_secret;
 mod unknown_cluster;
 mod unknown_istio_field;
 mod unknown_network;
 mod unknown_profile;
+mod unordered_controller;
 mod unread_patch;
+mod unready_gateway;
 mod unserved_collector_address;
 mod unsupported_istio;
 mod unusable_address;
@@ -75,6 +88,7 @@ mod unusable_allow;
 mod unusable_api_server;
 mod unusable_collector_address;
 mod unusable_node_port;
+mod unused_certificates;
 mod unused_network;
 mod workload_namespace;
 
@@ -138,6 +152,13 @@ const CHECKS: &[Check] = &[
     static_routing_without_nodes::CHECK,
     missing_issued_on::CHECK,
     external_authority::CHECK,
+    gitops_address::CHECK,
+    controller_install::CHECK,
+    unencrypted_secret::CHECK,
+    application_health::CHECK,
+    excluded_endpoint_slice::CHECK,
+    install_values::CHECK,
+    install_version::CHECK,
     intermediate_outside_root::CHECK,
     retired_certificate::CHECK,
     duplicate_context::CHECK,
@@ -157,6 +178,8 @@ const CHECKS: &[Check] = &[
     gateway_without_address::CHECK,
     host_name_control_plane::CHECK,
     host_name_gateway::CHECK,
+    unused_certificates::CHECK,
+    self_signed_roots::CHECK,
     unused_network::CHECK,
     shared_gateway::CHECK,
     full_sampling::CHECK,
@@ -168,11 +191,15 @@ const CHECKS: &[Check] = &[
     unread_patch::CHECK,
     ignored_istio_field::CHECK,
     ingress_gateway_only::CHECK,
+    unready_gateway::CHECK,
+    unordered_controller::CHECK,
+    controller_scripts::CHECK,
     node_port_on_external_ip::CHECK,
     external_ip_without_node::CHECK,
     deprecated_external_ips::CHECK,
     off_link_next_hop::CHECK,
     single_node_service_route::CHECK,
+    proxied_api_server::CHECK,
     unserved_collector_address::CHECK,
     documentation_address::CHECK,
     unusable_allow::CHECK,
@@ -187,12 +214,18 @@ pub fn every_rule() -> impl Iterator<Item = Rule> {
 #[derive(Debug)]
 pub struct Checked {
     topology: Topology,
+    authorities: BTreeMap<usize, String>,
 }
 
 impl Checked {
     /// The topology.
     pub fn topology(&self) -> &Topology {
         &self.topology
+    }
+
+    /// The CA certificates, in PEM, that control planes trust at the API server of a cluster; none if that is the cluster's own.
+    pub(crate) fn authorities_of(&self, position: usize) -> Option<&str> {
+        self.authorities.get(&position).map(String::as_str)
     }
 }
 
@@ -205,12 +238,13 @@ pub struct Examined {
     topology: Topology,
     holes: Holes,
     is_broken: bool,
+    authorities: BTreeMap<usize, String>,
 }
 
 impl Examined {
     /// The topology, if it has no errors.
     pub fn checked(self) -> Option<Checked> {
-        (!self.is_broken).then_some(Checked { topology: self.topology })
+        (!self.is_broken).then_some(Checked { topology: self.topology, authorities: self.authorities })
     }
 
     /// The topology, with an example in place of each value that could not be used.
@@ -228,6 +262,19 @@ impl Examined {
         self.holes.first_cause()
     }
 
+    /// Takes the CA certificates that files beside the topology contain, by the position of the cluster, and reports the errors of the others.
+    pub(crate) fn take(
+        &mut self,
+        authorities: BTreeMap<usize, String>,
+        mut errors: Vec<Diagnostic>,
+        findings: &mut Findings,
+    ) {
+        errors.retain(|finding| self.holes.touch(finding).is_none());
+        self.is_broken |= !errors.is_empty();
+        self.authorities = authorities;
+        findings.list.extend(errors);
+    }
+
     /// Reports the warnings of rules that are applied later, apart from those that the topology allows.
     pub(crate) fn warn(&self, mut warnings: Vec<Diagnostic>, findings: &mut Findings) {
         warnings.retain(|finding| self.holes.touch(finding).is_none());
@@ -241,18 +288,23 @@ pub fn check(loaded: Loaded, findings: &mut Findings) -> Examined {
     let Loaded { topology, holes, repeats } = loaded;
     let mut holes = Holes::of(holes);
     let index = Index::of(&topology, &holes);
+    let mut warnings = Vec::new();
     for (check, found) in apply(Severity::Error, &topology, &index, &holes, &repeats, findings) {
+        if check.rule.can_be_allowed() {
+            warnings.extend(found);
+            continue;
+        }
         for finding in &found {
             holes.add_refused(finding, check.refuses);
         }
         findings.list.extend(found);
     }
-    let warnings = apply(Severity::Warning, &topology, &index, &holes, &repeats, findings);
-    let mut warnings: Vec<Diagnostic> = warnings.into_iter().flat_map(|(_, found)| found).collect();
+    let found = apply(Severity::Warning, &topology, &index, &holes, &repeats, findings);
+    warnings.extend(found.into_iter().flat_map(|(_, found)| found));
     let unused = apply_allowances(&topology, &holes, &mut warnings, findings);
     findings.list.extend(warnings.into_iter().chain(unused));
     let is_broken = findings.list.iter().any(|finding| finding.severity == Severity::Error);
-    Examined { topology, holes, is_broken }
+    Examined { topology, holes, is_broken, authorities: BTreeMap::new() }
 }
 
 /// Applies the rules of a severity that can speak, and says which cannot.

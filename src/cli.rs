@@ -138,7 +138,7 @@ fn read_source(path: &Utf8Path) -> Result<Source, Refusal> {
         external::refuse_link(path)?;
         disk::read(path)?
     };
-    Ok(Source::new(source_name(path), bytes))
+    Ok(crate::with_files(Source::new(source_name(path), bytes), |file| external::read_beside(path, file)))
 }
 
 /// What an error of the operating system means for a stream or a file.

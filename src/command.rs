@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::artifact::eastwest_gateway;
-use crate::layout::{EASTWEST_GATEWAY, ISTIO, ISTIO_SYSTEM};
-use crate::plan::What;
+use crate::artifact::{eastwest_gateway, egress_gateway};
+use crate::layout::{EASTWEST_GATEWAY, EGRESS_GATEWAY, GATEWAYS, ISTIO, ISTIO_SYSTEM};
+use crate::plan::{self, What};
 use crate::template::{quote, word};
 
 /// The label of what meshgen stated, and of what its scripts made.
@@ -78,6 +78,14 @@ pub(crate) enum Place<'p> {
 }
 
 impl Place<'_> {
+    /// The name of istiod's Service and Deployment, as a word of the shell.
+    fn istiod(&self) -> &str {
+        match self {
+            Self::Terminal { istiod, .. } | Self::Loop { istiod } => istiod,
+            Self::Script => "\"$3\"",
+        }
+    }
+
     fn command(self, program: &str, words: &[&str]) -> Command {
         match self {
             Self::Terminal { context, .. } => in_context(program, words, &quote(context)),
@@ -109,6 +117,25 @@ impl Place<'_> {
         files.iter().fold(install, |command, file| command.shell("-f").shell(&self.path(directory, file)))
     }
 
+    /// Helm installs or upgrades a release from a chart, with files of values.
+    fn helm(self, charts: Charts<'_>, release: &str, chart: &str, namespace: &str, files: &[String]) -> Command {
+        let context = match self {
+            Self::Terminal { context, .. } => quote(context),
+            Self::Loop { .. } => "\"$context\"".to_owned(),
+            Self::Script => "\"$2\"".to_owned(),
+        };
+        let upgrade = Command::new("helm").words(["upgrade", "--install"]).shell(release);
+        let is_oci = charts.repository.starts_with("oci://");
+        let upgrade = if is_oci {
+            upgrade.words([[charts.repository, "/", chart].concat().as_str()])
+        } else {
+            upgrade.words([chart, "--repo", charts.repository])
+        };
+        let upgrade = upgrade.words(["--version", charts.version]).shell(&["--kube-context=", &context].concat());
+        let upgrade = upgrade.shell("-n").shell(namespace);
+        files.iter().fold(upgrade, |command, file| command.shell("-f").shell(file))
+    }
+
     fn wait(self, deployment: &str) -> Command {
         let deployment = ["deployment/", deployment].concat();
         match self {
@@ -136,12 +163,50 @@ fn in_context(program: &str, words: &[&str], context: &str) -> Command {
     }
 }
 
-/// The commands for a unit; none if `install.sh` has a function of its own for it, or if it runs on nodes.
-pub(crate) fn commands(what: What, place: Place<'_>) -> Vec<Command> {
-    let istiod = match place {
-        Place::Terminal { istiod, .. } | Place::Loop { istiod } => istiod,
-        Place::Script => "\"$3\"",
+/// Where Istio's charts are, and their version.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Charts<'c> {
+    pub(crate) repository: &'c str,
+    pub(crate) version: &'c str,
+}
+
+/// Helm installs the definitions and the reader's account.
+pub(crate) fn base_chart(place: Place<'_>, charts: Charts<'_>) -> Command {
+    place.helm(charts, "istio-base", "base", ISTIO_SYSTEM, &[place.path(ISTIO, "base.values.yaml")])
+}
+
+/// Helm installs Istio's CNI plugin, and every node has to have it.
+pub(crate) fn cni_chart(place: Place<'_>, charts: Charts<'_>, namespace: &str) -> [Command; 2] {
+    let wait = match place {
+        Place::Script => place.command("kubectl", &[]).shell("-n").shell(namespace),
+        _ => place.command("kubectl", &["-n", namespace]),
     };
+    let wait = wait.shell("rollout status daemonset/istio-cni-node");
+    let wait = if matches!(place, Place::Script) { wait.shell("--timeout=\"$timeout\"") } else { wait };
+    [place.helm(charts, "istio-cni", "cni", namespace, &[place.path(ISTIO, "cni.values.yaml")]), wait]
+}
+
+/// Helm installs istiod, or the webhook and the way to the primary's. The release is called like the Service.
+pub(crate) fn istiod_chart(place: Place<'_>, charts: Charts<'_>, runs_istiod: bool) -> Vec<Command> {
+    let istiod = place.istiod();
+    let values = place.path(ISTIO, "istiod.values.yaml");
+    if !runs_istiod {
+        return vec![place.helm(charts, istiod, "istiod", ISTIO_SYSTEM, &[values])];
+    }
+    let files = [values, place.path(ISTIO, "mesh-config.values.yaml")];
+    vec![place.helm(charts, istiod, "istiod", ISTIO_SYSTEM, &files), place.wait(istiod)]
+}
+
+/// Helm installs an ordinary gateway.
+pub(crate) fn gateway_chart(place: Place<'_>, charts: Charts<'_>, gateway: &str) -> [Command; 2] {
+    let release = ["istio-", gateway, "gateway"].concat();
+    let file = place.path(GATEWAYS, &[gateway, ".values.yaml"].concat());
+    [place.helm(charts, &release, "gateway", ISTIO_SYSTEM, &[file]), place.wait(&release)]
+}
+
+/// The commands for a unit; none if `install.sh` has a function of its own for it, or if it runs on nodes.
+pub(crate) fn commands(what: What, place: Place<'_>, charts: Charts<'_>) -> Vec<Command> {
+    let istiod = place.istiod();
     match what {
         What::Objects(directory) => vec![place.apply(&[], directory)],
         // Server-side: client-side apply would copy the private key into an annotation.
@@ -154,8 +219,26 @@ pub(crate) fn commands(what: What, place: Place<'_>) -> Vec<Command> {
         }
         What::ThinRemote(_) => vec![place.install(ISTIO, &["istio.yaml"])],
         // In a separate command, because together with istio.yaml it would replace istiod.
+        What::Gateway(EGRESS_GATEWAY) => {
+            vec![place.install(EGRESS_GATEWAY, &["egress-gateway.yaml"]), place.wait(egress_gateway::NAME)]
+        }
         What::Gateway(_) => {
             vec![place.install(EASTWEST_GATEWAY, &["eastwest-gateway.yaml"]), place.wait(eastwest_gateway::NAME)]
+        }
+        // Server-side, so that objects of istioctl are taken over, and lose only what these do not say.
+        What::GatewayObjects(directory) => {
+            let options = ["--server-side", "--field-manager=meshgen", "--force-conflicts"];
+            vec![place.apply(&options, directory), place.wait(eastwest_gateway::NAME)]
+        }
+        What::IstioCharts(_, plan::Charts { runs_istiod, cni }) => {
+            let cni = cni.into_iter().flat_map(|namespace| cni_chart(place, charts, namespace));
+            let istiod = istiod_chart(place, charts, runs_istiod);
+            [base_chart(place, charts)].into_iter().chain(cni).chain(istiod).collect()
+        }
+        What::GatewayCharts(_, plan::GatewayCharts { ingress, egress }) => {
+            let gateways = [("ingress", ingress), ("egress", egress)];
+            let gateways = gateways.into_iter().filter(|(_, is_there)| *is_there);
+            gateways.flat_map(|(gateway, _)| gateway_chart(place, charts, gateway)).collect()
         }
         What::Script(script) if !matches!(place, Place::Script) => vec![Command::script(&place.path(script, ""))],
         What::Script(_) | What::NodeScript(_) | What::Restart => Vec::new(),
@@ -211,6 +294,8 @@ fn delete_labelled(context: &str, selector: &str) -> Command {
 mod tests {
     use super::*;
 
+    const CHARTS: Charts<'static> = Charts { repository: "oci://registry.example.net/charts", version: "1.30.3" };
+
     #[test]
     fn each_word_is_quoted_once() {
         let command =
@@ -225,7 +310,8 @@ mod tests {
     #[test]
     fn a_page_and_the_script_say_the_same() {
         let here = Place::Terminal { cluster: "east", context: "admin@east", istiod: "istiod" };
-        let said = |place| commands(What::Istio(ISTIO), place).iter().map(ToString::to_string).collect::<Vec<_>>();
+        let said =
+            |place| commands(What::Istio(ISTIO), place, CHARTS).iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(
             said(here),
             [

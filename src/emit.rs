@@ -10,12 +10,15 @@ use crate::parallel;
 use crate::part::Part;
 use crate::pki::Trust;
 use crate::pki::inventory;
-use crate::plan::Plan;
-use crate::topology::Name;
+use crate::plan::{Contents, Plan};
+use crate::topology::{Controller, Name};
 use crate::tree::{Mode, Tree};
 
+mod argocd;
 mod cacerts;
+mod flux;
 mod git_files;
+mod gitops;
 mod install_script;
 mod kustomization;
 mod readme;
@@ -27,16 +30,22 @@ mod verify_script;
 struct Page {
     file: &'static str,
     mode: Mode,
-    text: fn(&Plan<'_, '_>) -> String,
+    /// The text; `None` where the mesh does not need it.
+    text: fn(&Plan<'_, '_>) -> Option<String>,
 }
 
 const PAGES: &[Page] = &[
-    Page { file: ".gitattributes", mode: Mode::Public, text: git_files::attributes },
-    Page { file: GITIGNORE, mode: Mode::Public, text: git_files::ignored },
-    Page { file: "README.md", mode: Mode::Public, text: readme::text },
-    Page { file: "install.sh", mode: Mode::Executable, text: install_script::text },
-    Page { file: "uninstall.sh", mode: Mode::Executable, text: uninstall_script::text },
-    Page { file: "verify.sh", mode: Mode::Executable, text: verify_script::text },
+    Page { file: ".gitattributes", mode: Mode::Public, text: |plan| Some(git_files::attributes(plan)) },
+    Page { file: GITIGNORE, mode: Mode::Public, text: |plan| Some(git_files::ignored(plan)) },
+    Page { file: "README.md", mode: Mode::Public, text: |plan| Some(readme::text(plan)) },
+    // What a controller applies, no script does.
+    Page {
+        file: "install.sh",
+        mode: Mode::Executable,
+        text: |plan| plan.mesh.gitops.is_none().then(|| install_script::text(plan)),
+    },
+    Page { file: "uninstall.sh", mode: Mode::Executable, text: |plan| Some(uninstall_script::text(plan)) },
+    Page { file: "verify.sh", mode: Mode::Executable, text: |plan| Some(verify_script::text(plan)) },
 ];
 
 /// The directories of some clusters, and a lock that pins them beside what it pinned before.
@@ -44,7 +53,9 @@ pub(crate) fn emit_part(mesh: &Mesh<'_>, mut trust: Trust, part: &Part<'_>) -> T
     let mut plan = Plan::of(mesh);
     let mut tree = Tree::default();
     for page in PAGES.iter().filter(|page| page.file == GITIGNORE) {
-        tree.add(page.file, page.mode, (page.text)(&plan));
+        if let Some(text) = (page.text)(&plan) {
+            tree.add(page.file, page.mode, text);
+        }
     }
     add_clusters(&mut plan, &mut tree, |cluster| part.has(cluster.name));
     let mut tree = Tree::join([tree, bundles(mesh, &mut trust)]);
@@ -62,6 +73,10 @@ pub fn is_emitted(path: &str) -> bool {
         let mut files = MANIFESTS.iter().filter(|manifest| manifest.directory == directory).peekable();
         files.peek().is_some() && (file == kustomization::FILE || files.any(|manifest| manifest.file == file))
     };
+    let all: Vec<&str> = path.split('/').collect();
+    if gitops::is_emitted(&all) {
+        return true;
+    }
     let mut parts = path.split('/');
     match [parts.next(), parts.next(), parts.next(), parts.next()] {
         [Some(file), None, ..] => file == lock::FILE || PAGES.iter().any(|page| page.file == file),
@@ -126,7 +141,16 @@ pub(crate) fn without_secrets(plan: &mut Plan<'_, '_>) -> Tree {
     let pages = parallel::map(PAGES, least, |page| (page.text)(plan));
     let mut tree = Tree::default();
     for (page, text) in PAGES.iter().zip(pages) {
-        tree.add(page.file, page.mode, text);
+        if let Some(text) = text {
+            tree.add(page.file, page.mode, text);
+        }
+    }
+    if let Some(gitops) = plan.mesh.gitops {
+        let files = match gitops.controller {
+            Controller::ArgoCd => argocd::files(plan, gitops),
+            Controller::Flux => flux::files(plan, gitops),
+        };
+        files.each().for_each(|(path, text)| tree.add(path, Mode::Public, text));
     }
     add_clusters(plan, &mut tree, |_| true);
     tree
@@ -161,8 +185,10 @@ fn add_clusters(plan: &mut Plan<'_, '_>, tree: &mut Tree, is_wanted: impl Fn(&Cl
     let mesh = plan.mesh;
     let secret = cacerts::kustomization(mesh);
     let contents = std::mem::take(&mut plan.contents);
-    let kustomizations =
-        parallel::map(&contents, CLUSTERS_WORTH_A_THREAD, |contents| kustomization::texts(mesh, contents));
+    let of_clusters: Vec<(&Cluster<'_>, &Contents)> = mesh.clusters.iter().zip(&contents).collect();
+    let kustomizations = parallel::map(&of_clusters, CLUSTERS_WORTH_A_THREAD, |(cluster, contents)| {
+        kustomization::texts(mesh, cluster, contents)
+    });
     for ((cluster, contents), kustomizations) in mesh.clusters.iter().zip(contents).zip(kustomizations) {
         if !is_wanted(cluster) {
             continue;

@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 
 use crate::topology::{FreeForm, SamplingPercent, Topology};
 
+pub(crate) use self::signer::{has_socket, is_no_authority, other_signer};
+
+mod signer;
+
 /// A field of Istio whose value follows from the topology.
 pub(crate) struct Fact {
     /// Where Istio is told: `values` or `meshConfig`, and the keys.

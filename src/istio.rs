@@ -11,7 +11,7 @@ use crate::fact::{FACTS, Fact, Known, Write};
 
 pub(crate) use self::at_start::at_start;
 pub(crate) use self::mesh_config::mesh_config;
-pub(crate) use self::values::{gateway_global, values};
+pub(crate) use self::values::{author, gateway_global, gateway_values, values};
 pub(crate) use crate::fact::TRACING_PROVIDER;
 
 mod at_start;

@@ -11,12 +11,19 @@ pub const CACERTS: &str = "20-cacerts";
 pub const ISTIO: &str = "30-istio";
 /// The east-west gateway.
 pub const EASTWEST_GATEWAY: &str = "40-eastwest-gateway";
+/// The gateways of the profile.
+pub const GATEWAYS: &str = "45-gateways";
+/// The egress gateway of a remote without an istiod.
+pub const EGRESS_GATEWAY: &str = "45-egress-gateway";
 /// What gateways let through.
 pub const EXPOSURE: &str = "50-exposure";
 /// How much is traced, and where it goes.
 pub const TELEMETRY: &str = "55-telemetry";
 /// The trace collector.
 pub const ZIPKIN: &str = "60-zipkin";
+
+/// The directories of what Argo CD and Flux are told.
+pub const CONTROLLERS: [&str; 2] = ["argocd", "flux"];
 
 /// What keeps private keys out of Git.
 pub const GITIGNORE: &str = ".gitignore";

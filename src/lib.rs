@@ -11,7 +11,7 @@ use crate::part::Part;
 use crate::pki::Authority;
 use crate::plan::Plan;
 use crate::rule::{END_OF_LIFE, EXTERNAL_CERTIFICATE, LOST_GATEWAY_ADDRESS, Stage};
-use crate::source::Source;
+use crate::source::{Beside, Source};
 use crate::topology::{CertificateAuthority, Date};
 use crate::tree::Tree;
 use crate::words::names;
@@ -71,6 +71,21 @@ pub fn compile(source: &Source, authority: Authority) -> Result<Compiled, Vec<Di
     Ok(Compiled { tree: compile_checked(&checked, authority, None)?, warnings: findings.list })
 }
 
+/// A source with the files that its fields `apiServerCA` name, as `read` gives them.
+pub fn with_files(source: Source, read: impl Fn(&str) -> Beside) -> Source {
+    // Nearly every topology names none, and is read once. A name with escapes has a backslash.
+    let may_name = |bytes: &[u8]| bytes.windows(FILE_FIELD.len()).any(|window| window == FILE_FIELD);
+    if !may_name(&source.bytes) && !source.bytes.contains(&b'\\') {
+        return source;
+    }
+    let Ok(loaded) = load::load(&source, &mut Vec::new()) else { return source };
+    let named = loaded.topology.clusters.iter().filter_map(|cluster| cluster.api_server_ca.as_ref());
+    let files = named.map(|file| (file.as_str().to_owned(), read(file.as_str()))).collect();
+    Source { files, ..source }
+}
+
+const FILE_FIELD: &[u8] = b"apiServerCA";
+
 /// Reads a topology and applies every rule; `None` where there is an error among the findings.
 pub fn read(source: &Source, findings: &mut Findings) -> Option<Checked> {
     examine(source, findings)?.checked()
@@ -79,7 +94,12 @@ pub fn read(source: &Source, findings: &mut Findings) -> Option<Checked> {
 /// Reads a topology and applies every rule that can speak of it; `None` where it cannot be read.
 pub fn examine(source: &Source, findings: &mut Findings) -> Option<Examined> {
     match load::load(source, &mut findings.list) {
-        Ok(loaded) => Some(check::check(loaded, findings)),
+        Ok(loaded) => {
+            let mut examined = check::check(loaded, findings);
+            let (authorities, errors) = pki::api_server::read(examined.topology(), &source.files);
+            examined.take(authorities, errors, findings);
+            Some(examined)
+        }
         Err(fatal) => {
             let cause = Cause::Unreadable(fatal.labels[0].place.clone());
             let others = check::every_rule().filter(|rule| rule.stage != Stage::Beside && rule.name != fatal.rule);
@@ -123,13 +143,13 @@ pub fn check(source: &Source) -> Vec<Diagnostic> {
 pub fn check_on(source: &Source, today: Date, beside: Vec<Diagnostic>) -> Findings {
     let mut findings = Findings::default();
     if let Some(examined) = examine(source, &mut findings) {
-        doubt(&examined, today, beside, &mut findings);
+        doubt(&examined, source, today, beside, &mut findings);
     }
     findings
 }
 
 /// Reports the warnings of a topology on a day. `beside` are warnings about files beside it.
-pub fn doubt(examined: &Examined, today: Date, beside: Vec<Diagnostic>, findings: &mut Findings) {
+pub fn doubt(examined: &Examined, source: &Source, today: Date, beside: Vec<Diagnostic>, findings: &mut Findings) {
     let mut doubtful = beside;
     match examined.hides(&["istio.version"]) {
         None => doubtful.extend(check::end_of_life(examined.topology(), today)),
@@ -139,6 +159,7 @@ pub fn doubt(examined: &Examined, today: Date, beside: Vec<Diagnostic>, findings
         None => doubtful.extend(pki::inventory::warnings(examined.topology(), today)),
         Some(cause) => pki::inventory::WARNINGS.iter().for_each(|rule| findings.leave_out(rule.name, cause)),
     }
+    doubtful.extend(pki::api_server::warnings(examined.topology(), &source.files, today));
     examined.warn(doubtful, findings);
     let is_external = examined.topology().certificates.authority == CertificateAuthority::External;
     if let Some(cause) = examined.first_cause().filter(|_| is_external) {

@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use sha2::Digest as _;
 
+use crate::layout::CACERTS;
 use crate::topology::{Date, IstioVersion};
 use crate::tree::Tree;
 
@@ -18,6 +19,9 @@ pub const FILE: &str = "meshgen.lock";
 
 /// What to do about a lock that is damaged.
 pub(crate) const RESTORE: &str = "restore it from Git; if it is lost, remove it and build with `--adopt`";
+
+/// What stands in the place of a root where there is none.
+pub(crate) const NO_ROOT: &str = "none";
 
 /// What the first line of a lock begins with; the number of its format follows.
 const FORMAT: &str = "meshgen-lock-";
@@ -33,6 +37,8 @@ pub struct Lock {
     pub workloads: Vec<String>,
     /// The roots that proxies trust. After a merge without a build, those of both branches.
     pub roots: Vec<Certificate>,
+    /// Whether the tree has no certificates, because somebody else signs. A lock that says nothing of roots is damaged.
+    pub is_without_root: bool,
     /// Certificates that are never to be made again: a cluster, and a generation of its key.
     pub retired: Vec<(String, u32)>,
     /// The cluster for whose gateway's address tracing waits.
@@ -65,6 +71,10 @@ pub struct Cluster {
     pub is_waiting: bool,
     /// The URL of its API server.
     pub api_server: Option<String>,
+    /// The digest of the CA certificates that istiods trust there, if it is not the cluster's own CA.
+    pub api_server_ca: Option<Digest>,
+    /// The URL of the proxy on the way there.
+    pub proxy_url: Option<String>,
     /// The kubeconfig context that the scripts use.
     pub context: Option<String>,
     /// Its east-west gateway.
@@ -137,6 +147,15 @@ impl Lock {
         before.paths().filter(move |path| !stated.contains(path))
     }
 
+    /// Whether a line is about a certificate of a cluster, or about the directory of one.
+    pub(crate) fn has_certificates(&self) -> bool {
+        let is_certified = |cluster: &Cluster| cluster.certificate.is_some() || !cluster.issuers.is_empty();
+        let has_directory = |path: &str| path.split('/').nth(1) == Some(CACERTS);
+        self.clusters.values().any(is_certified)
+            || self.paths().any(has_directory)
+            || self.steps.iter().any(|step| has_directory(step))
+    }
+
     /// Whether nothing was built.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
@@ -163,6 +182,7 @@ impl Lock {
             }
             "traces" => self.traces_wait_for = Some(rest.strip_prefix("wait for ")?.to_owned()),
             "step" => self.steps.push(rest.to_owned()),
+            "root" if rest == NO_ROOT => self.is_without_root = true,
             "root" => self.roots.push(rest.parse().ok()?),
             _ => self.read_fact(word, rest.strip_prefix("of ")?)?,
         }
@@ -179,6 +199,8 @@ impl Lock {
             "primary" => cluster.primary = text(),
             "wait" if value == "for the address of its primary" => cluster.is_waiting = true,
             "server" => cluster.api_server = text(),
+            "authority" => cluster.api_server_ca = Some(value.parse().ok()?),
+            "way" => cluster.proxy_url = Some(value.strip_prefix("through ")?.to_owned()),
             "proxies" => cluster.at_start = text(),
             "route" => {
                 let (destination, via) = value.split_once(" via ")?;
@@ -241,8 +263,11 @@ impl FromStr for Lock {
                 return Err(refusal(&format!("has a line {} that cannot be read: {RESTORE}", number + 2)));
             }
         }
-        if lock.roots.is_empty() {
+        if lock.roots.is_empty() && !lock.is_without_root {
             return Err(format!("has no root: {RESTORE}"));
+        }
+        if lock.roots.is_empty() && lock.has_certificates() {
+            return Err(format!("says that there are no certificates, and lists some: {RESTORE}"));
         }
         if lock.files.is_empty() {
             return Err(format!("is cut short, because it lists no file: {RESTORE}"));
@@ -259,6 +284,9 @@ impl fmt::Display for Lock {
         }
         for root in &self.roots {
             writeln!(out, "root {root}")?;
+        }
+        if self.is_without_root {
+            writeln!(out, "root {NO_ROOT}")?;
         }
         for (cluster, generation) in &self.retired {
             writeln!(out, "retired {cluster} generation {generation}")?;
@@ -310,6 +338,12 @@ impl Cluster {
             if let Some(value) = value {
                 writeln!(out, "{word} of {name} {value}")?;
             }
+        }
+        if let Some(authority) = self.api_server_ca {
+            writeln!(out, "authority of {name} {authority}")?;
+        }
+        if let Some(proxy) = &self.proxy_url {
+            writeln!(out, "way of {name} through {proxy}")?;
         }
         if self.is_waiting {
             writeln!(out, "wait of {name} for the address of its primary")?;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::check::Checked;
 use crate::release::{Release, TracingMeans, release};
-use crate::topology::{self, CertificateAuthority, FreeForm, IstioVersion, PodRouting, Topology};
+use crate::topology::{
+    self, CertificateAuthority, Controller, FreeForm, GitOps, Install, IstioVersion, PodRouting, Topology,
+};
 
 pub use self::certificates::{Intermediate, Root};
 pub(crate) use self::cluster::runs_istiod;
@@ -39,6 +41,8 @@ pub struct Mesh<'t> {
     pub profile: &'t str,
     /// Whether the egress gateway is installed, where the author says so.
     pub egress_gateway: Option<bool>,
+    /// The controller that applies the tree from Git.
+    pub gitops: Option<&'t GitOps>,
     /// Namespaces whose pods restart when a change of mesh config asks for it.
     pub workload_namespaces: Vec<&'t str>,
     /// The networks that have clusters, in the order in which they are declared.
@@ -49,12 +53,12 @@ pub struct Mesh<'t> {
     pub clusters: Vec<Cluster<'t>>,
     /// Where traces go.
     pub collector: Option<Collector>,
-    /// The root certificate.
-    pub root: Root<'t>,
+    /// The root certificate; none where somebody else signs, whom meshgen does not know.
+    pub root: Option<Root<'t>>,
     /// Certificates that are never to be made again: a cluster, and a generation of its key.
     pub retired: Vec<(&'t str, u32)>,
-    /// Whether an authority of the author's own makes the certificates.
-    pub has_external_authority: bool,
+    /// Who issues the certificates.
+    pub authority: CertificateAuthority,
 }
 
 /// A network that has clusters.
@@ -77,14 +81,16 @@ impl<'t> Mesh<'t> {
         let positions: BTreeMap<&str, usize> =
             topology.clusters.iter().enumerate().map(|(position, cluster)| (cluster.name.as_str(), position)).collect();
         let collector = Collector::resolve(topology, release, &positions);
-        let root = Root::resolve(topology);
+        let authority = topology.certificates.authority;
+        let root = (authority != CertificateAuthority::None).then(|| Root::resolve(topology));
         let mut clusters: Vec<Cluster<'t>> = topology
             .clusters
             .iter()
             .enumerate()
             .map(|(position, cluster)| {
                 let primary = cluster.primary().map_or(position, |primary| positions[primary]);
-                Cluster::resolve(position, primary, topology, release, &root)
+                let resolved = Cluster::resolve(position, primary, topology, release, root.as_ref());
+                Cluster { api_server_ca: checked.authorities_of(position), ..resolved }
             })
             .collect();
         for position in 0..clusters.len() {
@@ -108,6 +114,7 @@ impl<'t> Mesh<'t> {
             istio: &topology.istio,
             profile: &topology.istio.profile,
             egress_gateway: topology.istio.egress_gateway,
+            gitops: topology.gitops.as_ref(),
             workload_namespaces: topology.workloads.namespaces.iter().map(topology::Name::as_str).collect(),
             told_networks: told::told_networks(&networks, &clusters),
             networks,
@@ -120,13 +127,23 @@ impl<'t> Mesh<'t> {
                 .iter()
                 .map(|retired| (retired.cluster.as_str(), retired.generation))
                 .collect(),
-            has_external_authority: topology.certificates.authority == CertificateAuthority::External,
+            authority,
         }
     }
 
     /// The full name of a Service in `istio-system`, as every cluster's DNS and every istiod know it.
     pub fn host(&self, service: &str) -> String {
         format!("{service}.istio-system.svc.{}", self.cluster_domain)
+    }
+
+    /// Whether some cluster's Istio is installed in this way.
+    pub fn has_install(&self, install: Install) -> bool {
+        self.clusters.iter().any(|cluster| cluster.install == install)
+    }
+
+    /// Whether a controller applies the tree.
+    pub(crate) fn has_controller(&self, controller: Controller) -> bool {
+        self.gitops.is_some_and(|gitops| gitops.controller == controller)
     }
 
     /// Whether there are pods that reach each other through gateways only.

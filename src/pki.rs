@@ -9,10 +9,12 @@ use crate::lock::Digest;
 use self::verify::{Facts, Files, Proven};
 
 pub use self::external::{External, FILES as EXTERNAL_FILES};
+pub(crate) use self::pem::base64;
 pub use self::seed::{Seed, SeedError};
-pub use self::standing::{Standing, StandingRoot};
+pub use self::standing::{Standing, StandingRoot, Which};
 pub use self::trust::Trust;
 
+pub(crate) mod api_server;
 mod external;
 pub mod inventory;
 mod issue;

@@ -11,8 +11,10 @@ use crate::layout::{CACERTS, ISTIO, NAMESPACE, ROUTES};
 use crate::mesh::{Cluster, Mesh};
 use crate::parallel;
 use crate::release::RemoteShape;
+use crate::topology::Install;
 use crate::yaml;
 
+mod edges;
 pub mod waiting;
 
 /// The units of a mesh, in order.
@@ -69,6 +71,8 @@ pub(crate) enum StageName {
     Remotes,
     /// Gateways of thin remotes.
     Gateways,
+    /// The same for egress.
+    EgressGateways,
     Collector,
     Restart,
 }
@@ -95,14 +99,38 @@ pub enum What {
     Istio(&'static str),
     /// istioctl installs the way to another cluster's control plane.
     ThinRemote(&'static str),
-    /// istioctl installs the east-west gateway.
+    /// istioctl installs a gateway.
     Gateway(&'static str),
+    /// Helm installs the charts of the control plane, or of the way to another cluster's.
+    IstioCharts(&'static str, Charts),
+    /// The objects of the east-west gateway are applied, also over one that istioctl installed.
+    GatewayObjects(&'static str),
+    /// Helm installs the gateways of the profile.
+    GatewayCharts(&'static str, GatewayCharts),
     /// A script of the cluster runs on a workstation.
     Script(&'static str),
     /// A script of the cluster runs on each of its nodes.
     NodeScript(&'static str),
     /// Pods with an older mesh config restart.
     Restart,
+}
+
+/// The charts of a cluster's control plane besides `base` and `istiod`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charts {
+    /// Whether an istiod runs there.
+    pub runs_istiod: bool,
+    /// The namespace of Istio's CNI plugin, where it has one.
+    pub cni: Option<&'static str>,
+}
+
+/// The gateways of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewayCharts {
+    /// Whether there is an ingress gateway.
+    pub ingress: bool,
+    /// Whether there is an egress gateway.
+    pub egress: bool,
 }
 
 /// Who can do what a unit does.
@@ -114,6 +142,8 @@ pub enum Who {
     KeyHolder,
     /// istioctl.
     Istioctl,
+    /// Helm.
+    Helm,
     /// A person with a context for each cluster.
     Operator,
     /// root, on each node.
@@ -129,7 +159,10 @@ impl What {
             | Self::Collector(directory)
             | Self::Istio(directory)
             | Self::ThinRemote(directory)
-            | Self::Gateway(directory) => directory,
+            | Self::Gateway(directory)
+            | Self::IstioCharts(directory, _)
+            | Self::GatewayObjects(directory)
+            | Self::GatewayCharts(directory, _) => directory,
             Self::Script(script) | Self::NodeScript(script) => script,
             Self::Restart => "restart",
         }
@@ -138,24 +171,44 @@ impl What {
     /// Who can do it.
     pub fn who(self) -> Who {
         match self {
-            Self::Objects(_) | Self::Collector(_) => Who::Applier,
+            Self::Objects(_) | Self::Collector(_) | Self::GatewayObjects(_) => Who::Applier,
             Self::Secret(_) => Who::KeyHolder,
             Self::Istio(_) | Self::ThinRemote(_) | Self::Gateway(_) => Who::Istioctl,
+            Self::IstioCharts(..) | Self::GatewayCharts(..) => Who::Helm,
             Self::Script(_) | Self::Restart => Who::Operator,
             Self::NodeScript(_) => Who::Root,
         }
     }
 
-    /// What is done with a directory, in a cluster with or without an istiod.
-    pub(crate) fn of_directory(directory: &Directory, runs_istiod: bool) -> Self {
+    /// Whether Argo CD and Flux can do it from Git: objects, and charts with their values.
+    pub(crate) fn is_for_controllers(self) -> bool {
+        matches!(self.who(), Who::Applier | Who::Helm)
+    }
+
+    /// What is done with a directory in a cluster.
+    fn of_directory(directory: &Directory, cluster: &Cluster<'_>, files: &[Manifest]) -> Self {
         let name = directory.name;
+        let is_helm = cluster.install == Install::Helm;
+        let has = |file: &str| files.iter().any(|manifest| manifest.file == file);
         match directory.means {
             Means::Objects => Self::Objects(name),
             Means::Collector => Self::Collector(name),
             Means::Secret => Self::Secret(name),
-            Means::Istio if runs_istiod => Self::Istio(name),
+            Means::Istio if is_helm => Self::IstioCharts(
+                name,
+                Charts {
+                    runs_istiod: cluster.runs_istiod,
+                    cni: cluster.has_cni_chart().then(|| cluster.cni_namespace()),
+                },
+            ),
+            Means::Istio if cluster.runs_istiod => Self::Istio(name),
             Means::Istio => Self::ThinRemote(name),
+            Means::Gateway if is_helm => Self::GatewayObjects(name),
             Means::Gateway => Self::Gateway(name),
+            Means::Charts => {
+                let (ingress, egress) = (has("ingress.values.yaml"), has("egress.values.yaml"));
+                Self::GatewayCharts(name, GatewayCharts { ingress, egress })
+            }
         }
     }
 
@@ -174,15 +227,16 @@ impl fmt::Display for Unit<'_, '_> {
 
 impl StageName {
     /// What the stage brings about, as a heading.
-    pub(crate) fn title(self) -> &'static str {
+    fn title(self) -> &'static str {
         match self {
             Self::Routes => "Node routes",
-            Self::Prepared => "Namespaces and certificate authorities",
+            Self::Prepared => "Namespaces",
             Self::Primaries => "Primaries",
             Self::Webhooks => "Remotes: webhook and the way to their primary",
             Self::Credentials => "Remote secrets",
             Self::Remotes => "Remotes",
             Self::Gateways => "Remotes: east-west gateways",
+            Self::EgressGateways => "Remotes: egress gateways",
             Self::Collector => "Trace collector",
             Self::Restart => "Restart of what runs with an older mesh config",
         }
@@ -201,8 +255,8 @@ impl StageName {
             Self::Primaries => &[Self::Prepared],
             Self::Webhooks => &[Self::Primaries],
             Self::Credentials => &[Self::Primaries, Self::Webhooks],
-            Self::Remotes | Self::Gateways => &[Self::Credentials],
-            Self::Collector => &[Self::Credentials, Self::Remotes, Self::Gateways],
+            Self::Remotes | Self::Gateways | Self::EgressGateways => &[Self::Credentials],
+            Self::Collector => &[Self::Credentials, Self::Remotes, Self::Gateways, Self::EgressGateways],
             Self::Restart => &[Self::Collector],
         }
     }
@@ -220,6 +274,7 @@ impl StageName {
             When::Prepared => Self::Prepared,
             When::Credentials => Self::Credentials,
             When::Collector => Self::Collector,
+            When::EgressGateway => Self::EgressGateways,
             When::ControlPlane | When::Gateway if cluster.is_primary() => Self::Primaries,
             When::ControlPlane if is_thin => Self::Webhooks,
             When::Gateway if is_thin => Self::Gateways,
@@ -292,6 +347,14 @@ impl<'m, 't> Plan<'m, 't> {
         self.stages.iter().filter(|stage| stage.name != StageName::Routes)
     }
 
+    /// What a stage brings about, as a heading.
+    pub(crate) fn title(&self, stage: StageName) -> &'static str {
+        match stage {
+            StageName::Prepared if self.has(CACERTS) => "Namespaces and certificate authorities",
+            stage => stage.title(),
+        }
+    }
+
     /// The clusters on whose nodes a script has to run.
     pub fn routed(&self) -> Vec<&'m str> {
         let routes = self.units().filter(|unit| unit.what.who() == Who::Root);
@@ -337,16 +400,15 @@ impl Contents {
 
     /// What is done with it, and in which stage.
     fn units(&self, mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<(StageName, What)> {
-        let is_there = |directory: &&Directory| match directory.means {
-            Means::Secret => cluster.intermediate.is_some(),
-            _ => self.directories.iter().any(|(name, _)| *name == directory.name),
+        let files = |directory: &Directory| match directory.means {
+            Means::Secret => cluster.intermediate.as_ref().map(|_| &[][..]),
+            _ => self.directories.iter().find(|(name, _)| *name == directory.name).map(|(_, files)| &files[..]),
         };
-        let directories = DIRECTORIES.iter().filter(is_there);
-        let mut units: Vec<(StageName, What)> = directories
-            .map(|directory| {
-                (StageName::of(directory.when, mesh, cluster), What::of_directory(directory, cluster.runs_istiod))
-            })
-            .collect();
+        let unit = |directory: &Directory| {
+            let what = What::of_directory(directory, cluster, files(directory)?);
+            Some((StageName::of(directory.when, mesh, cluster), what))
+        };
+        let mut units: Vec<(StageName, What)> = DIRECTORIES.iter().filter_map(unit).collect();
         let is_there = |script: &&Script| self.scripts.iter().any(|(name, _)| *name == script.file);
         for script in SCRIPTS.iter().filter(is_there) {
             units.push((StageName::of(script.when, mesh, cluster), What::of_script(script)));

@@ -64,6 +64,8 @@ pub struct Release {
     /// Whether an istiod with ambient mode for several networks keeps the endpoints of other clusters from sidecars, unless a label makes the
     /// service global; from 1.28.1 on (`1.28.1:pilot/pkg/xds/endpoints/endpoint_builder.go`).
     pub scopes_services: bool,
+    /// Whether Istio's Helm charts were compared with what istioctl installs, for primaries and thin remotes.
+    pub has_charts: bool,
     /// Whether there is `values.global.platform` (`operator/pkg/apis/values_types.proto`); at 1.11 the profile says all of OpenShift.
     pub has_platform: bool,
     /// Whether an IstioOperator's Service has a field for the class of its load balancer; 1.11.2 knows the Service of an older
@@ -223,6 +225,7 @@ const V1_11: Release = Release {
     refuses_unknown_mesh_config: true,
     reads_remote_mesh_config: false,
     scopes_services: false,
+    has_charts: false,
     has_platform: false,
     states_load_balancer_class: false,
     keeps_unlabelled_gateways: true,
@@ -253,6 +256,7 @@ const V1_24: Release = Release {
     refuses_unknown_mesh_config: false,
     reads_remote_mesh_config: false,
     scopes_services: false,
+    has_charts: false,
     has_platform: true,
     states_load_balancer_class: true,
     keeps_unlabelled_gateways: false,
@@ -303,6 +307,7 @@ const V1_28: Release = Release {
     bugs: &[Bug { fixed_in: Some(5), ..LEAKED_KEY }, Bug { fixed_in: Some(7), ..UNESCAPED_IDENTITIES }],
     way_to_primary: WayToPrimary::EndpointSlice,
     scopes_services: true,
+    has_charts: true,
     ..V1_27
 };
 

@@ -33,7 +33,20 @@ pub enum Stage {
 /// How many findings are reported at most.
 const ENOUGH: usize = 500;
 
+/// Errors that a topology may allow: they are about what only a person can have done, somewhere else.
+const UNLESS_ALLOWED: [&str; 3] = ["application-health", "excluded-endpoint-slice", "unencrypted-secret"];
+
 impl Rule {
+    /// Whether a topology may allow what the rule finds.
+    pub(crate) fn can_be_allowed(&self) -> bool {
+        Self::is_allowable(self.name, self.severity)
+    }
+
+    /// The same of a finding's rule.
+    pub(crate) fn is_allowable(name: &str, severity: Severity) -> bool {
+        severity == Severity::Warning || UNLESS_ALLOWED.contains(&name)
+    }
+
     /// A rule of [`Stage::Check`] that stops a build.
     pub(crate) const fn error(name: &'static str, page: &'static str) -> Self {
         Self { name, severity: Severity::Error, stage: Stage::Check, page }
@@ -92,7 +105,7 @@ impl Rule {
 }
 
 /// The rules that are applied elsewhere than by `check`'s table.
-pub(crate) const OTHER_RULES: [Rule; 16] = [
+pub(crate) const OTHER_RULES: [Rule; 17] = [
     SYNTAX,
     DUPLICATE_KEY,
     UNKNOWN_FIELD,
@@ -101,6 +114,7 @@ pub(crate) const OTHER_RULES: [Rule; 16] = [
     INVALID_VALUE,
     SEED_NEEDED,
     EXTERNAL_CERTIFICATE,
+    UNUSABLE_API_SERVER_CA,
     EXPIRING_CERTIFICATE,
     NOT_YET_VALID,
     UNUSED_ALLOW,
@@ -141,6 +155,10 @@ pub(crate) const SEED_NEEDED: Rule =
 /// Invalid files of an external authority.
 pub(crate) const EXTERNAL_CERTIFICATE: Rule =
     Rule::error("external-certificate", include_str!("../docs/rules/external-certificate.md")).stage(Stage::Beside);
+
+/// Files of CA certificates that control planes cannot use.
+pub(crate) const UNUSABLE_API_SERVER_CA: Rule =
+    Rule::error("unusable-api-server-ca", include_str!("../docs/rules/unusable-api-server-ca.md")).stage(Stage::Beside);
 
 /// Certificates that have expired or soon will.
 pub(crate) const EXPIRING_CERTIFICATE: Rule =

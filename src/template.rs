@@ -11,8 +11,16 @@ macro_rules! templates {
     ($($name:literal),* $(,)?) => { &[$(($name, include_str!(concat!("../templates/", $name, ".j2")))),*] };
 }
 
-const TEMPLATES: &[(&str, &str)] =
-    templates!["README.md", "install.sh", "remote-secrets.sh", "routes.sh", "topology", "uninstall.sh", "verify.sh"];
+const TEMPLATES: &[(&str, &str)] = templates![
+    "README.md",
+    "install.sh",
+    "remote-secrets.sh",
+    "routes.sh",
+    "topology",
+    "uninstall-by-git.sh",
+    "uninstall.sh",
+    "verify.sh"
+];
 
 /// What every script begins with. An older bash is refused before it misreads anything: it has no `inherit_errexit`, without
 /// which a failed question in `$(…)` is an empty answer.

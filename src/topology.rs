@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use self::address::{Address, ApiServer, Cidr, IpAddress};
+pub use self::address::{Address, Cidr, IpAddress};
 pub use self::certificates::{CertificateAuthority, Certificates, ClusterCertificates, Retired};
 pub use self::cluster::{Cluster, ClusterIstio, Node};
+pub use self::delivery::{ChartRepository, ClusterGitOps, Controller, GitOps, Install};
 pub use self::fix::fix;
 pub(crate) use self::gateway::SERVICES_PORT;
 pub use self::gateway::{Discovery, EastWestGateway, ExternalTrafficPolicy, NodePorts, Replicas, ServiceType};
@@ -23,11 +24,13 @@ pub(crate) use self::quantity::quantity;
 pub use self::text::{ClusterDomain, Image, Line, LoadBalancerClass, MeshId, Name, Revision, TrustDomain};
 pub(crate) use self::tracing::Target;
 pub use self::tracing::{SamplingPercent, Tracing, Via, Zipkin};
+pub use self::url::{ApiServer, ProxyUrl};
 pub use self::version::{Date, IstioVersion, KubernetesVersion, NodePortRange};
 
 mod address;
 mod certificates;
 mod cluster;
+mod delivery;
 mod fix;
 mod gateway;
 mod grammar;
@@ -38,6 +41,7 @@ mod pod;
 mod quantity;
 mod text;
 mod tracing;
+mod url;
 mod version;
 
 /// One Istio mesh over several Kubernetes clusters.
@@ -59,6 +63,8 @@ pub struct Topology {
     pub certificates: Certificates,
     /// The collector of traces. Default: meshgen does not configure tracing.
     pub tracing: Option<Tracing>,
+    /// The controller that applies the tree from Git. Default: none; scripts do.
+    pub gitops: Option<GitOps>,
     /// The applications in the mesh.
     #[serde(default)]
     pub workloads: Workloads,
@@ -92,6 +98,11 @@ impl Topology {
     /// The revision of a cluster's control plane: its own, or the mesh's.
     pub(crate) fn revision<'t>(&'t self, cluster: &'t Cluster) -> Option<&'t str> {
         cluster.istio.revision.as_ref().or(self.istio.revision.as_ref()).map(Revision::as_str)
+    }
+
+    /// What installs Istio in a cluster.
+    pub(crate) fn install(&self, cluster: &Cluster) -> Install {
+        cluster.istio.install.unwrap_or(self.istio.install)
     }
 
     /// Whether the author says that a cluster is OpenShift: by the profile, or by the value that the profile sets.

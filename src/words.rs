@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use sha2::{Digest, Sha256};
+
 /// So many things: `1 file`, `2 files`.
 pub(crate) fn plural(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
@@ -76,6 +78,19 @@ pub(crate) fn printable_lines(text: &str) -> String {
 /// Text with a character of ours in the place of each of them.
 pub(crate) fn without_controls(text: &str, instead: char) -> String {
     text.chars().map(|character| if is_deceptive(character) { instead } else { character }).collect()
+}
+
+/// Parts of a name with `-` between them, at most 63 characters long: a longer one ends with a digest of the whole.
+pub(crate) fn short_name(parts: &[&str]) -> String {
+    const LONGEST: usize = 63;
+    const DIGITS: usize = 12;
+    let name = parts.join("-");
+    if name.len() <= LONGEST {
+        return name;
+    }
+    let digest = hex(&Sha256::digest(&name));
+    let beginning = name.get(..LONGEST - DIGITS - 1).unwrap_or_default().trim_end_matches('-');
+    [beginning, "-", &digest[..DIGITS]].concat()
 }
 
 /// Bytes in lower-case hexadecimal.

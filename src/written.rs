@@ -223,7 +223,7 @@ impl<'s> Written<'s> {
             at = edit.range.end;
         }
         bytes.extend_from_slice(&self.text.as_bytes()[at..]);
-        Source::new(self.source.name.as_str(), bytes)
+        Source { bytes, ..self.source.clone() }
     }
 }
 

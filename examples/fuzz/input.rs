@@ -124,7 +124,7 @@ const TOKENS: [&str; 74] = [
 ];
 
 /// Keys of a topology, and of what it passes on.
-const KEYS: [&str; 52] = [
+const KEYS: [&str; 63] = [
     "apiVersion",
     "kind",
     "mesh",
@@ -146,8 +146,17 @@ const KEYS: [&str; 52] = [
     "egressGateway",
     "cni",
     "enabled",
+    "install",
+    "charts",
+    "gitops",
+    "controller",
+    "hub",
+    "namespace",
+    "repository",
+    "path",
     "meshConfig",
     "values",
+    "caAddress",
     "kubernetes",
     "certificates",
     "authority",
@@ -172,6 +181,8 @@ const KEYS: [&str; 52] = [
     "controlPlane",
     "context",
     "apiServer",
+    "apiServerCA",
+    "proxyURL",
     "serviceCIDR",
     "nodes",
     "podCIDR",

@@ -11,7 +11,7 @@ use super::damage::damaged;
 use super::input::{MAXIMUM_BYTES, few, token};
 
 /// What the lines of a lock begin with, and shapes of what follows.
-const FACTS: [(&str, &str); 19] = [
+const FACTS: [(&str, &str); 20] = [
     ("meshgen", "0.1.0"),
     ("istio", "1.30.3 by istioctl"),
     ("workloads", "NAME"),
@@ -19,6 +19,7 @@ const FACTS: [(&str, &str); 19] = [
     ("traces", "wait for NAME"),
     ("step", "NAME/30-istio"),
     ("root", "sha256:00 serial 00 valid 2026-11-01 to 2036-10-29"),
+    ("root", "none"),
     ("network of", "NAME NAME"),
     ("primary of", "NAME NAME"),
     ("wait of", "NAME for the address of its primary"),

@@ -404,6 +404,7 @@ check() {
       ;;
     'cluster2')
       root 'cluster1'/20-cacerts app=sidecar-injector,istio.io/rev=default
+      ready istio-egressgateway
       routes '192.168.229.131' '192.168.229.132' '192.168.229.133'
       started 'istio=1.30.3 control-plane=cluster1 configuration=0efc70d6d9dc'
       left '' ''

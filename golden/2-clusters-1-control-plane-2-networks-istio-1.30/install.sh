@@ -201,6 +201,12 @@ install_gateway() {
   run kubectl --context="$2" -n "$namespace" rollout status deployment/istio-eastwestgateway --timeout="$timeout"
 }
 
+# The egress gateway of a remote without an istiod.
+install_egress_gateway() {
+  run istioctl install --context="$2" -y -f "$1/45-egress-gateway/egress-gateway.yaml"
+  run kubectl --context="$2" -n "$namespace" rollout status deployment/istio-egressgateway --timeout="$timeout"
+}
+
 # secrets_of PRIMARY: the selected clusters whose remote secrets its istiod needs.
 secrets_of() {
   local name
@@ -303,6 +309,8 @@ stage 'Remote secrets'
 step 'cluster1/remote-secrets.sh' remote_secrets
 stage 'Remotes: east-west gateways'
 step 'cluster2/40-eastwest-gateway' install_gateway
+stage 'Remotes: egress gateways'
+step 'cluster2/45-egress-gateway' install_egress_gateway
 stage 'Trace collector'
 step 'cluster1/60-zipkin' apply_collector 60-zipkin
 stage 'Restart of what runs with an older mesh config'

@@ -406,6 +406,7 @@ check() {
       ready istio-eastwestgateway
       address '192.168.229.101'
       certificate 'cluster1'/20-cacerts
+      ready istio-egressgateway
       sends 'zipkin.meshgen.internal' '192.168.229.100' 15018
       started 'istio=1.30.3 control-plane=cluster1 configuration=046d90467f17'
       left '' 'istio-eastwestgateway'

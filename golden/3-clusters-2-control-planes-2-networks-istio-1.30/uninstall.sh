@@ -12,7 +12,7 @@ readonly namespace=istio-system mesh=mesh1
 readonly ours=app.kubernetes.io/managed-by=meshgen,app.kubernetes.io/part-of=$mesh
 # The labels of the objects that istioctl installs: they have the names of the IstioOperators in the tree.
 readonly owner=install.operator.istio.io/owning-resource
-readonly owned="$owner in (istio,eastwest-gateway),$owner-namespace=$namespace"
+readonly owned="$owner in (istio,eastwest-gateway,egress-gateway),$owner-namespace=$namespace"
 
 usage() {
   cat <<'USAGE'

@@ -404,6 +404,7 @@ check() {
       ;;
     'cluster2')
       root 'cluster3'/20-cacerts app=sidecar-injector,istio.io/rev=default
+      ready istio-egressgateway
       routes '192.168.229.140' '192.168.229.141' '192.168.229.142'
       started 'istio=1.30.3 control-plane=cluster3 configuration=1dd0ea68fabe'
       left '' ''

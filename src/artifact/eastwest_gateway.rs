@@ -2,7 +2,7 @@ use serde_json::{Map, Value, json};
 
 use crate::istio;
 use crate::mesh::{Cluster, Gateway, Mesh};
-use crate::topology::{FreeForm, Line, Pod, SERVICES_PORT, ServiceType};
+use crate::topology::{FreeForm, Install, Line, Pod, SERVICES_PORT, ServiceType};
 
 use super::metadata;
 
@@ -15,13 +15,15 @@ const PORTS: [(&str, u16); 4] = [("status-port", 15021), ("tls", 15443), ("tls-i
 /// What Istio's samples/multicluster/gen-eastwest-gateway.sh makes, with the Service, the number of pods, their place and the
 /// collector's port declared, so that nothing is patched afterwards.
 pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
-    let Some(gateway) = &cluster.gateway else { return Vec::new() };
+    let Some(gateway) = cluster.gateway.as_ref().filter(|_| cluster.install == Install::Istioctl) else {
+        return Vec::new();
+    };
     let mut kubernetes = Map::from_iter([("env".to_owned(), variables(mesh, cluster))]);
     kubernetes.extend(pods(&gateway.written.pod));
     if !gateway.written.service_annotations.is_empty() {
         kubernetes.insert("serviceAnnotations".to_owned(), json!(gateway.written.service_annotations));
     }
-    kubernetes.insert("service".to_owned(), service(mesh, cluster, gateway));
+    kubernetes.insert("service".to_owned(), Value::Object(service(mesh, cluster, gateway)));
     let overlays = overlays(mesh, gateway);
     if !overlays.is_empty() {
         kubernetes.insert("overlays".to_owned(), Value::Array(overlays));
@@ -42,7 +44,7 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     })]
 }
 
-fn variables(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Value {
+pub(super) fn variables(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Value {
     let variables = mesh.release.gateway_variables.iter().copied();
     let view = ("ISTIO_META_REQUESTED_NETWORK_VIEW", cluster.network);
     variables.chain([view]).map(|(name, value)| json!({ "name": name, "value": value })).collect()
@@ -50,7 +52,7 @@ fn variables(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Value {
 
 /// What an IstioOperator says of pods (`1.30.3:operator/pkg/apis/types.go`; the API of 1.11.2 has the same fields). istioctl lays it
 /// over what the chart says.
-fn pods(pod: &Pod) -> Map<String, Value> {
+pub(super) fn pods(pod: &Pod) -> Map<String, Value> {
     let mut fields = Map::new();
     // The API of 1.11 takes quantities as texts only.
     let quantities = |list: &FreeForm| -> Map<String, Value> {
@@ -73,7 +75,8 @@ fn pods(pod: &Pod) -> Map<String, Value> {
     fields
 }
 
-fn service(mesh: &Mesh<'_>, cluster: &Cluster<'_>, gateway: &Gateway<'_>) -> Value {
+/// The specification of the gateway's Service, as far as it is not the chart's.
+pub(super) fn service(mesh: &Mesh<'_>, cluster: &Cluster<'_>, gateway: &Gateway<'_>) -> Map<String, Value> {
     let written = gateway.written;
     let mut service = Map::new();
     if written.service_type != ServiceType::LoadBalancer {
@@ -112,7 +115,7 @@ fn service(mesh: &Mesh<'_>, cluster: &Cluster<'_>, gateway: &Gateway<'_>) -> Val
         ports.push(entry(port, collector.node_port));
     }
     service.insert("ports".to_owned(), Value::Array(ports));
-    Value::Object(service)
+    service
 }
 
 fn entry(mut port: Value, node_port: Option<u16>) -> Value {

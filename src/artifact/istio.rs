@@ -2,14 +2,18 @@ use serde_json::{Map, Value, json};
 
 use crate::istio;
 use crate::mesh::{Cluster, Mesh};
+use crate::topology::Install;
 
 use super::metadata;
 
-/// The IstioOperator `istio`: profile, identity, control plane, the author's Helm values. The topology's profile and egress
-/// gateway are those of clusters with an istiod; a remote without one is thin: `profile: remote`, and nothing else runs there.
+/// The IstioOperator `istio`: profile, identity, control plane, the author's Helm values. The topology's profile is
+/// that of clusters with an istiod; a remote without one is thin: `profile: remote`, and its egress gateway is installed by itself.
 ///
 /// It has a name of its own: with an unnamed one, installing again would prune the east-west gateway (istio/istio#36982).
 pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
+    if cluster.install != Install::Istioctl {
+        return Vec::new();
+    }
     let mut spec = Map::new();
     spec.insert("profile".to_owned(), json!(if cluster.runs_istiod { mesh.profile } else { "remote" }));
     if let Some(revision) = cluster.revision {
@@ -19,8 +23,7 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     if let Some(is_enabled) = cluster.cni {
         let mut cni = Map::from_iter([("enabled".to_owned(), json!(is_enabled))]);
         if cluster.is_on_openshift {
-            // Elsewhere OpenShift gives its pods no privileges (`1.30.3:manifests/profiles/openshift.yaml`).
-            cni.insert("namespace".to_owned(), json!("kube-system"));
+            cni.insert("namespace".to_owned(), json!(cluster.cni_namespace()));
         }
         components.insert("cni".to_owned(), Value::Object(cni));
     }

@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use crate::layout::ISTIO_SYSTEM;
 use crate::mesh::{Cluster, Mesh};
+use crate::topology::Controller;
 
 use super::labels;
 
@@ -20,6 +21,16 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
         // certificate and no webhook here (1.30.3:pilot/pkg/serviceregistry/kube/controller/multicluster.go).
         let primary = mesh.primary_of(cluster).name;
         metadata["annotations"] = json!({ "topology.istio.io/controlPlaneClusters": primary });
+    }
+    // With it would go all of Istio.
+    match mesh.gitops.map(|gitops| gitops.controller) {
+        Some(Controller::ArgoCd) => {
+            metadata["annotations"]["argocd.argoproj.io/sync-options"] = json!("Prune=false,Delete=false");
+        }
+        Some(Controller::Flux) => {
+            metadata["annotations"]["kustomize.toolkit.fluxcd.io/prune"] = json!("disabled");
+        }
+        None => {}
     }
     vec![json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata })]
 }

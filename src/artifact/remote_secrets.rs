@@ -1,6 +1,7 @@
 use serde::Serialize;
 
 use crate::mesh::{Cluster, Mesh};
+use crate::pki::base64;
 use crate::template;
 
 #[derive(Serialize)]
@@ -11,6 +12,8 @@ struct Values<'m> {
     create_remote_secret: &'m str,
     /// A line for each cluster whose credentials the primary needs.
     others: String,
+    /// A line for each of them behind a proxy: what istiods trust there, and how they get there.
+    ways: String,
     /// The same, to get them.
     calls: String,
 }
@@ -29,10 +32,22 @@ pub(super) fn text(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Option<String> {
                 context: cluster.context,
                 create_remote_secret: mesh.release.create_remote_secret,
                 others: lines("member", others.iter().map(|other| vec![other.name, other.context, other.api_server])),
+                ways: ways(&others),
                 calls: lines("secret", others.iter().map(|other| vec![other.name])),
             },
         )
     })
+}
+
+fn ways(others: &[&Cluster<'_>]) -> String {
+    let behind = others.iter().filter(|other| other.api_server_ca.is_some() || other.proxy_url.is_some());
+    let ways: Vec<[String; 3]> = behind
+        .map(|other| {
+            let authorities = other.api_server_ca.map(|authorities| base64(authorities.as_bytes()));
+            [other.name.to_owned(), authorities.unwrap_or_default(), other.proxy_url.unwrap_or_default().to_owned()]
+        })
+        .collect();
+    lines("way", ways.iter().map(|words| words.iter().map(String::as_str).collect()))
 }
 
 /// Calls of a function: a template would take longer for each of these lines than for the rest of the script.

@@ -70,11 +70,12 @@ fn every_range<'t>(context: &Context<'t>) -> Vec<Range<'t>> {
 fn dialled(context: &Context<'_>) -> Vec<Dialled> {
     let mut dialled = Vec::new();
     for (path, cluster) in context.clusters() {
-        if let Address::Ip(address) = cluster.api_server.host() {
+        if let (field, Address::Ip(address)) = cluster.dialled_host() {
+            let what = if field == "proxyURL" { "proxy to the API server" } else { "API server" };
             dialled.push(Dialled {
                 address: *address,
-                place: path.child("apiServer"),
-                what: format!("the API server of `{}`", cluster.name),
+                place: path.child(field),
+                what: format!("the {what} of `{}`", cluster.name),
                 is_for_primaries: true,
             });
         }

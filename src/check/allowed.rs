@@ -1,7 +1,7 @@
 //! What a topology allows, and why: warnings that are meant to be so.
 
 use crate::diagnostic::{Diagnostic, FieldPath, Findings, Place, Segment, Severity};
-use crate::rule::{Stage, UNUSED_ALLOW};
+use crate::rule::{Rule, Stage, UNUSED_ALLOW};
 use crate::topology::{Allow, Topology};
 
 use super::every_rule;
@@ -15,8 +15,8 @@ const CLUSTER_ALLOWS: Fields = &["cluster.allow[].rule"];
 
 /// The names of the rules whose findings can be allowed.
 pub(super) fn allowed_kinds() -> impl Iterator<Item = &'static str> {
-    let warnings = every_rule().filter(|rule| rule.severity == Severity::Warning).map(|rule| rule.name);
-    warnings.filter(|name| *name != UNUSED_ALLOW.name)
+    let allowable = every_rule().filter(Rule::can_be_allowed).map(|rule| rule.name);
+    allowable.filter(|name| *name != UNUSED_ALLOW.name)
 }
 
 /// What is allowed: where that is written, for which cluster if not for all, and the rule.
@@ -44,7 +44,7 @@ pub(super) fn apply_allowances(
         let before = warnings.len();
         warnings.retain(|finding| {
             let is_meant = finding.rule == allow.rule && cluster.is_none_or(|cluster| is_about(finding, cluster));
-            finding.severity == Severity::Error || !is_meant
+            !is_meant || !Rule::is_allowable(finding.rule, finding.severity)
         });
         if warnings.len() < before || !is_about_topology(&allow.rule) || holes.hide(&place.child("rule")).is_some() {
             continue;

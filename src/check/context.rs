@@ -159,6 +159,15 @@ impl<'t> Context<'t> {
         primary.unwrap_or(cluster)
     }
 
+    /// The clusters that run an istiod, among all: what a rule says of them together needs each of them.
+    pub(super) fn istiods(&self) -> impl Iterator<Item = (FieldPath, &'t Cluster)> {
+        let is_thin = self.has_thin_remotes();
+        let list = FieldPath::root().child("clusters");
+        let all = self.topology.clusters.iter().enumerate();
+        all.filter(move |(_, cluster)| cluster.primary().is_none() || !is_thin)
+            .map(move |(index, cluster)| (list.index(index), cluster))
+    }
+
     /// Whether remotes run no istiod of their own.
     pub(super) fn has_thin_remotes(&self) -> bool {
         release(self.topology.istio.version).is_some_and(|release| release.remotes == RemoteShape::Thin)

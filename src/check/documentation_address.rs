@@ -34,6 +34,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     };
     for (path, cluster) in context.clusters() {
         judge(cluster.api_server.host(), path.child("apiServer"));
+        if let Some(proxy) = &cluster.proxy_url {
+            judge(proxy.url().host(), path.child("proxyURL"));
+        }
         for (index, node) in cluster.nodes.iter().enumerate() {
             judge(&Address::Ip(node.address.0), path.child("nodes").index(index).child("address"));
         }

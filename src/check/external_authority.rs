@@ -14,11 +14,11 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let certificates = &context.topology.certificates;
     let path = FieldPath::root().child("certificates");
     match (certificates.authority, &certificates.directory) {
-        (CertificateAuthority::Seed, Some(_)) => findings.push(
+        (CertificateAuthority::Seed | CertificateAuthority::None, Some(_)) => findings.push(
             RULE.at(path.child("directory"), "`directory` has no effect without `authority: external`")
                 .help("add `authority: external`, or remove the line"),
         ),
-        (CertificateAuthority::Seed, None) => {}
+        (CertificateAuthority::Seed | CertificateAuthority::None, None) => {}
         (CertificateAuthority::External, None) => findings.push(
             RULE.at(path.child("authority"), "an external authority needs a `directory`").label("no `directory` here").help(
                 "add `directory:`, relative to this file; each cluster's files are in a directory of its name there",
@@ -32,23 +32,36 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
                         .help("write it relative to this file"),
                 );
             }
-            for (place, name) in without_use(context, certificates) {
-                let message = format!("`{name}` has no effect with an external authority, which decides it");
-                findings.push(RULE.at(place, message).help("remove the line"));
-            }
         }
+    }
+    let (why, help) = match (certificates.authority, &certificates.directory) {
+        (CertificateAuthority::External, Some(_)) => {
+            ("with an external authority, which decides it", "remove the line")
+        }
+        (CertificateAuthority::None, _) => (
+            "with `authority: none`: the tree has no certificates",
+            "remove the line, or write `authority: seed` if meshgen is to make the certificates",
+        ),
+        _ => return,
+    };
+    for (place, name) in without_use(context, certificates) {
+        findings.push(RULE.at(place, format!("`{name}` has no effect {why}")).help(help));
     }
 }
 
 /// The fields that ask a seed for something.
 fn without_use(context: &Context<'_>, certificates: &Certificates) -> Vec<(FieldPath, &'static str)> {
     let path = FieldPath::root().child("certificates");
+    // The files of an external authority have a root and a generation too.
+    let is_none = certificates.authority == CertificateAuthority::None;
     let mesh = [
         ("issuedOn", certificates.issued_on.is_some()),
         ("naming", certificates.names_seed()),
         ("intermediatesIssuedOn", certificates.intermediates_issued_on.is_some()),
         ("intermediateValidityDays", certificates.intermediate_validity_days.is_some()),
         ("retired", !certificates.retired.is_empty()),
+        ("rootValidityDays", is_none && certificates.has_root_validity()),
+        ("generation", is_none && certificates.has_generation()),
     ];
     let mut found: Vec<(FieldPath, &str)> =
         mesh.into_iter().filter(|(_, is_written)| *is_written).map(|(name, _)| (path.child(name), name)).collect();

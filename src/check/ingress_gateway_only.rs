@@ -1,10 +1,12 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
-use crate::topology::{Cluster, EastWestGateway, FreeForm, Name, Pod, ServiceType};
+use crate::topology::{Cluster, EastWestGateway, FreeForm, Install, Name, Pod, ServiceType};
 
 use super::{About, Check, Context, free_forms, names};
 
 pub(super) const CHECK: Check = Check::of(RULE, check).about(About::FREE_FORMS).reads(&[&[
+    "istio.install",
+    "clusters[].istio.install",
     "clusters[].name",
     "clusters[].eastWestGateway",
     "clusters[].eastWestGateway.replicas",
@@ -45,6 +47,10 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
             None => context.topology.clusters.iter().collect(),
             Some(position) => context.topology.clusters.get(position).into_iter().collect(),
         };
+        // Of Helm, another rule says that no chart reads these values.
+        if clusters.iter().any(|cluster| context.topology.install(cluster) == Install::Helm) {
+            continue;
+        }
         findings.extend(spoken_of(values, &path.child("values"), &clusters));
     }
 }

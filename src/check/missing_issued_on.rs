@@ -13,7 +13,7 @@ const RULE: Rule = Rule::error("missing-issued-on", include_str!("../../docs/rul
 
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let certificates = &context.topology.certificates;
-    if certificates.authority == CertificateAuthority::External || certificates.issued_on.is_some() {
+    if certificates.authority != CertificateAuthority::Seed || certificates.issued_on.is_some() {
         return;
     }
     let path = FieldPath::root().child("certificates");

@@ -33,6 +33,19 @@ pub(super) const TOLD_NETWORKS: Fields = &[
     "istio.values.global.meshNetworks",
     "clusters[].istio.values.global.meshNetworks",
 ];
+/// What [`crate::fact::other_signer`] and [`crate::fact::has_socket`] go by.
+pub(super) const SIGNERS: Fields = &[
+    "istio.values.global.caAddress",
+    "istio.values.global.caName",
+    "istio.values.pilot.env.ENABLE_CA_SERVER",
+    "istio.values.pilot.env.EXTERNAL_CA",
+    "istio.values.sidecarInjectorWebhook",
+    "clusters[].istio.values.global.caAddress",
+    "clusters[].istio.values.global.caName",
+    "clusters[].istio.values.pilot.env.ENABLE_CA_SERVER",
+    "clusters[].istio.values.pilot.env.EXTERNAL_CA",
+    "clusters[].istio.values.sidecarInjectorWebhook",
+];
 /// What other clusters dial a gateway by.
 pub(super) const GATEWAY_ADDRESSES: Fields =
     &["clusters[].eastWestGateway.address", "clusters[].eastWestGateway.externalIPs[]"];

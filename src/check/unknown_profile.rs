@@ -1,23 +1,38 @@
 use crate::diagnostic::{Certainty, Diagnostic, FieldPath, nearest};
 use crate::release::release;
 use crate::rule::Rule;
+use crate::topology::Install;
 
 use super::reads::VERSION;
 use super::{About, Check, Context};
 
-pub(super) const CHECK: Check =
-    Check::of(RULE, check).about(About::Mesh(|topology| topology.istio.profile != "default")).reads(&[VERSION]);
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::Mesh(|topology| topology.istio.profile != "default"))
+    .reads(&[VERSION, &["istio.install", "clusters[].istio.install"]]);
 
 const RULE: Rule = Rule::error("unknown-profile", include_str!("../../docs/rules/unknown-profile.md"));
+
+/// Profiles of istioctl that the charts do not have (`1.30.3:manifests/helm-profiles`). `default` is what they do without a profile.
+const OF_ISTIOCTL: [(&str, &str); 2] = [
+    ("minimal", "write `default`, or install with istioctl"),
+    ("openshift", "write `profile: default` and `values: {global: {platform: openshift}}`, or install with istioctl"),
+];
 
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let istio = &context.topology.istio;
     let Some(release) = release(istio.version) else { return };
     let profile = istio.profile.as_str();
+    let path = FieldPath::root().child("istio").child("profile");
     if release.profiles.contains(&profile) {
+        let topology = context.topology;
+        let has_helm = topology.clusters.iter().any(|cluster| topology.install(cluster) == Install::Helm);
+        let of_istioctl = OF_ISTIOCTL.iter().find(|(name, _)| *name == profile);
+        if let Some((_, help)) = of_istioctl.filter(|_| has_helm && release.has_charts) {
+            let finding = RULE.at(path, format!("`{profile}` is not a profile of Istio's Helm charts"));
+            findings.push(finding.label("of istioctl alone").help(*help));
+        }
         return;
     }
-    let path = FieldPath::root().child("istio").child("profile");
     let finding = RULE.at(path, format!("`{profile}` is not a profile that installs a control plane"));
     findings.push(match nearest(profile, release.profiles.iter().copied()) {
         Some(meant) => finding

@@ -14,39 +14,41 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let mut judge = |address: IpAddr, place: FieldPath, what: &str| {
         if let Some(kind) = kind(address) {
             findings.push(
-                RULE.at(place, format!("other machines cannot reach a {what} at `{address}`"))
+                RULE.at(place, format!("other machines cannot reach {what} at `{address}`"))
                     .label(format!("a {kind} address"))
                     .help("write the address at which other machines reach it"),
             );
         }
     };
     for (path, cluster) in context.clusters() {
-        if let Address::Ip(address) = cluster.api_server.host() {
-            judge(*address, path.child("apiServer"), "API server");
+        if let (field, Address::Ip(address)) = cluster.dialled_host() {
+            judge(*address, path.child(field), what(field));
         }
         for (index, node) in cluster.nodes.iter().enumerate() {
-            judge(node.address.0, path.child("nodes").index(index).child("address"), "node");
+            judge(node.address.0, path.child("nodes").index(index).child("address"), "a node");
         }
         let Some(gateway) = &cluster.east_west_gateway else { continue };
         let path = path.child("eastWestGateway");
         for (index, address) in gateway.external_ips.iter().enumerate() {
-            judge(address.0, path.child("externalIPs").index(index), "gateway");
+            judge(address.0, path.child("externalIPs").index(index), "a gateway");
         }
         if let Some(Address::Ip(address)) = gateway.address {
-            judge(address, path.child("address"), "gateway");
+            judge(address, path.child("address"), "a gateway");
         }
     }
     let localhost = |address: &Address| matches!(address, Address::Dns(name) if name == "localhost" || name.ends_with(".localhost"));
-    for (path, cluster) in context.clusters().filter(|(_, cluster)| localhost(cluster.api_server.host())) {
+    for (path, cluster) in context.clusters().filter(|(_, cluster)| localhost(cluster.dialled_host().1)) {
+        let (field, host) = cluster.dialled_host();
         findings.push(
-            RULE.at(
-                path.child("apiServer"),
-                format!("other machines cannot reach an API server at `{}`", cluster.api_server.host()),
-            )
-            .label("a loopback name")
-            .help("write the address at which other machines reach it"),
+            RULE.at(path.child(field), format!("other machines cannot reach {} at `{host}`", what(field)))
+                .label("a loopback name")
+                .help("write the address at which other machines reach it"),
         );
     }
+}
+
+fn what(field: &str) -> &'static str {
+    if field == "proxyURL" { "a proxy" } else { "an API server" }
 }
 
 fn kind(address: IpAddr) -> Option<&'static str> {

@@ -2,11 +2,12 @@ use camino::Utf8PathBuf;
 use clap::{Args, ValueHint};
 
 use crate::diagnostic::Findings;
-use crate::lock::{Digest, Lock};
+use crate::lock::{Certificate, Digest, Lock};
 use crate::part::Part;
-use crate::pki::{Authority, Seed, Standing, StandingRoot};
+use crate::pki::{Authority, Seed, Standing, StandingRoot, Which};
 use crate::source::Source;
 use crate::template::word;
+use crate::topology::CertificateAuthority;
 use crate::tree::Tree;
 use crate::words::printable;
 use crate::{ExternalFiles, compile_checked, disk, lost_addresses, parallel};
@@ -15,7 +16,7 @@ use super::secrecy::GitOption;
 use super::seed::{self, SeedOption, SeedPlace};
 use super::{
     DONE, FOUND, NOT_DONE, Outcome, Refusal, ca, external, lost_lock, output, print, read_source, retired, say,
-    say_findings, waited,
+    say_findings, source_name, waited,
 };
 
 /// The options of `build`.
@@ -75,16 +76,24 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     arguments.git.refuse_keys(output, &keys)?;
     let roots = standing.roots();
     let lock = standing.lock().clone();
-    let place = seed::place(&arguments.seed, &arguments.topology)?;
-    let (authority, origin) = match external::read_named(ExternalFiles::of(&checked), &arguments.topology)? {
-        Some(external) => {
+    let kind = checked.topology().certificates.authority;
+    let (authority, origin) = match kind {
+        CertificateAuthority::None => {
+            refuse_seed(arguments)?;
+            (Authority::Standing(standing), "`authority: none`".to_owned())
+        }
+        CertificateAuthority::Seed => {
+            let place = seed::place(&arguments.seed, &arguments.topology)?;
+            (authority(arguments, &place, standing)?, format!("the seed {place}"))
+        }
+        CertificateAuthority::External => {
+            let external = external::read_named(ExternalFiles::of(&checked), &arguments.topology)?;
+            let external = external.expect("external-authority holds");
             arguments.git.refuse_keys(external.directory(), &external.keys())?;
             let origin = format!("the certificates of `{}`", external.directory());
             (Authority::External(external), origin)
         }
-        None => (authority(arguments, &place, standing)?, format!("the seed {place}")),
     };
-    let has_generations = !matches!(authority, Authority::External(_));
     let part = Part { clusters: &arguments.cluster, lock: &lock };
     let part = (!arguments.cluster.is_empty()).then_some(&part);
     let tree = match compile_checked(&checked, authority, part) {
@@ -102,7 +111,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         say_findings(&source, &findings);
     }
     if !arguments.replace_root {
-        refuse_other_root(&roots, &record, &tree, &origin)?;
+        let made = if kind == CertificateAuthority::None { &Vec::new() } else { &record.roots };
+        refuse_other_root(&roots, made, &tree, &origin)?;
     }
     let mut code = output::put(output, &tree, &arguments.put, arguments.quiet)?;
     if let Some(reference) = &arguments.since {
@@ -112,18 +122,35 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         }
         code = if lines.is_empty() { code } else { FOUND };
     }
-    // Of new keys, Git can be asked only once the tree's `.gitignore` is there.
-    let made: Vec<String> = output::keys(&tree).into_iter().filter(|key| keys.binary_search(key).is_err()).collect();
-    if code == DONE && !made.is_empty() {
-        arguments.git.refuse_keys(output, &made)?;
+    // Of new keys, Git can be asked only once the tree's `.gitignore` is there. One without keys no longer lists those that stayed
+    // because somebody edited them.
+    let made = output::keys(&tree).into_iter().filter(|key| keys.binary_search(key).is_err());
+    let left = keys.iter().filter(|key| record.is_without_root && disk::exists(&output.join(key)));
+    let asked: Vec<String> = made.chain(left.cloned()).collect();
+    if code == DONE && !asked.is_empty() {
+        arguments.git.refuse_keys(output, &asked)?;
     }
     if code == DONE && !arguments.quiet {
         waited::say_arrived(&lock, &record);
-        if has_generations && arguments.since.is_none() {
+        if kind == CertificateAuthority::Seed && arguments.since.is_none() {
             retired::say_gone(&lock, &record);
         }
     }
     Ok(code)
+}
+
+/// Refuses options that name or make a seed where nobody needs one.
+fn refuse_seed(arguments: &Arguments) -> Result<(), Refusal> {
+    let option = match (arguments.seed.is_given(), arguments.new_ca) {
+        (true, _) => "--ca",
+        (_, true) => "--new-ca",
+        _ => return Ok(()),
+    };
+    Err(Refusal(format!(
+        "{} says `authority: none`, so that no certificate derives from a seed\n\
+         help: leave out `{option}`, or write `authority: seed` and `issuedOn` if meshgen is to make the certificates",
+        source_name(&arguments.topology)
+    )))
 }
 
 /// The issuer: the seed if there is one, and otherwise the certificates in the output.
@@ -134,7 +161,7 @@ fn authority(arguments: &Arguments, place: &SeedPlace, standing: Standing) -> Re
             let otherwise = "if it is lost, name the seed of the mesh with `--ca FILE`: only the seed makes the same certificates again";
             Err(lost_lock(&arguments.output, &standing, otherwise))
         }
-        None if !standing.is_empty() => Ok(Authority::Standing(standing)),
+        None if standing.has_root() => Ok(Authority::Standing(standing)),
         None => Err(Refusal(format!(
             "the mesh has no seed to derive its keys from: run `meshgen ca new --ca {}` once (or build with `--new-ca`), or name yours with `--ca FILE`",
             word(place.path.as_str())
@@ -152,41 +179,69 @@ fn seed(arguments: &Arguments, place: &SeedPlace, standing: &Standing) -> Result
     if !arguments.new_ca || place.is_stream() || disk::exists(&place.path) {
         return seed::find(place, &arguments.git, warn);
     }
-    if !standing.is_empty() && !arguments.replace_root {
+    if standing.has_root() && !arguments.replace_root {
         return Err(Refusal(format!(
             "{} already has certificates, and a new seed would make another root\nhelp: restore the seed as {}",
             arguments.output, place.path
         )));
     }
+    if !standing.is_empty() && !arguments.replace_root {
+        return Err(Refusal(format!(
+            "{} was built with `authority: none`, and a seed makes another root than that of its authority\n\
+             help: only if the mesh is to have another root, build with `--new-ca --replace-root`",
+            arguments.output
+        )));
+    }
     ca::make(&place.path, &arguments.git, warn).map(Some)
 }
 
-/// Refuses to replace the root in the output; `origin` is what the new one was made from.
-fn refuse_other_root(standing: &[StandingRoot], record: &Lock, tree: &Tree, origin: &str) -> Result<(), Refusal> {
-    let made: Vec<String> = record.roots.iter().map(|root| root.fingerprint.clone()).collect();
-    let is_same = |root: &&StandingRoot| match &root.fingerprint {
-        Some(fingerprint) => made.contains(fingerprint),
-        None => root
-            .files
-            .iter()
-            .all(|(path, digest)| tree.get(path).is_some_and(|file| Digest::of(&file.bytes) == *digest)),
+/// Refuses to replace the root in the output by those that were made, none for an authority that meshgen does not know; `origin` is what
+/// they were made from.
+fn refuse_other_root(
+    standing: &[StandingRoot],
+    made: &[Certificate],
+    tree: &Tree,
+    origin: &str,
+) -> Result<(), Refusal> {
+    let is_same = |root: &&StandingRoot| match &root.is {
+        Which::Fingerprint(fingerprint) => made.iter().any(|root| root.fingerprint == *fingerprint),
+        Which::Unreadable(files) => {
+            files.iter().all(|(path, digest)| tree.get(path).is_some_and(|file| Digest::of(&file.bytes) == *digest))
+        }
+        Which::Unknown => made.is_empty(),
     };
-    let Some(StandingRoot { path, fingerprint, .. }) = standing.iter().find(|root| !is_same(root)) else {
+    let Some(StandingRoot { path, is }) = standing.iter().find(|root| !is_same(root)) else {
         return Ok(());
     };
-    let made = made.join(", sha256:");
-    let Some(fingerprint) = fingerprint else {
-        return Err(Refusal(format!(
-            "{path} cannot be read, so nothing says which root is in use\n  would be: sha256:{made}\n  from: {origin}\n\
-             help: restore the certificates: `git checkout -- {}`\n\
-             help: only if the mesh is to have another root, build with `--replace-root`",
-            word(path.as_str())
-        )));
+    let is_unknown = made.is_empty();
+    let made = retired::roots(made, is_unknown);
+    let in_use = match is {
+        Which::Fingerprint(fingerprint) => format!("sha256:{fingerprint}"),
+        Which::Unknown => retired::UNKNOWN_ROOT.to_owned(),
+        Which::Unreadable(_) => {
+            return Err(Refusal(format!(
+                "{path} cannot be read, so nothing says which root is in use\n  would be: {made}\n  from: {origin}\n\
+                 help: restore the certificates: `git checkout -- {}`\n\
+                 help: only if the mesh is to have another root, build with `--replace-root`",
+                word(path.as_str())
+            )));
+        }
     };
+    if is_unknown || *is == Which::Unknown {
+        return Err(Refusal(format!(
+            "{path} names another root than this topology gives\n  \
+             in use: {in_use}\n  \
+             would be: {made}\n  \
+             from: {origin}\n\
+             In a running mesh, proxies with certificates of one authority refuse those of the other: traffic between them stops until \
+             every workload has a certificate of the new one.\n\
+             help: only if the mesh is to change its authority, build with `--replace-root`; `meshgen diff` says what to do then"
+        )));
+    }
     Err(Refusal(format!(
         "{path} names another root than this topology and this seed give\n  \
-         in use: sha256:{fingerprint}\n  \
-         would be: sha256:{made}\n  \
+         in use: {in_use}\n  \
+         would be: {made}\n  \
          from: {origin}\n\
          In a running mesh, proxies that trust one of them refuse the others: traffic between them stops until every cluster \
          has the new certificates and every workload was restarted.\n\

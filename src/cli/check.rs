@@ -126,7 +126,7 @@ fn examine(topology: &Utf8Path, source: Source, today: Date) -> File {
     let mut findings = Findings::default();
     let examined = crate::examine(&source, &mut findings);
     if let Some(examined) = &examined {
-        crate::doubt(examined, today, beside, &mut findings);
+        crate::doubt(examined, &source, today, beside, &mut findings);
     }
     let Some(checked) = examined.and_then(Examined::checked) else { return File { source, findings, refusal: None } };
     let refusal = match external::read_named(ExternalFiles::of(&checked), topology) {

@@ -201,9 +201,9 @@ impl Committed {
                 Ok(Some(Side::standing(name, lock, files)))
             }
             Some(Found::File(bytes)) => {
-                let source = Source::new(name.as_str(), bytes);
                 let base = Utf8Path::new(path).parent().map_or(String::new(), |parent| format!("{parent}/"));
                 let read = |file: &str| git.read(&format!("{base}{file}"));
+                let source = crate::with_files(Source::new(name.as_str(), bytes), |file| git.read_beside(&base, file));
                 let external = external::read_by(&source, read)?;
                 Ok(requested(name, &source, external.as_ref()))
             }

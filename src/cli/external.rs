@@ -5,7 +5,7 @@ use crate::ExternalFiles;
 use crate::disk;
 use crate::layout::is_private;
 use crate::pki::{EXTERNAL_FILES, External};
-use crate::source::Source;
+use crate::source::{Beside, Source};
 
 use super::{Refusal, directory_of, refused};
 
@@ -44,6 +44,20 @@ pub(super) fn read_named(files: Option<ExternalFiles>, topology: &Utf8Path) -> R
         }
     }
     Ok(Some(External::new(place, files)))
+}
+
+/// A file that a topology names, such as the CA of a proxy.
+pub(super) fn read_beside(topology: &Utf8Path, file: &str) -> Beside {
+    let base = directory_of(topology);
+    let path = if base == "." { Utf8PathBuf::from(file) } else { base.join(file) };
+    if outside(&base, &path, "file").is_some() {
+        return Err("leads out of the repository of the topology".to_owned());
+    }
+    match disk::read_if_there(&path) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err("does not exist".to_owned()),
+        Err(refused) => Err(format!("cannot be read: {}", disk::cause(&refused.error))),
+    }
 }
 
 /// The same from elsewhere than the disk: `read` gives the bytes of a file beside the topology, if there is one.

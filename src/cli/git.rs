@@ -8,6 +8,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::disk;
 use crate::layout::is_private;
 
+use crate::source::Beside;
+
 use super::Refusal;
 
 /// A commit of the repository that a directory stands in. Nothing is checked out.
@@ -72,6 +74,26 @@ impl Git {
     /// The bytes of a file, if there is one.
     pub(super) fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Refusal> {
         Ok(self.run(&["cat-file", "blob", &self.name(path)])?.ok())
+    }
+
+    /// A file that a topology names; `base` is the directory of the topology.
+    pub(super) fn read_beside(&self, base: &str, file: &str) -> Beside {
+        let path = format!("{base}{file}");
+        // Git follows `..` only in paths that start at the directory, with `./`.
+        let start = if base.starts_with('.') { "./" } else { "" };
+        let mut parts = Vec::new();
+        for part in path.split('/').filter(|part| !matches!(*part, "" | ".")) {
+            if part == ".." && parts.last().is_some_and(|last| *last != "..") {
+                parts.pop();
+            } else {
+                parts.push(part);
+            }
+        }
+        match self.read(&format!("{start}{}", parts.join("/"))) {
+            Ok(Some(bytes)) => Ok(bytes),
+            Ok(None) => Err(format!("does not exist in {}", self.reference)),
+            Err(refusal) => Err(refusal.to_string()),
+        }
     }
 
     fn name(&self, path: &str) -> String {

@@ -1,9 +1,12 @@
 use camino::Utf8Path;
 
-use crate::lock::{self, Lock};
+use crate::lock::{self, Certificate, Lock};
 
 use super::git::Git;
 use super::{Refusal, directory_of, say};
+
+/// The root of an authority that meshgen does not know.
+pub(super) const UNKNOWN_ROOT: &str = "one that meshgen does not know";
 
 /// Says how to keep certificates that are in use no more from being made again.
 pub(super) fn say_gone(before: &Lock, after: &Lock) {
@@ -32,11 +35,7 @@ pub(super) fn taken_back(output: &Utf8Path, reference: &str, after: &Lock) -> Re
     let text = String::from_utf8_lossy(&bytes);
     let refused = |why| Refusal(format!("git:{reference}:{place}: {why}"));
     let before: Lock = text.parse().map_err(refused)?;
-    let roots = |lock: &Lock| {
-        let mut roots: Vec<String> = lock.roots.iter().map(|root| format!("sha256:{}", root.fingerprint)).collect();
-        roots.sort();
-        roots.join(", ")
-    };
+    let roots = |lock: &Lock| roots(&lock.roots, lock.is_without_root);
     let mut lines = Vec::new();
     if roots(&before) != roots(after) {
         lines.push(format!("another root than in {reference}  {} → {}", roots(&before), roots(after)));
@@ -50,6 +49,14 @@ pub(super) fn taken_back(output: &Utf8Path, reference: &str, after: &Lock) -> Re
         lines.push(format!("retired in {reference}, and listed no more  {name}: generation {generation}"));
     }
     Ok(lines)
+}
+
+/// Roots in words, and that of an authority that meshgen does not know.
+pub(super) fn roots(known: &[Certificate], has_unknown: bool) -> String {
+    let mut roots: Vec<String> = known.iter().map(|root| format!("sha256:{}", root.fingerprint)).collect();
+    roots.sort();
+    roots.extend(has_unknown.then(|| UNKNOWN_ROOT.to_owned()));
+    roots.join(", ")
 }
 
 fn generations(lock: &Lock) -> impl Iterator<Item = (&str, u32)> {

@@ -27,6 +27,13 @@ pub(super) struct SeedPlace {
     origin: &'static str,
 }
 
+impl SeedOption {
+    /// Whether the command line names a seed.
+    pub(super) fn is_given(&self) -> bool {
+        self.ca.is_some()
+    }
+}
+
 impl SeedPlace {
     /// Whether the seed comes from standard input.
     pub(super) fn is_stream(&self) -> bool {

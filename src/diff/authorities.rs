@@ -32,7 +32,8 @@ pub(super) fn compare(before: &Side, after: &Side, names: &BTreeSet<&str>) -> Ve
     if changes.is_empty() {
         return changes;
     }
-    let holders = names.iter().filter(|name| !after.certificates(name).is_empty()).count();
+    let holder = if after.is_without_root() { before } else { after };
+    let holders = names.iter().filter(|name| !holder.certificates(name).is_empty()).count();
     for change in &mut changes {
         change.is_everywhere = change.clusters.len() == holders;
     }
@@ -85,6 +86,11 @@ fn compare_role(before: &Side, after: &Side, name: &str, role: Role) -> Vec<Cert
         side.certificates(name).into_iter().filter(|entry| entry.role == role).cloned().collect()
     };
     let (mut old, mut new) = (of(before), of(after));
+    // Somebody else signs on one side, and has a root that nobody knows.
+    if role == Role::Root && before.is_without_root() != after.is_without_root() {
+        let gone = old.into_iter().map(|old| change(Some(old), None));
+        return gone.chain(new.into_iter().map(|new| change(None, Some(new)))).collect();
+    }
     // A cluster without a certificate has no authorities.
     if after.certificates(name).is_empty() {
         return Vec::new();

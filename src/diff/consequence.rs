@@ -19,6 +19,7 @@ use crate::pki::inventory::Role;
 
 mod gateway;
 mod members;
+mod signer;
 mod starts;
 
 /// A consequence of a change for a cluster.
@@ -90,6 +91,7 @@ impl Situation<'_> {
                 "the root certificate changes: proxies with different roots reject each other until every cluster has the new root and every workload was restarted",
             );
         }
+        self.signer(&cluster.name, found);
         self.authorities(cluster, found);
         let (Some(old), Some(new)) = (self.before.version, self.after.version) else { return };
         if old != new {
@@ -131,6 +133,9 @@ impl Situation<'_> {
 
     /// The consequence if a cluster trusts one root more or less, or if the issuer of its certificate changes.
     fn authorities(&self, cluster: &ClusterChange, found: &mut Found) {
+        if self.has_other_authority() {
+            return;
+        }
         for change in self.authorities.iter().filter(|change| change.clusters.contains(&cluster.name)) {
             let why = match (change.role, &change.certificate.before, &change.certificate.after) {
                 (Role::Root, None, _) => {

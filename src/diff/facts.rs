@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
+use crate::fact::is_no_authority;
 use crate::layout::ISTIO;
-use crate::lock::{Cluster, Gateway};
+use crate::lock::{Cluster, Digest, Gateway};
 use crate::release::{Release, RemoteShape, release};
 use crate::topology::IstioVersion;
 
@@ -21,13 +22,29 @@ pub(super) struct Known<'s> {
     steps: BTreeSet<&'s str>,
 }
 
+/// Where istiods find the API server of a cluster, and what they trust there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Server {
+    pub(super) url: String,
+    /// The digest of the CA certificates, if they are not the cluster's own.
+    authorities: Option<Digest>,
+    proxy: Option<String>,
+}
+
+impl Server {
+    /// Whether it is the same machine: behind another proxy, another may have its address.
+    pub(super) fn is_at(&self, other: &Self) -> bool {
+        !self.url.is_empty() && self.url == other.url && self.proxy == other.proxy
+    }
+}
+
 /// The facts of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Member {
     pub(super) network: String,
     /// The cluster whose istiod serves it; its own name for a primary.
     pub(super) primary: String,
-    pub(super) api_server: String,
+    pub(super) server: Server,
     pub(super) gateway: Gateway,
     pub(super) context: String,
     /// Whether it waits for the address of its primary's gateway: Istio is not there yet.
@@ -64,7 +81,9 @@ impl<'s> Known<'s> {
             };
             let network = fact(&own.network, &other.network, "networks", "");
             let primary = fact(&own.primary, &other.primary, "control planes", name);
-            let api_server = fact(&own.api_server, &other.api_server, "API servers", "");
+            let url = fact(&own.api_server, &other.api_server, "API servers", "");
+            // A tree without these facts is of a mesh without proxies.
+            let server = Server { url, authorities: own.api_server_ca, proxy: own.proxy_url.clone() };
             let context = fact(&own.context, &other.context, "kubeconfig contexts", name);
             let gateway = match (&own.gateway, &other.gateway) {
                 (Some(Gateway::Unaddressed), Some(Gateway::At(address))) if side.record.is_format_1 => {
@@ -78,10 +97,7 @@ impl<'s> Known<'s> {
             if is_there && own.at_start.is_some() != other.at_start.is_some() {
                 unrecorded.extend(["what proxies started with", "node routes"]);
             }
-            (
-                name.as_str(),
-                Member { network, primary, api_server, gateway, context, is_waiting: own.is_waiting, at_start },
-            )
+            (name.as_str(), Member { network, primary, server, gateway, context, is_waiting: own.is_waiting, at_start })
         });
         let members: BTreeMap<&str, Member> = members.collect();
         let mut routes: BTreeMap<String, Vec<(&str, &str, &str)>> = BTreeMap::new();
@@ -91,6 +107,18 @@ impl<'s> Known<'s> {
         }
         let steps = side.record.steps.iter().map(String::as_str).collect();
         Self { side, version: istio.map(|istio| istio.version), members, routes, steps }
+    }
+
+    /// Whether the istiod that serves a cluster is no authority: nothing happens there when the Secret `cacerts` comes or goes.
+    pub(super) fn has_no_authority(&self, cluster: &str) -> bool {
+        let owner =
+            if self.runs_istiod(cluster) { Some(cluster) } else { self.member(cluster).map(|own| &*own.primary) };
+        let values = owner.and_then(|owner| {
+            let path = [owner, "/", ISTIO, "/istio.yaml"].concat();
+            let objects = documents(self.files_of(owner).get(path.as_str())?)?;
+            objects.first()?.pointer("/spec/values")?.as_object().cloned()
+        });
+        values.is_some_and(|values| is_no_authority(&values))
     }
 
     /// The clusters of the mesh.

@@ -203,7 +203,7 @@ pub(super) fn meaning(object: &ObjectChange, path: &str) -> (Kind, &'static str)
         return (rule.means, rule.why);
     }
     let why = match (object.kind.as_str(), object.name.as_deref()) {
-        (ISTIO_OPERATOR, Some(GATEWAY)) => "istioctl rolls out the gateway anew",
+        (ISTIO_OPERATOR, Some(GATEWAY | "egress-gateway")) => "istioctl rolls out the gateway anew",
         (ISTIO_OPERATOR, _) => "istioctl applies this",
         ("Gateway" | "VirtualService" | "Telemetry" | "ServiceEntry", _) => {
             "istiod hands this to running proxies, and nothing restarts"

@@ -47,7 +47,7 @@ pub struct CredentialChange {
     pub added: Vec<String>,
     /// The clusters whose credentials it must no longer have.
     pub revoked: Vec<String>,
-    /// The clusters whose API server has another address.
+    /// The clusters whose API server has another URL, another CA or another proxy on the way.
     pub renewed: Vec<String>,
 }
 
@@ -132,7 +132,7 @@ pub(super) fn credentials(before: &Known<'_>, after: &Known<'_>) -> Vec<Credenti
     };
     let (had, has) = (read(old), read(new));
     let (added, revoked) = (&has - &had, &had - &has);
-    let has_moved = |name: &String| old[&**name].api_server != new[&**name].api_server;
+    let has_moved = |name: &String| old[&**name].server != new[&**name].server;
     let renewed: BTreeSet<String> = (&had & &has).into_iter().filter(has_moved).collect();
     let none = BTreeSet::new();
     let is_primary =

@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use crate::artifact::eastwest_gateway;
 use crate::command::{self, Command, OURS, Place};
-use crate::layout::{CACERTS, EASTWEST_GATEWAY, GITIGNORE, ISTIO, ISTIO_SYSTEM, REMOTE_SECRETS, ROUTES};
+use crate::layout::{
+    CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, GITIGNORE, ISTIO, ISTIO_SYSTEM, REMOTE_SECRETS, ROUTES,
+};
 use crate::plan;
 
 use super::consequence::Situation;
@@ -128,6 +130,11 @@ impl Runbook<'_> {
         self.before().version != self.after().version
     }
 
+    /// Whether istiods notice another authority while they run.
+    fn reloads_authority(&self) -> bool {
+        self.after().release().is_none_or(|release| release.reloads_authority)
+    }
+
     fn has_same_primary(&self, name: &str) -> bool {
         let primary = |side: &Known<'_>| side.member(name).map(|member| member.primary.clone());
         primary(self.before()) == primary(self.after())
@@ -174,9 +181,9 @@ impl Runbook<'_> {
             ISTIO => {
                 self.is_upgraded()
                     || is_touched()
-                    || is_certified() && self.after().release().is_some_and(|release| !release.reloads_authority)
+                    || is_certified() && self.after().has_step(name, CACERTS) && !self.reloads_authority()
             }
-            EASTWEST_GATEWAY => self.is_upgraded() || is_touched(),
+            EASTWEST_GATEWAY | EGRESS_GATEWAY => self.is_upgraded() || is_touched(),
             _ => is_touched(),
         }
     }
@@ -330,8 +337,10 @@ impl Runbook<'_> {
                 let words: Vec<&str> = place.into_iter().chain(["delete"]).chain(objects).collect();
                 commands.push(self.kubectl(name, &words));
             }
-            if self.before().has_step(name, CACERTS) && !self.after().has_step(name, CACERTS) {
-                commands.push(self.kubectl(name, &["-n", ISTIO_SYSTEM, "delete", "secret", CACERTS_SECRET]));
+            // Where istiod is to sign no more with what is in it, it is deleted before istiod restarts.
+            let is_left = !self.signed_by_another().any(|other| other == name);
+            if is_left && self.before().has_step(name, CACERTS) && !self.after().has_step(name, CACERTS) {
+                commands.extend(self.without_authority(name));
             }
             if self.situation.is_revised(name) && !self.before().is_waiting(name) {
                 commands.push(self.old_revision(name));

@@ -2,7 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use crate::emit::Outline;
-use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE, bundle_path, cluster_of, is_pem, is_private};
+use crate::layout::{
+    CERTIFICATE, CHAIN, CONTROLLERS, KEY, ROOT_CERTIFICATE, bundle_path, cluster_of, is_pem, is_private,
+};
 use crate::lock::{self, Digest, Lock};
 use crate::pki::inventory::{self, Entry, Role};
 use crate::plan::waiting;
@@ -62,9 +64,18 @@ impl Side {
         waiting::lost(&after.record, gone)
     }
 
-    /// The files of the mesh as a whole.
+    /// Whether the tree has no certificates, because somebody else signs.
+    pub(super) fn is_without_root(&self) -> bool {
+        self.record.is_without_root && self.record.roots.is_empty()
+    }
+
+    /// The files of the mesh as a whole, and what a controller is told.
     pub(super) fn pages(&self) -> BTreeMap<&str, &str> {
-        let pages = self.files.iter().filter(|(path, _)| !path.contains('/'));
+        let is_page = |path: &str| match path.split_once('/') {
+            None => true,
+            Some((directory, _)) => CONTROLLERS.contains(&directory) && !self.record.clusters.contains_key(directory),
+        };
+        let pages = self.files.iter().filter(|(path, _)| is_page(path));
         pages.map(|(path, text)| (path.as_str(), text.as_str())).collect()
     }
 

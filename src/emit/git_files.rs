@@ -2,12 +2,11 @@ use crate::layout::{CACERTS, KEY};
 use crate::plan::Plan;
 
 /// Keeps private keys out of Git.
-pub(super) fn ignored(_: &Plan<'_, '_>) -> String {
-    format!(
-        "# Private keys: whoever has the mesh's seed builds them again.\n*/{CACERTS}/{KEY}\n\n\
-     # Credentials on their way from one terminal to another.\nremote-secret-*.yaml\n\n\
-     # What a build that was killed leaves behind; the next one removes it.\n.meshgen-*\n"
-    )
+pub(super) fn ignored(plan: &Plan<'_, '_>) -> String {
+    let keys = format!("# Private keys: whoever has the mesh's seed builds them again.\n*/{CACERTS}/{KEY}\n\n");
+    let others = "# Credentials on their way from one terminal to another.\nremote-secret-*.yaml\n\n\
+                  # What a build that was killed leaves behind; the next one removes it.\n.meshgen-*\n";
+    if plan.has(CACERTS) { keys + others } else { others.to_owned() }
 }
 
 /// Keeps line ends as they are, and folds generated files in reviews.

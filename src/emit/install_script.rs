@@ -1,20 +1,24 @@
 use serde::Serialize;
 
-use crate::command;
-use crate::layout::{EASTWEST_GATEWAY, ISTIO, REMOTE_SECRETS};
+use crate::command::{self, Command, Place};
+use crate::layout::{CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, ISTIO, REMOTE_SECRETS};
 use crate::plan::waiting::{Awaited, awaited};
 use crate::plan::{Plan, Unit, What};
 use crate::release::{RemoteShape, WayToPrimary};
 use crate::template;
+use crate::topology::Install;
 
 #[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each says whether a part of the script is there")]
 struct Values<'m> {
     mesh: &'m str,
     version: String,
     clusters: Vec<Known<'m>>,
     primaries: Vec<&'m str>,
     has_remote_secrets: bool,
-    /// Whether istiod reads its authority only when it starts.
+    /// Whether the tree has the certificates that istiods sign with.
+    has_authority: bool,
+    /// Whether istiod reads them only when it starts.
     istiod_restarts: bool,
     /// Whether remotes have no istiod.
     is_thin: bool,
@@ -38,6 +42,22 @@ struct Functions {
     istio: Vec<String>,
     thin_remote: Vec<String>,
     gateway: Vec<String>,
+    /// Nothing where no remote has one.
+    egress_gateway: Vec<String>,
+    /// What Helm installs, where it installs anything.
+    charts: Option<Charts>,
+}
+
+/// The functions for Helm.
+#[derive(Serialize)]
+struct Charts {
+    base: Vec<String>,
+    cni: Vec<String>,
+    istiod: Vec<String>,
+    thin_remote: Vec<String>,
+    gateway_objects: Vec<String>,
+    ingress: Vec<String>,
+    egress: Vec<String>,
 }
 
 /// How a cluster is reached, and who serves it.
@@ -68,7 +88,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     let mesh = plan.mesh;
     let stages: Vec<Stage> = plan
         .installation()
-        .map(|stage| Stage { title: stage.name.title(), steps: stage.units.iter().map(call).collect() })
+        .map(|stage| Stage { title: plan.title(stage.name), steps: stage.units.iter().map(call).collect() })
         .collect();
     let clusters = mesh.clusters.iter().zip(&plan.starts).map(|(cluster, at_start)| Known {
         name: cluster.name,
@@ -87,7 +107,8 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             clusters: clusters.collect(),
             primaries: mesh.primaries().map(|primary| primary.name).collect(),
             has_remote_secrets: plan.has(REMOTE_SECRETS),
-            istiod_restarts: !mesh.release.reloads_authority,
+            has_authority: plan.has(CACERTS),
+            istiod_restarts: plan.has(CACERTS) && !mesh.release.reloads_authority,
             is_thin: mesh.release.remotes == RemoteShape::Thin,
             way: match mesh.release.way_to_primary {
                 WayToPrimary::Endpoints => "Endpoints",
@@ -97,17 +118,17 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             waiting: waiting.join(" "),
             awaited: awaited(mesh),
             workload_namespaces: &mesh.workload_namespaces,
-            functions: functions(),
+            functions: functions(plan),
             stages,
         },
     )
 }
 
-fn functions() -> Functions {
-    let lines = |what| {
-        let commands = command::commands(what, command::Place::Script);
-        commands.iter().map(ToString::to_string).collect()
-    };
+fn functions(plan: &Plan<'_, '_>) -> Functions {
+    let mesh = plan.mesh;
+    let version = mesh.version.to_string();
+    let charts = command::Charts { repository: mesh.istio.charts.as_str(), version: &version };
+    let lines = |what| texts(command::commands(what, Place::Script, charts));
     // Their third parameter is the directory.
     Functions {
         objects: lines(What::Objects("$3")),
@@ -116,7 +137,22 @@ fn functions() -> Functions {
         istio: lines(What::Istio(ISTIO)),
         thin_remote: lines(What::ThinRemote(ISTIO)),
         gateway: lines(What::Gateway(EASTWEST_GATEWAY)),
+        charts: mesh.has_install(Install::Helm).then(|| Charts {
+            base: texts([command::base_chart(Place::Script, charts)]),
+            // Its fourth parameter is the namespace.
+            cni: texts(command::cni_chart(Place::Script, charts, "\"$4\"")),
+            istiod: texts(command::istiod_chart(Place::Script, charts, true)),
+            thin_remote: texts(command::istiod_chart(Place::Script, charts, false)),
+            gateway_objects: lines(What::GatewayObjects(EASTWEST_GATEWAY)),
+            ingress: texts(command::gateway_chart(Place::Script, charts, "ingress")),
+            egress: texts(command::gateway_chart(Place::Script, charts, "egress")),
+        }),
+        egress_gateway: if plan.has(EGRESS_GATEWAY) { lines(What::Gateway(EGRESS_GATEWAY)) } else { Vec::new() },
     }
+}
+
+fn texts(commands: impl IntoIterator<Item = Command>) -> Vec<String> {
+    commands.into_iter().map(|command| command.to_string()).collect()
 }
 
 fn call(unit: &Unit<'_, '_>) -> Call {
@@ -127,7 +163,19 @@ fn call(unit: &Unit<'_, '_>) -> Call {
         What::Collector(directory) => format!("apply_collector {directory}"),
         What::Istio(_) => format!("install_istio {service}"),
         What::ThinRemote(_) => format!("install_remote {service}"),
+        What::Gateway(EGRESS_GATEWAY) => "install_egress_gateway".to_owned(),
         What::Gateway(_) => "install_gateway".to_owned(),
+        What::IstioCharts(_, charts) => {
+            let function = if charts.runs_istiod { "install_istio_charts" } else { "install_remote_charts" };
+            let cni = charts.cni.map(|namespace| [" ", namespace].concat()).unwrap_or_default();
+            format!("{function} {service}{cni}")
+        }
+        What::GatewayObjects(_) => "apply_gateway".to_owned(),
+        What::GatewayCharts(_, charts) => {
+            let gateways = [(charts.ingress, " ingress"), (charts.egress, " egress")];
+            let names = gateways.into_iter().filter(|(is_there, _)| *is_there).map(|(_, name)| name);
+            ["install_gateways"].into_iter().chain(names).collect()
+        }
         What::Script(_) => "remote_secrets".to_owned(),
         What::NodeScript(script) => unreachable!("{script} is run on nodes"),
         What::Restart => "restart".to_owned(),

@@ -1,7 +1,7 @@
 use serde_json::{Map, Value, json};
 
-use crate::artifact::Role;
-use crate::mesh::Mesh;
+use crate::artifact::{Role, helm_releases, labels};
+use crate::mesh::{Cluster, Mesh};
 use crate::plan::{Contents, Manifest};
 use crate::yaml;
 
@@ -11,16 +11,18 @@ pub(super) const API_VERSION: &str = "kustomize.config.k8s.io/v1beta1";
 /// The name under which kustomize, kubectl, Argo CD and Flux look for a kustomization.
 pub(super) const FILE: &str = "kustomization.yaml";
 
-/// The kustomizations of a cluster's directories of manifests, except those with an IstioOperator without an in-cluster operator.
-pub(super) fn texts(mesh: &Mesh<'_>, contents: &Contents) -> Vec<(&'static str, String)> {
+/// The kustomizations of a cluster's directories of manifests, except those that istioctl or helm alone reads.
+pub(super) fn texts(mesh: &Mesh<'_>, cluster: &Cluster<'_>, contents: &Contents) -> Vec<(&'static str, String)> {
     let is_read = |manifests: &[Manifest]| {
-        mesh.release.has_in_cluster_operator || manifests.iter().all(|manifest| manifest.role != Role::Operator)
+        let has = |role| manifests.iter().any(|manifest| manifest.role == role);
+        let is_of_helm = has(Role::Values) && !has(Role::Release);
+        !is_of_helm && (mesh.release.has_in_cluster_operator || !has(Role::Operator))
     };
     let directories = contents.directories.iter().filter(|(_, manifests)| is_read(manifests));
-    directories.map(|(directory, manifests)| (*directory, text(manifests))).collect()
+    directories.map(|(directory, manifests)| (*directory, text(mesh, cluster, directory, manifests))).collect()
 }
 
-fn text(manifests: &[Manifest]) -> String {
+fn text(mesh: &Mesh<'_>, cluster: &Cluster<'_>, directory: &str, manifests: &[Manifest]) -> String {
     let of_role = |roles: &'static [Role]| {
         let manifests = manifests.iter().filter(|manifest| roles.contains(&manifest.role));
         manifests.map(|manifest| manifest.file)
@@ -28,12 +30,27 @@ fn text(manifests: &[Manifest]) -> String {
     let mut kustomization = Map::new();
     kustomization.insert("apiVersion".to_owned(), json!(API_VERSION));
     kustomization.insert("kind".to_owned(), json!("Kustomization"));
-    kustomization.insert("resources".to_owned(), of_role(&[Role::Resource, Role::Operator]).collect());
+    let resources = of_role(&[Role::Resource, Role::Operator, Role::Release]);
+    kustomization.insert("resources".to_owned(), resources.collect());
     let patches: Vec<Value> = of_role(&[Role::OperatorPatch])
         .map(|file| json!({ "path": file, "target": { "kind": "IstioOperator" } }))
         .collect();
     if !patches.is_empty() {
         kustomization.insert("patches".to_owned(), Value::Array(patches));
+    }
+    let configurations: Vec<&str> = of_role(&[Role::Configuration]).collect();
+    if let Some(gitops) = mesh.gitops.filter(|_| !configurations.is_empty()) {
+        kustomization.insert("configurations".to_owned(), json!(configurations));
+        // A change of the values is a release at once.
+        let mut labels = labels(mesh);
+        labels["reconcile.fluxcd.io/watch"] = json!("Enabled");
+        let generator = json!({
+            "name": helm_releases::values_of(mesh, cluster.name, directory),
+            "namespace": gitops.namespace(),
+            "files": of_role(&[Role::Values]).collect::<Vec<_>>(),
+            "options": { "labels": labels },
+        });
+        kustomization.insert("configMapGenerator".to_owned(), json!([generator]));
     }
     yaml::print(&Value::Object(kustomization))
 }

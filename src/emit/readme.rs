@@ -1,16 +1,20 @@
 use serde::Serialize;
 
-use crate::artifact::{DIRECTORIES, SCRIPTS};
+use crate::artifact::{DIRECTORIES, Directory, SCRIPTS};
 use crate::command::{self, Command, Place};
+use crate::emit::gitops;
 use crate::layout::{EASTWEST_GATEWAY, ISTIO_SYSTEM, REMOTE_SECRETS};
 use crate::mesh::{Cluster, Mesh};
 use crate::plan::waiting::{self, Awaited};
 use crate::plan::{self, Plan, StageName, What, Who};
 use crate::release::{RELEASES, Release, RemoteShape};
 use crate::template;
-use crate::topology::{PodRouting, SERVICES_PORT, Via};
+use crate::topology::{CertificateAuthority, Controller, Install, PodRouting, SERVICES_PORT, Via};
 use crate::words::{fence, joined};
 
+use self::controlled::Controlled;
+
+mod controlled;
 mod picture;
 
 /// Meshes of more clusters have a picture with numbers instead of names.
@@ -29,12 +33,18 @@ struct Values<'m> {
     version: String,
     clusters: Vec<Row<'m>>,
     networks: Vec<&'m str>,
+    /// The last day of the root; empty where meshgen makes no certificates.
     root_valid_until: String,
     picture: String,
     is_summary: bool,
     responsibilities: Vec<Responsibility>,
     has_operator: bool,
+    /// The directories that are no kustomizations, and for whom they are.
+    apart: Vec<Apart>,
     has_gateways: bool,
+    has_helm: bool,
+    /// Whether remotes without an istiod have egress gateways.
+    has_egress_gateways: bool,
     has_remote_secrets: bool,
     has_external_authority: bool,
     has_static_networks: bool,
@@ -47,6 +57,7 @@ struct Values<'m> {
     routed: Vec<&'m str>,
     /// Around commands: no context ends it.
     fence: String,
+    controlled: Option<Controlled<'m>>,
     stages: Vec<Stage>,
     has_loops: bool,
     restarts: Vec<Block>,
@@ -73,7 +84,7 @@ struct Row<'m> {
     name: &'m str,
     network: &'m str,
     control_plane: String,
-    api_server: &'m str,
+    api_server: String,
     gateway: String,
     valid_until: String,
 }
@@ -82,8 +93,15 @@ struct Row<'m> {
 #[derive(Serialize)]
 struct Responsibility {
     name: &'static str,
-    what: &'static str,
+    what: String,
     who: &'static str,
+}
+
+/// Directories that a program alone reads.
+#[derive(Serialize)]
+struct Apart {
+    who: &'static str,
+    directories: Vec<&'static str>,
 }
 
 /// A stage of the installation.
@@ -119,7 +137,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     let is_summary = mesh.clusters.len() > CLUSTERS_DRAWN;
     let (stages, restarts): (Vec<&plan::Stage<'_, '_>>, Vec<&plan::Stage<'_, '_>>) =
         plan.installation().partition(|stage| stage.name != StageName::Restart);
-    let told = |stage: &plan::Stage<'_, '_>| Stage { title: stage.name.title(), blocks: told(mesh, stage) };
+    let told = |stage: &plan::Stage<'_, '_>| Stage { title: plan.title(stage.name), blocks: told(mesh, stage) };
     let stages: Vec<Stage> = stages.into_iter().map(told).collect();
     let contexts: Vec<&str> = mesh.clusters.iter().map(|cluster| cluster.context).collect();
     let is_missing = |cluster: &&Cluster<'_>| cluster.gateway.as_ref().is_some_and(|gateway| gateway.address.is_none());
@@ -138,14 +156,17 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         version: mesh.version.to_string(),
         clusters: mesh.clusters.iter().map(|cluster| row(mesh, cluster)).collect(),
         networks: mesh.networks.iter().map(|network| network.name).collect(),
-        root_valid_until: mesh.root.not_after.to_string(),
+        root_valid_until: mesh.root.as_ref().map_or_else(String::new, |root| root.not_after.to_string()),
         picture: if is_summary { picture::summary(mesh) } else { picture::clusters(mesh) },
         is_summary,
         responsibilities: responsibilities(plan),
         has_operator: release.has_in_cluster_operator,
+        apart: apart(plan),
         has_gateways: plan.has(EASTWEST_GATEWAY),
+        has_helm: mesh.has_install(Install::Helm),
+        has_egress_gateways: mesh.egress_gateway == Some(true),
         has_remote_secrets: plan.has(REMOTE_SECRETS),
-        has_external_authority: mesh.has_external_authority,
+        has_external_authority: mesh.authority == CertificateAuthority::External,
         has_static_networks: mesh.networks.iter().any(|network| network.pod_routing == PodRouting::Static),
         reloads_authority: release.reloads_authority,
         has_thin_remotes: release.remotes == RemoteShape::Thin && mesh.remotes().next().is_some(),
@@ -153,6 +174,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         revision: mesh.clusters.iter().find_map(|cluster| cluster.revision).unwrap_or_default(),
         routed: plan.routed(),
         fence: fence(&contexts.join("\n")),
+        controlled: controlled::of(plan),
         has_loops: stages.iter().flat_map(|stage| &stage.blocks).any(|block| block.is_loop),
         stages,
         restarts: restarts.into_iter().flat_map(|stage| self::told(mesh, stage)).collect(),
@@ -197,19 +219,54 @@ fn collector<'m>(mesh: &'m Mesh<'_>) -> Option<Collector<'m>> {
 /// Who can apply each directory and script.
 fn responsibilities(plan: &Plan<'_, '_>) -> Vec<Responsibility> {
     let who = |what: What| match what.who() {
+        Who::Applier | Who::Helm if plan.mesh.gitops.is_some() => {
+            plan.mesh.gitops.map(gitops::title).unwrap_or_default()
+        }
         Who::Applier => "kubectl, Argo CD, Flux",
         Who::KeyHolder => "a person who has the private keys: they are not in Git",
         Who::Istioctl if plan.mesh.release.has_in_cluster_operator => {
             "istioctl, or Argo CD and Flux if the in-cluster operator of Istio runs"
         }
         Who::Istioctl => "istioctl",
+        Who::Helm => "helm",
         Who::Operator => "a person with a context for each cluster",
         Who::Root => "root, on each node",
     };
-    let directories = DIRECTORIES.iter().map(|row| (row.name, row.what, who(What::of_directory(row, true))));
-    let scripts = SCRIPTS.iter().map(|row| (row.file, row.what, who(What::of_script(row))));
+    let directories = DIRECTORIES.iter().flat_map(|row| {
+        let of_row = plan.units().map(|unit| unit.what).filter(|what| what.artifact() == row.name);
+        let mut told: Vec<(String, &'static str)> = of_row.map(|what| (described(row, what), who(what))).collect();
+        told.sort_unstable();
+        told.dedup();
+        told.into_iter().map(|(what, who)| (row.name, what, who))
+    });
+    let scripts = SCRIPTS.iter().map(|row| (row.file, row.what.to_owned(), who(What::of_script(row))));
     let rows = directories.chain(scripts).filter(|(name, ..)| plan.has(name));
     rows.map(|(name, what, who)| Responsibility { name, what, who }).collect()
+}
+
+/// Files for istioctl are kustomizations where the in-cluster operator reads them.
+fn apart(plan: &Plan<'_, '_>) -> Vec<Apart> {
+    let helm = plan.mesh.gitops.map_or("helm", gitops::title);
+    let programs = [(Who::Istioctl, "istioctl"), (Who::Helm, helm)];
+    let programs = programs.into_iter().filter(|(who, _)| match who {
+        // For Flux, releases stand beside the values.
+        Who::Helm => !plan.mesh.has_controller(Controller::Flux),
+        _ => !plan.mesh.release.has_in_cluster_operator,
+    });
+    let apart = programs.map(|(who, name)| {
+        let is_its =
+            |row: &&Directory| plan.units().any(|unit| unit.what.artifact() == row.name && unit.what.who() == who);
+        Apart { who: name, directories: DIRECTORIES.iter().filter(is_its).map(|row| row.name).collect() }
+    });
+    apart.filter(|apart| !apart.directories.is_empty()).collect()
+}
+
+fn described(row: &Directory, what: What) -> String {
+    match what {
+        What::Istio(_) | What::ThinRemote(_) | What::Gateway(_) => format!("{}, as an IstioOperator", row.what),
+        What::IstioCharts(..) => format!("{}, as values of Helm charts", row.what),
+        _ => row.what.to_owned(),
+    }
 }
 
 fn row<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Row<'m> {
@@ -218,7 +275,10 @@ fn row<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Row<'m> {
         name: cluster.name,
         network: cluster.network,
         control_plane: if cluster.is_primary() { "its own".to_owned() } else { primary.to_owned() },
-        api_server: cluster.api_server,
+        api_server: match cluster.proxy_url {
+            Some(proxy) => format!("{} through {proxy}", cluster.api_server),
+            None => cluster.api_server.to_owned(),
+        },
         gateway: match &cluster.gateway {
             Some(gateway) => {
                 let address = gateway.address.clone().unwrap_or_else(|| "address not known yet".to_owned());
@@ -255,9 +315,11 @@ fn told(mesh: &Mesh<'_>, stage: &plan::Stage<'_, '_>) -> Vec<Block> {
 }
 
 fn commands(mesh: &Mesh<'_>, whats: &[What], place: Place<'_>) -> Vec<Command> {
+    let version = mesh.version.to_string();
+    let charts = command::Charts { repository: mesh.istio.charts.as_str(), version: &version };
     let commands = whats.iter().map(|what| match what {
         What::Restart => command::restarts(&mesh.workload_namespaces, place),
-        what => command::commands(*what, place),
+        what => command::commands(*what, place, charts),
     });
     commands.flatten().collect()
 }

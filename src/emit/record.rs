@@ -16,6 +16,7 @@ pub(crate) fn of_plan(plan: &Plan<'_, '_>) -> Lock {
     let waiting = mesh.collector.as_ref().filter(|collector| collector.is_waiting);
     Lock {
         istio: Some(Istio { version: mesh.version, installer: "istioctl".to_owned() }),
+        is_without_root: mesh.root.is_none(),
         workloads: mesh.workload_namespaces.iter().map(|namespace| (*namespace).to_owned()).collect(),
         retired: mesh.retired.iter().map(|(cluster, generation)| ((*cluster).to_owned(), *generation)).collect(),
         traces_wait_for: waiting.map(|collector| mesh.clusters[collector.cluster].name.to_owned()),
@@ -48,6 +49,11 @@ pub(super) fn of_part(plan: &Plan<'_, '_>, trust: &Trust, tree: &Tree, part: &Pa
     lock.files = standing.files.iter().filter(|(path, _)| is_kept(path)).cloned().collect();
     lock.files.extend(digests(plan.mesh, trust, tree));
     lock.files.sort();
+    // The other clusters still have the authority of before, if the topology names another one now.
+    if lock.roots.is_empty() && lock.has_certificates() {
+        lock.roots.clone_from(&standing.roots);
+    }
+    lock.is_without_root |= standing.is_without_root && standing.clusters.keys().any(|cluster| !part.has(cluster));
     lock
 }
 
@@ -57,6 +63,8 @@ fn of_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, at_start: &str) -> lock::C
         primary: Some(mesh.primary_of(cluster).name.to_owned()),
         is_waiting: cluster.is_waiting,
         api_server: Some(cluster.api_server.to_owned()),
+        api_server_ca: cluster.api_server_ca.map(|authorities| Digest::of(authorities.as_bytes())),
+        proxy_url: cluster.proxy_url.map(str::to_owned),
         context: Some(cluster.context.to_owned()),
         at_start: Some(at_start.to_owned()),
         gateway: Some(match &cluster.gateway {

@@ -1,9 +1,12 @@
 use serde::Serialize;
 
 use crate::artifact::Role;
-use crate::layout::NAMESPACE;
-use crate::plan::{Contents, Manifest, Plan};
+use crate::layout::{EGRESS_GATEWAY, ISTIO_SYSTEM, NAMESPACE};
+use crate::mesh::Cluster;
+use crate::plan::{Contents, Manifest, Plan, Unit};
 use crate::template;
+use crate::topology::{Controller, GitOps, Install};
+use crate::words::short_name;
 
 #[derive(Serialize)]
 struct Values<'m> {
@@ -11,6 +14,8 @@ struct Values<'m> {
     clusters: Vec<Installed<'m>>,
     routed: Vec<&'m str>,
     has_remote_secrets: bool,
+    has_helm: bool,
+    has_egress_gateways: bool,
 }
 
 /// A cluster and what was applied there besides Istio.
@@ -21,11 +26,16 @@ struct Installed<'m> {
     revision: &'m str,
     service: String,
     directories: Vec<&'static str>,
+    /// The releases of Helm with their namespaces, last installed first, with spaces between them.
+    releases: String,
 }
 
 /// `uninstall.sh`: the mesh's clusters without the mesh, remotes before their primaries.
 pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     let mesh = plan.mesh;
+    if let Some(gitops) = mesh.gitops {
+        return by_git(plan, gitops);
+    }
     let clusters = mesh.remotes().chain(mesh.primaries());
     let clusters = clusters.map(|cluster| Installed {
         name: cluster.name,
@@ -34,6 +44,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         revision: cluster.revision.unwrap_or("default"),
         service: cluster.istiod_service(),
         directories: directories(&plan.contents[cluster.position]),
+        releases: releases(cluster, &plan.contents[cluster.position]),
     });
     template::render(
         "uninstall.sh",
@@ -42,6 +53,8 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             clusters: clusters.collect(),
             routed: plan.routed(),
             has_remote_secrets: mesh.clusters.len() > 1,
+            has_helm: mesh.has_install(Install::Helm),
+            has_egress_gateways: plan.has(EGRESS_GATEWAY),
         },
     )
 }
@@ -52,4 +65,70 @@ fn directories(contents: &Contents) -> Vec<&'static str> {
     let directories = contents.directories.iter().rev();
     let directories = directories.filter(|(directory, manifests)| *directory != NAMESPACE && is_plain(manifests));
     directories.map(|(directory, _)| *directory).collect()
+}
+
+fn releases(cluster: &Cluster<'_>, contents: &Contents) -> String {
+    if cluster.install != Install::Helm {
+        return String::new();
+    }
+    let files = contents.directories.iter().flat_map(|(_, manifests)| manifests);
+    let files = files.filter(|manifest| manifest.role == Role::Values).rev();
+    let release = |manifest: &Manifest| match manifest.file {
+        "base.values.yaml" => Some(("istio-base".to_owned(), ISTIO_SYSTEM)),
+        "cni.values.yaml" => Some(("istio-cni".to_owned(), cluster.cni_namespace())),
+        "istiod.values.yaml" => Some((cluster.istiod_service(), ISTIO_SYSTEM)),
+        "ingress.values.yaml" => Some(("istio-ingressgateway".to_owned(), ISTIO_SYSTEM)),
+        "egress.values.yaml" => Some(("istio-egressgateway".to_owned(), ISTIO_SYSTEM)),
+        _ => None,
+    };
+    let releases: Vec<String> =
+        files.filter_map(release).map(|(name, namespace)| format!("{name} {namespace}")).collect();
+    releases.join(" ")
+}
+
+#[derive(Serialize)]
+struct ByGit<'m> {
+    mesh: &'m str,
+    controller: &'static str,
+    /// The root of what the controller applies: its kind and name, and its namespace.
+    root: String,
+    namespace: &'m str,
+    /// What the controller applies, last applied first.
+    names: Vec<String>,
+    clusters: Vec<Reached<'m>>,
+    routed: Vec<&'m str>,
+}
+
+#[derive(Serialize)]
+struct Reached<'m> {
+    name: &'m str,
+    context: &'m str,
+}
+
+/// The same for a mesh that a controller applies: the script says what to remove, and removes nothing.
+fn by_git(plan: &Plan<'_, '_>, gitops: &GitOps) -> String {
+    let mesh = plan.mesh;
+    let kind = match gitops.controller {
+        Controller::ArgoCd => "applications.argoproj.io",
+        Controller::Flux => "kustomizations.kustomize.toolkit.fluxcd.io",
+    };
+    let name = |unit: &Unit<'_, '_>| super::gitops::name(mesh, unit);
+    let mut names: Vec<String> = plan.graph().iter().map(|(unit, _)| name(unit)).collect();
+    names.reverse();
+    template::render(
+        "uninstall-by-git.sh",
+        ByGit {
+            mesh: mesh.id,
+            controller: super::gitops::title(gitops),
+            root: format!("{kind} {}", short_name(&[mesh.id, "mesh"])),
+            namespace: gitops.namespace(),
+            names: names.into_iter().map(|name| format!("{kind} {name}")).collect(),
+            clusters: mesh
+                .clusters
+                .iter()
+                .map(|cluster| Reached { name: cluster.name, context: cluster.context })
+                .collect(),
+            routed: plan.routed(),
+        },
+    )
 }

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::layout::ROUTES;
+use crate::layout::{CACERTS, ROUTES};
 use crate::mesh::{Cluster, Gateway, Mesh};
 use crate::plan::{Contents, Plan, waiting};
 use crate::template;
@@ -13,7 +13,9 @@ struct Values<'m> {
     mesh: &'m str,
     version: String,
     lists_remote_clusters: bool,
-    /// Whether istiod reads its authority only when it starts.
+    /// Whether the tree has the certificates that istiods sign with.
+    has_authority: bool,
+    /// Whether istiod reads them only when it starts.
     istiod_restarts: bool,
     /// The kinds of what meshgen states, as kubectl lists them.
     our_kinds: &'static str,
@@ -32,6 +34,8 @@ struct Checked<'m> {
     /// The Deployment of its control plane, if one runs there.
     istiod: String,
     has_gateway: bool,
+    /// Whether it has an egress gateway although no istiod runs there.
+    has_egress_gateway: bool,
     address: &'m str,
     /// What others dial where istiods are told it: words for the shell, an address and a port.
     is_told: String,
@@ -85,7 +89,8 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             mesh: mesh.id,
             version: mesh.version.to_string(),
             lists_remote_clusters: mesh.release.lists_remote_clusters,
-            istiod_restarts: !mesh.release.reloads_authority,
+            has_authority: plan.has(CACERTS),
+            istiod_restarts: plan.has(CACERTS) && !mesh.release.reloads_authority,
             our_kinds: OUR_KINDS,
             has_awaited: !waiting::awaited(mesh).is_empty(),
             has_told: mesh
@@ -122,6 +127,7 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Conte
         context: cluster.context,
         istiod: if cluster.runs_istiod { cluster.istiod_service() } else { String::new() },
         has_gateway: gateway.is_some(),
+        has_egress_gateway: mesh.egress_gateway == Some(true) && !cluster.runs_istiod,
         address: gateway.and_then(|gateway| gateway.address.as_deref()).unwrap_or_default(),
         needed_by: waiting::needed_by(mesh, cluster).unwrap_or_default(),
         waits_for: if cluster.is_waiting { mesh.primary_of(cluster).name } else { "" },

@@ -1,13 +1,22 @@
+use serde_json::Value;
+
 use crate::mesh::{Cluster, Mesh};
 use crate::topology::FreeForm;
 
-use super::{keys, known, take_out, write};
+use super::{keys, known, merge, take_out, write};
 use crate::fact::{FACTS, Write};
 
 /// The Helm values of a cluster.
 pub(crate) fn values(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> FreeForm {
     let author = [&mesh.istio.values, &cluster.written.istio.values];
     write(&known(mesh, cluster), "values", |_| true, author)
+}
+
+/// What the author says of an ordinary gateway of a cluster.
+pub(crate) fn gateway_values(mesh: &Mesh<'_>, cluster: &Cluster<'_>, gateway: &str) -> FreeForm {
+    let author = [&mesh.istio.values, &cluster.written.istio.values];
+    let author = author.into_iter().filter_map(|values| values.get("gateways")?.get(gateway)?.as_object());
+    write(&known(mesh, cluster), "values.gateways", |_| false, author)
 }
 
 /// What of `global` a cluster's east-west gateway is told: the author's too, since a private registry serves the gateway as well.
@@ -22,4 +31,15 @@ pub(crate) fn gateway_global(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> FreeForm
         take_out(&mut global, keys);
     }
     global
+}
+
+/// A field of the author's values, of a cluster over those of all.
+pub(crate) fn author(mesh: &Mesh<'_>, cluster: &Cluster<'_>, field: &str) -> FreeForm {
+    let mut told = FreeForm::new();
+    for values in [&mesh.istio.values, &cluster.written.istio.values] {
+        if let Some(over) = values.get(field).and_then(Value::as_object) {
+            merge(&mut told, over);
+        }
+    }
+    told
 }

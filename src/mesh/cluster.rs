@@ -1,7 +1,8 @@
 use serde::Serialize;
 
+use crate::layout::ISTIO_SYSTEM;
 use crate::release::{Release, RemoteShape};
-use crate::topology::{self, OPENSHIFT, Topology};
+use crate::topology::{self, Install, OPENSHIFT, Topology};
 
 use super::{Gateway, Intermediate, Provider, Root};
 
@@ -21,6 +22,10 @@ pub struct Cluster<'t> {
     pub context: &'t str,
     /// The URL of its API server.
     pub api_server: &'t str,
+    /// The CA certificates, in PEM, that other clusters' istiods trust there; `None` for the cluster's own CA.
+    pub api_server_ca: Option<&'t str>,
+    /// The URL of the proxy through which they reach it.
+    pub proxy_url: Option<&'t str>,
     /// The position of the cluster whose istiod serves this one; its own on a primary.
     pub primary: usize,
     /// The positions of the other clusters that this one's istiod serves.
@@ -33,11 +38,13 @@ pub struct Cluster<'t> {
     pub runs_istiod: bool,
     /// The revision of its control plane.
     pub revision: Option<&'t str>,
+    /// What installs Istio there.
+    pub install: Install,
     /// Whether Istio's CNI plugin is installed, where that is not left to the profile.
     pub cni: Option<bool>,
     /// Whether it is OpenShift.
     pub is_on_openshift: bool,
-    /// The certificate that its istiod signs with.
+    /// The certificate that its istiod signs with, where that is one of the tree.
     pub intermediate: Option<Intermediate<'t>>,
     /// Where its istiod sends traces, on a primary whose istiod tells proxies so.
     pub provider: Option<Provider>,
@@ -69,7 +76,7 @@ impl<'t> Cluster<'t> {
         primary: usize,
         topology: &'t Topology,
         release: &Release,
-        root: &Root<'t>,
+        root: Option<&Root<'t>>,
     ) -> Self {
         let written = &topology.clusters[position];
         let runs_istiod = runs_istiod(written, release);
@@ -81,15 +88,18 @@ impl<'t> Cluster<'t> {
             network: written.network.as_str(),
             context: written.kubectl_context(),
             api_server: written.api_server.as_str(),
+            api_server_ca: None,
+            proxy_url: written.proxy_url.as_ref().map(|proxy| proxy.url().as_str()),
             primary,
             remotes: Vec::new(),
             gateway: written.east_west_gateway.as_ref().map(Gateway::resolve),
             is_waiting: false,
             runs_istiod,
             revision: topology.revision(written),
+            install: topology.install(written),
             cni: topology.has_cni(written).filter(|_| states_cni),
             is_on_openshift: topology.is_on_openshift(written),
-            intermediate: runs_istiod.then(|| Intermediate::resolve(topology, written, root)),
+            intermediate: root.filter(|_| runs_istiod).map(|root| Intermediate::resolve(topology, written, root)),
             provider: None,
             stated_trust_domain: (!runs_istiod && release.reads_remote_mesh_config)
                 .then_some(topology.mesh.trust_domain.as_str())
@@ -101,6 +111,22 @@ impl<'t> Cluster<'t> {
     /// Whether the cluster is served by its own control plane.
     pub fn is_primary(&self) -> bool {
         self.primary == self.position
+    }
+
+    /// How the controller of `gitops` knows the cluster.
+    pub(crate) fn known_as(&self) -> &'t str {
+        self.written.gitops.name.as_ref().map_or(self.name, topology::Line::as_str)
+    }
+
+    /// Whether Helm installs Istio's CNI plugin there.
+    pub(crate) fn has_cni_chart(&self) -> bool {
+        self.install == Install::Helm && self.cni == Some(true)
+    }
+
+    /// The namespace of Istio's CNI plugin: elsewhere, `OpenShift` gives its pods no privileges
+    /// (`1.30.3:manifests/profiles/openshift.yaml`).
+    pub(crate) fn cni_namespace(&self) -> &'static str {
+        if self.is_on_openshift { "kube-system" } else { ISTIO_SYSTEM }
     }
 
     /// The name of its control plane's Service: `istiod`, with the revision if there is one.

@@ -109,14 +109,14 @@ impl Entry {
 
 /// The certificates of a topology. They are known without the seed.
 pub fn requested(mesh: &Mesh<'_>) -> Vec<Entry> {
-    let Root { names_seed, not_before, not_after, .. } = &mesh.root;
+    let Some(requested @ Root { names_seed, not_before, not_after, .. }) = &mesh.root else { return Vec::new() };
     let unit = |not_before| if *names_seed { format!(",OU={}", naming::unit(not_before, None)) } else { String::new() };
     let serial = |path: &KeyPath| (!names_seed).then(|| hex(&path.serial_number(None)));
     let root = Entry {
         role: Role::Root,
         cluster: None,
-        subject: format!("CN={}{},O={ORGANIZATION}", naming::root(&mesh.root), unit(*not_before)),
-        serial: serial(&KeyPath::root(&mesh.root)),
+        subject: format!("CN={}{},O={ORGANIZATION}", naming::root(requested), unit(*not_before)),
+        serial: serial(&KeyPath::root(requested)),
         fingerprint: None,
         key: None,
         generation: None,

@@ -51,6 +51,12 @@ pub(super) fn is_plain(text: &str) -> bool {
     rest.trim_start_matches('\n').is_empty()
 }
 
+/// Base64 on one line: a PEM block without its lines.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    let block = pem::encode_string("BASE64", LineEnding::LF, bytes).expect("base64 encodes any bytes");
+    block.lines().filter(|line| !line.starts_with('-')).collect()
+}
+
 impl Block<'_> {
     /// What the block encodes.
     pub(super) fn bytes(&self) -> Option<Zeroizing<Vec<u8>>> {

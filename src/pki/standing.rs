@@ -33,10 +33,19 @@ pub(super) struct Damage {
 pub struct StandingRoot {
     /// The file that names it.
     pub path: Utf8PathBuf,
-    /// SHA-256 of its DER in hexadecimal; none where the certificates cannot be read.
-    pub fingerprint: Option<String>,
-    /// The files of these certificates.
-    pub files: Vec<(String, Digest)>,
+    /// Which one it is.
+    pub is: Which,
+}
+
+/// Which root is in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// That whose DER has this SHA-256, in hexadecimal.
+    Fingerprint(String),
+    /// Nobody knows, because the certificates cannot be read: their files.
+    Unreadable(Vec<(String, Digest)>),
+    /// That of an authority which meshgen does not know: the tree has no certificates.
+    Unknown,
 }
 
 impl Standing {
@@ -54,6 +63,11 @@ impl Standing {
     /// Whether nothing was built yet.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty() && self.lock.is_empty()
+    }
+
+    /// Whether something was built that has a root.
+    pub fn has_root(&self) -> bool {
+        !(self.is_empty() || self.lock.is_without_root && self.lock.roots.is_empty())
     }
 
     /// Whether there are certificates or keys, and no lock that pins them.
@@ -77,16 +91,17 @@ impl Standing {
             let path = self.directory.join(lock::FILE);
             let root = |root: &lock::Certificate| StandingRoot {
                 path: path.clone(),
-                fingerprint: Some(root.fingerprint.clone()),
-                files: Vec::new(),
+                is: Which::Fingerprint(root.fingerprint.clone()),
             };
-            return self.lock.roots.iter().map(root).collect();
+            let unknown = self.lock.is_without_root.then(|| StandingRoot { path: path.clone(), is: Which::Unknown });
+            return self.lock.roots.iter().map(root).chain(unknown).collect();
         }
         let mut clusters: Vec<&str> = self.files.keys().filter_map(|path| cluster_of(path)).collect();
         clusters.dedup();
         let mut roots: Vec<StandingRoot> = Vec::new();
         for root in clusters.into_iter().flat_map(|cluster| self.roots_of(cluster)) {
-            if root.fingerprint.is_none() || roots.iter().all(|known| known.fingerprint != root.fingerprint) {
+            // Files that cannot be read have other paths in each cluster.
+            if roots.iter().all(|known| known.is != root.is) {
                 roots.push(root);
             }
         }
@@ -109,10 +124,9 @@ impl Standing {
             let files = self.files.iter().filter(|(path, _)| cluster_of(path) == Some(cluster));
             let files = files.map(|(path, text)| (path.clone(), Digest::of(text.as_bytes()))).collect();
             let path = self.directory.join(bundle_path(cluster, ROOT_CERTIFICATE));
-            return vec![StandingRoot { path, fingerprint: None, files }];
+            return vec![StandingRoot { path, is: Which::Unreadable(files) }];
         }
-        let root =
-            |facts: Facts| StandingRoot { path: path.clone(), fingerprint: Some(facts.fingerprint), files: Vec::new() };
+        let root = |facts: Facts| StandingRoot { path: path.clone(), is: Which::Fingerprint(facts.fingerprint) };
         facts_of_roots.into_iter().map(root).collect()
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::layout::{KEY, bundle_path};
 use crate::lock;
-use crate::mesh::{Cluster, Intermediate, Mesh};
+use crate::mesh::{Cluster, Intermediate, Mesh, Root};
 use crate::parallel;
 use crate::rule::SEED_NEEDED;
 
@@ -23,7 +23,7 @@ const CLUSTERS_WORTH_A_THREAD: usize = 4;
 /// The roots of a mesh, and the bundle of each cluster.
 #[derive(Debug)]
 pub struct Trust {
-    /// The facts of every root that the mesh's proxies trust: one, where meshgen makes it.
+    /// The facts of every root that the mesh's proxies trust: one, where meshgen makes it; none, where it knows of none.
     pub roots: Vec<Facts>,
     /// By the position of the cluster; none if the cluster runs no istiod.
     pub bundles: Vec<Option<Bundle>>,
@@ -34,8 +34,8 @@ pub struct Trust {
 impl Trust {
     /// Sets the dates of certificates in a mesh to those of the external authority.
     pub(crate) fn set_dates(&self, mesh: &mut Mesh<'_>) {
-        if let Some(root) = self.roots.first() {
-            (mesh.root.not_before, mesh.root.not_after) = (root.not_before, root.not_after);
+        if let (Some(request), Some(root)) = (&mut mesh.root, self.roots.first()) {
+            (request.not_before, request.not_after) = (root.not_before, root.not_after);
         }
         for (cluster, bundle) in mesh.clusters.iter_mut().zip(&self.bundles) {
             if let (Some(request), Some(bundle)) = (&mut cluster.intermediate, bundle) {
@@ -63,18 +63,27 @@ impl Authority {
         mesh: &Mesh<'_>,
         is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync,
     ) -> Result<Trust, Vec<Diagnostic>> {
+        let Some(root) = &mesh.root else {
+            return Ok(Trust { roots: Vec::new(), bundles: vec![None; mesh.clusters.len()], issued: 0 });
+        };
         match self {
-            Self::Seed(seed) => Ok(issue(mesh, &seed, &Standing::default(), is_wanted)),
-            Self::Renewing(seed, standing) => Ok(issue(mesh, &seed, &standing, is_wanted)),
-            Self::Standing(standing) => take_over(mesh, &standing, is_wanted),
+            Self::Seed(seed) => Ok(issue(mesh, root, &seed, &Standing::default(), is_wanted)),
+            Self::Renewing(seed, standing) => Ok(issue(mesh, root, &seed, &standing, is_wanted)),
+            Self::Standing(standing) => take_over(mesh, root, &standing, is_wanted),
             Self::External(external) => external.answer(mesh, is_wanted),
         }
     }
 }
 
 /// Reuses existing certificates that match their requests, and signs the rest.
-fn issue(mesh: &Mesh<'_>, seed: &Seed, standing: &Standing, is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync) -> Trust {
-    let root = RootAuthority::new(seed, &mesh.root);
+fn issue(
+    mesh: &Mesh<'_>,
+    root: &Root<'_>,
+    seed: &Seed,
+    standing: &Standing,
+    is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync,
+) -> Trust {
+    let root = RootAuthority::new(seed, root);
     let issued = AtomicUsize::new(0);
     let bundles = parallel::map(&mesh.clusters, CLUSTERS_WORTH_A_THREAD, |cluster| {
         let request = cluster.intermediate.as_ref().filter(|_| is_wanted(cluster))?;
@@ -95,6 +104,7 @@ fn issue(mesh: &Mesh<'_>, seed: &Seed, standing: &Standing, is_wanted: impl Fn(&
 /// Reuses existing certificates for all requests. Without the seed nothing can be signed.
 fn take_over(
     mesh: &Mesh<'_>,
+    request: &Root<'_>,
     standing: &Standing,
     is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync,
 ) -> Result<Trust, Vec<Diagnostic>> {
@@ -103,7 +113,7 @@ fn take_over(
         clusters.iter().find_map(|cluster| Some((*cluster, standing.files(cluster.name).ok()?.root_certificate)));
     let proven = standing_root.map(|(cluster, root)| TrustAnchor::prove(root).map_err(|faults| (cluster, faults)));
     let root = match proven {
-        Some(Ok(root)) if is_root(root.facts(), mesh, standing) => root,
+        Some(Ok(root)) if is_root(root.facts(), request, standing) => root,
         Some(Err((cluster, faults))) => return Err(vec![refused(cluster, &new_certificate(&sentence(&faults)))]),
         found => {
             let damaged = clusters.iter().filter_map(|cluster| {
@@ -175,8 +185,8 @@ fn is_answer(facts: &Facts, request: &Intermediate<'_>, fingerprint: Option<&str
         && facts.not_after == request.not_after
 }
 
-fn is_root(facts: &Facts, mesh: &Mesh<'_>, standing: &Standing) -> bool {
-    facts.serial == hex(&KeyPath::root(&mesh.root).serial_number(fingerprint(facts, mesh.root.names_seed)))
+fn is_root(facts: &Facts, request: &Root<'_>, standing: &Standing) -> bool {
+    facts.serial == hex(&KeyPath::root(request).serial_number(fingerprint(facts, request.names_seed)))
         && standing.lock().roots.first().is_some_and(|root| root.fingerprint == facts.fingerprint)
 }
 

@@ -374,7 +374,7 @@ pub fn verify_together<'c>(bundles: &[(&'c str, Proven)]) -> Vec<(&'c str, Fault
     faults
 }
 
-fn facts(certificate: &Parsed) -> Facts {
+pub(super) fn facts(certificate: &Parsed) -> Facts {
     let (first, last) = certificate.validity();
     Facts {
         subject: certificate.subject(),

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 use x509_cert::Certificate;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::oid::AssociatedOid;
+use x509_cert::der::pem::{self, LineEnding};
 use x509_cert::der::{Decode, Encode, Header, Reader, SliceReader};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectKeyIdentifier};
@@ -105,6 +106,11 @@ impl Parsed {
                 Ok(Cow::Owned(Self { der, pem: block.text.to_owned(), certificate }))
             })
             .collect()
+    }
+
+    /// The certificate as RFC 7468 writes it strictly.
+    pub(super) fn strict(&self) -> String {
+        pem::encode_string("CERTIFICATE", LineEnding::LF, &self.der).expect("base64 encodes any bytes")
     }
 
     /// SHA-256 over the certificate.

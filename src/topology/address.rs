@@ -1,4 +1,4 @@
-//! Addresses, ranges of addresses, and the URLs of API servers.
+//! Addresses and ranges of addresses.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -113,97 +113,6 @@ impl fmt::Display for Address {
             Self::Ip(ip) => ip.fmt(formatter),
             Self::Dns(name) => formatter.write_str(name),
         }
-    }
-}
-
-/// The URL of an API server (RFC 3986): scheme, host, and what else its author wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct ApiServer {
-    text: String,
-    scheme_length: usize,
-    host: Address,
-    port: Option<u16>,
-}
-
-text_type!(ApiServer, {
-    "type": "string", "format": "api-server", "examples": ["https://192.168.229.128:6443"],
-    "pattern": "^[a-z]+://[^\\s]+$",
-});
-
-impl ApiServer {
-    /// The URL as written.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// `https`, if all is well.
-    pub fn scheme(&self) -> &str {
-        &self.text[..self.scheme_length]
-    }
-
-    /// The host, without credentials, port and path.
-    pub fn host(&self) -> &Address {
-        &self.host
-    }
-
-    /// The port, or that of the scheme.
-    pub fn port(&self) -> u16 {
-        self.port.unwrap_or(if self.scheme() == "http" { 80 } else { 443 })
-    }
-
-    /// Whether a user stands before the host.
-    pub fn has_credentials(&self) -> bool {
-        self.authority().contains('@')
-    }
-
-    /// What follows host and port: a path, a query, a fragment, or nothing.
-    pub fn path(&self) -> &str {
-        &self.text[self.scheme_length + 3 + self.authority().len()..]
-    }
-
-    fn authority(&self) -> &str {
-        let rest = &self.text[self.scheme_length + 3..];
-        &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())]
-    }
-}
-
-impl FromStr for ApiServer {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let form = "is not a URL: write it like `https://192.168.229.128:6443`";
-        let (scheme, rest) = text.split_once("://").ok_or(form)?;
-        if scheme.is_empty() || !scheme.bytes().all(|byte| byte.is_ascii_lowercase()) {
-            return Err(form.to_owned());
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("contains a space or a character that is not ASCII".to_owned());
-        }
-        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        let (host, port) = match host.strip_prefix('[') {
-            Some(bracketed) => {
-                let (host, port) = bracketed.split_once(']').ok_or("has no `]` for its `[`")?;
-                if host.parse::<std::net::Ipv6Addr>().is_err() {
-                    return Err("has no IPv6 address between its brackets".to_owned());
-                }
-                (host, if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or(form)?) })
-            }
-            None => match host.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (host, None),
-            },
-        };
-        let port = match port {
-            Some(port) => match port.parse() {
-                Ok(number) if number != 0 && !port.starts_with('+') => Some(number),
-                _ => return Err(format!("has the port `{port}`: write one from 1 to 65535")),
-            },
-            None => None,
-        };
-        let host = host.to_ascii_lowercase().parse().map_err(|_| form)?;
-        Ok(Self { text: text.to_owned(), scheme_length: scheme.len(), host, port })
     }
 }
 

@@ -15,7 +15,7 @@ pub struct Certificates {
     /// The directory of the files of an external authority, relative to this file. It has a directory for each cluster, with
     /// `root-cert.pem`, `ca-cert.pem`, `cert-chain.pem` and, if you keep it there, `ca-key.pem`.
     pub directory: Option<Line>,
-    /// The first day of the root, UTC. Required unless the authority is external. Do not change it after the first build: another day makes another root.
+    /// The first day of the root, UTC. Required with `authority: seed`, and only there. Do not change it after the first build: another day makes another root.
     pub issued_on: Option<Date>,
     /// How many days the root is valid.
     #[serde(default = "default_root_validity_days")]
@@ -60,6 +60,16 @@ impl Certificates {
         first..first.plus_days(self.root_validity_days)
     }
 
+    /// Whether the root is to last another time than by default.
+    pub(crate) fn has_root_validity(&self) -> bool {
+        self.root_validity_days != default_root_validity_days()
+    }
+
+    /// Whether the keys of all intermediates are of a later generation.
+    pub(crate) fn has_generation(&self) -> bool {
+        self.generation != default_generation()
+    }
+
     /// Whether names and serial numbers tell the seed and the first day.
     pub(crate) fn names_seed(&self) -> bool {
         self.naming == 2
@@ -76,7 +86,7 @@ impl Certificates {
         own.or(self.intermediates_issued_on).unwrap_or_else(|| self.first_day_of_root())
     }
 
-    /// An external authority has dates of its own, which take the place of these when its files have been read.
+    /// Another authority has dates of its own; those of an external one take the place of these when its files have been read.
     fn first_day_of_root(&self) -> Date {
         self.issued_on.unwrap_or(Date(time::Date::MIN))
     }
@@ -91,6 +101,9 @@ pub enum CertificateAuthority {
     Seed,
     /// Your own authority; meshgen verifies its certificates and copies them.
     External,
+    /// Somebody whom meshgen does not know, such as istio-csr, cert-manager, Vault or SPIRE: the tree has no certificates, and no
+    /// Secret `cacerts`.
+    None,
 }
 
 /// The intermediate of one cluster.

@@ -3,8 +3,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Allow, ApiServer, Cidr, ClusterCertificates, Cni, EastWestGateway, FreeForm, IpAddress, Kubernetes, Line, Name,
-    Revision,
+    Address, Allow, ApiServer, Cidr, ClusterCertificates, ClusterGitOps, Cni, EastWestGateway, FreeForm, Install,
+    IpAddress, Kubernetes, Line, Name, ProxyUrl, Revision,
 };
 
 /// A Kubernetes cluster of the mesh.
@@ -22,6 +22,14 @@ pub struct Cluster {
     pub context: Option<Line>,
     /// The URL at which the primaries reach the API server.
     pub api_server: ApiServer,
+    /// The file of the CA certificates that the primaries trust at that URL, in PEM, relative to this file: those of the proxy in
+    /// front of the API server. Default: the CA of the cluster.
+    #[serde(rename = "apiServerCA")]
+    #[schemars(extend("examples" = ["ca/cluster1.pem"]))]
+    pub api_server_ca: Option<Line>,
+    /// The URL of the proxy through which the primaries reach the API server: http, https or socks5. Default: no proxy.
+    #[serde(rename = "proxyURL")]
+    pub proxy_url: Option<ProxyUrl>,
     /// The ranges of pod addresses of the whole cluster. meshgen looks for ranges that overlap.
     #[serde(default, rename = "podCIDRs")]
     pub pod_cidrs: Vec<Cidr>,
@@ -43,6 +51,9 @@ pub struct Cluster {
     /// The Istio settings of this cluster, merged last.
     #[serde(default)]
     pub istio: ClusterIstio,
+    /// How the controller of `gitops` knows this cluster.
+    #[serde(default)]
+    pub gitops: ClusterGitOps,
     /// Warnings to accept for this cluster.
     #[serde(default)]
     pub allow: Vec<Allow>,
@@ -67,6 +78,14 @@ impl Cluster {
     /// Whether ranges of its pods or Services are stated.
     pub(crate) fn has_ranges(&self) -> bool {
         self.service_ranges().next().is_some() || !self.pod_cidrs.is_empty() || !self.nodes.is_empty()
+    }
+
+    /// The host that primaries dial to reach the API server, and the field that names it: the proxy's, if there is one.
+    pub(crate) fn dialled_host(&self) -> (&'static str, &Address) {
+        match &self.proxy_url {
+            Some(proxy) => ("proxyURL", proxy.url().host()),
+            None => ("apiServer", self.api_server.host()),
+        }
     }
 
     /// The kubeconfig context: what is written, or the name.
@@ -107,6 +126,8 @@ impl Node {
 pub struct ClusterIstio {
     /// The revision of this cluster's control plane. Default: `istio.revision`.
     pub revision: Option<Revision>,
+    /// What installs Istio and its gateways in this cluster. Default: `istio.install`.
+    pub install: Option<Install>,
     /// Istio's CNI plugin in this cluster. Default: `istio.cni`.
     pub cni: Option<Cni>,
     /// MeshConfig of this cluster, merged last.

@@ -2,8 +2,10 @@
 
 use std::str::FromStr;
 
-use super::address::{Address, ApiServer, Cidr, IpAddress};
+use super::address::{Address, Cidr, IpAddress};
+use super::delivery::ChartRepository;
 use super::text::{ClusterDomain, Image, Line, LoadBalancerClass, MeshId, Name, Revision, TrustDomain};
+use super::url::{ApiServer, ProxyUrl};
 use super::version::{Date, IstioVersion, KubernetesVersion, NodePortRange};
 
 /// A grammar of strings. The schema names it, and the reader of topologies applies it.
@@ -24,6 +26,7 @@ const GRAMMARS: &[Grammar] = &[
     Grammar { format: "revision", refuse: |text| Revision::from_str(text).err() },
     Grammar { format: "mesh-id", refuse: |text| MeshId::from_str(text).err() },
     Grammar { format: "line", refuse: |text| Line::from_str(text).err() },
+    Grammar { format: "chart-repository", refuse: |text| ChartRepository::from_str(text).err() },
     Grammar { format: "image", refuse: |text| Image::from_str(text).err() },
     Grammar { format: "cluster-domain", refuse: |text| ClusterDomain::from_str(text).err() },
     Grammar { format: "load-balancer-class", refuse: |text| LoadBalancerClass::from_str(text).err() },
@@ -32,6 +35,7 @@ const GRAMMARS: &[Grammar] = &[
     Grammar { format: "ip", refuse: |text| IpAddress::from_str(text).err() },
     Grammar { format: "address", refuse: |text| Address::from_str(text).err() },
     Grammar { format: "api-server", refuse: |text| ApiServer::from_str(text).err() },
+    Grammar { format: "proxy-url", refuse: |text| ProxyUrl::from_str(text).err() },
     Grammar { format: "istio-version", refuse: |text| IstioVersion::from_str(text).err() },
     Grammar { format: "node-port-range", refuse: |text| NodePortRange::from_str(text).err() },
     Grammar { format: "kubernetes-version", refuse: |text| KubernetesVersion::from_str(text).err() },

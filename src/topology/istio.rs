@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{IstioVersion, Revision};
+use super::{ChartRepository, Install, IstioVersion, Revision};
 
 /// Fields that Istio defines and meshgen copies.
 pub type FreeForm = Map<String, Value>;
@@ -13,12 +13,18 @@ pub type FreeForm = Map<String, Value>;
 pub struct Istio {
     /// The exact version. It determines commands, API versions and the configuration of remote clusters.
     pub version: IstioVersion,
+    /// What installs Istio and its gateways.
+    #[serde(default)]
+    pub install: Install,
+    /// Where Helm finds Istio's charts.
+    #[serde(default)]
+    pub charts: ChartRepository,
     /// The installation profile.
     #[serde(default = "default_profile")]
     pub profile: String,
     /// The revision of the control planes. Default: none.
     pub revision: Option<Revision>,
-    /// Whether to install the egress gateway. Default: as in the profile.
+    /// Whether to install the egress gateway in every cluster. Default: as in the profile, which is that of clusters with an istiod.
     pub egress_gateway: Option<bool>,
     /// Istio's CNI plugin, which redirects the traffic of pods so that they need no privileges for it. Default: as in the profile.
     pub cni: Option<Cni>,

@@ -48,6 +48,7 @@ fn every_case_is_reported_as_written_down() {
     for (rule, case) in cases() {
         // The file's own name, so that no path of this machine is in the report.
         let source = Source::new(case.file_name().unwrap().to_str().unwrap(), fs::read(&case).unwrap());
+        let source = common::beside(source, case.parent().unwrap());
         let all = findings(&source);
         let findings = &all.list;
         let shown = case.display();

@@ -40,7 +40,7 @@ struct Walk<'m> {
 }
 
 fn source(mesh: &Mesh) -> Source {
-    Source::new("mesh.yaml", mesh.text())
+    common::of_tests(Source::new("mesh.yaml", mesh.text()))
 }
 
 fn side(source: &Source) -> Side {

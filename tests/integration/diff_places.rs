@@ -403,3 +403,83 @@ fn pages_and_scripts_that_somebody_rewrote_change_no_word_of_what_differs() {
     }
     assert_eq!(clean, edited);
 }
+
+/// Two clusters, of which one is reached through a proxy with a CA of its own.
+const BEHIND_A_PROXY: &str = "
+apiVersion: meshgen/v1
+kind: Topology
+mesh: {id: mesh1}
+istio: {version: 1.29.6}
+certificates: {issuedOn: 2026-11-01}
+networks: [{name: lan}]
+clusters:
+  - {name: east, network: lan, apiServer: 'https://10.0.1.1:6443'}
+  - {name: west, network: lan, apiServer: 'https://10.0.2.1:6443', apiServerCA: ../meshes/./ca/proxy.pem}
+";
+
+#[test]
+fn another_ca_renews_the_credential_although_no_field_differs() {
+    let place = Place { directory: tempfile::tempdir().unwrap() };
+    let authority = |name| fs::read_to_string(common::repository().join("tests/ca").join(name)).unwrap();
+    fs::create_dir_all(place.path().join("meshes/ca")).unwrap();
+    place.git(&["init", "-q", "-b", "main"]);
+    place.git(&["config", "user.name", "nobody"]);
+    place.git(&["config", "user.email", "nobody@example.org"]);
+    place.write("meshes/topology.yaml", BEHIND_A_PROXY);
+    place.write("meshes/ca/proxy.pem", &authority("cluster1.pem"));
+    place.commit("v1");
+    // Text between the certificates is for people.
+    place.write("meshes/ca/proxy.pem", &format!("the CA of the proxy\n\n{}", authority("cluster1.pem")));
+    let output = place.meshgen(&["diff", "--since", "v1", "meshes/topology.yaml"]);
+    assert_eq!(code(&output), 0, "{}", says(&output));
+    place.write("meshes/ca/proxy.pem", &authority("next.pem"));
+    for sides in [
+        &["--since", "v1", "meshes/topology.yaml"][..],
+        &["git:v1:./meshes/topology.yaml", "meshes/topology.yaml"],
+        &["git:v1:meshes/topology.yaml", "meshes/topology.yaml"],
+    ] {
+        let output = place.meshgen(&[&["diff"], sides].concat());
+        assert_eq!(code(&output), 1, "{}", says(&output));
+        assert!(out(&output).contains("east renews west"), "{}", out(&output));
+    }
+}
+
+#[test]
+fn a_file_that_is_no_ca_of_an_api_server_is_refused_and_not_shown() {
+    let place = Place { directory: tempfile::tempdir().unwrap() };
+    place.git(&["init", "-q", "-b", "main"]);
+    fs::create_dir_all(place.path().join("meshes/ca")).unwrap();
+    place.write("meshes/topology.yaml", BEHIND_A_PROXY);
+    let refused = |reason: &str| {
+        let output = place.meshgen(&["check", "meshes/topology.yaml"]);
+        assert_eq!(code(&output), 1, "{}", says(&output));
+        let said = out(&output) + &says(&output);
+        assert!(said.contains("error[unusable-api-server-ca]") && said.contains(reason), "{said}");
+        assert!(!said.contains("this must not be shown"), "{said}");
+    };
+    let file = place.path().join("meshes/ca/proxy.pem");
+    refused("`../meshes/./ca/proxy.pem` does not exist");
+    place.write("meshes/ca/proxy.pem", "this must not be shown\n");
+    refused("contains no PEM block");
+    let authority = fs::read_to_string(common::repository().join("tests/ca/cluster1.pem")).unwrap();
+    let block = |label: &str| format!("-----BEGIN {label}-----\nMAA=\n-----END {label}-----\n");
+    for label in ["PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY"] {
+        place.write("meshes/ca/proxy.pem", &(authority.clone() + &block(label)));
+        refused("contains a private key");
+    }
+    place.write("meshes/ca/proxy.pem", &(authority.clone() + &block("CERTIFICATE REQUEST")));
+    refused("contains a block `CERTIFICATE REQUEST`");
+    place.write("meshes/ca/proxy.pem", &authority.repeat(500));
+    refused("is larger than 256 KiB");
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    refused("is a directory");
+    fs::remove_dir(&file).unwrap();
+    let elsewhere = tempfile::NamedTempFile::new().unwrap();
+    fs::write(elsewhere.path(), &authority).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), &file).unwrap();
+    refused("leads out of the repository");
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, &authority).unwrap();
+    assert_eq!(code(&place.meshgen(&["check", "meshes/topology.yaml"])), 0);
+}

@@ -73,7 +73,7 @@ fn findings(rule: Rule, example: &Example) -> (Source, Vec<Diagnostic>) {
     let is_there = |key: &str| example.code.lines().any(|line| line.starts_with(&format!("{key}:")));
     let rest = REST.iter().filter(|(key, _)| !is_there(key)).map(|(_, text)| *text);
     let text: String = rest.chain([example.code]).collect();
-    let source = Source::new("example.yaml", text);
+    let source = common::of_tests(Source::new("example.yaml", text));
     let mut findings = match example.now {
         Some(day) => meshgen::check_on(&source, day, Vec::new()).list,
         None => meshgen::check(&source),
@@ -142,7 +142,8 @@ fn every_page_names_sources_that_can_be_opened() {
     let forms = [
         r"^https://github\.com/istio/istio/blob/\d+\.\d+\.\d+/[\w./-]+$",
         r"^https://github\.com/istio/istio(\.io)?/issues/\d+$",
-        r#"^(RFC \d+|KEP-\d+|YAML 1\.2\.2|(istio|kubernetes)\.io, ".+"|istio/api: `.+`)[^(]*( \(`.+`\))? \(https://[\w.-]+/\S*\)$"#,
+        r"^https://github\.com/(argoproj/argo-cd|fluxcd/[a-z-]+|kubernetes/client-go)/blob/v\d+\.\d+\.\d+/[\w./-]+$",
+        r#"^(RFC \d+|KEP-\d+|YAML 1\.2\.2|((istio|kubernetes)\.io|Rancher), ".+"|istio/api: `.+`)[^(]*( \(`.+`\))? \(https://[\w.-]+/\S*\)$"#,
         r"^meshgen's own: .{20,}$",
     ];
     let forms: Vec<Regex> = forms.iter().map(|form| Regex::new(form).unwrap()).collect();

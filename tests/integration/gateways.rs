@@ -149,3 +149,61 @@ fn every_primary_is_told_where_a_static_gateway_is_dialled() {
         assert_eq!(component(&operator)["service"]["ports"][1]["port"], 15443, "{version}");
     }
 }
+
+/// A primary and a remote; `istio` is what is said of both.
+fn with_remote(istio: &str) -> Source {
+    let text = format!(
+        "apiVersion: meshgen/v1
+kind: Topology
+mesh: {{id: mesh1}}
+istio: {istio}
+certificates: {{issuedOn: 2026-11-01}}
+networks: [{{name: lan}}]
+clusters:
+  - {{name: east, network: lan, apiServer: 'https://10.0.1.10:6443', eastWestGateway: {{externalIPs: [10.0.1.100]}}}}
+  - name: west
+    network: lan
+    controlPlane: east
+    apiServer: https://10.0.2.10:6443
+    istio: {{values: {{gateways: {{istio-egressgateway: {{autoscaleMax: 3}}}}}}}}
+"
+    );
+    Source::new("mesh.yaml", text)
+}
+
+#[test]
+fn an_egress_gateway_that_the_topology_asks_for_is_in_remotes_without_an_istiod_too() {
+    let of_remote = "west/45-egress-gateway/egress-gateway.yaml";
+    let read = |text: &[u8]| -> Value { serde_yaml::from_str(std::str::from_utf8(text).unwrap()).unwrap() };
+    for version in ["1.24.6", "1.30.3"] {
+        let values = "values: {gateways: {istio-egressgateway: {autoscaleMin: 2}}, global: {hub: registry.corp/istio}}";
+        let said = format!("{{version: {version}, revision: blue, egressGateway: true, {values}}}");
+        let tree = common::compile(&with_remote(&said));
+        let operator = read(&tree.get(of_remote).unwrap().bytes);
+        let spec = &operator["spec"];
+        assert_eq!(operator["metadata"]["name"], "egress-gateway");
+        assert_eq!((&spec["profile"], &spec["revision"]), (&json!("empty"), &json!("blue")));
+        let component = json!([{"name": "istio-egressgateway", "enabled": true}]);
+        assert_eq!(spec["components"], json!({ "egressGateways": component }));
+        let chart = json!({"autoscaleMin": 2, "autoscaleMax": 3, "injectionTemplate": "gateway"});
+        assert_eq!(spec["values"]["gateways"], json!({ "istio-egressgateway": chart }));
+        let global = &spec["values"]["global"];
+        assert_eq!((&global["hub"], &global["network"]), (&json!("registry.corp/istio"), &json!("lan")));
+        assert_eq!(global["multiCluster"]["clusterName"], "west");
+        // Where an istiod runs, it is a component of Istio's own IstioOperator.
+        let of_primary = read(&tree.get("east/30-istio/istio.yaml").unwrap().bytes);
+        assert_eq!(of_primary["spec"]["components"]["egressGateways"], component);
+        assert!(!tree.iter().any(|(path, _)| path.starts_with("east/45-egress-gateway")));
+        let steps = String::from_utf8(tree.get("install.sh").unwrap().bytes.clone()).unwrap();
+        let position = |step: &str| steps.find(&format!("step '{step}'")).unwrap();
+        assert!(position("east/remote-secrets.sh") < position("west/45-egress-gateway"));
+    }
+    for said in ["{version: 1.30.3}", "{version: 1.30.3, profile: demo}", "{version: 1.30.3, egressGateway: false}"] {
+        assert!(common::compile(&with_remote(said)).get(of_remote).is_none(), "{said}");
+    }
+    // A remote with an istiod of its own has it as a primary has it.
+    let tree = common::compile(&with_remote("{version: 1.11.8, egressGateway: true}"));
+    let operator = read(&tree.get("west/30-istio/istio.yaml").unwrap().bytes);
+    assert_eq!(operator["spec"]["components"]["egressGateways"][0]["enabled"], true);
+    assert!(tree.get(of_remote).is_none());
+}

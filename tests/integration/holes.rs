@@ -44,7 +44,7 @@ fn topologies() -> Vec<(String, Value)> {
 }
 
 fn check(topology: &Value) -> Findings {
-    let source = Source::new("mesh.yaml", meshgen::yaml::print(topology));
+    let source = common::of_tests(Source::new("mesh.yaml", meshgen::yaml::print(topology)));
     meshgen::check_on(&source, "2028-06-01".parse().unwrap(), Vec::new())
 }
 

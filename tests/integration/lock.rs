@@ -113,6 +113,26 @@ fn what_cannot_be_read_is_refused_with_a_way_out() {
         ("meshgen-lock-02\n".to_owned(), "is not a lock file of meshgen"),
         ("meshgen-lock-0\n".to_owned(), "is not a lock file of meshgen"),
         (String::new(), "is empty"),
+        (format!("meshgen-lock-2\nroot nobody\n{file}\n"), "has a line 2 that cannot be read"),
+        ("meshgen-lock-2\nroot none\n".to_owned(), "is cut short, because it lists no file"),
+        (
+            format!("meshgen-lock-2\nroot none\n{file}\nstep east/20-cacerts\n"),
+            "says that there are no certificates, and lists some",
+        ),
+        (
+            format!("meshgen-lock-2\nroot none\n{}\n", file.replace("README.md", "east/20-cacerts/kustomization.yaml")),
+            "says that there are no certificates, and lists some",
+        ),
+        (
+            format!("meshgen-lock-2\nroot none\n{file}\nissuer of east {}\n", &root["root ".len()..]),
+            "says that there are no certificates, and lists some",
+        ),
+        (
+            format!(
+                "meshgen-lock-2\nroot none\n{file}\ncertificate of east generation 1 valid 2026-11-01 to 2028-10-31 serial 04 sha256:05\n"
+            ),
+            "says that there are no certificates, and lists some",
+        ),
         (format!("meshgen-lock-2\n{root}\n"), "is cut short, because it lists no file"),
         (format!("meshgen-lock-2\n{root}\n<<<<<<< ours\n{file}\n"), "contains an unresolved Git conflict"),
         (format!("meshgen-lock-2\n{root}\n{file}\ncolour of east blue\n"), "has a line 4 that cannot be read"),

@@ -13,6 +13,7 @@ mod ci_examples;
 mod cli;
 mod common;
 mod completions;
+mod controllers;
 mod convergence;
 mod diff;
 mod diff_places;

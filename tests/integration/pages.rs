@@ -113,7 +113,7 @@ pub(crate) fn blocks_of(markdown: &str, language: &str) -> Vec<String> {
 /// What bash runs, each call as its words. kubectl, istioctl and the scripts are functions that say how they are called.
 fn calls(commands: &[String], scripts: &[String]) -> Vec<Vec<String>> {
     let mut text = "say() { printf '%s\\x1f' \"$@\" >&2; printf '\\x1e' >&2; }\n".to_owned();
-    for program in ["kubectl", "istioctl"].into_iter().chain(scripts.iter().map(String::as_str)) {
+    for program in ["kubectl", "istioctl", "helm"].into_iter().chain(scripts.iter().map(String::as_str)) {
         writeln!(text, "{program}() {{ say '{program}' \"$@\"; }}").unwrap();
     }
     text += "set -eu\n";
@@ -149,6 +149,10 @@ fn the_steps_of_a_page_run_in_order_and_each_in_its_context() {
     let made = sizes.map(|(version, clusters)| Source::new(version, meshes_of(clusters, version).as_bytes()));
     for source in written.chain(made) {
         let tree = common::compile(&source);
+        // What a controller applies is no step of the page.
+        if tree.get("install.sh").is_none() {
+            continue;
+        }
         let text = |file: &str| std::str::from_utf8(&tree.get(file).unwrap().bytes).unwrap();
         let lock: Lock = text("meshgen.lock").parse().unwrap();
         let contexts: BTreeMap<&str, &str> =
@@ -163,7 +167,8 @@ fn the_steps_of_a_page_run_in_order_and_each_in_its_context() {
             for call in calls(&blocks(stage), &scripts) {
                 units.extend(unit(&call).filter(|unit| units.last() != Some(unit)));
                 let (cluster, _) = units.last().unwrap().split_once('/').unwrap();
-                let context = format!("--context={}", contexts[cluster]);
+                let option = if call[0] == "helm" { "--kube-context" } else { "--context" };
+                let context = format!("{option}={}", contexts[cluster]);
                 assert!(is_script(&call[0]) || call.contains(&context), "{}: {call:?}", source.name);
             }
             // Clusters with the same commands stand together; of each of them, the units are in the plan's order.

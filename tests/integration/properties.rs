@@ -15,7 +15,7 @@ use crate::{common, generator};
 use generator::Generated;
 
 fn compiled(generated: &Generated) -> Tree {
-    common::compile(&Source::new("random.yaml", generated.text.as_bytes()))
+    common::compile(&common::of_tests(Source::new("random.yaml", generated.text.as_bytes())))
 }
 
 fn text<'t>(tree: &'t Tree, path: &str) -> Option<&'t str> {
@@ -68,6 +68,36 @@ fn check_yaml(path: &str, text: &str) {
     }
 }
 
+/// What Istio is told in a cluster, by an IstioOperator or as values of Helm charts: profile, values and mesh config.
+fn told(tree: &Tree, cluster: &str) -> Value {
+    if let Some(operator) = document(tree, &format!("{cluster}/30-istio/istio.yaml")) {
+        let patch = document(tree, &format!("{cluster}/30-istio/mesh-config.yaml"));
+        return json!({
+            "profile": operator["spec"]["profile"],
+            "values": operator["spec"]["values"],
+            "meshConfig": patch.map(|patch| patch["spec"]["meshConfig"].clone()),
+        });
+    }
+    let values = document(tree, &format!("{cluster}/30-istio/istiod.values.yaml")).unwrap();
+    let config = document(tree, &format!("{cluster}/30-istio/mesh-config.values.yaml"));
+    json!({
+        "profile": values["profile"],
+        "values": values,
+        "meshConfig": config.map(|config| config["meshConfig"].clone()),
+    })
+}
+
+/// The ports of a cluster's east-west gateway.
+fn opened(tree: &Tree, cluster: &str) -> Vec<Value> {
+    let Some(text) = text(tree, &format!("{cluster}/40-eastwest-gateway/eastwest-gateway.yaml")) else {
+        return Vec::new();
+    };
+    let documents = documents(text);
+    let operator = &documents[0]["spec"]["components"]["ingressGateways"][0]["k8s"]["service"]["ports"];
+    let service = documents.iter().find(|document| document["kind"] == "Service");
+    service.map_or(operator, |service| &service["spec"]["ports"]).as_array().cloned().unwrap()
+}
+
 fn check_kustomizations(tree: &Tree) {
     let mut directories: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (path, _) in tree.iter() {
@@ -77,9 +107,15 @@ fn check_kustomizations(tree: &Tree) {
     }
     for (directory, mut files) in directories {
         files.remove(".gitignore");
+        // People apply these.
+        if ["argocd", "flux"].contains(&directory.split('/').next().unwrap()) {
+            files.remove("root.yaml");
+            files.remove("settings.yaml");
+        }
         if !files.remove("kustomization.yaml") {
-            let is_for_istioctl = directory.ends_with("30-istio") || directory.ends_with("40-eastwest-gateway");
-            assert!(is_for_istioctl, "{directory} is no kustomization");
+            let directories = ["30-istio", "40-eastwest-gateway", "45-gateways", "45-egress-gateway"];
+            let is_for_a_program = directories.iter().any(|other| directory.ends_with(other));
+            assert!(is_for_a_program, "{directory} is no kustomization");
             continue;
         }
         let kustomization = document(tree, &format!("{directory}/kustomization.yaml")).unwrap();
@@ -88,8 +124,11 @@ fn check_kustomizations(tree: &Tree) {
         let patches: Vec<Value> = list("patches").iter().map(|patch| patch["path"].clone()).collect();
         let secrets: Vec<Value> =
             list("secretGenerator").iter().flat_map(|secret| secret["files"].as_array().cloned().unwrap()).collect();
-        let listed: Vec<&str> =
-            resources.iter().chain(&patches).chain(&secrets).map(|file| file.as_str().unwrap()).collect();
+        let values: Vec<Value> =
+            list("configMapGenerator").iter().flat_map(|values| values["files"].as_array().cloned().unwrap()).collect();
+        let configurations = list("configurations");
+        let listed = resources.iter().chain(&patches).chain(&secrets).chain(&values).chain(&configurations);
+        let listed: Vec<&str> = listed.map(|file| file.as_str().unwrap()).collect();
         assert_eq!(listed.iter().copied().collect::<BTreeSet<&str>>(), files, "{directory}");
         assert_eq!(listed.len(), files.len(), "{directory} lists a file twice");
     }
@@ -100,8 +139,8 @@ fn check_identity(generated: &Generated, tree: &Tree) {
         clusters(generated).iter().map(|cluster| cluster["network"].as_str().unwrap()).collect();
     for cluster in clusters(generated) {
         let at = name(cluster);
-        let operator = document(tree, &format!("{at}/30-istio/istio.yaml")).unwrap();
-        let global = &operator["spec"]["values"]["global"];
+        let told = told(tree, at);
+        let global = &told["values"]["global"];
         assert_eq!(global["meshID"], generated.value["mesh"]["id"]);
         assert_eq!(global["multiCluster"]["clusterName"], cluster["name"]);
         assert_eq!(global["network"], cluster["network"]);
@@ -112,9 +151,10 @@ fn check_identity(generated: &Generated, tree: &Tree) {
         let pilot = global.get("remotePilotAddress").and_then(Value::as_str);
         assert_eq!(pilot, if primary_of(cluster) == at { None } else { address(primary) });
         let is_thin = primary_of(cluster) != at && generated.value["istio"]["version"] != "1.11.2";
-        assert_eq!(tree.get(&format!("{at}/20-cacerts/ca-cert.pem")).is_none(), is_thin);
-        assert_eq!(tree.get(&format!("{at}/30-istio/mesh-config.yaml")).is_none(), is_thin);
-        assert_eq!(operator["spec"]["profile"] == "remote", is_thin);
+        let is_signed_by_another = generated.value["certificates"]["authority"] == "none";
+        assert_eq!(tree.get(&format!("{at}/20-cacerts/ca-cert.pem")).is_none(), is_thin || is_signed_by_another);
+        assert_eq!(told["meshConfig"].is_null(), is_thin);
+        assert_eq!(told["profile"] == "remote", is_thin);
         let annotation = &namespace["metadata"]["annotations"]["topology.istio.io/controlPlaneClusters"];
         assert_eq!(annotation.as_str(), is_thin.then(|| primary_of(cluster)));
     }
@@ -150,11 +190,10 @@ fn check_order(generated: &Generated, tree: &Tree) {
             let ports = object["spec"]["servers"].as_array().cloned().unwrap_or_default();
             if object["kind"] == "Gateway" && position(at, "40-eastwest-gateway").is_some() {
                 needs(at, "40-eastwest-gateway");
-                let gateway = document(tree, &format!("{at}/40-eastwest-gateway/eastwest-gateway.yaml")).unwrap();
-                let opened = gateway["spec"]["components"]["ingressGateways"][0]["k8s"]["service"]["ports"].clone();
+                let opened = opened(tree, at);
                 for server in ports.iter().filter(|server| server["port"]["name"] != "tcp-zipkin") {
                     let is_it = |port: &Value| port["targetPort"] == server["port"]["number"];
-                    assert!(opened.as_array().unwrap().iter().any(is_it), "{step}: {server}");
+                    assert!(opened.iter().any(is_it), "{step}: {server}");
                 }
             }
         }
@@ -170,7 +209,7 @@ fn check_order(generated: &Generated, tree: &Tree) {
                     needs(primary, "50-exposure");
                 }
             }
-            "40-eastwest-gateway" => {
+            "40-eastwest-gateway" | "45-egress-gateway" => {
                 needs(at, "30-istio");
                 // The control plane that injects it knows the cluster.
                 if primary != at {
@@ -181,7 +220,7 @@ fn check_order(generated: &Generated, tree: &Tree) {
                 for other in clusters(generated).iter().filter(|other| name(other) != at) {
                     needs(name(other), "10-namespace");
                     // The account whose credentials it fetches is the other istiod's to bring, or comes with the way to one elsewhere.
-                    if tree.get(&format!("{}/20-cacerts/ca-cert.pem", name(other))).is_none() {
+                    if primary_of(other) != name(other) && generated.value["istio"]["version"] != "1.11.2" {
                         needs(name(other), "30-istio");
                     }
                 }
@@ -196,7 +235,8 @@ fn check_order(generated: &Generated, tree: &Tree) {
         }
     }
     let directories = tree.iter().filter_map(|(path, _)| path.rsplit_once('/')).map(|(directory, _)| directory);
-    for directory in directories.filter(|directory| directory.contains('/')) {
+    let is_told = |directory: &&str| ["argocd/", "flux/"].iter().any(|controller| directory.starts_with(controller));
+    for directory in directories.filter(|directory| directory.contains('/') && !is_told(directory)) {
         assert!(lock.steps.iter().any(|step| step == directory), "no step applies {directory}");
     }
 }
@@ -220,13 +260,7 @@ fn check_references(generated: &Generated, tree: &Tree) {
         let served: Vec<Value> = clusters(generated)
             .iter()
             .filter(|other| name(other) == name(cluster) || primary_of(other) == name(cluster))
-            .filter_map(|other| document(tree, &format!("{}/40-eastwest-gateway/eastwest-gateway.yaml", name(other))))
-            .flat_map(|operator| {
-                operator["spec"]["components"]["ingressGateways"][0]["k8s"]["service"]["ports"]
-                    .as_array()
-                    .cloned()
-                    .unwrap()
-            })
+            .flat_map(|other| opened(tree, name(other)))
             .map(|port| port["targetPort"].clone())
             .collect();
         for server in gateways.iter().flat_map(|gateway| gateway["spec"]["servers"].as_array().unwrap()) {
@@ -238,8 +272,8 @@ fn check_references(generated: &Generated, tree: &Tree) {
 fn check_tracing(generated: &Generated, tree: &Tree) {
     let tracing = &generated.value["tracing"]["zipkin"];
     for cluster in clusters(generated) {
-        let Some(patch) = document(tree, &format!("{}/30-istio/mesh-config.yaml", name(cluster))) else { continue };
-        let config = &patch["spec"]["meshConfig"];
+        let told = told(tree, name(cluster));
+        let Some(config) = Some(&told["meshConfig"]).filter(|config| !config.is_null()) else { continue };
         let bootstrap = config["defaultConfig"]["tracing"]["zipkin"]["address"].as_str().map(str::to_owned);
         let provider = config["extensionProviders"][0]["zipkin"].clone();
         if tracing.is_null() {
@@ -295,9 +329,15 @@ fn check_secrets(generated: &Generated, tree: &Tree) {
     }
 }
 
-/// What an author may say otherwise or may add to, though meshgen writes it: variables of istiod, and providers beside ours.
-const NOT_OWNED: [&[&str]; 3] =
-    [&["values", "pilot", "env"], &["values", "global", "meshNetworks"], &["meshConfig", "extensionProviders"]];
+/// What an author may say otherwise or may add to, though meshgen writes it: variables of istiod, providers beside ours, another
+/// platform than the profile's. The default revision of a chart is refused by a rule of its own.
+const NOT_OWNED: [&[&str]; 5] = [
+    &["values", "pilot", "env"],
+    &["values", "global", "meshNetworks"],
+    &["values", "global", "platform"],
+    &["values", "defaultRevision"],
+    &["meshConfig", "extensionProviders"],
+];
 
 /// The paths of all that is no mapping.
 fn leaves(value: &Value, path: &[&str], found: &mut BTreeSet<Vec<String>>) {
@@ -339,13 +379,27 @@ fn check_ownership(topology: &Value, read: impl Fn(&str) -> Option<Value>) {
     static REFUSED: Mutex<BTreeSet<Vec<String>>> = Mutex::new(BTreeSet::new());
     for cluster in topology["clusters"].as_array().unwrap() {
         let (mut told, mut said) = (BTreeSet::new(), BTreeSet::new());
-        for file in ["30-istio/istio.yaml", "30-istio/mesh-config.yaml", "40-eastwest-gateway/eastwest-gateway.yaml"] {
+        for file in [
+            "30-istio/istio.yaml",
+            "30-istio/mesh-config.yaml",
+            "40-eastwest-gateway/eastwest-gateway.yaml",
+            "45-egress-gateway/egress-gateway.yaml",
+        ] {
             let Some(operator) = read(&format!("{}/{file}", name(cluster))) else { continue };
+            if operator["kind"] != "IstioOperator" {
+                continue;
+            }
             leaves(&operator["spec"]["values"]["global"], &["values", "global"], &mut told);
             if operator["metadata"]["name"] == "istio" {
                 leaves(&operator["spec"]["values"], &["values"], &mut told);
                 leaves(&operator["spec"]["meshConfig"], &["meshConfig"], &mut told);
             }
+        }
+        for file in ["base.values.yaml", "cni.values.yaml", "istiod.values.yaml", "mesh-config.values.yaml"] {
+            let Some(mut values) = read(&format!("{}/30-istio/{file}", name(cluster))) else { continue };
+            let config = values.as_object_mut().unwrap().shift_remove("meshConfig");
+            values.as_object().unwrap().iter().for_each(|(key, value)| leaves(value, &["values", key], &mut told));
+            leaves(&config.unwrap_or_default(), &["meshConfig"], &mut told);
         }
         assert!(told.len() > 3);
         for istio in [&topology["istio"], &cluster["istio"]] {

@@ -52,7 +52,7 @@ clusters:
 ";
 
 /// Other meshes: the base, or a topology of the repository, with another text in place of one.
-const MESHES: [(&str, &str, &str, &str); 14] = [
+const MESHES: [(&str, &str, &str, &str); 16] = [
     ("base", "", "", ""),
     ("1.11", "", "1.29.6", "1.11.8"),
     ("primaries", "", "    controlPlane: east\n", ""),
@@ -64,6 +64,8 @@ const MESHES: [(&str, &str, &str, &str); 14] = [
     ("nat", "", "address: 10.1.0.100", "address: 10.1.0.100, discovery: static"),
     ("port", "", "address: 10.1.0.100", "address: 10.1.0.100, port: 443"),
     ("node ports", "", "address: 10.1.0.100", "address: 10.1.0.100, nodePorts: {tls: 32443}"),
+    ("egress gateway", "", "version: 1.29.6", "version: 1.29.6, egressGateway: true"),
+    ("proxy", "", "controlPlane: east\n", "controlPlane: east\n    proxyURL: http://10.9.0.8:3128\n"),
     ("two pods", "", "address: 10.1.0.100", "address: 10.1.0.100, replicas: {min: 2}"),
     ("image", "", "{cluster: east}", "{cluster: east, image: registry.example.net/zipkin-slim:3.4.0}"),
     (
@@ -76,6 +78,7 @@ const MESHES: [(&str, &str, &str, &str); 14] = [
 
 /// Topologies of the repository.
 const ROUTED: &str = "2-clusters-1-control-plane-1-network-istio-1.30";
+const SIGNED_BY_OTHERS: &str = "2-clusters-2-control-planes-2-networks-istio-csr";
 const THREE: &str = "3-clusters-2-control-planes-2-networks-istio-1.30";
 
 const ISTIO: &str = "east/30-istio/istio.yaml";
@@ -309,6 +312,21 @@ const ROWS: &[(&str, &[Shown])] = &[
     ),
     ("The address of an API server", &[Has("base", "verify.sh", "\"it does not read $name")]),
     (
+        "A proxy stands in front of an API server",
+        &[
+            Has("proxy", SECRETS, "\nway 'west' '' 'http://10.9.0.8:3128'\n"),
+            Lacks("base", SECRETS, "http://10.9.0.8:3128"),
+            Test("scripts/remote_secrets.rs", "a_credential_has_the_ca_and_the_proxy_of_the_topology"),
+        ],
+    ),
+    (
+        "The egress gateway is asked for",
+        &[
+            Has("egress gateway", "west/45-egress-gateway/egress-gateway.yaml", "name: istio-egressgateway\n"),
+            NoFile("base", "west/45-egress-gateway/egress-gateway.yaml"),
+        ],
+    ),
+    (
         "A list of ports that should add one",
         &[
             Has("base", GATEWAY, "port: 15021\n"),
@@ -363,6 +381,14 @@ const ROWS: &[(&str, &[Shown])] = &[
         ],
     ),
     ("The Secret `cacerts` is applied after istiod", &[Before("base", "east/20-cacerts", "east/30-istio")]),
+    ("Another authority signs", &[NoFile(SIGNED_BY_OTHERS, "cluster1/20-cacerts/ca-key.pem")]),
+    (
+        "Nobody gives several istiods a certificate",
+        &[
+            Has("primaries", "east/20-cacerts/ca-key.pem", "PRIVATE KEY"),
+            Has("primaries", "west/20-cacerts/ca-key.pem", "PRIVATE KEY"),
+        ],
+    ),
     (
         "Remotes have CA keys",
         &[

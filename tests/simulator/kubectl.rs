@@ -386,13 +386,18 @@ pub(crate) fn removed(cluster: &mut Cluster, removed: &str) -> String {
     format!("{} deleted\n", object_name(removed).replacen('/', " \"", 1) + "\"")
 }
 
+/// `name=value` sets an annotation, `name-` removes one.
 fn annotate(cluster: &mut Cluster, arguments: &Arguments, types: &str, names: &[&str]) -> Outcome {
-    let (names, changes): (Vec<&str>, Vec<&str>) = names.iter().partition(|word| !word.contains('='));
+    let (names, changes): (Vec<&str>, Vec<&str>) =
+        names.iter().partition(|word| !word.contains('=') && !word.ends_with('-'));
     let mut out = String::new();
     for key in named(cluster, arguments, types, &names)? {
         for change in &changes {
-            let (name, value) = change.split_once('=').expect("a change has a value");
             let annotations = &mut cluster.objects.get_mut(&key).expect("it was found")["metadata"]["annotations"];
+            let Some((name, value)) = change.split_once('=') else {
+                annotations.as_object_mut().and_then(|all| all.shift_remove(change.trim_end_matches('-')));
+                continue;
+            };
             if annotations.get(name).is_some() && !arguments.has("--overwrite") {
                 return Err(said("error: --overwrite is false but found the following declared annotation(s)"));
             }

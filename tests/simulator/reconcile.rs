@@ -190,15 +190,19 @@ fn start(state: &State, context: &str, of: &str) -> Option<Start> {
     Some(Start { bootstrap, certificate })
 }
 
-/// istiods start when they are new or their template changes, and read their authority then; from 1.12 on also when it changes under
+/// istiods start when they are new or their template changes, and read their authority then, if nobody else signs; from 1.12 on also when it changes under
 /// the same root (`1.30.3:pilot/pkg/bootstrap/istio_ca.go`).
 fn istiods(cluster: &mut Cluster) {
     let authority = cluster
         .objects
         .get(&key("Secret", NAMESPACE, "cacerts"))
         .map(|secret| json!({"authority": secret["data"]["ca-cert.pem"], "root": secret["data"]["root-cert.pem"]}));
-    let authority = authority.unwrap_or_else(|| json!({"authority": "c2VsZi1zaWduZWQ=", "root": "c2VsZi1zaWduZWQ="}));
+    let own = authority.unwrap_or_else(|| json!({"authority": "c2VsZi1zaWduZWQ=", "root": "c2VsZi1zaWduZWQ="}));
     for object in cluster.objects.values_mut().filter(|object| is_istiod(object)) {
+        let authority = match text(object, "/install/signer") {
+            "" => own.clone(),
+            other => json!({"authority": base64::encoded(other.as_bytes()), "root": base64::encoded(other.as_bytes())}),
+        };
         let now = restarts(object);
         let is_started = object.pointer("/simulator/template") == Some(&now);
         let reloads = !text(object, "/install/version").starts_with("1.11.")

@@ -15,7 +15,7 @@ from .mesh import overridden
 
 
 def istioctl_validate(mesh):
-    files = mesh.manifests("30", "40", "50", "55")
+    files = mesh.manifests("30", "40", "45", "50", "55")
     run("istioctl", "validate", *[word for file in files for word in ("-f", file)])
     return len(files)
 
@@ -65,9 +65,10 @@ def istioctl_renders(mesh):
     for cluster in mesh.clusters.values():
         istio_text, istio = rendered(mesh, cluster, "30-istio", "istio.yaml", "mesh-config.yaml")
         gateway_text, gateway = rendered(mesh, cluster, "40-eastwest-gateway", "eastwest-gateway.yaml")
+        egress_text, egress = rendered(mesh, cluster, "45-egress-gateway", "egress-gateway.yaml")
         said = f"{mesh.tree}/{cluster['name']}: "
         if mesh.waits(cluster):
-            want(not istio and not gateway, said + "it waits, and something is rendered")
+            want(not istio and not gateway and not egress, said + "it waits, and something is rendered")
             continue
         if mesh.is_thin and not mesh.is_primary(cluster):
             check_remote(mesh, cluster, istio, said)
@@ -76,10 +77,21 @@ def istioctl_renders(mesh):
         want(bool(gateway) == ("eastWestGateway" in cluster), said + "a gateway is rendered where none is wanted, or none where one is")
         if gateway:
             check_gateway(mesh, cluster, gateway, said)
+        has_egress = mesh.topology["istio"].get("egressGateway") is True and mesh.is_thin and not mesh.is_primary(cluster)
+        deployment = find(egress, "Deployment", "istio-egressgateway")
+        want(bool(deployment) == bool(egress) == has_egress, said + "an egress gateway is rendered where none is wanted, or none where one is")
+        if egress:
+            check_injected(deployment, said)
         others = [file for file in mesh.manifests("10", "50", "55", "60") if file.parts[-3] == cluster["name"]]
-        analyse("---\n".join([*(file.read_text() for file in others), istio_text, gateway_text]))
-        count += len(istio) + len(gateway)
+        analyse("---\n".join([*(file.read_text() for file in others), istio_text, gateway_text, egress_text]))
+        count += len(istio) + len(gateway) + len(egress)
     return count
+
+
+def check_injected(deployment, said):
+    """The control plane of the primary injects the pods."""
+    annotations = deployment["spec"]["template"]["metadata"]["annotations"]
+    want(annotations.get("inject.istio.io/templates") == "gateway", said + "the egress gateway is not injected")
 
 
 def check_identity(mesh, cluster, objects, said):

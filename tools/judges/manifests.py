@@ -3,6 +3,7 @@
 import base64
 import json
 
+from . import controllers
 from .common import CACHE, PEM, documents, identity, run, want
 
 
@@ -11,10 +12,13 @@ def kustomize(mesh):
     for directory in mesh.directories():
         file = directory / "kustomization.yaml"
         if not file.exists():
-            want(mesh.is_thin and directory.name[:2] in ("30", "40"), f"{directory} is no kustomization")
+            want(mesh.is_thin and directory.name[:2] in ("30", "40", "45"), f"{directory} is no kustomization")
             continue
         built = documents(run("kustomize", "build", directory))
-        stated = [document for path in directory.glob("*.yaml") if path != file for document in documents(path.read_text())]
+        files = [path for path in directory.glob("*.yaml") if path != file and not path.name.endswith("values.yaml") and path.name != "kustomizeconfig.yaml"]
+        stated = [document for path in files for document in documents(path.read_text())]
+        if any(path.name == "helmreleases.yaml" for path in files):
+            built = controllers.values(directory, built)
         patch = [document for document in stated if document["kind"] == "IstioOperator" and list(document["spec"]) == ["meshConfig"]]
         if directory.name == "20-cacerts":
             want([identity(document) for document in built] == [("Secret", "istio-system", "cacerts")], f"{directory}: not the Secret cacerts alone")

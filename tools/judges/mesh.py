@@ -52,11 +52,12 @@ class Mesh:
         return 21 if self.minor == 11 else 30
 
     def directories(self):
-        return sorted(path for path in self.tree.glob("*/[0-9]*") if path.is_dir())
+        paths = self.tree.glob("*/[0-9]*")
+        return sorted(path for path in paths if path.is_dir() and path.parent.name in self.clusters)
 
     def manifests(self, *directories):
         files = sorted(self.tree.glob("*/[0-9]*/*.yaml"))
-        files = [file for file in files if file.name != "kustomization.yaml"]
+        files = [file for file in files if file.name != "kustomization.yaml" and file.parts[-3] in self.clusters]
         return [file for file in files if not directories or file.parent.name[:2] in directories]
 
     def address(self, cluster):

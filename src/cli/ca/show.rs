@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::disk;
 use crate::lock;
+use crate::pki::Standing;
 use crate::pki::inventory::{self, Entry, Role};
 use crate::terminal::{PLAIN, RED, YELLOW, styled, wrap};
 use crate::topology::Date;
@@ -47,13 +48,18 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let mut entries = if disk::is_directory(&arguments.place) {
-        standing(arguments)?
+    let (mut entries, has_root) = if disk::is_directory(&arguments.place) {
+        let standing = standing(arguments)?;
+        let entries = inventory::standing(&standing).map_err(|faults| Refusal(faults.join("\nerror: ")))?;
+        (entries, standing.has_root())
     } else {
         let source = read_source(&arguments.place)?;
         let external = external::read(&source, &arguments.place)?;
         match crate::certificates(&source, external.as_ref()) {
-            Ok(entries) => entries,
+            Ok(entries) => {
+                let has_root = !entries.is_empty();
+                (entries, has_root)
+            }
             Err(findings) => {
                 say_findings(&source, &findings);
                 return Ok(NOT_DONE);
@@ -64,6 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     entries.sort_by(|one, other| (one.role, &one.cluster).cmp(&(other.role, &other.cluster)));
     let today = arguments.today.date();
     print(&match arguments.format {
+        Format::Text if !has_root => NO_CERTIFICATES.to_owned(),
         Format::Text => {
             let table = table(&entries, today, arguments.within, is_colour_wanted(&io::stdout()));
             table + &renewal::text(&entries, today, arguments.within)
@@ -83,7 +90,13 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     Ok(if expiring.is_empty() && early.is_empty() { DONE } else { FOUND })
 }
 
-fn standing(arguments: &Arguments) -> Result<Vec<Entry>, Refusal> {
+/// What is shown of a mesh with `authority: none`.
+const NO_CERTIFICATES: &str = "\
+meshgen makes no certificates for this mesh (`authority: none`): ask the
+authority that signs for its workloads
+";
+
+fn standing(arguments: &Arguments) -> Result<Standing, Refusal> {
     let standing = disk::read_standing(&arguments.place)?;
     if standing.lock().is_empty() {
         return Err(if standing.is_unpinned() {
@@ -92,7 +105,7 @@ fn standing(arguments: &Arguments) -> Result<Vec<Entry>, Refusal> {
             Refusal(format!("{} has no {}: nothing was built there", arguments.place, lock::FILE))
         });
     }
-    inventory::standing(&standing).map_err(|faults| Refusal(faults.join("\nerror: ")))
+    Ok(standing)
 }
 
 fn name(entry: &Entry) -> &str {

@@ -93,7 +93,7 @@ impl Situation<'_> {
             let mut candidates = other.members.iter();
             candidates.find(|(known, other)| !side.has(known) && is_it(other)).map(|(known, _)| (*known).to_owned())
         };
-        let has_server = |other: &Member| !member.api_server.is_empty() && other.api_server == member.api_server;
+        let has_server = |other: &Member| other.server.is_at(&member.server);
         let has_context = |other: &Member| !member.context.is_empty() && other.context == member.context;
         find(&has_server).or_else(|| find(&has_context))
     }

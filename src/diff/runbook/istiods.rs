@@ -4,7 +4,7 @@ use crate::command::{self, Place};
 use crate::layout::{CACERTS, ISTIO_SYSTEM};
 use crate::release::WayToPrimary;
 
-use super::{Known, Runbook};
+use super::{CACERTS_SECRET, Known, Runbook};
 
 /// The objects of kind `EndpointSlice` that Kubernetes makes for a Service with a selector.
 const OF_KUBERNETES: &str = "endpointslice.kubernetes.io/managed-by=endpointslice-controller.k8s.io";
@@ -55,6 +55,12 @@ impl Runbook<'_> {
         stays.filter(move |name| is_replaced && self.has_authority(name))
     }
 
+    /// The clusters whose workloads get certificates of another authority, because that of meshgen comes or goes.
+    pub(super) fn signed_by_another(&self) -> impl Iterator<Item = &str> {
+        let stays = self.running().map(|cluster| cluster.name.as_str());
+        stays.filter(|name| self.situation.is_signed_by_another(name))
+    }
+
     fn has_authority(&self, name: &str) -> bool {
         self.before().has_step(name, CACERTS) && self.after().has_step(name, CACERTS)
     }
@@ -78,19 +84,32 @@ impl Runbook<'_> {
         ["restart", "status"].map(|verb| self.kubectl(name, &["-n", ISTIO_SYSTEM, "rollout", verb, &istiod]))
     }
 
+    /// Takes from a cluster what its istiod signed with, and what install.sh wrote down of it.
+    pub(super) fn without_authority(&self, name: &str) -> Vec<String> {
+        let mut commands = vec![self.kubectl(name, &["-n", ISTIO_SYSTEM, "delete", "secret", CACERTS_SECRET])];
+        if self.after().is_without_root() && !self.reloads_authority() {
+            commands.push(self.kubectl(name, &["annotate", "namespace", ISTIO_SYSTEM, "meshgen/istiod-started-with-"]));
+        }
+        commands
+    }
+
     pub(super) fn under_another_root(&self) -> Vec<String> {
         let mut commands = Vec::new();
-        let names: Vec<&str> = self.replaced_roots().collect();
-        for name in &names {
+        let replaced: Vec<&str> = self.replaced_roots().collect();
+        let other: Vec<&str> = self.signed_by_another().collect();
+        let has_left = |name: &&&str| self.before().has_step(name, CACERTS) && !self.after().has_step(name, CACERTS);
+        let left = other.iter().filter(has_left);
+        commands.extend(left.flat_map(|name| self.without_authority(name)));
+        let is_running = |name: &&&str| self.before().runs_istiod(name) && self.after().runs_istiod(name);
+        for name in replaced.iter().chain(other.iter().filter(is_running)) {
             commands.extend(self.restarted_istiod(name));
         }
-        if !names.is_empty() {
-            let namespaces: Vec<&str> = self.after().record.workloads.iter().map(String::as_str).collect();
-            for cluster in self.running() {
-                let context = self.context(&cluster.name);
-                let place = Place::Terminal { cluster: &cluster.name, context: &context, istiod: "" };
-                commands.extend(command::restarts(&namespaces, place).iter().map(ToString::to_string));
-            }
+        let namespaces: Vec<&str> = self.after().record.workloads.iter().map(String::as_str).collect();
+        let restarted = |name: &&str| !replaced.is_empty() || other.contains(name);
+        for name in self.running().map(|cluster| cluster.name.as_str()).filter(restarted) {
+            let context = self.context(name);
+            let place = Place::Terminal { cluster: name, context: &context, istiod: "" };
+            commands.extend(command::restarts(&namespaces, place).iter().map(ToString::to_string));
         }
         commands
     }

@@ -70,6 +70,11 @@ external() {
   sed -i -e 's/^certificates: .*/certificates: {authority: external, directory: pki}/' -e /generation/d mesh.yaml
 }
 
+# none: somebody else signs.
+none() {
+  sed -i -e 's/^certificates: .*/certificates: {authority: none}/' -e /generation/d mesh.yaml
+}
+
 build() {
   meshgen build mesh.yaml -o out --quiet "$@"
 }

@@ -32,6 +32,20 @@ pub(super) const ATTACKS: &[Attack] = &[
         change: r#"sed -i "s/^root .*/$(grep ^root $ATTACKER/out/meshgen.lock)/" out/meshgen.lock"#,
     },
     Attack {
+        name: "replaces the `root` line by `root none`",
+        gain: "a build with another seed, as if the mesh had no root yet",
+        step: Step::Diff,
+        says: &["out/meshgen.lock: says that there are no certificates, and lists some"],
+        change: "sed -i 's/^root .*/root none/' out/meshgen.lock",
+    },
+    Attack {
+        name: "adds `root none`",
+        gain: "an authority that nobody knows counts as one in use",
+        step: Step::UpToDate,
+        says: &["out/meshgen.lock names another root", "in use: one that meshgen does not know"],
+        change: "sed -i '/^root/a root none' out/meshgen.lock",
+    },
+    Attack {
         name: "writes another last day in the line of a certificate",
         gain: "nobody renews it in time",
         step: Step::UpToDate,

@@ -18,6 +18,23 @@ pub(super) const ATTACKS: &[Attack] = &[
         change: "sed -i 's/10.0.1.1:6443/203.0.113.9:6443/' mesh.yaml; build",
     },
     Attack {
+        name: "names another CA for an API server",
+        gain: "a credential of the cluster, if the attacker is on the way there",
+        step: Step::Diff,
+        says: &["west renews east"],
+        change: "
+            cp $ATTACKER/out/east/20-cacerts/root-cert.pem ca.pem
+            sed -i 's/10.0.1.1:6443/&\\n    apiServerCA: ca.pem/' mesh.yaml; build
+        ",
+    },
+    Attack {
+        name: "names a proxy on the way to an API server",
+        gain: "to be on the way there",
+        step: Step::Diff,
+        says: &["west renews east", "way 'east' '' 'http://203.0.113.9:3128'"],
+        change: r"sed -i 's|10.0.1.1:6443|&\n    proxyURL: http://203.0.113.9:3128|' mesh.yaml; build",
+    },
+    Attack {
         name: "changes the context of a cluster",
         gain: "commands that go to another cluster",
         step: Step::Diff,
@@ -55,6 +72,16 @@ pub(super) const ATTACKS: &[Attack] = &[
         says: &["restart proxies in east, west", "203.0.113.9/istio"],
         change: "
             sed -i 's|{version: 1.30.3}|{version: 1.30.3, values: {global: {hub: 203.0.113.9/istio}}}|' mesh.yaml
+            build
+        ",
+    },
+    Attack {
+        name: "names another authority, which proxies ask for certificates",
+        gain: "an outage; with `authority: none`, every identity of the mesh",
+        step: Step::Diff,
+        says: &["restart proxies in east, west", "caAddress: 203.0.113.9:443"],
+        change: "
+            sed -i 's|{version: 1.30.3}|{version: 1.30.3, values: {global: {caAddress: 203.0.113.9:443}}}|' mesh.yaml
             build
         ",
     },

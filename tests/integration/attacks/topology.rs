@@ -26,6 +26,13 @@ pub(super) const ATTACKS: &[Attack] = &[
         ",
     },
     Attack {
+        name: "names a file of the machine as the CA of an API server",
+        gain: "the file, in the report of a check or in the tree",
+        step: Step::Check,
+        says: &["`../../../../../../etc/passwd` leads out of the repository"],
+        change: r"sed -i 's|10.0.1.1:6443|&\n    apiServerCA: ../../../../../../etc/passwd|' mesh.yaml",
+    },
+    Attack {
         name: "changes the mesh ID",
         gain: "a new root at the next build",
         step: Step::UpToDate,
@@ -79,6 +86,20 @@ pub(super) const ATTACKS: &[Attack] = &[
             build --replace-root
             sed -i "s/^root .*/$root/" out/meshgen.lock
         "#,
+    },
+    Attack {
+        name: "says `authority: none`",
+        gain: "the next build takes the certificates out, and every istiod signs with a root of its own",
+        step: Step::UpToDate,
+        says: &["out/meshgen.lock names another root", "would be: one that meshgen does not know"],
+        change: "none",
+    },
+    Attack {
+        name: "does so, and builds the tree",
+        gain: "the same, past the comparison with the tree",
+        step: Step::UpToDate,
+        says: &["another root than in main  sha256:", "→ one that meshgen does not know"],
+        change: "none; build --replace-root",
     },
     Attack {
         name: "takes certificates from a directory outside the repository",

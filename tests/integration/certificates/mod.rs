@@ -4,6 +4,7 @@ mod calendar;
 mod custody;
 mod external;
 mod naming;
+mod none;
 mod profile;
 mod renewal;
 pub(crate) mod workshop;

@@ -41,7 +41,17 @@ pub(crate) fn entries(directory: &Path) -> Vec<PathBuf> {
 /// A topology's file, under the name that a user in the checkout would give it.
 pub(crate) fn read(path: &Path) -> Source {
     let name = path.strip_prefix(repository()).unwrap_or(path).to_str().unwrap();
-    Source::new(name, fs::read(path).unwrap())
+    beside(Source::new(name, fs::read(path).unwrap()), path.parent().unwrap())
+}
+
+/// A topology with the files that it names, in a directory.
+pub(crate) fn beside(source: Source, directory: &Path) -> Source {
+    meshgen::with_files(source, |file| fs::read(directory.join(file)).map_err(|_| "does not exist".to_owned()))
+}
+
+/// The same of a topology that is in no directory: it names files of `tests/`.
+pub(crate) fn of_tests(source: Source) -> Source {
+    beside(source, &repository().join("tests"))
 }
 
 /// The public demonstration seed.

@@ -77,7 +77,7 @@ impl Simulator {
 
     /// Replaces the tree by that of a topology. Clusters that are new begin with the namespaces of Kubernetes and of a user.
     pub(crate) fn build(&self, topology: &str) -> &Self {
-        let tree = super::compile(&Source::new("topology.yaml", topology.as_bytes()));
+        let tree = super::compile(&super::of_tests(Source::new("topology.yaml", topology.as_bytes())));
         let _ = fs::remove_dir_all(self.path("out"));
         for (path, file) in tree.iter() {
             let path = self.path("made").join(path);

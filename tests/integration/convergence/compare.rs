@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use meshgen::lock;
 use meshgen::source::Source;
 use serde_json::{Value, json};
 
@@ -80,7 +81,8 @@ const TOKEN: &str = "Secret/istio-system/istio-reader-service-account-istio-remo
 pub(super) fn places(source: &Source) -> Places {
     let outline = meshgen::outline(source, None).unwrap();
     let clusters = outline.record.clusters.into_iter();
-    clusters.map(|(name, cluster)| (name, (cluster.context.unwrap(), cluster.api_server.unwrap()))).collect()
+    let server = |cluster: &lock::Cluster| format!("{} {:?}", cluster.api_server.as_ref().unwrap(), cluster.proxy_url);
+    clusters.map(|(name, cluster)| (name, (cluster.context.clone().unwrap(), server(&cluster)))).collect()
 }
 
 type Places = BTreeMap<String, (String, String)>;

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::common;
+
 use super::choices::Choices;
 
 /// A mesh of a few clusters, as far as changes touch it.
@@ -9,6 +11,7 @@ use super::choices::Choices;
 pub(super) struct Mesh {
     version: &'static str,
     profile: Option<&'static str>,
+    has_egress: bool,
     revision: Option<&'static str>,
     trust_domain: Option<&'static str>,
     cluster_domain: Option<&'static str>,
@@ -17,6 +20,10 @@ pub(super) struct Mesh {
     tracing: Option<Tracing>,
     /// Days after the root's first on which intermediates begin.
     renewed: u32,
+    /// Whether the tree has no certificates.
+    is_without_certificates: bool,
+    /// Whether the values name another authority.
+    is_signed_by_another: bool,
     is_static: [bool; 3],
     members: Vec<Member>,
 }
@@ -34,6 +41,10 @@ struct Member {
     network: usize,
     control_plane: Option<String>,
     server: String,
+    /// The file of the CA that is trusted there, if it is not the cluster's own.
+    authority: Option<&'static str>,
+    /// Whether the way there leads through a proxy.
+    is_proxied: bool,
     context: String,
     /// The east-west gateway's external addresses; `None` without a gateway.
     gateway: Option<Vec<String>>,
@@ -83,6 +94,8 @@ pub(super) enum Change {
     Sampling,
     Renewed,
     Rekeyed,
+    Certificates,
+    Signer,
     TrustDomain,
     ClusterDomain,
     Cni,
@@ -92,12 +105,15 @@ pub(super) enum Change {
     GatewaySwitched,
     Context,
     ApiServer,
+    ApiServerCa,
+    ProxyUrl,
     Profile,
+    Egress,
     Values,
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 38] = [
+    pub(super) const ALL: [Self; 43] = [
         Self::Joins,
         Self::Leaves,
         Self::Renamed,
@@ -125,6 +141,8 @@ impl Change {
         Self::Sampling,
         Self::Renewed,
         Self::Rekeyed,
+        Self::Certificates,
+        Self::Signer,
         Self::TrustDomain,
         Self::ClusterDomain,
         Self::Cni,
@@ -134,7 +152,10 @@ impl Change {
         Self::GatewaySwitched,
         Self::Context,
         Self::ApiServer,
+        Self::ApiServerCa,
+        Self::ProxyUrl,
         Self::Profile,
+        Self::Egress,
         Self::Values,
     ];
 }
@@ -192,6 +213,7 @@ impl Mesh {
         Self {
             version,
             profile: None,
+            has_egress: false,
             revision: None,
             trust_domain: None,
             cluster_domain: None,
@@ -199,6 +221,8 @@ impl Mesh {
             config: Map::new(),
             tracing: None,
             renewed: 0,
+            is_without_certificates: false,
+            is_signed_by_another: false,
             is_static: [false; 3],
             members: Vec::new(),
         }
@@ -207,9 +231,12 @@ impl Mesh {
     fn any(choices: &mut Choices) -> Self {
         let mut mesh = Self {
             profile: choices.one_of(&[None, None, Some("demo")]),
+            has_egress: choices.one_of(&[false, false, true]),
             revision: if choices.below(6) == 0 { Some("blue") } else { None },
             trust_domain: if choices.below(4) == 0 { Some("mesh.example") } else { None },
             cluster_domain: if choices.below(4) == 0 { Some("k8s.example") } else { None },
+            is_without_certificates: choices.below(6) == 0,
+            is_signed_by_another: choices.below(6) == 0,
             is_static: [choices.flip(), choices.flip(), choices.flip()],
             ..Self::empty(choices.one_of(&VERSIONS))
         };
@@ -259,6 +286,9 @@ impl Mesh {
         if self.has_cni {
             istio["cni"] = json!({"enabled": true});
         }
+        if self.has_egress {
+            istio["egressGateway"] = json!(true);
+        }
         if !self.config.is_empty() {
             istio["meshConfig"] = Value::Object(self.config.clone());
         }
@@ -269,8 +299,14 @@ impl Mesh {
         if let Some(domain) = self.cluster_domain {
             mesh["clusterDomain"] = json!(domain);
         }
+        if self.is_signed_by_another {
+            istio["values"] =
+                json!({"global": {"caAddress": "issuer.example:443"}, "pilot": {"env": {"ENABLE_CA_SERVER": "false"}}});
+        }
         let mut certificates = json!({"issuedOn": "2026-10-01"});
-        if self.renewed > 0 {
+        if self.is_without_certificates {
+            certificates = json!({"authority": "none"});
+        } else if self.renewed > 0 {
             certificates["intermediatesIssuedOn"] = json!(format!("2026-11-{:02}", self.renewed));
         }
         let networks: Vec<Value> = (0..3)
@@ -312,7 +348,7 @@ impl Mesh {
         if self.members.is_empty() {
             return false;
         }
-        let source = meshgen::source::Source::new("mesh.yaml", self.text());
+        let source = common::of_tests(meshgen::source::Source::new("mesh.yaml", self.text()));
         meshgen::outline(&source, None).is_ok()
     }
 
@@ -424,7 +460,7 @@ impl Mesh {
                     if member.gateway.is_some() { None } else { Some(vec![format!("10.2.{}.1", member.number)]) };
             }
             Change::Context => member.context.push_str("@renamed"),
-            Change::ApiServer => member.server = member.server.replace(".1:6443", ".2:6443"),
+            Change::ApiServer | Change::ApiServerCa | Change::ProxyUrl => member.set_way(change),
             Change::Values => {
                 let value = json!({"proxy": {"privileged": true}});
                 toggle(&mut member.values, "global", value);
@@ -468,6 +504,8 @@ impl Mesh {
             Change::OutboundPolicy => {
                 toggle(&mut self.config, "outboundTrafficPolicy", json!({"mode": "REGISTRY_ONLY"}));
             }
+            Change::Certificates => self.is_without_certificates = !self.is_without_certificates,
+            Change::Signer => self.is_signed_by_another = !self.is_signed_by_another,
             Change::Renewed => self.renewed = 30 - self.renewed.max(10),
             Change::TrustDomain => {
                 self.trust_domain = if self.trust_domain.is_some() { None } else { Some("mesh.example") };
@@ -476,6 +514,7 @@ impl Mesh {
                 self.cluster_domain = if self.cluster_domain.is_some() { None } else { Some("k8s.example") };
             }
             Change::Cni => self.has_cni = !self.has_cni,
+            Change::Egress => self.has_egress = !self.has_egress,
             Change::Profile => self.profile = if self.profile.is_none() { Some("demo") } else { None },
             _ => unreachable!("{change:?} is of a cluster"),
         }
@@ -497,6 +536,8 @@ impl Member {
             network,
             control_plane,
             server: format!("https://10.1.{number}.1:6443"),
+            authority: None,
+            is_proxied: false,
             gateway: has_gateway.then(|| vec![format!("10.2.{number}.1")]),
             service_type: None,
             class: None,
@@ -508,6 +549,22 @@ impl Member {
             generation: 1,
             values: Map::new(),
             number,
+        }
+    }
+
+    /// Makes a change of the way to its API server.
+    fn set_way(&mut self, change: Change) {
+        match change {
+            Change::ApiServer => self.server = self.server.replace(".1:6443", ".2:6443"),
+            Change::ApiServerCa => {
+                self.authority = match self.authority {
+                    None => Some("cluster1"),
+                    Some("cluster1") => Some("next"),
+                    Some(_) => None,
+                };
+            }
+            Change::ProxyUrl => self.is_proxied = !self.is_proxied,
+            _ => unreachable!("{change:?} is of no API server"),
         }
     }
 
@@ -532,6 +589,12 @@ impl Member {
             "context": self.context,
             "apiServer": self.server,
         });
+        if let Some(authority) = self.authority {
+            value["apiServerCA"] = json!(format!("ca/{authority}.pem"));
+        }
+        if self.is_proxied {
+            value["proxyURL"] = json!(format!("http://10.9.{number}.1:3128"));
+        }
         if let Some(primary) = &self.control_plane {
             value["controlPlane"] = json!(primary);
         }
@@ -565,7 +628,7 @@ impl Member {
             value["nodes"] = self.nodes.iter().map(node).collect();
         }
         let has_certificate = self.control_plane.is_none() || mesh.version.starts_with("1.11");
-        if self.generation > 1 && has_certificate {
+        if self.generation > 1 && has_certificate && !mesh.is_without_certificates {
             value["certificates"] = json!({"generation": self.generation});
         }
         if !self.values.is_empty() && has_certificate {

@@ -23,6 +23,8 @@ struct Choices {
     trust_domain: Option<usize>,
     cluster_domain: Option<usize>,
     cni: Option<bool>,
+    is_helm: bool,
+    controller: Option<usize>,
     revision: Option<usize>,
     own_revisions: bool,
     kubernetes: Option<usize>,
@@ -45,6 +47,8 @@ struct Intermediates {
     days: Option<u32>,
     generation: Option<u32>,
     naming: Option<u32>,
+    /// Whether somebody else signs.
+    is_absent: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -83,6 +87,8 @@ struct ClusterChoices {
     service: ServiceChoices,
     replicas: Option<usize>,
     pod: Vec<usize>,
+    /// 1: another CA at the API server. 2: a proxy on the way there. 3: both.
+    way: usize,
 }
 
 /// What is said about a gateway's Service besides its type.
@@ -100,6 +106,10 @@ const NAMES: [&str; 12] = ["no", "y", "on", "1e3", "null", "true", "east", "0x1f
 const NETWORKS: [&str; 5] = ["n", "yes", "1-2", "wan", "0"];
 const VERSIONS: [&str; 9] = ["1.11.2", "1.24.6", "1.25.5", "1.26.8", "1.27.9", "1.28.0", "1.29.6", "1.30.3", "1.31.0"];
 const PROFILES: [Option<&str>; 5] = [None, Some("default"), Some("demo"), Some("minimal"), Some("openshift")];
+/// The first of `VERSIONS` that Helm may install, and the last of `PROFILES` that its charts have.
+const FIRST_WITH_CHARTS: usize = 5;
+const LAST_PROFILE_OF_CHARTS: usize = 2;
+const CONTROLLERS: [&str; 2] = ["argocd", "flux"];
 /// The oldest and the newest Kubernetes 1 of each of `VERSIONS`.
 const KUBERNETES: [(usize, usize); 9] =
     [(18, 22), (28, 31), (29, 32), (29, 33), (29, 33), (30, 34), (31, 35), (32, 36), (32, 36)];
@@ -113,8 +123,19 @@ const REPLICAS: [(Option<u16>, Option<u16>); 5] =
     [(Some(2), None), (Some(2), Some(4)), (None, Some(3)), (Some(1), Some(1)), (Some(5), None)];
 const CONTEXTS: [&str; 5] = ["admin@", "it's ", "a b$HOME`x`", "\"q\" \\ ", "arn:aws:eks:eu:1:cluster/"];
 
+const PROXIES: [&str; 3] = ["http://172.31.200.1:3128", "https://proxy.corp.internal", "socks5://[fd00:9::1]:1080"];
+
 pub(crate) fn topologies() -> impl Strategy<Value = Generated> {
     choices().prop_map(|choices| generate(&choices))
+}
+
+/// Topologies that a controller applies.
+pub(crate) fn controlled() -> impl Strategy<Value = Generated> {
+    (choices(), 0..CONTROLLERS.len() * 2, FIRST_WITH_CHARTS..VERSIONS.len(), 0..=LAST_PROFILE_OF_CHARTS).prop_map(
+        |(choices, controller, version, profile)| {
+            generate(&Choices { is_helm: true, controller: Some(controller), version, profile, ..choices })
+        },
+    )
 }
 
 fn choices() -> impl Strategy<Value = Choices> {
@@ -131,7 +152,11 @@ fn choices() -> impl Strategy<Value = Choices> {
     );
     let forms = (vec(any::<usize>(), 0..4), vec(any::<usize>(), 0..4));
     let cluster_domain = prop::option::weighted(0.3, 0..3usize);
-    let cni = prop::option::weighted(0.3, any::<bool>());
+    let cni = (
+        prop::option::weighted(0.3, any::<bool>()),
+        prop::bool::weighted(0.3),
+        prop::option::weighted(0.5, 0..CONTROLLERS.len() * 2),
+    );
     let rest = (
         prop::option::of(any::<usize>()),
         vec(0..ALLOWED.len(), 0..2),
@@ -143,7 +168,7 @@ fn choices() -> impl Strategy<Value = Choices> {
     (whole, forms, rest, vec(cluster(), 1..=8)).prop_map(|(whole, (mesh_config, values), rest, clusters)| {
         let (version, profile, id, trust_domain, (revision, own_revisions), egress, tracing, is_static, root_days) =
             whole;
-        let (kubernetes, allowed, intermediates, workloads, cluster_domain, cni) = rest;
+        let (kubernetes, allowed, intermediates, workloads, cluster_domain, (cni, is_helm, controller)) = rest;
         Choices {
             version,
             profile,
@@ -151,6 +176,8 @@ fn choices() -> impl Strategy<Value = Choices> {
             trust_domain,
             cluster_domain,
             cni,
+            is_helm,
+            controller,
             revision,
             own_revisions,
             kubernetes,
@@ -174,12 +201,14 @@ fn intermediates() -> impl Strategy<Value = Intermediates> {
         prop::option::weighted(0.2, 1..1000u32),
         prop::option::weighted(0.2, 1..5u32),
         prop::option::of(1..=2u32),
+        prop::bool::weighted(0.1),
     )
-        .prop_map(|(issued_later, days, generation, naming)| Intermediates {
+        .prop_map(|(issued_later, days, generation, naming, is_absent)| Intermediates {
             issued_later,
             days,
             generation,
             naming,
+            is_absent,
         })
 }
 
@@ -241,7 +270,8 @@ fn cluster() -> impl Strategy<Value = ClusterChoices> {
             policy,
             has_node_ports,
         });
-    let fifth = (service, prop::option::weighted(0.2, 0..REPLICAS.len()), free_form());
+    let way = prop::option::weighted(0.2, 1..4usize);
+    let fifth = (service, prop::option::weighted(0.2, 0..REPLICAS.len()), free_form(), way);
     (first, second, third, fourth, fifth).prop_map(|(first, second, third, fourth, fifth)| ClusterChoices {
         network: first.0,
         remote_of: first.1,
@@ -265,6 +295,7 @@ fn cluster() -> impl Strategy<Value = ClusterChoices> {
         service: fifth.0,
         replicas: fifth.1,
         pod: fifth.2,
+        way: fifth.3.unwrap_or_default(),
     })
 }
 
@@ -296,15 +327,28 @@ fn topology(choices: &Choices) -> Value {
     let revision = choices.revision.filter(|_| !choices.own_revisions);
     insert(&mut istio, "revision", revision.map(|revision| json!(REVISIONS[revision])));
     insert(&mut istio, "egressGateway", choices.egress.map(|egress| json!(egress)));
+    let is_helm = choices.is_helm && choices.version >= FIRST_WITH_CHARTS && choices.profile <= LAST_PROFILE_OF_CHARTS;
+    insert(&mut istio, "install", is_helm.then(|| json!("helm")));
     insert(&mut istio, "cni", choices.cni.map(|cni| json!({ "enabled": cni })));
     insert(&mut istio, "meshConfig", free_form::fields(&free_form::MESH_CONFIG, &choices.mesh_config));
-    insert(&mut istio, "values", free_form::fields(&free_form::VALUES, &choices.values));
-    insert(&mut mesh, "allow", allow(&choices.allowed));
+    let mut values = free_form::fields(&free_form::VALUES, &choices.values);
+    if choices.intermediates.is_absent {
+        let values = values.get_or_insert_with(|| json!({}));
+        free_form::set(values, "global.caAddress", json!("issuer.example.org:443"));
+    }
+    insert(&mut istio, "values", values);
+    let controller = choices.controller.filter(|_| is_helm);
+    let done = ["unencrypted-secret", "application-health", "excluded-endpoint-slice"];
+    let done = done.map(|rule| json!({ "rule": rule, "reason": "it is done" }));
+    let mut allowed = allow(&choices.allowed).and_then(|allowed| allowed.as_array().cloned()).unwrap_or_default();
+    allowed.extend(done.into_iter().filter(|_| controller.is_some()));
+    insert(&mut mesh, "allow", (!allowed.is_empty()).then_some(Value::Array(allowed)));
     let mut topology = Map::new();
     topology.insert("apiVersion".to_owned(), json!("meshgen/v1"));
     topology.insert("kind".to_owned(), json!("Topology"));
     topology.insert("mesh".to_owned(), mesh.into());
     topology.insert("istio".to_owned(), istio.into());
+    insert(&mut topology, "gitops", controller.map(gitops));
     insert(&mut topology, "kubernetes", choices.kubernetes.map(|choice| kubernetes(choices, choice)));
     topology.insert("certificates".to_owned(), certificates(choices));
     insert(
@@ -321,6 +365,9 @@ fn topology(choices: &Choices) -> Value {
 }
 
 fn certificates(choices: &Choices) -> Value {
+    if choices.intermediates.is_absent {
+        return json!({ "authority": "none" });
+    }
     let mut certificates = Map::from_iter([
         ("issuedOn".to_owned(), json!("2026-11-01")),
         ("rootValidityDays".to_owned(), json!(choices.root_days)),
@@ -471,6 +518,8 @@ fn cluster_value(choices: &Choices, shape: &Shape, position: usize) -> Value {
     insert(&mut value, "controlPlane", (primary != position).then(|| json!(NAMES[primary])));
     insert(&mut value, "context", cluster.context.map(|context| json!(format!("{}{position}", CONTEXTS[context]))));
     value.insert("apiServer".to_owned(), json!(format!("https://192.0.2.{}:6443", position + 1)));
+    insert(&mut value, "apiServerCA", (cluster.way & 1 != 0).then(|| json!("ca/cluster1.pem")));
+    insert(&mut value, "proxyURL", (cluster.way & 2 != 0).then(|| json!(PROXIES[position % PROXIES.len()])));
     let services = if is_ipv6(choices, position) {
         format!("fd00:1:{position}::/112")
     } else {
@@ -490,7 +539,11 @@ fn cluster_value(choices: &Choices, shape: &Shape, position: usize) -> Value {
     let later = cluster.issued_later.filter(|days| *days < choices.root_days);
     insert(&mut certificates, "issuedOn", later.map(|days| json!(day_after(days))));
     insert(&mut certificates, "generation", cluster.generation.map(|generation| json!(generation)));
-    insert(&mut value, "certificates", (!certificates.is_empty()).then(|| certificates.into()));
+    insert(
+        &mut value,
+        "certificates",
+        (!certificates.is_empty() && !choices.intermediates.is_absent).then(|| certificates.into()),
+    );
     insert(&mut value, "kubernetes", cluster.kubernetes.map(|choice| kubernetes(choices, choice)));
     insert(&mut value, "istio", own_istio(choices, shape, position));
     insert(&mut value, "allow", allow(&cluster.allowed));
@@ -602,4 +655,15 @@ fn insert(map: &mut Map<String, Value>, key: &str, value: Option<Value>) {
     if let Some(value) = value {
         map.insert(key.to_owned(), value);
     }
+}
+
+/// One controller for all clusters, or one in each.
+fn gitops(choice: usize) -> Value {
+    let path = ["out", "."][choice % 2];
+    json!({
+        "controller": CONTROLLERS[choice / 2],
+        "hub": choice.is_multiple_of(2),
+        "repository": "https://git.example.com/platform/mesh.git",
+        "path": path,
+    })
 }

@@ -155,6 +155,65 @@ pub(crate) const ERRORS: &[Mutation] = &[
         let remote = case.any_cluster(|case, position| !case.is_primary(position))?;
         Some(case.set(format!("clusters[{remote}].istio.revision"), json!("another")))
     }),
+    Mutation("gitops-address", |case| {
+        case.give_to_a_controller("flux")?;
+        let (field, value) = case.one_of(&[
+            ("repository", "git@git.example.com:platform/mesh"),
+            ("repository", "https://me:secret@git.example.com/mesh.git"),
+            ("repository", "/srv/mesh.git"),
+            ("path", "/out"),
+            ("path", "../out"),
+            ("path", "out/"),
+            ("revision", "-main"),
+        ])?;
+        Some(case.set(format!("gitops.{field}"), json!(value)))
+    }),
+    Mutation("controller-install", |case| {
+        case.give_to_a_controller("flux")?;
+        case.set("istio.install", json!("istioctl"));
+        Some("gitops.controller".to_owned())
+    }),
+    Mutation("unencrypted-secret", |case| {
+        case.give_to_a_controller("flux")?;
+        if case.value["certificates"]["authority"] == "none" {
+            return None;
+        }
+        case.allow_no_longer("unencrypted-secret");
+        Some("gitops.controller".to_owned())
+    }),
+    Mutation("application-health", |case| {
+        case.give_to_a_controller("argocd")?;
+        case.allow_no_longer("application-health");
+        Some("gitops.controller".to_owned())
+    }),
+    Mutation("excluded-endpoint-slice", |case| {
+        case.give_to_a_controller("argocd")?;
+        case.any_cluster(Case::dials_ip)?;
+        case.allow_no_longer("excluded-endpoint-slice");
+        Some("gitops.controller".to_owned())
+    }),
+    Mutation("install-version", |case| {
+        if !case.is_at(&["1.11.", "1.24.", "1.25.", "1.26.", "1.27."]) {
+            return None;
+        }
+        match case.any_cluster(|_, _| true).filter(|_| case.rng.bool()) {
+            Some(cluster) => Some(case.set(format!("clusters[{cluster}].istio.install"), json!("helm"))),
+            None => Some(case.set("istio.install", json!("helm"))),
+        }
+    }),
+    Mutation("install-values", |case| {
+        if !case.has_helm() {
+            return Some(case.set("istio.charts", json!("oci://registry.example.net/charts")));
+        }
+        let (field, value) = case.one_of(&[
+            ("gateways.istio-egressgateway.autoscaleMin", json!(2)),
+            ("ownerName", json!("another")),
+            ("global.arch.amd64", json!(2)),
+        ])?;
+        case.set(format!("istio.values.{field}"), value);
+        let field = if field.starts_with("gateways") { "gateways" } else { field.trim_end_matches(".amd64") };
+        Some(format!("istio.values.{field}"))
+    }),
     Mutation("remote-cni", |case| {
         let remote = case.any_cluster(|case, position| !case.is_old() && !case.is_primary(position))?;
         let is_enabled = case.rng.bool();
@@ -198,7 +257,21 @@ pub(crate) const ERRORS: &[Mutation] = &[
         case.remove("certificates.issuedOn")?;
         Some("certificates".to_owned())
     }),
-    Mutation("external-authority", |case| match case.rng.u8(..4) {
+    Mutation("external-authority", |case| match case.rng.u8(..5) {
+        4 => {
+            let (field, value) = case.one_of(&[
+                ("issuedOn", json!("2026-11-01")),
+                ("rootValidityDays", json!(100)),
+                ("intermediateValidityDays", json!(100)),
+                ("generation", json!(2)),
+                ("naming", json!(2)),
+                ("directory", json!("authority")),
+                ("retired", json!([{ "cluster": "gone", "generation": 1 }])),
+            ])?;
+            case.set("certificates", json!({ "authority": "none", field: value }));
+            without_own_certificates(case);
+            Some(format!("certificates.{field}"))
+        }
         0 => Some(case.set("certificates.directory", json!("authority"))),
         1 => {
             case.set("certificates", json!({ "authority": "external" }));
@@ -220,6 +293,7 @@ pub(crate) const ERRORS: &[Mutation] = &[
         }
     }),
     Mutation("intermediate-outside-root", |case| match case.rng.u8(..3) {
+        _ if !makes_certificates(case) => None,
         0 => Some(case.set("certificates.intermediatesIssuedOn", json!("2026-10-31"))),
         1 => {
             let cluster = case.any_cluster(|_, _| true)?;
@@ -228,6 +302,9 @@ pub(crate) const ERRORS: &[Mutation] = &[
         _ => Some(case.set("certificates.intermediateValidityDays", json!(36500))),
     }),
     Mutation("retired-certificate", |case| {
+        if !makes_certificates(case) {
+            return None;
+        }
         let cluster = case.any_cluster(Case::is_primary)?;
         let name = case.name(cluster).to_owned();
         let own = case.clusters()[cluster]["certificates"]["generation"].as_u64();
@@ -260,6 +337,11 @@ pub(crate) const ERRORS: &[Mutation] = &[
             let servers =
                 [format!("https://{address}:6443"), "https://[::1]:6443".to_owned(), "https://localhost".to_owned()];
             let server = case.one_of(&servers)?;
+            if case.rng.bool() {
+                return Some(case.set(format!("clusters[{cluster}].proxyURL"), json!(server)));
+            }
+            // Behind a proxy, the address is one of the proxy's.
+            case.remove(&format!("clusters[{cluster}].proxyURL"));
             return Some(case.set(format!("clusters[{cluster}].apiServer"), json!(server)));
         }
         if case.rng.bool() {
@@ -276,19 +358,29 @@ pub(crate) const ERRORS: &[Mutation] = &[
         let inside = pods.split_once('/')?.0.strip_suffix('0')?.to_owned() + "7";
         if case.is_primary(owner) && case.rng.bool() {
             let cluster = case.any_cluster(|_, _| true)?;
-            return Some(case.set(format!("clusters[{cluster}].apiServer"), json!(format!("https://{inside}:6443"))));
+            let field = case.one_of(&["apiServer", "proxyURL"])?;
+            case.remove(&format!("clusters[{cluster}].proxyURL"));
+            return Some(case.set(format!("clusters[{cluster}].{field}"), json!(format!("https://{inside}:6443"))));
         }
         let cluster = case.any_cluster(|case, position| case.gateway(position).is_some())?;
         Some(case.push(&format!("clusters[{cluster}].eastWestGateway.externalIPs"), json!(inside)))
     }),
     Mutation("unusable-api-server", |case| {
         let cluster = case.any_cluster(|_, position| position > 0)?;
+        if case.rng.bool() {
+            let way = format!("clusters[{cluster}].proxyURL");
+            let proxy = case.one_of(&["http://user:secret@10.8.8.9:3128", "socks5://10.8.8.9/path"])?;
+            return Some(case.set(way, json!(proxy)));
+        }
         let earlier = case.rng.usize(..cluster);
+        for position in [earlier, cluster] {
+            case.remove(&format!("clusters[{position}].proxyURL"));
+        }
         let other = case.clusters()[earlier]["apiServer"].as_str()?.to_owned();
         let server = case.one_of(
             &[
                 "http://10.8.8.8:6443",
-                "https://10.8.8.8:6443/k8s/clusters/c-1",
+                "https://10.8.8.8:6443/k8s?clusters=c-1",
                 "https://admin:secret@10.8.8.8:6443",
                 "ftp://10.8.8.8",
                 &other,
@@ -355,8 +447,11 @@ pub(crate) const ERRORS: &[Mutation] = &[
         let node = format!("{path}.nodes[0]");
         case.remove(&format!("{node}.podCIDRs"));
         if case.rng.bool() {
-            case.set(format!("{node}.podCIDR"), json!("10.232.0.0/24"));
-            return Some(case.set(format!("{node}.podCIDRs"), json!(["10.233.0.0/24"])));
+            let is_ipv6 = case.nodes(cluster)[0]["address"].as_str().is_some_and(|address| address.contains(':'));
+            let (one, other) =
+                if is_ipv6 { ("fd00:232::/64", "fd00:233::/64") } else { ("10.232.0.0/24", "10.233.0.0/24") };
+            case.set(format!("{node}.podCIDR"), json!(one));
+            return Some(case.set(format!("{node}.podCIDRs"), json!([other])));
         }
         case.remove(&format!("{node}.podCIDR"));
         Some(node)
@@ -511,7 +606,11 @@ fn without_collectors_node_port(case: &mut Case) {
     }
 }
 
-fn without_own_certificates(case: &mut Case) {
+fn makes_certificates(case: &Case) -> bool {
+    case.value["certificates"]["authority"] != "none"
+}
+
+pub(super) fn without_own_certificates(case: &mut Case) {
     for position in 0..case.clusters().len() {
         case.remove(&format!("clusters[{position}].certificates"));
     }
@@ -525,6 +624,8 @@ fn fields(cluster: usize) -> Vec<(String, Value)> {
         ("controlPlane", json!("")),
         ("context", json!("")),
         ("apiServer", json!("")),
+        ("apiServerCA", json!("")),
+        ("proxyURL", json!("")),
         ("serviceCIDR", json!("")),
         ("nodes", json!([])),
         ("eastWestGateway", json!({})),

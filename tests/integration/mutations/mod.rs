@@ -133,12 +133,14 @@ fn case(generated: &Generated, choices: u64, table: &[Mutation]) -> Case {
 
 impl Case {
     fn source(&self) -> Source {
-        self.text.as_ref().map_or_else(|| source(&self.value), |text| Source::new("broken.yaml", text.as_bytes()))
+        self.text
+            .as_ref()
+            .map_or_else(|| source(&self.value), |text| common::of_tests(Source::new("broken.yaml", text.as_bytes())))
     }
 }
 
 fn source(value: &serde_json::Value) -> Source {
-    Source::new("random.yaml", meshgen::yaml::print(value))
+    common::of_tests(Source::new("random.yaml", meshgen::yaml::print(value)))
 }
 
 fn findings(source: &Source, today: Option<Date>) -> Vec<Diagnostic> {

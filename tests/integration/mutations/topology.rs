@@ -66,6 +66,43 @@ impl Case {
         self.value["tracing"].is_object()
     }
 
+    pub(crate) fn has_helm(&self) -> bool {
+        self.value["istio"]["install"] == "helm"
+    }
+
+    /// Has a controller apply the tree, with what is then to be allowed.
+    pub(crate) fn give_to_a_controller(&mut self, controller: &str) -> Option<()> {
+        let has_profile = ["minimal", "openshift"].iter().any(|profile| self.value["istio"]["profile"] == *profile);
+        if has_profile || !self.is_at(&["1.28.", "1.29.", "1.30.", "1.31."]) {
+            return None;
+        }
+        self.set("istio.install", json!("helm"));
+        self.remove("workloads");
+        let repository = "https://git.example.com/mesh.git";
+        self.set("gitops", json!({ "controller": controller, "repository": repository, "path": "out" }));
+        let rules = ["unencrypted-secret", "application-health", "excluded-endpoint-slice"];
+        self.set("mesh.allow", rules.iter().map(|rule| json!({ "rule": rule, "reason": "it is done" })).collect());
+        Some(())
+    }
+
+    /// Takes out what is allowed of the mesh.
+    pub(crate) fn allow_no_longer(&mut self, rule: &str) {
+        if let Some(allowed) = self.value["mesh"]["allow"].as_array_mut() {
+            allowed.retain(|entry| entry["rule"] != rule);
+        }
+    }
+
+    /// Whether a remote dials its primary by an IP address.
+    pub(crate) fn dials_ip(&self, position: usize) -> bool {
+        let primary =
+            self.clusters().iter().position(|other| other["name"] == self.clusters()[position]["controlPlane"]);
+        let gateway = primary.filter(|primary| *primary != position).and_then(|primary| self.gateway(primary));
+        gateway.is_some_and(|gateway| {
+            let dialled = gateway["address"].as_str().or(gateway["externalIPs"][0].as_str());
+            dialled.is_some_and(|address| address.parse::<std::net::IpAddr>().is_ok())
+        })
+    }
+
     pub(crate) fn is_through_mesh(&self) -> bool {
         self.value["tracing"]["zipkin"]["via"] == "mesh"
     }

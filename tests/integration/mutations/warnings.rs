@@ -6,6 +6,7 @@ use meshgen::topology::Date;
 use serde_json::{Value, json};
 
 use super::Mutation;
+use super::errors::without_own_certificates;
 use super::topology::{Case, remove, set};
 
 pub(crate) const WARNINGS: &[Mutation] = &[
@@ -40,6 +41,27 @@ pub(crate) const WARNINGS: &[Mutation] = &[
         }
         case.set(path.clone(), json!({ "address": "gateway.corp.internal" }));
         Some(path + ".address")
+    }),
+    Mutation("unused-certificates", |case| {
+        set(&mut case.before, "certificates", json!({ "authority": "none" }));
+        case.set("certificates", json!({ "issuedOn": "2026-11-01" }));
+        without_own_certificates(case);
+        let (field, value) = case.one_of(&[
+            ("global.caAddress", json!("vault.example.org:443")),
+            ("pilot.env.ENABLE_CA_SERVER", json!("false")),
+            ("pilot.env.EXTERNAL_CA", json!("ISTIOD_RA_KUBERNETES_API")),
+        ])?;
+        without_signer(case);
+        Some(case.set(format!("istio.values.{field}"), value))
+    }),
+    Mutation("self-signed-roots", |case| {
+        let own = |case: &Case, position| case.is_primary(position) || case.is_old();
+        let one = case.any_cluster(own)?;
+        case.any_cluster(|case, position| position != one && own(case, position))?;
+        case.set("certificates", json!({ "authority": "none" }));
+        without_own_certificates(case);
+        without_signer(case);
+        Some("certificates.authority".to_owned())
     }),
     Mutation("unused-network", |case| Some(case.push("networks", json!({ "name": "spare" })) + ".name")),
     Mutation("shared-gateway", |case| {
@@ -123,10 +145,32 @@ pub(crate) const WARNINGS: &[Mutation] = &[
         })
     }),
     Mutation("ingress-gateway-only", |case| {
-        let cluster = case.any_cluster(|case, position| case.gateway(position).is_some())?;
+        let cluster = case.any_cluster(|case, position| !case.has_helm() && case.gateway(position).is_some())?;
         case.remove(&format!("clusters[{cluster}].eastWestGateway.replicas"));
         let place = if case.rng.bool() { format!("clusters[{cluster}].") } else { String::new() };
         Some(case.set(format!("{place}istio.values.gateways.istio-ingressgateway.autoscaleMin"), json!(2)))
+    }),
+    Mutation("unready-gateway", |case| {
+        case.give_to_a_controller("argocd")?;
+        let is_idle = |case: &Case, position| {
+            let gateway = case.gateway(position);
+            gateway.is_some_and(|gateway| {
+                gateway["serviceType"].is_null() && gateway["discovery"].is_null() && !case.has_remotes(position)
+            }) && !case.is_collector(position)
+        };
+        let cluster = case.any_cluster(is_idle)?;
+        case.remove(&format!("clusters[{cluster}].eastWestGateway.externalIPs"));
+        case.remove(&format!("clusters[{cluster}].eastWestGateway.address"));
+        Some(format!("clusters[{cluster}].eastWestGateway"))
+    }),
+    Mutation("unordered-controller", |case| {
+        case.give_to_a_controller("flux")?;
+        case.any_cluster(|case, position| !case.is_primary(position))?;
+        Some(case.set("gitops.hub", json!(false)))
+    }),
+    Mutation("controller-scripts", |case| {
+        case.give_to_a_controller("flux")?;
+        Some(case.set("workloads.namespaces", json!(["shop"])))
     }),
     Mutation("node-port-on-external-ip", |case| {
         let many = case.has_many_networks();
@@ -190,6 +234,11 @@ pub(crate) const WARNINGS: &[Mutation] = &[
         let host = case.one_of(&[address, domain])?;
         Some(case.set(format!("clusters[{cluster}].apiServer"), json!(format!("https://{host}"))))
     }),
+    Mutation("proxied-api-server", |case| {
+        let cluster = case.any_cluster(|_, _| true)?;
+        let server = format!("https://rancher.corp.internal/k8s/clusters/c-{cluster}");
+        Some(case.set(format!("clusters[{cluster}].apiServer"), json!(server)))
+    }),
     Mutation("unused-allow", |case| {
         let entry = json!({ "rule": "unused-network", "reason": "it is meant" });
         Some(
@@ -244,6 +293,12 @@ fn certificates(case: &mut Case, days: i64) {
     }
 }
 
+fn without_signer(case: &mut Case) {
+    if case.value["istio"]["values"]["global"]["caAddress"].is_string() {
+        case.remove("istio.values.global.caAddress");
+    }
+}
+
 fn after(days: i64) -> Date {
     Date(day("2026-11-01").unwrap().0 + time::Duration::days(days))
 }
@@ -257,6 +312,7 @@ pub(crate) fn prepared(value: &Value) -> Value {
     let text = value.to_string().replace("192.0.2.", "10.250.0.").replace("198.51.100.", "10.251.0.");
     let mut value: Value = serde_json::from_str(&text.replace("example.com\"", "corp.internal\"")).unwrap();
     remove(&mut value, "mesh.allow");
+    remove(&mut value, "gitops");
     for cluster in value["clusters"].as_array_mut().unwrap() {
         remove(cluster, "allow");
     }

@@ -316,3 +316,23 @@ fn one_cluster_of_thirty_asks_its_primary_at_most() {
         said.text
     );
 }
+
+#[test]
+fn the_egress_gateway_of_a_thin_remote_comes_after_its_secret_and_goes_with_the_mesh() {
+    const DEPLOYMENT: &str = "Deployment/istio-system/istio-egressgateway";
+    let simulator = Simulator::new(&topology("1.30.3").replace("profile: demo", "profile: demo, egressGateway: true"));
+    let calls = simulator.calls("install.sh", &[]);
+    let gateway = position(&calls, &["istioctl install", "west/45-egress-gateway/egress-gateway.yaml"]);
+    assert!(position(&calls, &["create-remote-secret", "--name=west"]) < gateway);
+    assert!(gateway < position(&calls, &["rollout status", "deployment/istio-egressgateway", WEST]));
+    let said = simulator.run("verify.sh", &[]);
+    done(&said);
+    assert!(said.text.contains("istio-egressgateway is ready"), "{}", said.text);
+    let deployment = simulator.object(WEST, DEPLOYMENT).unwrap();
+    simulator.remove(WEST, DEPLOYMENT);
+    let said = simulator.run("verify.sh", &[]);
+    assert!(said.text.contains("istio-egressgateway is not ready"), "{}", said.text);
+    simulator.put(WEST, &deployment);
+    simulator.calls("uninstall.sh", &["--yes"]);
+    assert!(simulator.object(WEST, DEPLOYMENT).is_none());
+}

@@ -1,5 +1,7 @@
 //! remote-secrets.sh
 
+use crate::common::base64;
+
 use super::*;
 
 const SECRET: &str = "Secret/istio-system/istio-remote-secret-west";
@@ -75,5 +77,46 @@ fn an_empty_credential_is_refused() {
     let script = "#!/usr/bin/env bash\nexec -a istioctl \"${0%/*}/real\" \"$@\" > >(sed 's/token: .*/token:/')\n";
     simulator.stand_in("istioctl", script);
     refused(&simulator.run("east/remote-secrets.sh", &[]), 1, "the credential of west is empty");
+    assert!(simulator.object(EAST, SECRET).is_none());
+}
+
+#[test]
+fn a_credential_has_the_ca_and_the_proxy_of_the_topology() {
+    let west = "apiServer: https://192.0.2.20:6443";
+    let said = "apiServer: https://192.0.2.20:6443/k8s/clusters/c-1\n    apiServerCA: ca/cluster1.pem\n    proxyURL: 'socks5://[fd00:9::1]:1080'";
+    for version in ["1.11.2", "1.30.3"] {
+        let simulator = installed(version);
+        let text = topology(version);
+        assert!(text.contains(west), "{text}");
+        simulator.build(&text.replace(west, said));
+        done(&simulator.run("east/remote-secrets.sh", &[]));
+        let secret = simulator.object(EAST, SECRET).unwrap();
+        let kubeconfig = base64::decoded(secret["data"]["west"].as_str().unwrap());
+        let kubeconfig: Value = serde_yaml::from_str(&kubeconfig).unwrap();
+        let cluster = &kubeconfig["clusters"][0]["cluster"];
+        let authority = std::fs::read_to_string(common::repository().join("tests/ca/cluster1.pem")).unwrap();
+        assert_eq!(base64::decoded(cluster["certificate-authority-data"].as_str().unwrap()), authority);
+        assert_eq!(cluster["server"], "https://192.0.2.20:6443/k8s/clusters/c-1");
+        assert_eq!(cluster["proxy-url"], "socks5://[fd00:9::1]:1080");
+        // Without them, it has what istioctl says.
+        simulator.build(&text);
+        done(&simulator.run("east/remote-secrets.sh", &[]));
+        let secret = simulator.object(EAST, SECRET).unwrap();
+        let kubeconfig = base64::decoded(secret["data"]["west"].as_str().unwrap());
+        assert!(kubeconfig.contains(&base64::encoded(b"the CA of west")), "{kubeconfig}");
+        assert!(!kubeconfig.contains("proxy-url"), "{kubeconfig}");
+    }
+}
+
+#[test]
+fn a_credential_without_a_ca_to_replace_is_refused() {
+    let simulator = without_secret();
+    let west = "apiServer: https://192.0.2.20:6443";
+    simulator.build(&topology("1.30.3").replace(west, &format!("{west}\n    apiServerCA: ca/cluster1.pem")));
+    std::fs::rename(simulator.path("programs/istioctl"), simulator.path("programs/real")).unwrap();
+    let script =
+        "#!/usr/bin/env bash\nexec -a istioctl \"${0%/*}/real\" \"$@\" > >(sed '/certificate-authority-data/d')\n";
+    simulator.stand_in("istioctl", script);
+    refused(&simulator.run("east/remote-secrets.sh", &[]), 1, "the credential of west has no CA to replace");
     assert!(simulator.object(EAST, SECRET).is_none());
 }

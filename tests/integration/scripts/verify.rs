@@ -322,3 +322,36 @@ fn what_others_dial_is_compared_with_what_istiods_are_told() {
     edit(&limping, "west", "Service/istio-system/istio-eastwestgateway", label, json!("n2"));
     refused(&limping.run("verify.sh", &[]), 1, "FAILED  west: its Service has the label topology.istio.io/network");
 }
+
+/// Somebody else signs: nothing of certificates is compared, and the rest is checked.
+#[test]
+fn a_mesh_without_certificates_is_installed_and_verified() {
+    for version in ["1.11.2", "1.30.3"] {
+        let signed = topology(version).replace("issuedOn: 2026-11-01", "authority: none");
+        assert!(signed.contains("authority: none"));
+        let simulator = Simulator::new(&signed);
+        let calls = simulator.calls("install.sh", &[]);
+        assert!(calls.iter().all(|call| !call.contains("cacerts")), "{calls:#?}");
+        let said = simulator.run("verify.sh", &[]);
+        done(&said);
+        assert!(
+            said.text.contains("ok      west: the API server has a root for its injection webhooks"),
+            "{}",
+            said.text
+        );
+        let webhook = "MutatingWebhookConfiguration//istio-sidecar-injector";
+        let only = |line: &str| {
+            let said = simulator.run("verify.sh", &[]);
+            assert_eq!(said.code, Some(1), "{}", said.text);
+            assert!(said.text.contains(line) && said.text.contains(" checks, 1 failed"), "{line}: {}", said.text);
+        };
+        edit(&simulator, WEST, webhook, "/webhooks/0/clientConfig/caBundle", json!(""));
+        only("west: the API server has no root for its injection webhooks");
+        simulator.remove(WEST, webhook);
+        only("west: no webhook injects sidecars");
+        // What an earlier tree put there is seen.
+        simulator.put(EAST, &ours("Secret", "cacerts"));
+        let said = simulator.run("verify.sh", &["--cluster", "east"]);
+        assert!(said.text.contains("east: Secret/cacerts is left from an earlier topology"), "{}", said.text);
+    }
+}

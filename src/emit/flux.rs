@@ -1,0 +1,127 @@
+//! The plan as objects of Flux: each unit is a Kustomization, which waits for those that have to be done before
+//! (fluxcd/kustomize-controller v1.9.4, `docs/spec/v1/kustomizations.md`).
+
+use serde_json::{Value, json};
+
+use crate::artifact::helm_releases::{KEPT, repository};
+use crate::artifact::labels;
+use crate::layout::{ISTIO_SYSTEM, NAMESPACE};
+use crate::mesh::Mesh;
+use crate::plan::{Plan, Unit, What};
+use crate::topology::GitOps;
+use crate::words::short_name;
+
+use super::gitops::{Files, name, path};
+
+/// The files of Flux.
+pub(super) fn files(plan: &Plan<'_, '_>, gitops: &GitOps) -> Files {
+    let mesh = plan.mesh;
+    let graph = plan.graph();
+    let mut files = Files::default();
+    for part in super::gitops::parts(plan, gitops) {
+        let steps: Vec<(String, Vec<Value>)> = part
+            .clusters
+            .iter()
+            .map(|cluster| {
+                let of = graph.iter().filter(|(unit, _)| unit.cluster.name == *cluster);
+                let documents = of.map(|(unit, after)| {
+                    let after = after.iter().map(|position| graph[*position].0);
+                    // A controller sees nothing of other clusters.
+                    let after = after.filter(|other| gitops.hub || other.cluster.name == *cluster);
+                    kustomization(mesh, gitops, unit, &after.map(|other| name(mesh, other)).collect::<Vec<_>>())
+                });
+                (format!("{cluster}.yaml"), documents.collect())
+            })
+            .collect();
+        let mut resources = vec!["sources.yaml".to_owned()];
+        resources.extend(steps.iter().map(|(file, _)| file.clone()));
+        files.add(&part.directory, "kustomization.yaml", &[super::gitops::resources(&resources)]);
+        files.add(&part.directory, "sources.yaml", &sources(mesh, gitops));
+        files.add(&part.directory, "root.yaml", &[root(mesh, gitops, &part.directory)]);
+        for (file, documents) in steps {
+            files.add(&part.directory, &file, &documents);
+        }
+    }
+    files
+}
+
+fn metadata(mesh: &Mesh<'_>, gitops: &GitOps, name: &str) -> Value {
+    json!({ "name": name, "namespace": gitops.namespace(), "labels": labels(mesh) })
+}
+
+fn sources(mesh: &Mesh<'_>, gitops: &GitOps) -> Vec<Value> {
+    let repository_of_charts = mesh.istio.charts.as_str();
+    let mut charts = json!({ "interval": "24h", "url": repository_of_charts });
+    if repository_of_charts.starts_with("oci://") {
+        charts["type"] = json!("oci");
+    }
+    vec![
+        json!({
+            "apiVersion": "source.toolkit.fluxcd.io/v1",
+            "kind": "GitRepository",
+            "metadata": metadata(mesh, gitops, mesh.id),
+            "spec": { "interval": "1m", "url": gitops.repository.as_str(), "ref": { "branch": gitops.revision.as_str() } },
+        }),
+        json!({
+            "apiVersion": "source.toolkit.fluxcd.io/v1",
+            "kind": "HelmRepository",
+            "metadata": metadata(mesh, gitops, &repository(mesh)),
+            "spec": charts,
+        }),
+    ]
+}
+
+/// What a person applies once, beside the sources: it applies all the others.
+fn root(mesh: &Mesh<'_>, gitops: &GitOps, directory: &str) -> Value {
+    let mut spec = usual(mesh, gitops, directory);
+    spec["deletionPolicy"] = json!("Orphan");
+    spec["prune"] = json!(true);
+    object(mesh, gitops, &short_name(&[mesh.id, "mesh"]), &spec)
+}
+
+fn object(mesh: &Mesh<'_>, gitops: &GitOps, name: &str, spec: &Value) -> Value {
+    json!({
+        "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+        "kind": "Kustomization",
+        "metadata": metadata(mesh, gitops, name),
+        "spec": spec,
+    })
+}
+
+fn usual(mesh: &Mesh<'_>, gitops: &GitOps, directory: &str) -> Value {
+    let path = ["./", &path(gitops, directory)].concat();
+    json!({
+        "interval": "10m",
+        "retryInterval": "1m",
+        "timeout": "10m",
+        "sourceRef": { "kind": "GitRepository", "name": mesh.id },
+        "path": path,
+    })
+}
+
+fn kustomization(mesh: &Mesh<'_>, gitops: &GitOps, unit: &Unit<'_, '_>, after: &[String]) -> Value {
+    let directory = unit.what.artifact();
+    let mut spec = usual(mesh, gitops, &[unit.cluster.name, "/", directory].concat());
+    spec["prune"] = json!(true);
+    if KEPT.contains(&directory) {
+        spec["deletionPolicy"] = json!("Orphan");
+    }
+    let is_awaited = directory == NAMESPACE && unit.cluster.intermediate.is_some();
+    if is_awaited {
+        // An istiod that starts without it signs by itself. A person applies it; only without `wait` are single objects looked at.
+        let cacerts = json!({ "apiVersion": "v1", "kind": "Secret", "name": "cacerts", "namespace": ISTIO_SYSTEM });
+        spec["wait"] = json!(false);
+        spec["healthChecks"] = json!([cacerts]);
+    } else {
+        spec["wait"] = json!(true);
+    }
+    // Releases of Helm live where Flux does, and lead to the cluster themselves.
+    let is_charts = matches!(unit.what, What::IstioCharts(..) | What::GatewayCharts(..));
+    if gitops.hub && !is_charts {
+        spec["kubeConfig"] = json!({ "secretRef": { "name": unit.cluster.known_as() } });
+    }
+    if !after.is_empty() {
+        spec["dependsOn"] = after.iter().map(|name| json!({ "name": name })).collect();
+    }
+    object(mesh, gitops, &name(mesh, unit), &spec)
+}
