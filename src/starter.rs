@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::release::{ControlPlaneAddress, Release};
 use crate::template;
-use crate::topology::{Date, IstioVersion, MeshId};
+use crate::topology::{Controller, Date, Install, IstioVersion, MeshId};
 use crate::words::plural;
 use crate::yaml;
 
@@ -17,6 +17,10 @@ pub struct Starter<'s> {
     pub istio: IstioVersion,
     /// The release that it belongs to.
     pub release: &'s Release,
+    /// What installs it.
+    pub install: Install,
+    /// The controller that applies the tree from Git.
+    pub controller: Option<Controller>,
     /// How many clusters there are, from 1 to [`MAXIMUM_CLUSTERS`].
     pub clusters: usize,
     /// How many networks they are on, at most as many as there are clusters.
@@ -44,6 +48,9 @@ struct Words<'s> {
     kubernetes: String,
     issued_on: String,
     takes_names: bool,
+    is_helm: bool,
+    controller: &'static str,
+    has_remotes: bool,
     networks: Vec<String>,
     clusters: Vec<Cluster>,
 }
@@ -90,6 +97,9 @@ impl Starter<'_> {
                 kubernetes: format!("1.{}", self.release.kubernetes.1),
                 issued_on: self.issued_on.to_string(),
                 takes_names: self.release.control_plane_address != ControlPlaneAddress::Ip,
+                is_helm: self.install == Install::Helm,
+                controller: self.controller.map_or("", Controller::as_str),
+                has_remotes: first_remote.is_some(),
                 networks: (1..=self.networks).map(|network| format!("network{network}")).collect(),
                 clusters: clusters.collect(),
             },
@@ -110,7 +120,9 @@ impl Starter<'_> {
 /// A line whose remark, if it has one, stands below the others'.
 fn align(line: &str) -> String {
     match line.rsplit_once("  # ") {
-        Some((said, remark)) if !said.trim().is_empty() => format!("{said:REMARKS$}# {remark}\n"),
+        Some((said, remark)) if !said.trim().is_empty() && said.len() < REMARKS => {
+            format!("{said:REMARKS$}# {remark}\n")
+        }
         _ => format!("{line}\n"),
     }
 }

@@ -1,12 +1,12 @@
 use camino::{Utf8Path, Utf8PathBuf};
-use clap::{Args, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
 
 use crate::disk;
 use crate::release::{NEWEST, advice, release};
 use crate::schema;
 use crate::starter::{MAXIMUM_CLUSTERS, Starter};
 use crate::template::word;
-use crate::topology::{Date, IstioVersion, MeshId};
+use crate::topology::{Controller, Date, Install, IstioVersion, MeshId};
 use crate::words::plural;
 
 use super::seed::SEED;
@@ -30,12 +30,32 @@ pub(super) struct Arguments {
     /// The exact version of Istio
     #[arg(long, value_name = "VERSION", default_value = NEWEST)]
     istio: IstioVersion,
+    /// What installs Istio. Default: istioctl, or helm with a controller
+    #[arg(long, value_enum)]
+    install: Option<Installer>,
+    /// The controller that applies the tree from Git. Default: none, scripts do
+    #[arg(long, value_enum)]
+    controller: Option<Applier>,
     /// The mesh ID
     #[arg(long, default_value = "mesh1")]
     name: MeshId,
     /// The first day of the root and of all certificates. Default: today, UTC
     #[arg(long, value_name = "DATE")]
     now: Option<Date>,
+}
+
+/// A value of `--install`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Installer {
+    Istioctl,
+    Helm,
+}
+
+/// A value of `--controller`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Applier {
+    Argocd,
+    Flux,
 }
 
 const TOPOLOGY: &str = "topology.yaml";
@@ -53,7 +73,25 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     refuse_numbers(*clusters, networks, primaries)?;
     let release =
         release(*istio).ok_or_else(|| Refusal(format!("Istio {istio} is not supported: {}", advice(*istio))))?;
+    let controller = arguments.controller.map(|controller| match controller {
+        Applier::Argocd => Controller::ArgoCd,
+        Applier::Flux => Controller::Flux,
+    });
+    let by_helm = match (arguments.install, controller) {
+        (Some(Installer::Istioctl), Some(_)) => {
+            return Err(Refusal(
+                "a controller applies no files that are for istioctl: leave out `--install istioctl` or `--controller`"
+                    .to_owned(),
+            ));
+        }
+        (install, controller) => install == Some(Installer::Helm) || controller.is_some(),
+    };
+    if by_helm && !release.has_charts {
+        return Err(Refusal(format!("Istio {istio} is not installed by Helm: only Istio 1.28 and later is")));
+    }
     let starter = Starter {
+        install: if by_helm { Install::Helm } else { Install::Istioctl },
+        controller,
         mesh_id: name,
         istio: *istio,
         release,

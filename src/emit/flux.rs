@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::artifact::helm_releases::{KEPT, repository};
+use crate::artifact::helm_releases::{KEPT, UNPRUNED, repository};
 use crate::artifact::labels;
 use crate::layout::{ISTIO_SYSTEM, NAMESPACE};
 use crate::mesh::Mesh;
@@ -102,7 +102,7 @@ fn usual(mesh: &Mesh<'_>, gitops: &GitOps, directory: &str) -> Value {
 fn kustomization(mesh: &Mesh<'_>, gitops: &GitOps, unit: &Unit<'_, '_>, after: &[String]) -> Value {
     let directory = unit.what.artifact();
     let mut spec = usual(mesh, gitops, &[unit.cluster.name, "/", directory].concat());
-    spec["prune"] = json!(true);
+    spec["prune"] = json!(!UNPRUNED.contains(&directory));
     if KEPT.contains(&directory) {
         spec["deletionPolicy"] = json!("Orphan");
     }

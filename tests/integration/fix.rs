@@ -272,6 +272,8 @@ proptest! {
             letters.swap(at, at + 1);
         }
         let slip: String = letters.into_iter().collect();
+        // As near to the list of ranges as to the one range: nobody knows which was meant.
+        prop_assume!(!slip.ends_with("CIDsR"));
         let finished = |text: String| {
             let text = if crlf { text.replace('\n', "\r\n") } else { text };
             if mark { format!("\u{feff}{text}") } else { text }

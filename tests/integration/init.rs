@@ -8,6 +8,7 @@ use meshgen::diagnostic::Severity;
 use meshgen::release::{NEWEST, RELEASES};
 use meshgen::source::Source;
 use meshgen::starter::{MAXIMUM_CLUSTERS, Starter};
+use meshgen::topology::{Controller, Install};
 use proptest::prelude::*;
 
 use crate::common;
@@ -18,9 +19,29 @@ fn starter(istio: &str, clusters: usize, networks: usize, primaries: usize, name
         mesh_id: &name.parse().unwrap(),
         istio,
         release: meshgen::release::release(istio).unwrap(),
+        install: Install::Istioctl,
+        controller: None,
         clusters,
         networks,
         primaries,
+        issued_on: "2026-11-01".parse().unwrap(),
+        schema: "topology.schema.json",
+    };
+    starter.text()
+}
+
+/// The same for a controller.
+fn controlled(controller: Controller) -> String {
+    let istio = "1.29.6".parse().unwrap();
+    let starter = Starter {
+        mesh_id: &"mesh1".parse().unwrap(),
+        istio,
+        release: meshgen::release::release(istio).unwrap(),
+        install: Install::Helm,
+        controller: Some(controller),
+        clusters: 2,
+        networks: 2,
+        primaries: 1,
         issued_on: "2026-11-01".parse().unwrap(),
         schema: "topology.schema.json",
     };
@@ -55,6 +76,8 @@ fn the_texts_are_as_written_down() {
         ("one-cluster", starter(NEWEST, 1, 1, 1, "mesh1")),
         ("two-clusters", starter(NEWEST, 2, 2, 2, "mesh1")),
         ("three-clusters-istio-1.11", starter("1.11.8", 3, 2, 1, "no")),
+        ("two-clusters-argocd", controlled(Controller::ArgoCd)),
+        ("two-clusters-flux", controlled(Controller::Flux)),
     ] {
         common::snapshots(&directory).bind(|| insta::assert_snapshot!(name, text));
         assert!(text.lines().all(|line| line.len() <= 140), "{text}");
@@ -166,4 +189,40 @@ fn a_schema_of_another_version_is_said_and_may_be_allowed() {
     let allow = "mesh:\n  allow: [{rule: stale-schema, reason: the editors have their own}]\n";
     fs::write(&topology, text.replace("mesh:\n", allow)).unwrap();
     assert!(!check().contains("stale-schema"));
+}
+
+/// What a person has to do is an error until it is allowed, with the lines that are there for it.
+#[test]
+fn what_a_controller_cannot_do_is_said_until_it_is_done() {
+    for (controller, rules) in [
+        (Controller::ArgoCd, &["unencrypted-secret", "application-health", "excluded-endpoint-slice"][..]),
+        (Controller::Flux, &["unencrypted-secret"][..]),
+    ] {
+        let text = controlled(controller);
+        let errors = |text: &str| -> Vec<&'static str> {
+            let findings = meshgen::check(&Source::new("topology.yaml", text)).into_iter();
+            findings.filter(|finding| finding.severity == Severity::Error).map(|finding| finding.rule).collect()
+        };
+        assert_eq!(errors(&text), rules);
+        let done = text.replace("  # allow:", "  allow:").replace("  #   - {rule:", "    - {rule:");
+        assert_eq!(errors(&done), Vec::<&str>::new(), "{done}");
+        common::compile(&Source::new("topology.yaml", done.as_bytes()));
+    }
+}
+
+#[test]
+fn a_controller_takes_charts() {
+    let directory = tempfile::tempdir().unwrap();
+    let said = |arguments: &[&str]| {
+        let output = init(directory.path(), arguments);
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, text) = said(&["--controller", "flux", "--install", "istioctl"]);
+    assert!(code == Some(2) && text.contains("leave out `--install istioctl`"), "{text}");
+    let (code, text) = said(&["--install", "helm", "--istio", "1.27.9"]);
+    assert!(code == Some(2) && text.contains("only Istio 1.28 and later"), "{text}");
+    assert_eq!(common::entries(directory.path()).len(), 0);
+    assert_eq!(said(&["--controller", "flux"]).0, Some(0));
+    let written = fs::read_to_string(directory.path().join("mesh/topology.yaml")).unwrap();
+    assert!(written.contains("install: helm") && written.contains("controller: flux"), "{written}");
 }

@@ -8,6 +8,7 @@ use super::choices::Choices;
 
 /// A mesh of a few clusters, as far as changes touch it.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::struct_excessive_bools, reason = "choices are yes or no")]
 pub(super) struct Mesh {
     version: &'static str,
     profile: Option<&'static str>,
