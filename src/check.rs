@@ -13,6 +13,7 @@ use crate::words::names;
 
 mod address_inside_range;
 mod allowed;
+mod ambient_multi_network;
 mod application_health;
 mod chained_control_plane;
 mod collector_image;
@@ -36,6 +37,7 @@ mod external_ip_without_node;
 mod full_sampling;
 mod gateway_without_address;
 mod gitops_address;
+mod hidden_istio_system;
 mod holes;
 mod host_name_address;
 mod host_name_control_plane;
@@ -184,6 +186,8 @@ const CHECKS: &[Check] = &[
     plaintext_collector::CHECK,
     known_bug::CHECK,
     insecure_kubeconfig::CHECK,
+    ambient_multi_network::CHECK,
+    hidden_istio_system::CHECK,
     unread_patch::CHECK,
     ignored_istio_field::CHECK,
     ingress_gateway_only::CHECK,

@@ -61,6 +61,9 @@ pub struct Release {
     /// `cluster.local` where there is none; from 1.29 on
     /// (`1.29.0:pilot/pkg/serviceregistry/kube/controller/multicluster.go`).
     pub reads_remote_mesh_config: bool,
+    /// Whether an istiod with ambient mode for several networks keeps the endpoints of other clusters from sidecars, unless a label makes the
+    /// service global; from 1.28.1 on (`1.28.1:pilot/pkg/xds/endpoints/endpoint_builder.go`).
+    pub scopes_services: bool,
     /// Whether Istio's Helm charts were compared with what istioctl installs, for primaries and thin remotes.
     pub has_charts: bool,
     /// Whether there is `values.global.platform` (`operator/pkg/apis/values_types.proto`); at 1.11 the profile says all of OpenShift.
@@ -221,6 +224,7 @@ const V1_11: Release = Release {
     reloads_authority: false,
     refuses_unknown_mesh_config: true,
     reads_remote_mesh_config: false,
+    scopes_services: false,
     has_charts: false,
     has_platform: false,
     states_load_balancer_class: false,
@@ -251,6 +255,7 @@ const V1_24: Release = Release {
     reloads_authority: true,
     refuses_unknown_mesh_config: false,
     reads_remote_mesh_config: false,
+    scopes_services: false,
     has_charts: false,
     has_platform: true,
     states_load_balancer_class: true,
@@ -301,6 +306,7 @@ const V1_28: Release = Release {
     end_of_life: Some((2026, 7, 1)),
     bugs: &[Bug { fixed_in: Some(5), ..LEAKED_KEY }, Bug { fixed_in: Some(7), ..UNESCAPED_IDENTITIES }],
     way_to_primary: WayToPrimary::EndpointSlice,
+    scopes_services: true,
     has_charts: true,
     ..V1_27
 };

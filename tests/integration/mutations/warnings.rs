@@ -107,6 +107,33 @@ pub(crate) const WARNINGS: &[Mutation] = &[
         let place = if case.rng.bool() { format!("clusters[{cluster}].istio") } else { "istio".to_owned() };
         Some(case.set(format!("{place}.{variable}"), options))
     }),
+    Mutation("ambient-multi-network", |case| {
+        let is_scoped = case.is_at(&["1.28.", "1.29.", "1.30.", "1.31."]);
+        if !is_scoped || case.value["clusters"].as_array()?.len() < 2 {
+            return None;
+        }
+        let variables = "values.pilot.env";
+        let cluster = case.any_cluster(|_, _| true)?;
+        let place = if case.rng.bool() { format!("clusters[{cluster}].istio") } else { "istio".to_owned() };
+        // Where it is on for one cluster, it may be on for all.
+        let ambient = if case.rng.bool() { place.clone() } else { "istio".to_owned() };
+        case.set(format!("{ambient}.{variables}.PILOT_ENABLE_AMBIENT"), json!("true"));
+        Some(case.set(format!("{place}.{variables}.AMBIENT_ENABLE_MULTI_NETWORK"), json!("true")))
+    }),
+    Mutation("hidden-istio-system", |case| {
+        let has_gateway = case.any_cluster(|case, position| case.gateway(position).is_some()).is_some();
+        if !has_gateway && !case.value["tracing"].is_object() {
+            return None;
+        }
+        let primary = case.any_cluster(Case::is_primary)?;
+        let selector = case.one_of(&[
+            r#"{ "matchLabels": { "istio-discovery": "enabled" } }"#,
+            r#"{ "matchExpressions": [{ "key": "team", "operator": "Exists" }] }"#,
+            r#"{ "matchExpressions": [{ "key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["istio-system"] }] }"#,
+        ])?;
+        let selectors = json!([serde_json::from_str::<Value>(selector).unwrap()]);
+        Some(case.set(format!("clusters[{primary}].istio.meshConfig.discoverySelectors"), selectors))
+    }),
     Mutation("ignored-istio-field", |case| {
         let form = case.one_of(&["meshConfig.accessLogFil", "meshConfig.defaultConfig.concurency"])?;
         let takes_form = |case: &Case, position| !case.is_old() && case.is_primary(position);
