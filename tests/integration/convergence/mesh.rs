@@ -17,6 +17,9 @@ pub(super) struct Mesh {
     trust_domain: Option<&'static str>,
     cluster_domain: Option<&'static str>,
     has_cni: bool,
+    /// Whether names tell the seed and the first day: with others, the root is another one.
+    has_long_names: bool,
+    has_all_node_ports: bool,
     config: Map<String, Value>,
     tracing: Option<Tracing>,
     /// Days after the root's first on which intermediates begin.
@@ -107,6 +110,8 @@ pub(super) enum Change {
     TrustDomain,
     ClusterDomain,
     Cni,
+    Naming,
+    NodePortRange,
     NodeJoins,
     NodeLeaves,
     SecondBlock,
@@ -123,7 +128,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 46] = [
+    pub(super) const ALL: [Self; 48] = [
         Self::Joins,
         Self::Leaves,
         Self::Renamed,
@@ -157,6 +162,8 @@ impl Change {
         Self::TrustDomain,
         Self::ClusterDomain,
         Self::Cni,
+        Self::Naming,
+        Self::NodePortRange,
         Self::NodeJoins,
         Self::NodeLeaves,
         Self::SecondBlock,
@@ -231,6 +238,8 @@ impl Mesh {
             trust_domain: None,
             cluster_domain: None,
             has_cni: false,
+            has_long_names: false,
+            has_all_node_ports: false,
             config: Map::new(),
             tracing: None,
             renewed: 0,
@@ -326,6 +335,9 @@ impl Mesh {
         } else if self.renewed > 0 {
             certificates["intermediatesIssuedOn"] = json!(format!("2026-11-{:02}", self.renewed));
         }
+        if self.has_long_names && !self.is_without_certificates {
+            certificates["naming"] = json!(2);
+        }
         let networks: Vec<Value> = (0..3)
             .filter(|network| self.members.iter().any(|member| member.network == *network))
             .map(|network| {
@@ -343,6 +355,9 @@ impl Mesh {
             "networks": networks,
             "clusters": self.members.iter().map(|member| member.value(self)).collect::<Vec<_>>(),
         });
+        if self.has_all_node_ports {
+            topology["kubernetes"] = json!({"nodePortRange": "1-65535"});
+        }
         if let Some(tracing) = &self.tracing {
             let mut zipkin = json!({"cluster": tracing.cluster, "samplingPercent": tracing.sampling});
             if tracing.is_through_mesh {
@@ -535,6 +550,8 @@ impl Mesh {
                 self.cluster_domain = if self.cluster_domain.is_some() { None } else { Some("k8s.example") };
             }
             Change::Cni => self.has_cni = !self.has_cni,
+            Change::Naming => self.has_long_names = !self.has_long_names,
+            Change::NodePortRange => self.has_all_node_ports = !self.has_all_node_ports,
             Change::Egress => self.has_egress = !self.has_egress,
             Change::Profile => self.profile = if self.profile.is_none() { Some("demo") } else { None },
             _ => unreachable!("{change:?} is of a cluster"),
