@@ -52,7 +52,7 @@ clusters:
 ";
 
 /// Other meshes: the base, or a topology of the repository, with another text in place of one.
-const MESHES: [(&str, &str, &str, &str); 16] = [
+const MESHES: [(&str, &str, &str, &str); 17] = [
     ("base", "", "", ""),
     ("1.11", "", "1.29.6", "1.11.8"),
     ("primaries", "", "    controlPlane: east\n", ""),
@@ -69,6 +69,12 @@ const MESHES: [(&str, &str, &str, &str); 16] = [
     ("two pods", "", "address: 10.1.0.100", "address: 10.1.0.100, replicas: {min: 2}"),
     ("image", "", "{cluster: east}", "{cluster: east, image: registry.example.net/zipkin-slim:3.4.0}"),
     (
+        "argocd, external",
+        "2-clusters-1-control-plane-2-networks-argocd",
+        "address: 192.168.10.100",
+        "externalIPs: [192.168.10.100]",
+    ),
+    (
         "blocks",
         "2-clusters-1-control-plane-1-network-istio-1.30",
         "podCIDR: 172.20.1.0/24",
@@ -80,6 +86,11 @@ const MESHES: [(&str, &str, &str, &str); 16] = [
 const ROUTED: &str = "2-clusters-1-control-plane-1-network-istio-1.30";
 const SIGNED_BY_OTHERS: &str = "2-clusters-2-control-planes-2-networks-istio-csr";
 const THREE: &str = "3-clusters-2-control-planes-2-networks-istio-1.30";
+
+const FLUX: &str = "2-clusters-1-control-plane-2-networks-flux";
+const ARGOCD: &str = "2-clusters-1-control-plane-2-networks-argocd";
+const PLAIN_GATEWAY: &str = "cluster1/40-eastwest-gateway/eastwest-gateway.yaml";
+const OF_FLUX: &str = "cluster1/30-istio/helmreleases.yaml";
 
 const ISTIO: &str = "east/30-istio/istio.yaml";
 const REMOTE: &str = "west/30-istio/istio.yaml";
@@ -450,6 +461,86 @@ const ROWS: &[(&str, &[Shown])] = &[
     ),
     ("Ambient mode is used in a shape", &[]),
     ("Ambient mode for several networks", &[]),
+    ("A controller applies the tree, and Istio is", &[]),
+    ("Charts accept every value", &[]),
+    (
+        "The chart `gateway` takes over",
+        &[Has(
+            FLUX,
+            PLAIN_GATEWAY,
+            "  selector:\n    matchLabels:\n      istio: eastwestgateway\n      app: istio-eastwestgateway\n      topology.istio.io/network: network1\n",
+        )],
+    ),
+    (
+        "The private keys are not in Git",
+        &[Has(
+            FLUX,
+            "flux/cluster1.yaml",
+            "  wait: false\n  healthChecks:\n  - apiVersion: v1\n    kind: Secret\n    name: cacerts\n",
+        )],
+    ),
+    ("Argo CD passes over", &[Lacks(ARGOCD, "argocd/settings.yaml", "EndpointSlice")]),
+    ("Argo CD takes every Application", &[Has(ARGOCD, "argocd/settings.yaml", "health.argoproj.io_Application")]),
+    (
+        "A load balancer has no address",
+        &[
+            Has("argocd, external", PLAIN_GATEWAY, "argocd.argoproj.io/ignore-healthcheck: \"true\"\n"),
+            Test("controllers.rs", "controllers_keep_to_the_order_of_the_plan"),
+        ],
+    ),
+    (
+        "A controller prunes a control plane",
+        &[
+            Has(FLUX, "flux/cluster1.yaml", "30-istio\"\n  prune: false\n  deletionPolicy: Orphan\n"),
+            Has(FLUX, "flux/cluster1.yaml", "40-eastwest-gateway\"\n  prune: true\n  deletionPolicy: Orphan\n"),
+            Has(FLUX, "flux/cluster1.yaml", "50-exposure\"\n  prune: false\n  deletionPolicy: Orphan\n"),
+            Has(FLUX, "cluster1/10-namespace/namespace.yaml", "kustomize.toolkit.fluxcd.io/prune: disabled\n"),
+            Has(ARGOCD, "argocd/cluster1.yaml", "    - Prune=confirm\n    - Delete=false\n"),
+            Lacks(ARGOCD, "argocd/cluster1.yaml", "finalizers"),
+            Test("cli.rs", "a_primary_goes_in_a_commit_of_its_own"),
+        ],
+    ),
+    (
+        "A failed installation is remediated",
+        &[
+            Has(FLUX, OF_FLUX, "  install:\n    strategy:\n      name: RetryOnFailure\n"),
+            Has(FLUX, OF_FLUX, "  upgrade:\n    strategy:\n      name: RetryOnFailure\n"),
+            Lacks(FLUX, OF_FLUX, "remediation"),
+        ],
+    ),
+    (
+        "Values change, and what depends",
+        &[
+            Lacks(FLUX, "cluster1/30-istio/kustomization.yaml", "disableNameSuffixHash"),
+            Has(FLUX, "cluster1/30-istio/kustomizeconfig.yaml", "path: spec/valuesFrom/name\n"),
+        ],
+    ),
+    (
+        "istiod and the controller undo",
+        &[
+            Has(FLUX, OF_FLUX, "      - /webhooks/0/failurePolicy\n"),
+            Has(ARGOCD, "argocd/cluster1.yaml", ".webhooks[]?.failurePolicy"),
+            Has(ARGOCD, "argocd/cluster1.yaml", ".webhooks[]?.clientConfig.caBundle"),
+        ],
+    ),
+    (
+        "Scripts and a controller",
+        &[
+            NoFile(FLUX, "install.sh"),
+            NoFile(ARGOCD, "install.sh"),
+            Has(FLUX, "uninstall.sh", "It removes nothing itself"),
+        ],
+    ),
+    ("Each cluster has a controller", &[]),
+    (
+        "Workloads keep an earlier configuration",
+        &[Has(
+            FLUX,
+            PLAIN_GATEWAY,
+            "        sidecar.istio.io/inject: \"true\"\n        meshgen/proxies-started-with: ",
+        )],
+    ),
+    ("The repository or the path is wrong", &[]),
 ];
 
 /// The topology of a mesh that is named here.
@@ -510,7 +601,9 @@ fn fault(trees: &BTreeMap<&str, Tree>, shown: Shown) -> Option<&'static str> {
         Test(file, name) => {
             let path = common::repository().join("tests/integration").join(file);
             let tests = std::fs::read_to_string(path).unwrap_or_default();
-            (!tests.contains(&format!("#[test]\nfn {name}() {{\n"))).then_some("there is no such test")
+            let is_there = tests.contains(&format!("#[test]\nfn {name}() {{\n"))
+                || tests.contains(&format!("    #[test]\n    fn {name}("));
+            (!is_there).then_some("there is no such test")
         }
     }
 }
@@ -579,8 +672,14 @@ fn what_is_written_is_known_to_every_release() {
                 continue;
             }
             let tree = common::compile(&source);
-            let operators = tree.iter().filter(|(path, _)| path.contains("/30-istio/") || path.contains("/40-"));
-            for (path, file) in operators.filter(|(path, _)| !path.ends_with("/kustomization.yaml")) {
+            let files =
+                ["/30-istio/istio.yaml", "/30-istio/mesh-config.yaml", "/40-eastwest-gateway/eastwest-gateway.yaml"];
+            let is_operator = |path: &str| files.iter().any(|file| path.ends_with(file));
+            for (path, file) in tree.iter().filter(|(path, _)| is_operator(path)) {
+                // With Helm, the gateway is several objects.
+                if !file.bytes.starts_with(b"apiVersion: install.istio.io") {
+                    continue;
+                }
                 let operator = Value::deserialize(serde_yaml::Deserializer::from_slice(&file.bytes)).unwrap();
                 let form = |value: &Value| value.as_object().cloned().unwrap_or_default();
                 let (values, config) = (form(&operator["spec"]["values"]), form(&operator["spec"]["meshConfig"]));
