@@ -60,7 +60,13 @@ const CASES: [Case; 18] = [
         },
         "west: the API server trusts another root for its injection webhooks: new pods do not start",
     ),
-    (|s| s.remove(WEST, "MutatingWebhookConfiguration//istio-sidecar-injector"), "west: no webhook injects sidecars"),
+    (
+        |s| {
+            s.remove(WEST, "MutatingWebhookConfiguration//istio-sidecar-injector");
+            s.remove(WEST, "MutatingWebhookConfiguration//istio-revision-tag-default");
+        },
+        "west: no webhook injects sidecars",
+    ),
     (
         |s| edit(s, EAST, "Secret/istio-system/cacerts", "/data/ca-cert.pem", json!("b3RoZXI=")),
         "east: istiod has another certificate than that of this tree",
