@@ -32,6 +32,7 @@ mod facts;
 mod fields;
 mod format_1;
 mod impact;
+mod installer;
 mod manifest;
 mod objects;
 mod reach;

@@ -8,6 +8,11 @@ pub(super) fn is_manifest(path: &str) -> bool {
     Utf8Path::new(path).extension() == Some("yaml")
 }
 
+/// The name of values of a Helm chart, by the path of their file.
+pub(super) fn values_name(path: &str) -> Option<&str> {
+    Utf8Path::new(path).file_name()?.strip_suffix(".values.yaml")
+}
+
 /// The documents of a manifest, if all of them read as mappings.
 pub(super) fn documents(text: &str) -> Option<Vec<Value>> {
     let documents = text.split("---\n").filter(|text| !text.trim().is_empty());

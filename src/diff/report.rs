@@ -1,6 +1,7 @@
 //! A difference as people and programs read it.
 
 use super::consequence::Consequence;
+use super::fields::VALUES;
 use super::impact::Kind;
 use super::reach::Path;
 use super::{
@@ -95,6 +96,7 @@ fn details(cluster: &ClusterChange, is_full: bool) -> Vec<Line> {
 
 fn object_lines(object: &ObjectChange, file: &str, from: Option<String>, lines: &mut Vec<Line>) {
     let identity = match (&object.namespace, &object.name) {
+        _ if object.kind == VALUES => file.to_owned(),
         (Some(namespace), Some(name)) => format!("{file}  {} {namespace}/{name}", object.kind),
         (None, Some(name)) => format!("{file}  {} {name}", object.kind),
         _ => file.to_owned(),

@@ -164,6 +164,10 @@ fn gateways(operator: &Value, version: &str) -> Vec<Value> {
                     let cluster = operator.pointer("/spec/values/global/multiCluster/clusterName");
                     object["install"] = json!({"cluster": cluster});
                 }
+                "RoleBinding" => {
+                    let name = object["metadata"]["name"].clone();
+                    object["roleRef"] = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name});
+                }
                 "Service" => {
                     object["metadata"]["labels"] = gateway["label"].clone();
                     object["spec"] = gateway.pointer("/k8s/service").cloned().unwrap_or_default();

@@ -26,7 +26,9 @@ pub(crate) fn apply(
         }
         lay(&mut merged, stated);
     }
-    lay(&mut merged, &object);
+    if managers.is_empty() || !is_given_up(&object) {
+        lay(&mut merged, &object);
+    }
     if !is_given_up(&object) {
         // What this manager takes is no longer of the others.
         for stated in managers.values_mut() {

@@ -13,6 +13,8 @@ pub(super) struct Mesh {
     trust_domain: Option<&'static str>,
     cluster_domain: Option<&'static str>,
     has_cni: bool,
+    /// Whether Helm installs Istio, where it can.
+    is_by_helm: bool,
     config: Map<String, Value>,
     tracing: Option<Tracing>,
     /// Days after the root's first on which intermediates begin.
@@ -49,6 +51,8 @@ struct Member {
     is_balanced: Option<bool>,
     nodes: Vec<u32>,
     generation: u32,
+    /// Whether another program installs Istio there than in the mesh.
+    is_installed_otherwise: bool,
     values: Map<String, Value>,
     number: u32,
 }
@@ -94,10 +98,12 @@ pub(super) enum Change {
     ApiServer,
     Profile,
     Values,
+    Install,
+    InstallOfOne,
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 38] = [
+    pub(super) const ALL: [Self; 40] = [
         Self::Joins,
         Self::Leaves,
         Self::Renamed,
@@ -136,6 +142,8 @@ impl Change {
         Self::ApiServer,
         Self::Profile,
         Self::Values,
+        Self::Install,
+        Self::InstallOfOne,
     ];
 }
 
@@ -196,6 +204,7 @@ impl Mesh {
             trust_domain: None,
             cluster_domain: None,
             has_cni: false,
+            is_by_helm: false,
             config: Map::new(),
             tracing: None,
             renewed: 0,
@@ -211,6 +220,7 @@ impl Mesh {
             trust_domain: if choices.below(4) == 0 { Some("mesh.example") } else { None },
             cluster_domain: if choices.below(4) == 0 { Some("k8s.example") } else { None },
             is_static: [choices.flip(), choices.flip(), choices.flip()],
+            is_by_helm: choices.flip(),
             ..Self::empty(choices.one_of(&VERSIONS))
         };
         for _ in 0..=choices.below(4) {
@@ -256,6 +266,9 @@ impl Mesh {
         for (name, value) in settings.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             istio[name] = json!(value);
         }
+        if self.is_by_helm && self.has_charts() {
+            istio["install"] = json!("helm");
+        }
         if self.has_cni {
             istio["cni"] = json!({"enabled": true});
         }
@@ -298,6 +311,11 @@ impl Mesh {
             topology["tracing"] = json!({ "zipkin": zipkin });
         }
         topology.to_string()
+    }
+
+    /// Whether Helm can install this version.
+    fn has_charts(&self) -> bool {
+        ["1.28", "1.29", "1.30", "1.31"].iter().any(|release| self.version.starts_with(release))
     }
 
     fn changed(&self, change: Change, choices: &mut Choices) -> Self {
@@ -425,6 +443,7 @@ impl Mesh {
             }
             Change::Context => member.context.push_str("@renamed"),
             Change::ApiServer => member.server = member.server.replace(".1:6443", ".2:6443"),
+            Change::InstallOfOne => member.is_installed_otherwise = !member.is_installed_otherwise,
             Change::Values => {
                 let value = json!({"proxy": {"privileged": true}});
                 toggle(&mut member.values, "global", value);
@@ -475,6 +494,7 @@ impl Mesh {
             Change::ClusterDomain => {
                 self.cluster_domain = if self.cluster_domain.is_some() { None } else { Some("k8s.example") };
             }
+            Change::Install => self.is_by_helm = !self.is_by_helm,
             Change::Cni => self.has_cni = !self.has_cni,
             Change::Profile => self.profile = if self.profile.is_none() { Some("demo") } else { None },
             _ => unreachable!("{change:?} is of a cluster"),
@@ -506,6 +526,7 @@ impl Member {
             is_balanced: None,
             nodes: vec![1, 2],
             generation: 1,
+            is_installed_otherwise: false,
             values: Map::new(),
             number,
         }
@@ -570,6 +591,9 @@ impl Member {
         }
         if !self.values.is_empty() && has_certificate {
             value["istio"] = json!({"values": self.values});
+        }
+        if self.is_installed_otherwise && mesh.has_charts() {
+            value["istio"]["install"] = json!(if mesh.is_by_helm { "istioctl" } else { "helm" });
         }
         value
     }

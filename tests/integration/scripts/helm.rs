@@ -125,3 +125,45 @@ fn an_uninstallation_leaves_the_releases_of_others() {
     let said = simulator.run("uninstall.sh", &["--yes"]);
     refused(&said, 0, "  Secret sh.helm.release.v1.kiali.v1\n");
 }
+
+/// The mesh of istioctl, and the tree in which Helm installs it.
+fn to_be_taken_over() -> Simulator {
+    let simulator = installed("1.30.3");
+    simulator.build(&with_helm(&["east", "west"]));
+    simulator
+}
+
+#[test]
+fn helm_takes_over_what_istioctl_installed_only_where_it_is_told_to() {
+    let simulator = to_be_taken_over();
+    let before = [EAST, WEST].map(|context| simulator.objects(context));
+    refused(&simulator.run("install.sh", &[]), 1, "invalid ownership metadata");
+    assert_eq!([EAST, WEST].map(|context| simulator.objects(context)), before);
+    // What istioctl applied is not Helm's alone either.
+    let said = simulator.follow(&format!(
+        "helm upgrade --install istio-base base --repo https://istio-release.storage.googleapis.com/charts --version 1.30.3 \
+         --kube-context={} -n istio-system -f east/30-istio/base.values.yaml --take-ownership",
+        format_args!("\"{}\"", EAST.replace('$', "\\$"))
+    ));
+    refused(&said, 1, "conflict with \"istio-operator\": .metadata.labels.app.kubernetes.io/instance");
+    let said = simulator.run("install.sh", &["--take-ownership", "--from", "west/60-zipkin"]);
+    refused(&said, 2, "no such step");
+    done(&simulator.run("install.sh", &["--take-ownership"]));
+    done(&simulator.run("install.sh", &[]));
+}
+
+#[test]
+fn a_gateway_that_is_taken_over_does_not_restart() {
+    let simulator = to_be_taken_over();
+    let templates = |context: &str, name: &str| {
+        let object = simulator.object(context, &format!("Deployment/istio-system/{name}")).unwrap();
+        [object["spec"]["template"].clone(), object["simulator"]["template"].clone()]
+    };
+    let before = [EAST, WEST].map(|context| templates(context, "istio-eastwestgateway"));
+    let istiod = templates(EAST, "istiod");
+    let calls = simulator.calls("install.sh", &["--take-ownership"]);
+    assert_eq!([EAST, WEST].map(|context| templates(context, "istio-eastwestgateway")), before);
+    assert_eq!(restarts(&calls), Vec::<&String>::new());
+    // A label of its pods is another.
+    assert_ne!(templates(EAST, "istiod"), istiod);
+}
