@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::{Value, json};
+
 use crate::artifact::{eastwest_gateway, egress_gateway};
 use crate::layout::{EASTWEST_GATEWAY, EGRESS_GATEWAY, GATEWAYS, ISTIO, ISTIO_SYSTEM};
 use crate::plan::{self, What};
@@ -133,7 +135,9 @@ impl Place<'_> {
         };
         let upgrade = upgrade.words(["--version", charts.version]).shell(&["--kube-context=", &context].concat());
         let upgrade = upgrade.shell("-n").shell(namespace);
-        files.iter().fold(upgrade, |command, file| command.shell("-f").shell(file))
+        let upgrade = files.iter().fold(upgrade, |command, file| command.shell("-f").shell(file));
+        // What the script was asked to take over.
+        if matches!(self, Self::Script) { upgrade.shell("\"${ownership[@]}\"") } else { upgrade }
     }
 
     fn wait(self, deployment: &str) -> Command {
@@ -168,6 +172,24 @@ fn in_context(program: &str, words: &[&str], context: &str) -> Command {
 pub(crate) struct Charts<'c> {
     pub(crate) repository: &'c str,
     pub(crate) version: &'c str,
+}
+
+/// Helm uninstalls a release.
+pub(crate) fn uninstall(context: &str, release: &str, namespace: &str) -> Command {
+    Command::new("helm").words(["uninstall", release]).option("--kube-context", context).words(["-n", namespace])
+}
+
+/// Has istioctl state nothing more of objects: what only it stated goes, and so do its labels, by which it prunes.
+pub(crate) fn release_fields(context: &str, objects: &[(&str, &str, &str)]) -> Command {
+    let items: Vec<Value> = objects
+        .iter()
+        .map(|(version, kind, name)| {
+            json!({ "apiVersion": version, "kind": kind, "metadata": { "name": name, "namespace": ISTIO_SYSTEM } })
+        })
+        .collect();
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": items }).to_string();
+    let words = ["apply", "--server-side", "--field-manager=istio-operator", "-f", "-"];
+    Command::kubectl(context).words(words).shell("<<<").shell(&quote(&list))
 }
 
 /// Helm installs the definitions and the reader's account.

@@ -18,11 +18,12 @@ readonly workload_namespaces=('shop')
 
 usage() {
   cat <<'USAGE'
-usage: install.sh [--dry-run] [--from STEP] [--cluster NAME]... [--no-restart]
+usage: install.sh [--dry-run] [--from STEP] [--cluster NAME]... [--no-restart] [--take-ownership]
   --dry-run       print the commands in order and run none
   --from STEP     begin with this step, as a failure names it
   --cluster NAME  only the steps of this cluster, and its remote secret in its primary
   --no-restart    do not restart what started with an older configuration
+  --take-ownership  let Helm take over what istioctl installed, where the topology says so and meshgen diff names this option
 USAGE
 }
 
@@ -80,10 +81,13 @@ cluster 'cluster2' 'cluster2' 'cluster1' 'istiod'
 at_start['cluster2']='istio=1.29.6 control-plane=cluster1 configuration=f63bc5a2f064'
 
 dry_run='' from='' no_restart='' current='' index=''
+ownership=()
 while [[ $# -gt 0 ]]; do
   case $1 in
     --dry-run) dry_run=yes ;;
     --no-restart) no_restart=yes ;;
+    # Without the second, Helm refuses what another manager of fields states otherwise.
+    --take-ownership) ownership=(--take-ownership --force-conflicts) ;;
     --from)
       [[ $# -gt 1 ]] || wrong '--from needs a step'
       from=$2
@@ -107,6 +111,7 @@ finish() {
       options+=" --cluster $name"
     done
     [[ -z $no_restart ]] || options+=' --no-restart'
+    [[ ${#ownership[@]} -eq 0 ]] || options+=' --take-ownership'
     # A step out of turn is not where the rest begins.
     [[ -n ${is_early[$index]:-} ]] || options+=" --from $current"
     printf '\nerror: step %s failed in cluster %s; fix the cause and continue with:\n  ./install.sh%s\n' \
@@ -203,9 +208,9 @@ install_gateway() {
 
 # install_base CLUSTER CONTEXT SERVICE [NAMESPACE]: the definitions, and Istio's CNI plugin if a namespace is named.
 install_base() {
-  run helm upgrade --install istio-base oci://registry.example.net/istio/charts/base --version 1.29.6 --kube-context="$2" -n istio-system -f "$1/30-istio/base.values.yaml"
+  run helm upgrade --install istio-base oci://registry.example.net/istio/charts/base --version 1.29.6 --kube-context="$2" -n istio-system -f "$1/30-istio/base.values.yaml" "${ownership[@]}"
   if [[ -n ${4:-} ]]; then
-    run helm upgrade --install istio-cni oci://registry.example.net/istio/charts/cni --version 1.29.6 --kube-context="$2" -n "$4" -f "$1/30-istio/cni.values.yaml"
+    run helm upgrade --install istio-cni oci://registry.example.net/istio/charts/cni --version 1.29.6 --kube-context="$2" -n "$4" -f "$1/30-istio/cni.values.yaml" "${ownership[@]}"
     run kubectl --context="$2" -n "$4" rollout status daemonset/istio-cni-node --timeout="$timeout"
   fi
 }
@@ -213,7 +218,7 @@ install_base() {
 install_istio_charts() {
   note_new "$@"
   install_base "$@"
-  run helm upgrade --install "$3" oci://registry.example.net/istio/charts/istiod --version 1.29.6 --kube-context="$2" -n istio-system -f "$1/30-istio/istiod.values.yaml" -f "$1/30-istio/mesh-config.values.yaml"
+  run helm upgrade --install "$3" oci://registry.example.net/istio/charts/istiod --version 1.29.6 --kube-context="$2" -n istio-system -f "$1/30-istio/istiod.values.yaml" -f "$1/30-istio/mesh-config.values.yaml" "${ownership[@]}"
   run kubectl --context="$2" -n "$namespace" rollout status deployment/"$3" --timeout="$timeout"
 }
 
@@ -221,7 +226,7 @@ install_istio_charts() {
 install_remote_charts() {
   note_new "$@"
   install_base "$@"
-  run helm upgrade --install "$3" oci://registry.example.net/istio/charts/istiod --version 1.29.6 --kube-context="$2" -n istio-system -f "$1/30-istio/istiod.values.yaml"
+  run helm upgrade --install "$3" oci://registry.example.net/istio/charts/istiod --version 1.29.6 --kube-context="$2" -n istio-system -f "$1/30-istio/istiod.values.yaml" "${ownership[@]}"
 }
 
 # The east-west gateway as plain objects, which take over one of istioctl's without a restart.
@@ -236,11 +241,11 @@ install_gateways() {
   for gateway in "${@:3}"; do
     case $gateway in
       ingress)
-        run helm upgrade --install istio-ingressgateway oci://registry.example.net/istio/charts/gateway --version 1.29.6 --kube-context="$2" -n istio-system -f "$1/45-gateways/ingress.values.yaml"
+        run helm upgrade --install istio-ingressgateway oci://registry.example.net/istio/charts/gateway --version 1.29.6 --kube-context="$2" -n istio-system -f "$1/45-gateways/ingress.values.yaml" "${ownership[@]}"
         run kubectl --context="$2" -n "$namespace" rollout status deployment/istio-ingressgateway --timeout="$timeout"
         ;;
       egress)
-        run helm upgrade --install istio-egressgateway oci://registry.example.net/istio/charts/gateway --version 1.29.6 --kube-context="$2" -n istio-system -f "$1/45-gateways/egress.values.yaml"
+        run helm upgrade --install istio-egressgateway oci://registry.example.net/istio/charts/gateway --version 1.29.6 --kube-context="$2" -n istio-system -f "$1/45-gateways/egress.values.yaml" "${ownership[@]}"
         run kubectl --context="$2" -n "$namespace" rollout status deployment/istio-egressgateway --timeout="$timeout"
         ;;
     esac

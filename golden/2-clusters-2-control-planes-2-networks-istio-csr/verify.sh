@@ -130,7 +130,7 @@ injects() {
   look '{range .items[*].webhooks[*]}webhook:{.clientConfig.caBundle}{"\n"}{end}' mutatingwebhookconfigurations -l "$1" || return
   if [[ -z $answer ]]; then
     bad 'no webhook injects sidecars'
-  elif [[ ! $answer =~ webhook:[^[:space:]] ]]; then
+  elif [[ $answer$'\n' == *$'webhook:\n'* ]]; then
     bad 'the API server has no root for its injection webhooks, and new pods do not start: istiod has no certificate yet'
   else
     ok 'the API server has a root for its injection webhooks'

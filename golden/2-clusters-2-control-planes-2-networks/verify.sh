@@ -137,15 +137,19 @@ root() {
   fi
   encoded=$(base64 <"$1/root-cert.pem")
   encoded=${encoded//$'\n'/}
-  look '{range .items[*].webhooks[*]}{.clientConfig.caBundle}{"\n"}{end}' mutatingwebhookconfigurations -l "$2" || return
+  look '{range .items[*].webhooks[*]}webhook:{.clientConfig.caBundle}{"\n"}{end}' mutatingwebhookconfigurations -l "$2" || return
   found=''
   while IFS= read -r line; do
-    [[ -z $line || $line == "$encoded" ]] || found=yes
+    case $line in
+      '' | "webhook:$encoded") ;;
+      webhook:) found='the API server has no root for its injection webhooks, and new pods do not start: the control plane does not know the cluster yet' ;;
+      *) found='the API server trusts another root for its injection webhooks: new pods do not start' ;;
+    esac
   done <<<"$answer"
   if [[ -z $answer ]]; then
     bad 'no webhook injects sidecars'
   elif [[ -n $found ]]; then
-    bad 'the API server trusts another root for its injection webhooks: new pods do not start'
+    bad "$found"
   else
     ok 'the API server trusts the root for its injection webhooks'
   fi

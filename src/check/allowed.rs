@@ -1,6 +1,6 @@
 //! What a topology allows, and why: warnings that are meant to be so.
 
-use crate::diagnostic::{Diagnostic, FieldPath, Findings, Place, Segment, Severity};
+use crate::diagnostic::{Diagnostic, FieldPath, Findings, Place, Segment};
 use crate::rule::{Rule, Stage, UNUSED_ALLOW};
 use crate::topology::{Allow, Topology};
 
@@ -61,12 +61,13 @@ pub(super) fn apply_allowances(
         );
     }
     if let Some(cause) = holes.hiding(&[MESH_ALLOWS]) {
-        let doubtful = warnings.extract_if(.., |finding| finding.severity == Severity::Warning);
+        let doubtful = warnings.extract_if(.., |finding| Rule::is_allowable(finding.rule, finding.severity));
         doubtful.for_each(|finding| findings.leave_out(finding.rule, cause));
     }
     for (cluster, cause) in holes.hiding_clusters(&[CLUSTER_ALLOWS]) {
         let doubtful = warnings.extract_if(.., |finding| {
-            finding.severity == Severity::Warning && cluster.is_none_or(|cluster| is_about(finding, cluster))
+            Rule::is_allowable(finding.rule, finding.severity)
+                && cluster.is_none_or(|cluster| is_about(finding, cluster))
         });
         doubtful.for_each(|finding| findings.leave_out(finding.rule, cause));
     }

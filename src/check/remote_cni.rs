@@ -5,8 +5,9 @@ use crate::topology::Cluster;
 use super::reads::{REMOTES, VERSION};
 use super::{About, Check, Context};
 
-pub(super) const CHECK: Check =
-    Check::of(RULE, check).about(About::Clusters(|cluster| cluster.primary().is_some())).reads(&[
+pub(super) const CHECK: Check = Check::of(RULE, check)
+    .about(About::Mesh(|topology| topology.clusters.iter().any(|cluster| topology.has_cni(cluster).is_some())))
+    .reads(&[
         VERSION,
         REMOTES,
         &["istio.profile", "istio.cni", "istio.values", "clusters[].istio.cni", "clusters[].istio.values"],

@@ -16,13 +16,17 @@ use super::controllers::{HELM_RELEASE, is_left};
 use super::facts::{Known, Member};
 use super::fields::{self, ISTIO, ISTIO_OPERATOR};
 use super::impact::Kind;
+use super::manifest::VALUES;
 use super::{AuthorityChange, ClusterChange, CredentialChange, Membership, ObjectChange, What};
 use crate::pki::inventory::Role;
+use takeover::Move;
 
 mod gateway;
+mod installer;
 mod members;
 mod signer;
 mod starts;
+pub(super) mod takeover;
 
 /// A consequence of a change for a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -56,7 +60,7 @@ impl Situation<'_> {
             Membership::Stays => {
                 self.in_place(cluster, &mut found);
                 // The mesh has to be installed again, so the consequences of single changes do not matter.
-                if !self.is_another_mesh() {
+                if !self.is_another_mesh() && !self.has_hurdle() {
                     self.changes(cluster, &mut found);
                     self.starts(cluster, &mut found);
                 }
@@ -82,8 +86,12 @@ impl Situation<'_> {
         self.certificates(cluster, found);
         self.files(cluster, found);
         // A kustomization lists the files beside it, and their differences are reported.
-        for object in cluster.objects.iter().filter(|object| object.name.is_some()) {
+        let objects = cluster.objects.iter().filter(|object| object.name.is_some());
+        for object in objects.filter(|object| !self.is_taken_over(&cluster.name, object)) {
             self.object(cluster, object, found);
+        }
+        if self.moved_to(&cluster.name) == Move::ToHelm {
+            self.moved(cluster, found);
         }
     }
 
@@ -108,9 +116,10 @@ impl Situation<'_> {
         self.signer(&cluster.name, found);
         self.authorities(cluster, found);
         let (Some(old), Some(new)) = (self.before.version, self.after.version) else { return };
-        if old != new {
+        if old != new && self.hurdle(&cluster.name).is_none() {
             self.version(cluster, found);
         }
+        self.installer(&cluster.name, found);
         if let (Some(old), Some(new)) = (self.before.member(&cluster.name), self.after.member(&cluster.name)) {
             if moves(old, new) {
                 found.add(
@@ -123,8 +132,10 @@ impl Situation<'_> {
             }
             Self::primary(&cluster.name, old, new, found);
             match self.runs_istiod(&cluster.name) {
-                (false, true) => found.add(Kind::Reapply, "30-istio: istioctl installs an istiod of its own"),
-                (true, false) => found.add(Kind::Reapply, "30-istio: istioctl removes its own istiod"),
+                (false, true) => {
+                    self.done(cluster, Kind::Reapply, "30-istio: istioctl installs an istiod of its own", found);
+                }
+                (true, false) => self.done(cluster, Kind::Reapply, "30-istio: istioctl removes its own istiod", found),
                 _ => {}
             }
             let taken_over = self.taken_over_by(&cluster.name);
@@ -200,10 +211,16 @@ impl Situation<'_> {
         } else {
             match self.runs_istiod(&cluster.name) {
                 (true, true) if self.is_revised(&cluster.name) => {
-                    found.add(Kind::Reapply, &format!("istioctl installs istiod {to} beside istiod {from}"));
+                    let why = format!("istioctl installs istiod {to} beside istiod {from}");
+                    self.done(cluster, Kind::Reapply, &why, found);
                 }
-                (true, true) => found.add(Kind::RestartIstiod, &format!("istioctl rolls out istiod {to}")),
-                (_, false) => found.add(Kind::Reapply, &format!("istioctl installs the roles and webhooks of {to}")),
+                (true, true) => {
+                    self.done(cluster, Kind::RestartIstiod, &format!("istioctl rolls out istiod {to}"), found);
+                }
+                (_, false) => {
+                    let why = format!("istioctl installs the roles and webhooks of {to}");
+                    self.done(cluster, Kind::Reapply, &why, found);
+                }
                 // That it gets one is told of the cluster.
                 (false, true) => {}
             }
@@ -288,6 +305,12 @@ impl Situation<'_> {
         }
     }
 
+    /// Adds a consequence of what the program does that installs Istio in the cluster.
+    fn done(&self, cluster: &ClusterChange, kind: Kind, why: &str, found: &mut Found) {
+        let program = if self.after.is_by_helm(&cluster.name) { "Helm" } else { "istioctl" };
+        found.add(kind, &why.replace("istioctl", program));
+    }
+
     fn object(&self, cluster: &ClusterChange, object: &ObjectChange, found: &mut Found) {
         let place = directory(object);
         match object.what {
@@ -306,7 +329,7 @@ impl Situation<'_> {
                 let members = (self.before.member(&cluster.name), self.after.member(&cluster.name));
                 let is_moved = matches!(members, (Some(old), Some(new)) if moves(old, new));
                 let (ran, runs) = self.runs_istiod(&cluster.name);
-                for path in object.fields.iter().flat_map(fields::paths) {
+                for path in fields::paths(object) {
                     let (kind, why) = match fields::meaning(object, &path) {
                         // The move of the cluster says so.
                         (Kind::Interrupts, _) if fields::is_network(&path) && is_moved => continue,
@@ -324,7 +347,7 @@ impl Situation<'_> {
                         }
                         meaning => meaning,
                     };
-                    found.add(kind, &format!("{place}: {why}"));
+                    self.done(cluster, kind, &format!("{place}: {why}"), found);
                 }
             }
         }
@@ -333,9 +356,15 @@ impl Situation<'_> {
     /// Removed objects: they stay in the cluster, because `kubectl apply` deletes nothing.
     fn removed(&self, cluster: &ClusterChange, object: &ObjectChange, found: &mut Found) {
         let name = object.name.as_deref().unwrap_or_default();
-        if object.kind == ISTIO_OPERATOR && name == ISTIO {
+        if (object.kind == ISTIO_OPERATOR && name == ISTIO) || (object.kind == VALUES && name == "mesh-config") {
             // The patch beside it has the same name.
             found.add(Kind::RestartProxies, "its mesh config comes from another cluster now");
+            return;
+        }
+        if object.kind == VALUES {
+            let why =
+                format!("{}: the release of {} stays until Helm uninstalls it", directory(object), described(object));
+            found.add(Kind::Reapply, &why);
             return;
         }
         let stays = if object.kind == "VirtualService"
@@ -385,6 +414,9 @@ fn directory(object: &ObjectChange) -> &str {
 const MINORS_IN_ONE_STEP: u32 = 1;
 
 fn described(object: &ObjectChange) -> String {
+    if object.kind == VALUES {
+        return format!("{}.values.yaml", object.name.as_deref().unwrap_or_default());
+    }
     format!("{} {}", object.kind, object.name.as_deref().unwrap_or(&object.file))
 }
 

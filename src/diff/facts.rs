@@ -149,6 +149,12 @@ impl<'s> Known<'s> {
         objects.first()?.pointer("/spec/revision")?.as_str().map(str::to_owned)
     }
 
+    /// Whether Helm installs Istio in a cluster.
+    pub(super) fn is_by_helm(&self, cluster: &str) -> bool {
+        let path = [cluster, "/", ISTIO, "/istiod.values.yaml"].concat();
+        self.files_of(cluster).contains_key(path.as_str())
+    }
+
     /// Whether proxies of a cluster are served by its own istiod.
     pub(super) fn is_primary(&self, cluster: &str) -> bool {
         self.member(cluster).is_some_and(|member| member.primary == cluster)

@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use crate::fact::{FACTS, Fact, Impact, MESH_CONFIG_AT_START, NOT_AT_START, VALUES_AT_START};
 
+use crate::artifact::eastwest_gateway::NAME as GATEWAY_NAME;
+
+use super::manifest::VALUES;
 use super::objects::FieldChange;
 use super::{Kind, ObjectChange};
 
@@ -123,6 +126,83 @@ const FIELDS: &[FieldRule] = &[
         why: "the largest number of the gateway's pods changes, and no pod restarts",
     },
     FieldRule {
+        kind: "Service",
+        name: GATEWAY_NAME,
+        path: "spec.type",
+        means: Kind::Reapply,
+        why: "the type of the gateway's Service changes: with `LoadBalancer`, a load balancer and its address come or go",
+    },
+    FieldRule {
+        kind: "Service",
+        name: GATEWAY_NAME,
+        path: "spec.ports[name=tcp-zipkin]",
+        means: Kind::Reapply,
+        why: "the gateway's port for traces opens or closes: what proxies report until they know the new way is lost",
+    },
+    FieldRule {
+        kind: "Service",
+        name: GATEWAY_NAME,
+        path: "spec.ports[name=tls].port",
+        means: Kind::GatewayAddress,
+        why: "other networks dial another port for services: firewalls and load balancers have to let it through",
+    },
+    FieldRule {
+        kind: "Service",
+        name: GATEWAY_NAME,
+        path: "",
+        means: Kind::Reapply,
+        why: "the gateway's Service changes, and no pod restarts for it",
+    },
+    FieldRule {
+        kind: "HorizontalPodAutoscaler",
+        name: GATEWAY_NAME,
+        path: "spec.minReplicas",
+        means: Kind::Reapply,
+        why: "the least number of the gateway's pods changes, and no pod restarts: from two on, a PodDisruptionBudget keeps one of them",
+    },
+    FieldRule {
+        kind: "HorizontalPodAutoscaler",
+        name: GATEWAY_NAME,
+        path: "spec.maxReplicas",
+        means: Kind::Reapply,
+        why: "the largest number of the gateway's pods changes, and no pod restarts",
+    },
+    FieldRule {
+        kind: "Deployment",
+        name: GATEWAY_NAME,
+        path: "spec",
+        means: Kind::Reapply,
+        why: "the pods of the gateway change, and it rolls out anew",
+    },
+    FieldRule {
+        kind: VALUES,
+        name: "base",
+        path: "",
+        means: Kind::Reapply,
+        why: "Helm applies the definitions and the account of readers, and nothing restarts",
+    },
+    FieldRule {
+        kind: VALUES,
+        name: "cni",
+        path: "",
+        means: Kind::Reapply,
+        why: "Helm rolls out Istio's CNI plugin anew, if its pods change",
+    },
+    FieldRule {
+        kind: VALUES,
+        name: "",
+        path: "service",
+        means: Kind::Reapply,
+        why: "the Service of the profile's gateway changes, and no pod restarts",
+    },
+    FieldRule {
+        kind: VALUES,
+        name: "",
+        path: "",
+        means: Kind::Reapply,
+        why: "Helm rolls out the profile's gateway anew, if its pods change",
+    },
+    FieldRule {
         kind: "Deployment",
         name: "zipkin",
         path: "spec.template",
@@ -141,7 +221,7 @@ impl From<Impact> for Kind {
 }
 
 /// The paths of what differs, down to what is no mapping or overlay: a mapping that is added says nothing of the fields that it does not have.
-pub(super) fn paths(field: &FieldChange) -> Vec<String> {
+pub(super) fn paths(object: &ObjectChange) -> Vec<String> {
     fn add(path: &str, value: &Value, found: &mut Vec<String>) {
         match value {
             Value::Object(fields) if !fields.is_empty() => {
@@ -156,8 +236,24 @@ pub(super) fn paths(field: &FieldChange) -> Vec<String> {
         }
     }
     let mut found = Vec::new();
-    [&field.before, &field.after].into_iter().flatten().for_each(|value| add(&field.path, value, &mut found));
+    for field in &object.fields {
+        [&field.before, &field.after].into_iter().flatten().for_each(|value| add(&field.path, value, &mut found));
+    }
+    if object.kind == VALUES && is_of_istiod(object) {
+        for path in &mut found {
+            *path = as_of_an_operator(path);
+        }
+    }
     found
+}
+
+/// The path of the field of an IstioOperator that a value of the chart `istiod` is the same as.
+fn as_of_an_operator(path: &str) -> String {
+    match path.split(['.', '[']).next() {
+        Some("meshConfig" | "profile" | "revision") => ["spec.", path].concat(),
+        _ if path.starts_with("pilot.cni.enabled") => "spec.components.cni.enabled".to_owned(),
+        _ => ["spec.values.", path].concat(),
+    }
 }
 
 /// Whether a field is the network that proxies are told.
@@ -173,18 +269,40 @@ pub(super) fn changes_class(object: &ObjectChange) -> bool {
         let mut told = [&field.before, &field.after].into_iter().flatten();
         field.path.contains(CLASS) || told.any(|value| value.to_string().contains(CLASS))
     };
-    let is_type = |field: &FieldChange| field.path.ends_with("k8s.service.type");
-    object.name.as_deref() == Some(GATEWAY) && object.fields.iter().any(is_class) && !object.fields.iter().any(is_type)
+    let is_type = |field: &FieldChange| field.path.ends_with("k8s.service.type") || field.path == "spec.type";
+    is_gateway_service(object) && object.fields.iter().any(is_class) && !object.fields.iter().any(is_type)
+}
+
+/// Whether an object is the Service of an east-west gateway, or states it.
+fn is_gateway_service(object: &ObjectChange) -> bool {
+    matches!(
+        (object.kind.as_str(), object.name.as_deref()),
+        (ISTIO_OPERATOR, Some(GATEWAY)) | ("Service", Some(GATEWAY_NAME))
+    )
+}
+
+/// Whether the labels change by which a gateway's Deployment knows its pods, which Kubernetes does not allow.
+pub(super) fn changes_selector(object: &ObjectChange) -> bool {
+    let has_path = |is_it: &dyn Fn(&str) -> bool| object.fields.iter().any(|field| is_it(&field.path));
+    match (object.kind.as_str(), object.name.as_deref()) {
+        (ISTIO_OPERATOR, Some(GATEWAY)) => has_path(&|path| path.contains("].label")),
+        ("Deployment", Some(GATEWAY_NAME)) => has_path(&|path| touches(path, "spec.selector")),
+        _ => false,
+    }
 }
 
 /// Whether an object is what installs istiod.
 pub(super) fn is_of_istiod(object: &ObjectChange) -> bool {
-    object.kind == ISTIO_OPERATOR && object.name.as_deref() == Some(ISTIO)
+    matches!(
+        (object.kind.as_str(), object.name.as_deref()),
+        (ISTIO_OPERATOR, Some(ISTIO)) | (VALUES, Some("istiod" | "mesh-config"))
+    )
 }
 
 /// What the change of a field means, and why.
 pub(super) fn meaning(object: &ObjectChange, path: &str) -> (Kind, &'static str) {
-    if object.kind == ISTIO_OPERATOR {
+    let is_told = object.kind == ISTIO_OPERATOR || is_of_istiod(object);
+    if is_told {
         if let Some((impact, why)) = told(object, path) {
             return (impact.into(), why);
         }
@@ -195,16 +313,21 @@ pub(super) fn meaning(object: &ObjectChange, path: &str) -> (Kind, &'static str)
         }
     }
     let fits = |rule: &&FieldRule| {
-        rule.kind == object.kind
-            && (rule.name.is_empty() || Some(rule.name) == object.name.as_deref())
-            && touches(path, rule.path)
+        let (kind, name) = if is_of_istiod(object) {
+            (ISTIO_OPERATOR, Some(ISTIO))
+        } else {
+            (object.kind.as_str(), object.name.as_deref())
+        };
+        rule.kind == kind
+            && (rule.name.is_empty() || Some(rule.name) == name)
+            && (rule.path.is_empty() || touches(path, rule.path))
     };
     if let Some(rule) = FIELDS.iter().find(fits) {
         return (rule.means, rule.why);
     }
     let why = match (object.kind.as_str(), object.name.as_deref()) {
         (ISTIO_OPERATOR, Some(GATEWAY | "egress-gateway")) => "istioctl rolls out the gateway anew",
-        (ISTIO_OPERATOR, _) => "istioctl applies this",
+        (ISTIO_OPERATOR | VALUES, _) => "istioctl applies this",
         ("Gateway" | "VirtualService" | "Telemetry" | "ServiceEntry", _) => {
             "istiod hands this to running proxies, and nothing restarts"
         }

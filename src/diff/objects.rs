@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::manifest::{documents, is_manifest};
+use super::manifest::{VALUES, documents, is_manifest, values_name};
 use super::text::{self, TextChange};
 use super::what::What;
 use super::{ClusterChange, one_line};
@@ -13,11 +13,11 @@ use super::{ClusterChange, one_line};
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectChange {
-    /// The object's kind.
+    /// The object's kind; `Values` for values of a Helm chart.
     pub kind: String,
     /// The object's namespace, if it has one.
     pub namespace: Option<String>,
-    /// The object's name; none for a file that only kustomize reads.
+    /// The object's name, or that of the chart's values; none for a file that only kustomize reads.
     pub name: Option<String>,
     /// The file that states the object; if the object was removed, the file that stated it.
     pub file: String,
@@ -57,6 +57,10 @@ impl Object<'_> {
     }
 
     fn identity(&self) -> (&str, Option<&str>, Option<&str>) {
+        // They have no kind, and may have fields that are called like those of an object.
+        if let Some(name) = values_name(self.file) {
+            return (VALUES, None, Some(name));
+        }
         (self.text("/kind").unwrap_or_default(), self.text("/metadata/namespace"), self.text("/metadata/name"))
     }
 
@@ -119,7 +123,10 @@ fn pair(mut old: Vec<Object<'_>>, mut new: Vec<Object<'_>>) -> Vec<ObjectChange>
     };
     take(&|one, other| one.file == other.file && one.identity() == other.identity(), &mut changes);
     take(&|one, other| one.identity() == other.identity() && one.identity().2.is_some(), &mut changes);
-    take(&|one, other| one.identity().2.is_some() && one.body() == other.body(), &mut changes);
+    take(
+        &|one, other| one.identity().2.is_some() && one.identity().0 != VALUES && one.body() == other.body(),
+        &mut changes,
+    );
     changes.extend(old.iter().map(|object| object.change(What::Removed)));
     changes.extend(new.iter().map(|object| object.change(What::Added)));
     changes.sort_by(|one, other| (&one.file, &one.kind, &one.name).cmp(&(&other.file, &other.kind, &other.name)));
@@ -127,8 +134,7 @@ fn pair(mut old: Vec<Object<'_>>, mut new: Vec<Object<'_>>) -> Vec<ObjectChange>
 }
 
 fn difference(one: &Object<'_>, other: &Object<'_>) -> Option<ObjectChange> {
-    let mut fields = Vec::new();
-    compare_values(&mut String::new(), &one.value, &other.value, &mut fields);
+    let fields = compare_fields_of(&one.value, &other.value);
     let (what, from) = if one.identity() != other.identity() {
         (What::Renamed, one.identity().2.map(str::to_owned))
     } else if one.file != other.file {
@@ -156,6 +162,13 @@ pub(super) fn say_where_from(clusters: &mut [ClusterChange]) {
             object.from = was.map(|(_, _, file)| file.clone());
         }
     }
+}
+
+/// The fields in which two values differ.
+pub(super) fn compare_fields_of(before: &Value, after: &Value) -> Vec<FieldChange> {
+    let mut fields = Vec::new();
+    compare_values(&mut String::new(), before, after, &mut fields);
+    fields
 }
 
 fn compare_values(path: &mut String, before: &Value, after: &Value, changes: &mut Vec<FieldChange>) {

@@ -2,6 +2,7 @@
 
 use super::consequence::Consequence;
 use super::impact::Kind;
+use super::manifest::VALUES;
 use super::reach::Path;
 use super::{
     AuthorityChange, CertificateChange, ClusterChange, Diff, FieldChange, Hunk, Membership, ObjectChange, Phase,
@@ -95,6 +96,7 @@ fn details(cluster: &ClusterChange, is_full: bool) -> Vec<Line> {
 
 fn object_lines(object: &ObjectChange, file: &str, from: Option<String>, lines: &mut Vec<Line>) {
     let identity = match (&object.namespace, &object.name) {
+        _ if object.kind == VALUES => file.to_owned(),
         (Some(namespace), Some(name)) => format!("{file}  {} {namespace}/{name}", object.kind),
         (None, Some(name)) => format!("{file}  {} {name}", object.kind),
         _ => file.to_owned(),

@@ -10,17 +10,19 @@ use serde::Serialize;
 use crate::artifact::eastwest_gateway;
 use crate::command::{self, Command, OURS, Place};
 use crate::layout::{
-    CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, GITIGNORE, ISTIO, ISTIO_SYSTEM, REMOTE_SECRETS, ROUTES,
+    CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, GATEWAYS, GITIGNORE, ISTIO, ISTIO_SYSTEM, REMOTE_SECRETS, ROUTES,
 };
 use crate::plan;
 
 use super::consequence::Situation;
 use super::controllers::HELM_RELEASE;
 use super::facts::Known;
-use super::fields::{ISTIO as OPERATOR_NAME, ISTIO_OPERATOR, changes_class};
+use super::fields::{ISTIO as OPERATOR_NAME, ISTIO_OPERATOR, changes_class, changes_selector, is_of_istiod};
+use super::manifest::VALUES;
 use super::{ClusterChange, CredentialChange, Membership, ObjectChange, What};
 
 mod controllers;
+mod helm;
 mod istiods;
 mod loops;
 mod routes;
@@ -49,7 +51,7 @@ pub(super) struct Runbook<'s> {
 impl Runbook<'_> {
     /// The phases in order; none where one mesh cannot become the other.
     pub(super) fn phases(&self) -> Vec<Phase> {
-        if self.situation.is_another_mesh() {
+        if self.situation.is_another_mesh() || self.situation.has_hurdle() {
             return Vec::new();
         }
         if let Some(controller) = self.after().controller() {
@@ -58,21 +60,28 @@ impl Runbook<'_> {
         let (restarts, steps): (Vec<String>, Vec<String>) =
             self.steps().into_iter().partition(|step| step.ends_with("/restart"));
         let (labels, ways, taken_over) = (self.revision_labels(), self.earlier_ways(), self.taken_over());
+        let (tags, owned) = (self.tags(), self.owned_by_istioctl());
+        let ownership = if owned.is_empty() { &[][..] } else { &["--take-ownership"] };
         let mut phases = vec![
             phase("Stop the controller, which deletes nothing then", self.stopped()),
             phase("Remove what takes another name", self.renamed()),
             phase("Node routes, before anything needs them", self.new_routes()),
             phase("Delete what cannot be changed: it is made anew", self.immutable()),
         ];
-        if labels.is_empty() && ways.is_empty() && taken_over.is_empty() {
-            phases.push(installation("Install", &[], [steps, restarts].concat()));
+        if labels.is_empty() && ways.is_empty() && taken_over.is_empty() && tags.is_empty() {
+            phases.push(installation("Install", ownership, [steps, restarts].concat()));
         } else {
-            phases.push(installation("Install", &["--no-restart"], steps));
+            phases.push(installation("Install", &[ownership, &["--no-restart"]].concat(), steps));
+            phases.push(phase("Remove the injector of istioctl's tag: Helm's injects now", tags));
             phases.push(phase("Label the namespaces whose workloads go over to the other revision", labels));
             phases.push(phase("Remove what leads to an earlier control plane", ways));
             phases.push(phase("Restart istiod where it takes over a remote", taken_over));
             phases.push(installation("Restart", &[], restarts));
         }
+        phases.push(phase(
+            "Release what istioctl stated of Helm's objects, and of the gateway: these gateways roll out",
+            owned,
+        ));
         phases.push(phase("Restart istiod where it keeps an address that nobody dials", self.forgetful()));
         phases.push(phase("Restart what has to take another root", self.under_another_root()));
         phases.push(phase("Restart what was injected under another name", self.under_another_name()));
@@ -157,7 +166,7 @@ impl Runbook<'_> {
             let is_applied = match object.what {
                 What::Added | What::Renamed => true,
                 What::Changed | What::Moved => !object.fields.is_empty(),
-                What::Removed => object.kind == ISTIO_OPERATOR && object.name.as_deref() == Some(OPERATOR_NAME),
+                What::Removed => is_of_istiod(object),
             };
             object.name.is_some() && is_applied && is_in(&object.file)
         };
@@ -189,7 +198,9 @@ impl Runbook<'_> {
                     || is_touched()
                     || is_certified() && self.after().has_step(name, CACERTS) && !self.reloads_authority()
             }
-            EASTWEST_GATEWAY | EGRESS_GATEWAY => self.is_upgraded() || is_touched(),
+            // kubectl applies what it says, and the version is not in it.
+            EASTWEST_GATEWAY => self.is_upgraded() && !self.after().is_by_helm(name) || is_touched(),
+            EGRESS_GATEWAY | GATEWAYS => self.is_upgraded() || is_touched(),
             _ => is_touched(),
         }
     }
@@ -224,12 +235,10 @@ impl Runbook<'_> {
     fn immutable(&self) -> Vec<String> {
         let mut commands = Vec::new();
         for cluster in self.running() {
-            let gateways = cluster.objects.iter().filter(|object| {
-                object.kind == ISTIO_OPERATOR && object.file.contains(EASTWEST_GATEWAY) && object.what == What::Changed
-            });
-            let is_label = |object: &ObjectChange| object.fields.iter().any(|field| field.path.contains("].label"));
-            for object in gateways {
-                let immutable = [("deployment", is_label(object)), ("service", changes_class(object))];
+            let is_gateway =
+                |object: &&ObjectChange| object.file.contains(EASTWEST_GATEWAY) && object.what == What::Changed;
+            for object in cluster.objects.iter().filter(is_gateway) {
+                let immutable = [("deployment", changes_selector(object)), ("service", changes_class(object))];
                 for (kind, _) in immutable.into_iter().filter(|(_, is_changed)| *is_changed) {
                     let words = ["-n", ISTIO_SYSTEM, "delete", kind, eastwest_gateway::NAME];
                     commands.push(self.kubectl(&cluster.name, &words));
@@ -313,6 +322,8 @@ impl Runbook<'_> {
                     _ => object.name.clone().unwrap_or_default(),
                 };
                 match object.kind.as_str() {
+                    _ if self.situation.is_taken_over(name, object) => {}
+                    VALUES => commands.extend(self.release_of(name, &gone)),
                     ISTIO_OPERATOR if gone == OPERATOR_NAME => {}
                     ISTIO_OPERATOR => {
                         commands.push(command::delete_owned(&self.context(name), &gone).to_string());
@@ -362,9 +373,12 @@ impl Runbook<'_> {
         commands
     }
 
-    /// What istioctl installed of another revision, once no proxy is left of it.
+    /// What was installed of another revision, once no proxy is left of it.
     fn old_revision(&self, name: &str) -> String {
         let revision = self.before().revision(name);
+        if self.before().is_by_helm(name) {
+            return self.uninstalled(name, &self.before().istiod_service(name), ISTIO_SYSTEM);
+        }
         command::delete_revision(&self.context(name), revision.as_deref().unwrap_or("default")).to_string()
     }
 

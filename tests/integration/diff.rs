@@ -286,12 +286,12 @@ impl Parsed {
             for document in serde_yaml::Deserializer::from_str(&text) {
                 let object = Value::deserialize(document).unwrap();
                 let name = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-                let identity = (
-                    path.clone(),
-                    name("/kind").unwrap_or_default(),
-                    name("/metadata/namespace"),
-                    name("/metadata/name"),
-                );
+                let file = Path::new(&path).file_name().unwrap().to_str().unwrap();
+                let (kind, namespace, name) = match file.strip_suffix(".values.yaml") {
+                    Some(values) => ("Values".to_owned(), None, Some(values.to_owned())),
+                    None => (name("/kind").unwrap_or_default(), name("/metadata/namespace"), name("/metadata/name")),
+                };
+                let identity = (path.clone(), kind, namespace, name);
                 parsed.objects.insert(identity, object);
             }
         }

@@ -285,8 +285,8 @@ proptest! {
 }
 
 /// What holds fields of Istio and of Kubernetes.
-const OF_OTHERS: [&str; 6] =
-    ["meshConfig", "values", "serviceAnnotations", "nodeSelector", "affinity", "labelSelector"];
+const OF_OTHERS: [&str; 8] =
+    ["meshConfig", "values", "serviceAnnotations", "nodeSelector", "affinity", "labelSelector", "limits", "requests"];
 
 /// Whether a key is the format's: not one inside of fields of others.
 fn is_schema_field(text: &str, at: usize) -> bool {

@@ -10,6 +10,7 @@ use crate::common::simulator::{Said, Simulator};
 
 mod cloud;
 mod failing;
+mod helm;
 mod install;
 mod nodes;
 mod readme;

@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 
 use crate::arguments::Arguments;
 use crate::base64;
-use crate::kubectl::put;
+use crate::charts::{self, NAMESPACE, everywhere, merge, namespaced, objects, revision};
 use crate::kustomize;
+use crate::managers;
 use crate::reconcile::{self, TOKEN};
 use crate::state::{Answer, Cluster, State, key, text};
 
-const NAMESPACE: &str = "istio-system";
 const OWNER: &str = "install.operator.istio.io/owning-resource";
+const NOT_PRUNED: &str = "install.operator.istio.io/owning-resource-not-pruned";
 
 pub(crate) fn run(state: &mut State, words: &[String]) -> Answer {
     let valued = ["--context", "-f", "--name", "--server", "-n", "-o", "--fqdn"];
@@ -70,18 +71,6 @@ fn version(state: &State, context: &str) -> Answer {
     Answer::said(out)
 }
 
-/// Lays `over` onto `base`, as istioctl merges the files of a command.
-fn merge(base: &mut Value, over: &Value) {
-    match (base, over) {
-        (Value::Object(base), Value::Object(over)) => {
-            for (name, value) in over {
-                merge(base.entry(name.as_str()).or_insert(Value::Null), value);
-            }
-        }
-        (base, over) => *base = over.clone(),
-    }
-}
-
 fn install(state: &mut State, context: &str, arguments: &Arguments) -> Answer {
     let mut operator = Value::Null;
     for file in arguments.all("-f") {
@@ -101,6 +90,7 @@ fn install(state: &mut State, context: &str, arguments: &Arguments) -> Answer {
     let name = text(&operator, "/metadata/name").to_owned();
     let spec = operator["spec"].clone();
     let mut objects = objects(&operator, &version);
+    charts::stamp(&mut objects, "istio");
     let revision = revision(&operator);
     let mut keys = Vec::new();
     for object in &mut objects {
@@ -120,9 +110,13 @@ fn install(state: &mut State, context: &str, arguments: &Arguments) -> Answer {
                 spec.pointer("/values/global/multiCluster/clusterName").cloned().unwrap_or_default();
         }
         keys.push(key(text(object, "/kind"), text(object, "/metadata/namespace"), text(object, "/metadata/name")));
-        if let Err(error) = put(cluster, object.clone()) {
+        if let Err(error) = managers::apply(cluster, object.clone(), "istio-operator", true) {
             return Answer::refused(format!("Error: {error}"));
         }
+    }
+    // The gateway's installation would write its name on these.
+    if name == "istio" && revision == "default" && is_tagged(&version) {
+        tag(cluster);
     }
     // istioctl prunes what it no longer renders of the same revision, but no Endpoints and no EndpointSlices
     // (`1.24.6:operator/pkg/uninstall/prune.go`, the same at 1.30.3).
@@ -131,6 +125,7 @@ fn install(state: &mut State, context: &str, arguments: &Arguments) -> Answer {
             || object.pointer("/metadata/labels").and_then(|labels| labels.get(OWNER)) != Some(&json!(name))
             || text(object, "/metadata/labels/istio.io~1rev") != revision
             || text(object, "/kind") == "CustomResourceDefinition"
+            || object.pointer("/metadata/labels").is_some_and(|labels| labels.get(NOT_PRUNED).is_some())
             || keys.contains(key)
     });
     reconcile::all(state);
@@ -146,206 +141,30 @@ fn install(state: &mut State, context: &str, arguments: &Arguments) -> Answer {
     Answer { err: progress.to_owned(), ..Answer::default() }
 }
 
-fn revision(operator: &Value) -> String {
-    match text(operator, "/spec/revision") {
-        "" => "default".to_owned(),
-        revision => revision.to_owned(),
-    }
-}
-
-fn namespaced(kind: &str, name: &str, labels: Value) -> Value {
-    json!({"kind": kind, "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels}})
-}
-
-fn everywhere(kind: &str, name: &str, labels: Value) -> Value {
-    json!({"kind": kind, "metadata": {"name": name, "labels": labels}})
-}
-
-/// Gives a Deployment one container, whose pods start anew when `template` changes.
-fn deploy(deployment: &mut Value, labels: &Value, template: &Value) {
-    deployment["metadata"]["labels"] = labels.clone();
-    deployment["spec"] =
-        json!({"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": template}});
-}
-
-/// The names of what the real istioctl installs (`tools/judges/simulator.py` has written them down), with nothing in them.
-fn recorded(list: &str, revision: &str, name: &str) -> Vec<Value> {
-    let suffix = if revision == "default" { String::new() } else { format!("-{revision}") };
-    let list = list.replace("{revision}", &suffix).replace("{name}", name);
-    let lines = list.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-    lines
-        .map(|line| match line[..] {
-            [kind, "-", name] => everywhere(kind, name, json!({})),
-            [kind, namespace, name] => {
-                let mut object = namespaced(kind, name, json!({}));
-                object["metadata"]["namespace"] = json!(namespace);
-                object
-            }
-            _ => panic!("{line:?} is not an object"),
-        })
-        .collect()
-}
-
-/// The namespace of Istio's CNI plugin, where it is installed.
-fn cni(operator: &Value) -> Option<&str> {
-    let component = operator.pointer("/spec/components/cni").unwrap_or(&Value::Null);
-    let is_of_profile = text(operator, "/spec/profile") == "openshift";
-    let is_enabled = component["enabled"].as_bool().unwrap_or(is_of_profile);
-    let namespace = component["namespace"].as_str().or(is_of_profile.then_some("kube-system"));
-    is_enabled.then(|| namespace.unwrap_or(NAMESPACE))
-}
-
-/// What istioctl applies for an IstioOperator.
-fn objects(operator: &Value, version: &str) -> Vec<Value> {
-    if ["eastwest-gateway", "egress-gateway"].contains(&text(operator, "/metadata/name")) {
-        return gateways(operator, version);
-    }
-    let values = operator.pointer("/spec/values").cloned().unwrap_or_default();
-    let list = match text(operator, "/spec/profile") {
-        "remote" if values.pointer("/pilot/configMap") == Some(&json!(true)) => {
-            include_str!("recorded/remote-config.txt")
-        }
-        "remote" => include_str!("recorded/remote.txt"),
-        "demo" => include_str!("recorded/demo.txt"),
-        "minimal" => include_str!("recorded/minimal.txt"),
-        _ => include_str!("recorded/default.txt"),
+/// The webhook and the Service of the tag `default`, and the webhook that validates for it: what istioctl makes besides what it renders,
+/// for an installation without a revision (`1.30.3:operator/pkg/webhook/webhook.go`).
+fn tag(cluster: &mut Cluster) {
+    let labels = |more: Value| {
+        let mut labels = json!({OWNER: "istio", "install.operator.istio.io/owning-resource-namespace": NAMESPACE,
+                                NOT_PRUNED: "true", "istio.io/rev": "default"});
+        managers::lay(&mut labels, &more);
+        labels
     };
-    let revision = revision(operator);
-    let mut objects = recorded(list, &revision, "");
-    let cni = cni(operator);
-    if let Some(namespace) = cni {
-        objects.extend(recorded(&include_str!("recorded/cni.txt").replace("{namespace}", namespace), &revision, ""));
-    }
-    if version.starts_with("1.11.") {
-        objects.push(everywhere("CustomResourceDefinition", "istiooperators.install.istio.io", json!({})));
-    }
-    let service = if revision == "default" { "istiod".to_owned() } else { format!("istiod-{revision}") };
-    let is_thin = text(operator, "/spec/profile") == "remote";
-    let address = text(&values, "/global/remotePilotAddress");
-    for object in &mut objects {
-        let name = text(object, "/metadata/name").to_owned();
-        match text(object, "/kind") {
-            "MutatingWebhookConfiguration" => {
-                object["metadata"]["labels"] = json!({"app": "sidecar-injector"});
-                object["webhooks"] = json!([{"clientConfig": {"service": {"name": service}}}]);
-            }
-            // Up to 1.27 the chart has the older kind (`1.27.9:manifests/charts/istio-control/istio-discovery/templates`).
-            "EndpointSlice" if is_mirrored(version) => {
-                *object = namespaced("Endpoints", &name, json!({}));
-                object["subsets"] = json!([{"addresses": [{"ip": address}]}]);
-            }
-            "EndpointSlice" => {
-                object["metadata"]["labels"] = json!({"kubernetes.io/service-name": service});
-                object["endpoints"] = json!([{"addresses": [address]}]);
-            }
-            "Service" if name == service => {
-                object["metadata"]["labels"] = json!({"app": "istiod"});
-                if !is_thin {
-                    object["spec"] = json!({"selector": {"app": "istiod"}});
-                }
-            }
-            "Deployment" if name == service => {
-                let labels = json!({"app": "istiod", "istio": "pilot"});
-                deploy(object, &labels, &json!({"version": version, "pilot": values["pilot"]}));
-                let cluster = values.pointer("/global/multiCluster/clusterName");
-                object["install"] =
-                    json!({"version": version, "address": address, "cluster": cluster, "signer": signer(&values)});
-            }
-            "ConfigMap" if name == service.replacen("istiod", "istio", 1) => {
-                let networks =
-                    json!({"networks": values.pointer("/global/meshNetworks").cloned().unwrap_or_else(|| json!({}))});
-                object["data"] = json!({"meshNetworks": serde_yaml::to_string(&networks).expect("it is YAML"), "mesh": operator.pointer("/spec/meshConfig").cloned().unwrap_or_default().to_string(),
-                                        "injected": json!([values["global"]["proxy"], values["global"]["caAddress"], cni.is_some()]).to_string()});
-            }
-            kind @ ("Service" | "Deployment") => {
-                let labels = json!({"app": name, "istio": name.trim_start_matches("istio-")});
-                if kind == "Deployment" {
-                    deploy(object, &labels, &json!({"version": version}));
-                } else {
-                    object["metadata"]["labels"] = labels;
-                }
-            }
-            _ => {}
-        }
-    }
-    objects
-}
-
-/// Who signs instead of istiod: whom proxies ask, or somebody whom no value names.
-fn signer(values: &Value) -> Value {
-    match text(values, "/global/caAddress") {
-        "" if text(values, "/pilot/env/ENABLE_CA_SERVER") == "false" => json!("somebody else"),
-        "" => Value::Null,
-        address => json!(address),
+    let mut webhook = everywhere("MutatingWebhookConfiguration", "istio-revision-tag-default", Value::Null);
+    webhook["metadata"]["labels"] = labels(json!({"app": "sidecar-injector", "istio.io/tag": "default"}));
+    webhook["webhooks"] = json!([{"clientConfig": {"service": {"name": "istiod"}}}]);
+    let mut validator = everywhere("ValidatingWebhookConfiguration", "istiod-default-validator", Value::Null);
+    validator["metadata"]["labels"] = labels(json!({"istio.io/tag": "default"}));
+    let service = labels(json!({"istio.io/tag": "default"}));
+    let service = namespaced("Service", "istiod-revision-tag-default", service);
+    for object in [webhook, validator, service] {
+        managers::apply(cluster, object, "istio-operator", true).expect("it takes what it states");
     }
 }
 
-fn is_mirrored(version: &str) -> bool {
-    version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok()).is_some_and(|minor| minor < 28)
-}
-
-fn gateways(operator: &Value, version: &str) -> Vec<Value> {
-    let mut all = Vec::new();
-    let listed = |list| operator.pointer(list).and_then(Value::as_array).into_iter().flatten().cloned();
-    let ingress = listed("/spec/components/ingressGateways");
-    let egress = listed("/spec/components/egressGateways").map(|mut gateway| {
-        // What the chart says (`1.30.3:manifests/charts/gateways/istio-egress/values.yaml`).
-        gateway["label"] = json!({"app": "istio-egressgateway", "istio": "egressgateway"});
-        gateway
-    });
-    for gateway in ingress.chain(egress) {
-        let mut objects = recorded(include_str!("recorded/gateway.txt"), &revision(operator), text(&gateway, "/name"));
-        // Of one pod, the chart makes none (`1.30.3:manifests/charts/gateways/istio-ingress/templates/poddisruptionbudget.yaml`).
-        let least = operator.pointer("/spec/values/gateways/istio-ingressgateway/autoscaleMin").and_then(Value::as_u64);
-        if least.is_some_and(|least| least > 1) {
-            objects.push(namespaced("PodDisruptionBudget", text(&gateway, "/name"), json!({})));
-        }
-        for object in &mut objects {
-            match text(object, "/kind") {
-                "Deployment" => {
-                    let mut template = json!({"version": version, "env": gateway.pointer("/k8s/env"),
-                                              "network": operator.pointer("/spec/values/global/network")});
-                    for field in ["resources", "nodeSelector", "tolerations", "affinity", "priorityClassName"] {
-                        if let Some(told) = gateway["k8s"].get(field) {
-                            template[field] = told.clone();
-                        }
-                    }
-                    deploy(object, &gateway["label"], &template);
-                    let cluster = operator.pointer("/spec/values/global/multiCluster/clusterName");
-                    object["install"] = json!({"cluster": cluster});
-                }
-                "Service" => {
-                    object["metadata"]["labels"] = gateway["label"].clone();
-                    object["spec"] = gateway.pointer("/k8s/service").cloned().unwrap_or_default();
-                }
-                _ => {}
-            }
-        }
-        for overlay in gateway["k8s"]["overlays"].as_array().into_iter().flatten() {
-            let is_meant = |object: &&mut Value| {
-                ["/kind", "/name"]
-                    .iter()
-                    .zip(["/kind", "/metadata/name"])
-                    .all(|(said, is)| text(overlay, said) == text(object, is))
-            };
-            let object = objects.iter_mut().find(is_meant).expect("an overlay is of an object that is there");
-            overlay["patches"].as_array().into_iter().flatten().for_each(|patch| lay(object, patch));
-        }
-        all.extend(objects);
-    }
-    all
-}
-
-/// Sets or deletes a field, as an overlay says (`1.11.2:operator/pkg/patch/patch.go`, `1.30.3:operator/pkg/render/postprocess.go`).
-fn lay(object: &mut Value, patch: &Value) {
-    let path = text(patch, "/path").replace("\\.", "\n");
-    let mut keys: Vec<String> = path.split('.').map(|key| key.replace('\n', ".")).collect();
-    let last = keys.pop().expect("a path has a key");
-    let parent = keys.iter().fold(object, |place, key| &mut place[key]);
-    match patch.get("value") {
-        Some(value) => parent[last] = value.clone(),
-        None => drop(parent.as_object_mut().expect("the parent is there").shift_remove(&last)),
-    }
+/// The tag's Service is younger than its webhook; what became of them before 1.28 matters to nobody here.
+fn is_tagged(version: &str) -> bool {
+    version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok()).is_some_and(|minor| minor >= 28)
 }
 
 /// The form of `1.30.3:istioctl/pkg/multicluster/remote_secret.go`.

@@ -9,6 +9,7 @@ use crate::arguments::Arguments;
 use crate::base64;
 use crate::kinds::{self, KINDS, Kind};
 use crate::kustomize;
+use crate::managers;
 use crate::query;
 use crate::reconcile;
 use crate::state::{Answer, Cluster, State, key, text};
@@ -223,7 +224,14 @@ fn input() -> Result<String, Refusal> {
 fn stated(arguments: &Arguments) -> Result<Vec<Value>, Refusal> {
     match (arguments.get("-k"), arguments.get("-f")) {
         (Some(directory), None) => kustomize::build(Path::new(directory)).map_err(said),
-        (None, Some("-")) => kustomize::documents(&input()?).map_err(said),
+        (None, Some("-")) => {
+            let documents = kustomize::documents(&input()?).map_err(said)?;
+            let items = |document: Value| match document["items"].as_array() {
+                Some(items) if text(&document, "/kind") == "List" => items.clone(),
+                _ => vec![document],
+            };
+            Ok(documents.into_iter().flat_map(items).collect())
+        }
         _ => Err(strange("apply wants -k DIRECTORY or -f -")),
     }
 }
@@ -253,7 +261,13 @@ fn apply(cluster: &mut Cluster, arguments: &Arguments) -> Outcome {
             return Err(said(format!("Error from server (NotFound): namespaces \"{place}\" not found")));
         }
         let name = text(&object, "/metadata/name").to_owned();
-        let change = put(cluster, object).map_err(said)?;
+        // A Secret has one manager.
+        let manager = arguments.get("--field-manager").filter(|_| is_server_side && kind != "Secret");
+        let change = match manager {
+            Some(manager) => managers::apply(cluster, object, manager, arguments.has("--force-conflicts")),
+            None => put(cluster, object),
+        };
+        let change = change.map_err(said)?;
         let change = if is_server_side { "serverside-applied" } else { change };
         out += &format!("{} {change}\n", served.named(&name));
     }
@@ -306,8 +320,9 @@ pub(crate) fn put(cluster: &mut Cluster, mut object: Value) -> Result<&'static s
         }
     }
     // What `rollout restart` wrote into the template stays, as with each other manager of fields.
-    if let Some(restarted) = old.pointer("/spec/template/metadata/annotations") {
-        object["spec"]["template"]["metadata"]["annotations"] = restarted.clone();
+    let restarted = old.pointer("/spec/template/metadata/annotations").and_then(|all| all.get(RESTARTED));
+    if let Some(restarted) = restarted {
+        object["spec"]["template"]["metadata"]["annotations"][RESTARTED] = restarted.clone();
     }
     // istiod writes what the API server is to trust.
     if let Some(kept) = old.pointer("/webhooks/0/clientConfig/caBundle")
@@ -327,6 +342,9 @@ pub(crate) fn put(cluster: &mut Cluster, mut object: Value) -> Result<&'static s
     cluster.objects.insert(key, object);
     Ok("configured")
 }
+
+/// The annotation with which `rollout restart` changes a template.
+const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 
 /// The names of labels and annotations that an application states.
 fn applied(object: &Value) -> Value {
@@ -430,8 +448,7 @@ fn restart(cluster: &mut Cluster, arguments: &Arguments, types: &str, names: &[&
         let object = cluster.objects.get_mut(&key).expect("it was found");
         let count = object.pointer("/simulator/restarts").and_then(Value::as_u64).unwrap_or(0) + 1;
         object["simulator"]["restarts"] = json!(count);
-        object["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] =
-            json!(count.to_string());
+        object["spec"]["template"]["metadata"]["annotations"][RESTARTED] = json!(count.to_string());
         out += &format!("{} restarted\n", object_name(&key));
     }
     Ok(out)

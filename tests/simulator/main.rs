@@ -1,4 +1,4 @@
-//! Stands in for kubectl, istioctl and ip in tests of the emitted scripts: clusters with objects, istiods and proxies, kept in files.
+//! Stands in for kubectl, istioctl, helm and ip in tests of the emitted scripts: clusters with objects, istiods and proxies, kept in files.
 //!
 //! It acts by the name under which it is called. What it models, and from which source, stands in README.md.
 #![allow(
@@ -20,11 +20,14 @@ use crate::state::{Answer, Fault, State};
 
 mod arguments;
 mod base64;
+mod charts;
+mod helm;
 mod ip;
 mod istioctl;
 mod kinds;
 mod kubectl;
 mod kustomize;
+mod managers;
 mod query;
 mod reconcile;
 mod state;
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         None => match program.as_str() {
             "kubectl" => kubectl::run(&mut state, &words),
             "istioctl" => istioctl::run(&mut state, &words),
+            "helm" => helm::run(&mut state, &words),
             "ip" => ip::run(&mut state, &words),
             // Not a program of anybody's: a test lets time pass.
             "tick" => {

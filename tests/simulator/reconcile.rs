@@ -31,6 +31,7 @@ fn is_gateway(object: &Value) -> bool {
 fn is_workload(object: &Value) -> bool {
     ["Deployment", "StatefulSet", "DaemonSet"].contains(&text(object, "/kind"))
         && text(object, "/metadata/namespace") != NAMESPACE
+        && text(object, "/metadata/name") != "istio-cni-node"
 }
 
 /// The revision that an object belongs to.
@@ -55,6 +56,10 @@ fn revisions(cluster: &Cluster) -> BTreeSet<String> {
 /// The revision of the injector that a proxy's namespace or its own labels name.
 fn revision_of_proxy(cluster: &Cluster, object: &Value) -> String {
     let namespace = cluster.objects.get(&key("Namespace", "", text(object, "/metadata/namespace")));
+    // What Helm's chart and meshgen say of a gateway stands in the template of its pods alone.
+    if is_gateway(object) && !text(object, "/spec/template/metadata/labels/istio.io~1rev").is_empty() {
+        return text(object, "/spec/template/metadata/labels/istio.io~1rev").to_owned();
+    }
     revision(if is_gateway(object) { object } else { namespace.unwrap_or(&Value::Null) }).to_owned()
 }
 
@@ -369,7 +374,8 @@ fn pods(cluster: &mut Cluster, starts: &BTreeMap<String, Start>, reached: &BTree
         // A running proxy dials the istiod of the revision that injected it.
         let of = text(object, "/simulator/started/revision").to_owned();
         let object = cluster.objects.get_mut(&key).expect("the key is there");
-        if text(object, "/kind") == "Deployment" && !is_istiod(object) && !is_proxy {
+        let is_workload = ["Deployment", "DaemonSet"].contains(&text(object, "/kind"));
+        if is_workload && !is_istiod(object) && !is_proxy {
             object["simulator"]["isReady"] = json!(true);
         }
         if !is_proxy {

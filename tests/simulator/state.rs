@@ -18,6 +18,8 @@ pub(crate) struct Answer {
     pub(crate) code: u8,
     /// A call that the real program would not understand, or that no script should make.
     pub(crate) is_strange: bool,
+    /// It wrote down that it was called, and changed nothing else.
+    pub(crate) is_idle: bool,
 }
 
 impl Answer {
@@ -140,7 +142,8 @@ impl State {
             if after != cluster.before {
                 fs::write(self.file(&context), after).unwrap();
                 // A cluster that nobody asked for a change comes to rest by itself.
-                is_changed |= words.contains(&format!("--context={context}"));
+                let options = [format!("--context={context}"), format!("--kube-context={context}")];
+                is_changed |= !answer.is_idle && options.iter().any(|option| words.contains(option));
             }
         }
         if is_changed {

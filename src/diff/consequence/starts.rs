@@ -4,6 +4,7 @@ use crate::artifact::eastwest_gateway::NETWORK_LABEL;
 use crate::diff::ClusterChange;
 use crate::diff::facts::Known;
 use crate::diff::impact::Kind;
+use crate::diff::manifest::documents;
 use crate::layout::EASTWEST_GATEWAY;
 use crate::words::joined;
 
@@ -34,6 +35,11 @@ impl Situation<'_> {
             let files = side.files_of(name);
             let (_, text) =
                 files.iter().find(|(path, _)| path.contains(EASTWEST_GATEWAY) && path.ends_with("gateway.yaml"))?;
+            if !text.contains("kind: IstioOperator") {
+                let objects = documents(text)?;
+                let service = objects.iter().find(|object| object["kind"] == "Service")?;
+                return Some(service.pointer("/metadata/labels/topology.istio.io~1network").is_none());
+            }
             // Printed in double quotes, the path has its backslashes twice.
             Some(text.contains(&NETWORK_LABEL.replace('\\', r"\\")))
         };

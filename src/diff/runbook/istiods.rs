@@ -30,6 +30,8 @@ impl Runbook<'_> {
             match (self.before().is_primary(name), self.after().is_primary(name)) {
                 // Where the Service gets a selector, Kubernetes takes over the Endpoints. istioctl never removes the EndpointSlice that it
                 // made for the way to another cluster.
+                // Helm does.
+                (false, true) if self.after().is_by_helm(name) => {}
                 (false, true) if is_by(self.before(), WayToPrimary::EndpointSlice) => {
                     commands.push(delete(&["endpointslices", &service]));
                 }

@@ -68,7 +68,7 @@ impl Simulator {
         for directory in ["programs", "state/clusters"] {
             fs::create_dir_all(simulator.path(directory)).unwrap();
         }
-        for name in ["kubectl", "istioctl", "ip", "tick"] {
+        for name in ["kubectl", "istioctl", "helm", "ip", "tick"] {
             symlink(stand_in(), simulator.path("programs").join(name)).unwrap();
         }
         simulator.build(topology);

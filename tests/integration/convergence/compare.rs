@@ -14,7 +14,20 @@ use super::{Installed, Walk, nodes_of};
 /// The objects of a cluster without what says how often something happened.
 pub(super) fn rest(simulator: &Simulator, context: &str) -> BTreeMap<String, Value> {
     let mut objects: BTreeMap<String, Value> = simulator.objects(context).into_iter().collect();
+    // Each call of Helm writes down another version of a release.
+    let (records, rest): (BTreeMap<_, _>, _) =
+        objects.into_iter().partition(|(key, _)| key.contains("/sh.helm.release.v1."));
+    objects = rest;
+    objects.extend(records.into_iter().map(|(key, mut object)| {
+        object["metadata"] = Value::Null;
+        (key.rsplit_once(".v").unwrap().0.to_owned(), object)
+    }));
     for (key, object) in &mut objects {
+        // Who applied what, and labels of whoever was there before.
+        for field in ["managers", "applied"] {
+            object.as_object_mut().unwrap().shift_remove(field);
+        }
+        forget_labels(key, object);
         if let Some(noted) = object.get_mut("simulator").and_then(Value::as_object_mut) {
             for name in ["leads", "restarts", "template", "tokens"] {
                 noted.remove(name);
@@ -56,6 +69,19 @@ pub(super) fn rest(simulator: &Simulator, context: &str) -> BTreeMap<String, Val
     // A definition of a kind stays: deleting it would delete all its objects.
     objects.retain(|key, _| !key.starts_with("CustomResourceDefinition/"));
     objects
+}
+
+/// Removes labels that nobody goes by once another program has taken over, and that it does not state.
+fn forget_labels(key: &str, object: &mut Value) {
+    let Some(labels) = object.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) else { return };
+    labels.retain(|name, _| !name.starts_with("install.operator.istio.io/") && name != "operator.istio.io/version");
+    let kind = key.split('/').next().unwrap();
+    if ["ServiceAccount", "Role", "RoleBinding", "HorizontalPodAutoscaler", "PodDisruptionBudget"].contains(&kind) {
+        labels.retain(|name, _| name.ends_with("/managed-by") || name.ends_with("/part-of"));
+    }
+    if key.ends_with("/istiod-default-validator") {
+        labels.clear();
+    }
 }
 
 /// What a primary has of a cluster. A token is what it is worth.
@@ -156,6 +182,9 @@ pub(super) fn clusters(walk: &Walk<'_>, to: &Installed, is_smooth: bool) -> Vec<
                 (one, other) if one == other => {}
                 (Some(_), None) => wrong.push(format!("{name}: {key} stays")),
                 (None, Some(_)) if is_in_shop(key) => {}
+                // What istioctl makes for the tag `default` may go with an earlier revision.
+                (None, Some(_))
+                    if key.contains("revision-tag-default") || key.ends_with("/istiod-default-validator") => {}
                 (None, _) => wrong.push(format!("{name}: {key} is missing")),
                 (Some(found), Some(wanted)) => wrong.push(format!("{name}: {key} is\n{found:#}\nnot\n{wanted:#}")),
             }

@@ -20,6 +20,8 @@ pub(super) struct Mesh {
     /// Whether names tell the seed and the first day: with others, the root is another one.
     has_long_names: bool,
     has_all_node_ports: bool,
+    /// Whether Helm installs Istio, where it can.
+    is_by_helm: bool,
     config: Map<String, Value>,
     tracing: Option<Tracing>,
     /// Days after the root's first on which intermediates begin.
@@ -70,6 +72,8 @@ struct Member {
     has_second_block: bool,
     has_service_range: bool,
     generation: u32,
+    /// Whether another program installs Istio there than in the mesh.
+    is_installed_otherwise: bool,
     values: Map<String, Value>,
     number: u32,
 }
@@ -125,10 +129,12 @@ pub(super) enum Change {
     Profile,
     Egress,
     Values,
+    Install,
+    InstallOfOne,
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 48] = [
+    pub(super) const ALL: [Self; 50] = [
         Self::Joins,
         Self::Leaves,
         Self::Renamed,
@@ -177,6 +183,8 @@ impl Change {
         Self::Profile,
         Self::Egress,
         Self::Values,
+        Self::Install,
+        Self::InstallOfOne,
     ];
 }
 
@@ -240,6 +248,7 @@ impl Mesh {
             has_cni: false,
             has_long_names: false,
             has_all_node_ports: false,
+            is_by_helm: false,
             config: Map::new(),
             tracing: None,
             renewed: 0,
@@ -260,6 +269,7 @@ impl Mesh {
             is_without_certificates: choices.below(6) == 0,
             is_signed_by_another: choices.below(6) == 0,
             is_static: [choices.flip(), choices.flip(), choices.flip()],
+            is_by_helm: choices.flip(),
             ..Self::empty(choices.one_of(&VERSIONS))
         };
         for _ in 0..=choices.below(4) {
@@ -308,6 +318,9 @@ impl Mesh {
         let settings = [("profile", self.profile), ("revision", self.revision)];
         for (name, value) in settings.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             istio[name] = json!(value);
+        }
+        if self.is_by_helm && self.has_charts() {
+            istio["install"] = json!("helm");
         }
         if self.has_cni {
             istio["cni"] = json!({"enabled": true});
@@ -369,6 +382,11 @@ impl Mesh {
             topology["tracing"] = json!({ "zipkin": zipkin });
         }
         topology.to_string()
+    }
+
+    /// Whether Helm can install this version.
+    fn has_charts(&self) -> bool {
+        ["1.28", "1.29", "1.30", "1.31"].iter().any(|release| self.version.starts_with(release))
     }
 
     fn changed(&self, change: Change, choices: &mut Choices) -> Self {
@@ -495,8 +513,8 @@ impl Mesh {
                 member.gateway =
                     if member.gateway.is_some() { None } else { Some(vec![format!("10.2.{}.1", member.number)]) };
             }
-            Change::Context => member.context.push_str("@renamed"),
-            Change::ApiServer | Change::ApiServerCa | Change::ProxyUrl => member.set_way(change),
+            Change::Context | Change::ApiServer | Change::ApiServerCa | Change::ProxyUrl => member.set_way(change),
+            Change::InstallOfOne => member.is_installed_otherwise = !member.is_installed_otherwise,
             Change::Values => {
                 let value = json!({"proxy": {"privileged": true}});
                 toggle(&mut member.values, "global", value);
@@ -549,6 +567,7 @@ impl Mesh {
             Change::ClusterDomain => {
                 self.cluster_domain = if self.cluster_domain.is_some() { None } else { Some("k8s.example") };
             }
+            Change::Install => self.is_by_helm = !self.is_by_helm,
             Change::Cni => self.has_cni = !self.has_cni,
             Change::Naming => self.has_long_names = !self.has_long_names,
             Change::NodePortRange => self.has_all_node_ports = !self.has_all_node_ports,
@@ -597,6 +616,7 @@ impl Member {
             has_second_block: false,
             has_service_range: false,
             generation: 1,
+            is_installed_otherwise: false,
             values: Map::new(),
             number,
         }
@@ -615,6 +635,7 @@ impl Member {
     /// Makes a change of the way to its API server.
     fn set_way(&mut self, change: Change) {
         match change {
+            Change::Context => self.context.push_str("@renamed"),
             Change::ApiServer => self.server = self.server.replace(".1:6443", ".2:6443"),
             Change::ApiServerCa => {
                 self.authority = match self.authority {
@@ -702,6 +723,9 @@ impl Member {
         }
         if !self.values.is_empty() && has_certificate {
             value["istio"] = json!({"values": self.values});
+        }
+        if self.is_installed_otherwise && mesh.has_charts() {
+            value["istio"]["install"] = json!(if mesh.is_by_helm { "istioctl" } else { "helm" });
         }
         value
     }

@@ -1,0 +1,171 @@
+//! What installs Istio in a cluster, and what it takes that Helm installs what istioctl installed.
+
+use serde_json::{Map, Value, json};
+
+use crate::layout::{EASTWEST_GATEWAY, GATEWAYS, ISTIO};
+use crate::words::joined;
+
+use super::Situation;
+use crate::diff::facts::Known;
+use crate::diff::fields::{ISTIO as OPERATOR_NAME, ISTIO_OPERATOR};
+use crate::diff::manifest::documents;
+use crate::diff::objects::compare_fields_of;
+use crate::diff::{ObjectChange, What};
+
+/// Whether another program installs Istio in a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::diff) enum Move {
+    /// The same one.
+    None,
+    /// Helm takes over from istioctl.
+    ToHelm,
+    /// istioctl would have to take over from Helm.
+    ToIstioctl,
+}
+
+impl Situation<'_> {
+    /// Whether a cluster in which Istio runs gets another installer.
+    pub(in crate::diff) fn moved_to(&self, name: &str) -> Move {
+        let runs = |side: &Known<'_>| side.has(name) && !side.is_waiting(name);
+        if !runs(self.before) || !runs(self.after) {
+            return Move::None;
+        }
+        match (self.before.is_by_helm(name), self.after.is_by_helm(name)) {
+            (false, true) => Move::ToHelm,
+            (true, false) => Move::ToIstioctl,
+            _ => Move::None,
+        }
+    }
+
+    /// Why another installer cannot take over a cluster.
+    pub(in crate::diff) fn hurdle(&self, name: &str) -> Option<String> {
+        match self.moved_to(name) {
+            Move::None => None,
+            Move::ToIstioctl => Some(
+                "30-istio: istioctl does not take over what Helm installed: Helm's releases would go on owning it; let the cluster leave the mesh and join it again"
+                    .to_owned(),
+            ),
+            Move::ToHelm => {
+                let others = self.other_changes(name);
+                (!others.is_empty()).then(|| {
+                    format!(
+                        "30-istio: Helm takes over from istioctl what stays the same otherwise, and {} changed too: do the one in a commit of its own, and the other in the next",
+                        joined(&others, "and")
+                    )
+                })
+            }
+        }
+    }
+
+    /// Whether another installer cannot take over some cluster.
+    pub(in crate::diff) fn has_hurdle(&self) -> bool {
+        self.after.clusters().any(|name| self.hurdle(name).is_some())
+    }
+
+    /// What changes of a cluster besides its installer and must not change with it: objects that istioctl would have pruned or that
+    /// would have to be made anew.
+    fn other_changes(&self, name: &str) -> Vec<String> {
+        let (before, after) = (self.before, self.after);
+        let (old, new) = (told(before, name), told(after, name));
+        let differs = |pointer: &str| old.pointer(pointer) != new.pointer(pointer);
+        let member =
+            |side: &Known<'_>| side.member(name).map(|member| (member.network.clone(), member.primary.clone()));
+        let (was, is) = (member(before).unwrap_or_default(), member(after).unwrap_or_default());
+        let changes = [
+            ("the version", before.version != after.version),
+            ("the revision", before.revision(name) != after.revision(name)),
+            ("the network", was.0 != is.0),
+            ("the control plane", was.1 != is.1),
+            ("the profile", differs("/spec/profile")),
+            ("the CNI plugin", differs("/spec/components/cni")),
+            ("the egress gateway", has_egress(before, name, &old) != has_egress(after, name, &new)),
+            ("the east-west gateway", has_gateway(before, name) != has_gateway(after, name)),
+            ("the class of its load balancer", gateway_class(before, name) != gateway_class(after, name)),
+        ];
+        changes.into_iter().filter(|(_, is_changed)| *is_changed).map(|(what, _)| what.to_owned()).collect()
+    }
+
+    /// Whether Helm or kubectl takes over what an object installed.
+    pub(in crate::diff) fn is_taken_over(&self, name: &str, object: &ObjectChange) -> bool {
+        let is_in = |directory: &str| object.file.split('/').nth(1) == Some(directory);
+        self.moved_to(name) == Move::ToHelm && [ISTIO, EASTWEST_GATEWAY, GATEWAYS].iter().any(|place| is_in(place))
+    }
+
+    /// What Istio is told otherwise besides, as a change of an IstioOperator.
+    pub(in crate::diff) fn told_otherwise(&self, name: &str) -> ObjectChange {
+        ObjectChange {
+            kind: ISTIO_OPERATOR.to_owned(),
+            namespace: None,
+            name: Some(OPERATOR_NAME.to_owned()),
+            file: [name, "/", ISTIO, "/"].concat(),
+            what: What::Changed,
+            from: None,
+            fields: compare_fields_of(&told(self.before, name), &told(self.after, name)),
+            value: None,
+        }
+    }
+}
+
+fn file(side: &Known<'_>, name: &str, path: &str) -> Vec<Value> {
+    let files = side.files_of(name);
+    files.get([name, "/", path].concat().as_str()).and_then(|text| documents(text)).unwrap_or_default()
+}
+
+/// What Istio is told in a cluster, in the form of an IstioOperator.
+fn told(side: &Known<'_>, name: &str) -> Value {
+    let values = |chart: &str| file(side, name, &format!("{ISTIO}/{chart}.values.yaml")).into_iter().next();
+    let Some(Value::Object(mut told)) = values("istiod") else {
+        let mut spec = Map::new();
+        for operator in
+            ["istio.yaml", "mesh-config.yaml"].iter().flat_map(|path| file(side, name, &format!("{ISTIO}/{path}")))
+        {
+            spec.extend(operator["spec"].as_object().cloned().unwrap_or_default());
+        }
+        let cni = spec.get("components").and_then(|components| components.pointer("/cni/enabled")).cloned();
+        spec.insert("components".to_owned(), json!({ "cni": cni }));
+        return json!({ "spec": spec });
+    };
+    let profile = told.shift_remove("profile").unwrap_or_else(|| json!("default"));
+    let mut spec = Map::from_iter([("profile".to_owned(), profile)]);
+    let config = values("mesh-config").and_then(|values| values.get("meshConfig").cloned());
+    for (field, value) in
+        [("revision", told.shift_remove("revision")), ("meshConfig", told.shift_remove("meshConfig").or(config))]
+    {
+        spec.extend(value.map(|value| (field.to_owned(), value)));
+    }
+    let mut cni = None;
+    if let Some(Value::Object(pilot)) = told.get_mut("pilot") {
+        cni = pilot.shift_remove("cni").and_then(|cni| cni.get("enabled").cloned());
+        if pilot.is_empty() {
+            told.shift_remove("pilot");
+        }
+    }
+    for chart in ["base", "cni"] {
+        told.extend(values(chart).and_then(|values| Some((chart.to_owned(), values.get(chart)?.clone()))));
+    }
+    spec.insert("components".to_owned(), json!({ "cni": cni }));
+    spec.insert("values".to_owned(), Value::Object(told));
+    json!({ "spec": spec })
+}
+
+fn has_gateway(side: &Known<'_>, name: &str) -> bool {
+    side.has_step(name, EASTWEST_GATEWAY)
+}
+
+/// Whether the profile's egress gateway is installed.
+fn has_egress(side: &Known<'_>, name: &str, told: &Value) -> bool {
+    if side.is_by_helm(name) {
+        return !file(side, name, &format!("{GATEWAYS}/egress.values.yaml")).is_empty();
+    }
+    let operator = file(side, name, &format!("{ISTIO}/istio.yaml"));
+    let stated = operator.first().and_then(|operator| operator.pointer("/spec/components/egressGateways/0/enabled"));
+    stated.and_then(Value::as_bool).unwrap_or_else(|| told.pointer("/spec/profile") == Some(&json!("demo")))
+}
+
+/// The class of the load balancer of a cluster's gateway.
+fn gateway_class(side: &Known<'_>, name: &str) -> Option<String> {
+    let objects = file(side, name, &format!("{EASTWEST_GATEWAY}/eastwest-gateway.yaml"));
+    let paths = ["/spec/loadBalancerClass", "/spec/components/ingressGateways/0/k8s/service/loadBalancerClass"];
+    let mut found = objects.iter().flat_map(|object| paths.iter().filter_map(|path| object.pointer(path)?.as_str()));
+    found.next().map(str::to_owned)
+}
