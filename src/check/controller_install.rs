@@ -3,11 +3,15 @@ use crate::rule::Rule;
 use crate::topology::Install;
 
 use super::controller::{ABOUT, GITOPS, place, title};
-use super::reads::VERSION;
+use super::reads::{NAMES, VERSION};
 use super::{Check, Context};
 
-pub(super) const CHECK: Check =
-    Check::of(RULE, check).about(ABOUT).reads(&[GITOPS, VERSION, &["istio.install", "clusters[].istio.install"]]);
+pub(super) const CHECK: Check = Check::of(RULE, check).about(ABOUT).reads(&[
+    GITOPS,
+    VERSION,
+    NAMES,
+    &["istio.install", "clusters[].istio.install"],
+]);
 
 const RULE: Rule = Rule::error("controller-install", include_str!("../../docs/rules/controller-install.md"));
 

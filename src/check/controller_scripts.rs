@@ -1,7 +1,7 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 
-use super::controller::{ABOUT, GITOPS};
+use super::controller::{ABOUT, GITOPS, place};
 use super::{Check, Context};
 
 pub(super) const CHECK: Check = Check::of(RULE, check).about(ABOUT).reads(&[GITOPS, &["workloads.namespaces"]]);
@@ -17,6 +17,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
                 "no script restarts these workloads where a controller applies the tree",
             )
             .label("restarted by nobody")
+            .and(place("controller"), "applies the tree")
             .help("restart them when `meshgen diff` says \"restart proxies\", and allow this, or remove the list"),
         );
     }

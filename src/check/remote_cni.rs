@@ -5,13 +5,19 @@ use crate::topology::Cluster;
 use super::reads::{REMOTES, VERSION};
 use super::{About, Check, Context};
 
-pub(super) const CHECK: Check = Check::of(RULE, check)
-    .about(About::Mesh(|topology| topology.clusters.iter().any(|cluster| topology.has_cni(cluster).is_some())))
-    .reads(&[
-        VERSION,
-        REMOTES,
-        &["istio.profile", "istio.cni", "istio.values", "clusters[].istio.cni", "clusters[].istio.values"],
-    ]);
+pub(super) const CHECK: Check = Check::of(RULE, check).about(About::SEVERAL_CLUSTERS).reads(&[
+    VERSION,
+    REMOTES,
+    &[
+        "istio.profile",
+        "istio.cni",
+        "istio.cni.enabled",
+        "istio.values.global.platform",
+        "clusters[].istio.cni",
+        "clusters[].istio.cni.enabled",
+        "clusters[].istio.values.global.platform",
+    ],
+]);
 
 const RULE: Rule = Rule::error("remote-cni", include_str!("../../docs/rules/remote-cni.md"));
 

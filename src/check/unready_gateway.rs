@@ -2,11 +2,15 @@ use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 use crate::topology::ServiceType;
 
-use super::controller::{ABOUT, GITOPS, argocd};
+use super::controller::{ABOUT, GITOPS, argocd, place};
 use super::reads::GATEWAY_ADDRESSES;
 use super::{Check, Context};
 
-pub(super) const CHECK: Check = Check::of(RULE, check).about(ABOUT).reads(&[GITOPS, GATEWAY_ADDRESSES]);
+pub(super) const CHECK: Check = Check::of(RULE, check).about(ABOUT).reads(&[
+    GITOPS,
+    GATEWAY_ADDRESSES,
+    &["cluster.name", "cluster.eastWestGateway.serviceType"],
+]);
 
 const RULE: Rule = Rule::warning("unready-gateway", include_str!("../../docs/rules/unready-gateway.md"));
 
@@ -25,6 +29,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
                     format!("Argo CD goes on only when the load balancer of `{}` has an address", cluster.name),
                 )
                 .label("has no address yet")
+                .and(place("controller"), "waits for it")
                 .help("make sure that something gives it one, such as the cloud or MetalLB, and write the address when it is known"),
             );
         }

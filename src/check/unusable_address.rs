@@ -6,7 +6,7 @@ use crate::topology::Address;
 
 use super::{Check, Context};
 
-pub(super) const CHECK: Check = Check::of(RULE, check);
+pub(super) const CHECK: Check = Check::of(RULE, check).reads(&[&["cluster.proxyURL"]]);
 
 const RULE: Rule = Rule::error("unusable-address", include_str!("../../docs/rules/unusable-address.md"));
 

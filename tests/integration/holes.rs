@@ -293,7 +293,7 @@ fn what_few_rules_go_by_stops_few_rules() {
         ("namespaces: [shop]", "namespaces: [Shop]", &["workload-namespace"]),
         ("context: admin@east", "context: 1", &["duplicate-context"]),
         ("nodePort: 30001", "nodePort: x", &["unusable-node-port"]),
-        ("profile: demo", "porfile: demo", &["full-sampling"]),
+        ("profile: demo", "porfile: demo", &["remote-cni", "full-sampling"]),
         ("id: mesh1", "id: 1", &[]),
         ("address: gateway.corp.internal", "address: a b", &["duplicate-address"]),
     ] {
