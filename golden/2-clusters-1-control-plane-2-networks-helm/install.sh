@@ -23,7 +23,8 @@ usage: install.sh [--dry-run] [--from STEP] [--cluster NAME]... [--no-restart] [
   --from STEP     begin with this step, as a failure names it
   --cluster NAME  only the steps of this cluster, and its remote secret in its primary
   --no-restart    do not restart what started with an older configuration
-  --take-ownership  let Helm take over what istioctl installed, where the topology says so and meshgen diff names this option
+  --take-ownership
+                  let Helm take over what istioctl installed, if the list of meshgen diff has this option
 USAGE
 }
 

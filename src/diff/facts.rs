@@ -152,7 +152,7 @@ impl<'s> Known<'s> {
     /// Whether Helm installs Istio in a cluster.
     pub(super) fn is_by_helm(&self, cluster: &str) -> bool {
         let path = [cluster, "/", ISTIO, "/istiod.values.yaml"].concat();
-        self.files_of(cluster).contains_key(path.as_str())
+        self.has_file(&path)
     }
 
     /// Whether proxies of a cluster are served by its own istiod.

@@ -91,6 +91,11 @@ impl Side {
         files.filter(|(path, _)| !is_pem(path)).map(|(path, text)| (path.as_str(), text.as_str())).collect()
     }
 
+    /// Whether there is a file.
+    pub(super) fn has_file(&self, path: &str) -> bool {
+        self.files.contains_key(path)
+    }
+
     /// The existing public files of a cluster's bundle: `root-cert.pem`, `ca-cert.pem` and `cert-chain.pem`.
     pub(super) fn bundle_files(&self, cluster: &str) -> [Option<&str>; 3] {
         bundle_paths(cluster).map(|path| self.files.get(&path).map(String::as_str))

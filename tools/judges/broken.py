@@ -16,6 +16,7 @@ from .table import TREE_JUDGES, Judge, is_random, repository_judges
 
 # Trees that are broken in one way: the tree, the file, what is replaced by what, and the judge that refuses it.
 OLD, NEW = "3-clusters-2-control-planes-2-networks", "3-clusters-2-control-planes-2-networks-istio-1.30"
+HELM = "2-clusters-1-control-plane-2-networks-helm"
 TOPOLOGY = "the topology"
 BROKEN = [
     ("a file that the kustomization lists is gone", OLD, "cluster1/50-exposure/kustomization.yaml", "expose-zipkin.yaml", "expose-jaeger.yaml", "kustomize"),
@@ -38,6 +39,12 @@ BROKEN = [
     ("another collector", OLD, "cluster2/30-istio/mesh-config.yaml", "192.168.229.100:15018", "192.168.229.102:15018", "istioctl generate"),
     ("another trust domain", NEW, "cluster1/30-istio/mesh-config.yaml", "trustDomain: cluster.local", "trustDomain: cluster.lokal", "istioctl generate"),
     ("a gateway that nobody selects", NEW, "cluster1/50-exposure/expose-zipkin.yaml", "  - zipkin-gateway", "  - zipkin-gate", "istioctl generate"),
+    ("another cluster ID for Helm", HELM, "cluster1/30-istio/istiod.values.yaml", "clusterName: cluster1", "clusterName: cluster2", "istioctl generate"),
+    ("a value that istioctl is not told", HELM, "cluster1/30-istio/istiod.values.yaml", "  externalIstiod: true", "  externalIstiod: true\n  logAsJson: true", "helm, istioctl"),
+    ("a gateway that restarts when kubectl takes it over", HELM, "cluster2/40-eastwest-gateway/eastwest-gateway.yaml", 'prometheus.io/port: "15020"', 'prometheus.io/port: "15021"', "helm, istioctl"),
+    ("a port of the profile's gateway that istioctl does not open", HELM, "cluster1/45-gateways/ingress.values.yaml", "targetPort: 8443", "targetPort: 443", "helm, istioctl"),
+    ("a value that the chart does not know", HELM, "cluster1/45-gateways/ingress.values.yaml", "serviceAccount:", "serviceAcount:", "helm, istioctl"),
+    ("a step of Helm in no context", HELM, "README.md", "--kube-context='cluster1' ", "", "steps and links"),
     ("a chain without its root", OLD, "cluster1/20-cacerts/cert-chain.pem", None, None, "openssl, Go"),
     ("the key of another cluster", OLD, "cluster1/20-cacerts/ca-key.pem", None, "cluster2/20-cacerts/ca-key.pem", "openssl, Go"),
     ("a script that does not end a quote", OLD, "cluster1/remote-secrets.sh", "set -euo pipefail", "set -euo 'pipefail", "bash, shellcheck"),

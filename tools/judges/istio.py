@@ -2,21 +2,21 @@
 
 import collections
 import json
-import os
 import re
 from decimal import Decimal
 import threading
-from pathlib import Path
 
 import yaml
 
+from . import helm
 from .common import LOADER, documents, identity, run, want
 from .mesh import overridden
 
 
 def istioctl_validate(mesh):
     files = mesh.manifests("30", "40", "45", "50", "55")
-    run("istioctl", "validate", *[word for file in files for word in ("-f", file)])
+    if files:
+        run("istioctl", "validate", *[word for file in files for word in ("-f", file)])
     return len(files)
 
 
@@ -34,9 +34,11 @@ def once(key, ask):
 
 def rendered(mesh, cluster, directory, *files):
     """What istioctl would install: as text and as objects."""
+    if mesh.is_by_helm(cluster):
+        return rendered_by_helm(mesh, cluster, directory)
     paths = [path for path in (mesh.tree / cluster["name"] / directory / file for file in files) if path.exists()]
 
-    charts = own_charts(mesh)
+    charts = helm.own_charts(mesh)
 
     def render():
         words = ["--manifests", charts] if charts else []
@@ -46,10 +48,18 @@ def rendered(mesh, cluster, directory, *files):
     return once((charts, *(path.read_text() for path in paths)), render)
 
 
-def own_charts(mesh):
-    """The charts of the mesh's own release of Istio, where somebody has put them, in place of those that istioctl has inside."""
-    found = sorted(Path(os.environ.get("MESHGEN_CHARTS", os.devnull)).glob(f"1.{mesh.minor}.*/manifests"))
-    return found[-1] if found and mesh.is_thin else None
+def rendered_by_helm(mesh, cluster, directory):
+    """The same of what Helm would install, and of the plain objects of the east-west gateway."""
+    files = sorted((mesh.tree / cluster["name"] / directory).glob("*.yaml"))
+
+    def render():
+        if directory == "30-istio":
+            text = helm.control_plane(mesh, cluster)
+        else:
+            text = "".join(file.read_text() for file in files if file.name != "kustomization.yaml")
+        return text, documents(text)
+
+    return once((helm.own_charts(mesh), str(mesh.revision(cluster)), directory, *(path.read_text() for path in files)), render)
 
 
 def analyse(text):
@@ -77,7 +87,9 @@ def istioctl_renders(mesh):
         want(bool(gateway) == ("eastWestGateway" in cluster), said + "a gateway is rendered where none is wanted, or none where one is")
         if gateway:
             check_gateway(mesh, cluster, gateway, said)
-        has_egress = mesh.topology["istio"].get("egressGateway") is True and mesh.is_thin and not mesh.is_primary(cluster)
+        # Helm installs it as it does in a primary.
+        is_apart = mesh.is_thin and not mesh.is_primary(cluster) and not mesh.is_by_helm(cluster)
+        has_egress = is_apart and mesh.topology["istio"].get("egressGateway") is True
         deployment = find(egress, "Deployment", "istio-egressgateway")
         want(bool(deployment) == bool(egress) == has_egress, said + "an egress gateway is rendered where none is wanted, or none where one is")
         if egress:

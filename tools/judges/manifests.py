@@ -39,7 +39,7 @@ def kustomize(mesh):
 
 
 def kubectl_validate(mesh):
-    files = mesh.manifests("10", "50", "55", "60")
+    files = mesh.manifests("10", "50", "55", "60") + mesh.gateway_objects()
     minor = min(max(mesh.kubernetes(next(iter(mesh.clusters.values()))), 23), 30)
     # Of the releases between, no CustomResourceDefinitions are served (tools/install).
     line = 11 if mesh.minor == 11 else 25 if mesh.minor < 28 else 30

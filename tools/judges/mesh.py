@@ -6,6 +6,9 @@ import yaml
 
 from .common import LOADER
 
+# Files of kustomize and of a controller.
+NOT_MANIFESTS = ("kustomization.yaml", "kustomizeconfig.yaml", "helmreleases.yaml")
+
 
 class Mesh:
     """A topology and its tree."""
@@ -45,6 +48,9 @@ class Mesh:
     def revision(self, cluster):
         return cluster.get("istio", {}).get("revision", self.istio.get("revision"))
 
+    def is_by_helm(self, cluster):
+        return cluster.get("istio", {}).get("install", self.istio.get("install")) == "helm"
+
     def kubernetes(self, cluster):
         for holder in (cluster, self.topology):
             if "kubernetes" in holder:
@@ -56,9 +62,15 @@ class Mesh:
         return sorted(path for path in paths if path.is_dir() and path.parent.name in self.clusters)
 
     def manifests(self, *directories):
+        """The files of objects, and those of kind IstioOperator."""
         files = sorted(self.tree.glob("*/[0-9]*/*.yaml"))
-        files = [file for file in files if file.name != "kustomization.yaml" and file.parts[-3] in self.clusters]
+        files = [file for file in files if file.name not in NOT_MANIFESTS and not file.name.endswith(".values.yaml")]
+        files = [file for file in files if file.parts[-3] in self.clusters]
         return [file for file in files if not directories or file.parent.name[:2] in directories]
+
+    def gateway_objects(self):
+        """The files of east-west gateways that are plain objects."""
+        return [file for file in self.manifests("40") if self.is_by_helm(self.clusters[file.parts[-3]])]
 
     def address(self, cluster):
         gateway = cluster.get("eastWestGateway")

@@ -33,6 +33,7 @@ def mermaid(meshes):
 SAY = """say() { printf '%s\\x1f' "$@" && printf '\\x1e'; } >&3
 kubectl() { say kubectl "$@"; }
 istioctl() { say istioctl "$@"; }
+helm() { say helm "$@"; }
 set -eu
 """
 
@@ -43,12 +44,12 @@ def steps(meshes):
     for page, mesh, found in tree_pages(meshes):
         count += len(follow(page, found, mesh))
         for words in calls([code["text"] for code in found["code"] if code["language"] == "sh"], mesh):
-            program, context = words[0], next((word for word in words if word.startswith("--context=")), None)
+            program, context = words[0], next((word.removeprefix("--kube-").removeprefix("--") for word in words if re.match("--(kube-)?context=", word)), None)
             want(program.endswith(".sh") or context, f"{page}: {' '.join(words)} names no context", mesh)
             for path in (word for flag, word in zip(words, words[1:]) if flag in ("-f", "-k")):
                 cluster = mesh.clusters.get(path.split("/")[0], {"name": None})
                 want((mesh.tree / path).exists(), f"{page}: {path} is not there", mesh)
-                want(context == f"--context={cluster.get('context', cluster['name'])}", f"{page}: {path} goes to {context}", mesh)
+                want(context == f"context={cluster.get('context', cluster['name'])}", f"{page}: {path} goes to {context}", mesh)
             count += 1
     return count
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import build, certificates, controllers, editor, files, istio, manifests, pages, simulator, vectors, workflows
+from . import build, certificates, controllers, editor, files, helm, istio, manifests, pages, simulator, vectors, workflows
 from .common import each
 
 # istioctl renders a random mesh in seconds: every tenth is enough beside all that are written down.
@@ -49,6 +49,7 @@ TREE_JUDGES = [
     Judge("Argo CD, Flux", each(controllers.objects), "objects", usual_size),
     Judge("istioctl validate", each(istio.istioctl_validate), "files", usual_size),
     Judge("istioctl generate", each(istio.istioctl_renders), "objects", a_few),
+    Judge("helm, istioctl", each(helm.same_as_istioctl), "objects", a_few),
     Judge("openssl, Go", each(files.chains), "chains", a_few),
     Judge("bash, shellcheck", each(files.scripts), "scripts", a_few),
     Judge("simulator", each(simulator.said), "directories", is_written),

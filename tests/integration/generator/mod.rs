@@ -115,6 +115,8 @@ const KUBERNETES: [(usize, usize); 9] =
     [(18, 22), (28, 31), (29, 32), (29, 33), (29, 33), (30, 34), (31, 35), (32, 36), (32, 36)];
 /// Revisions; the last is as long as one can be.
 const REVISIONS: [&str; 4] = ["stable", "1-30", "r-no", "a-revision-of-the-longest-kind-that-leaves-room-for-more"];
+/// The first of `REVISIONS` that is too long for the name of a release of Helm.
+const FIRST_LONG_REVISION: usize = 3;
 /// Rules whose findings can be allowed, some of which this mesh may give.
 const ALLOWED: [&str; 5] =
     ["shared-gateway", "plaintext-collector", "documentation-address", "end-of-life", "single-node-service-route"];
@@ -309,6 +311,16 @@ fn generate(choices: &Choices) -> Generated {
     Generated { text: meshgen::yaml::print(&value), value }
 }
 
+impl Choices {
+    fn is_by_helm(&self) -> bool {
+        self.is_helm && self.version >= FIRST_WITH_CHARTS && self.profile <= LAST_PROFILE_OF_CHARTS
+    }
+
+    fn revision(&self) -> Option<usize> {
+        self.revision.filter(|revision| !self.is_by_helm() || *revision < FIRST_LONG_REVISION)
+    }
+}
+
 fn topology(choices: &Choices) -> Value {
     let shape = Shape::of(choices);
     let mut mesh = Map::from_iter([("id".to_owned(), json!(["mesh1", "no", "1e9", "a-b"][choices.id]))]);
@@ -324,11 +336,10 @@ fn topology(choices: &Choices) -> Value {
     );
     let mut istio = Map::from_iter([("version".to_owned(), json!(VERSIONS[choices.version]))]);
     insert(&mut istio, "profile", PROFILES[choices.profile].map(|profile| json!(profile)));
-    let revision = choices.revision.filter(|_| !choices.own_revisions);
+    let revision = choices.revision().filter(|_| !choices.own_revisions);
     insert(&mut istio, "revision", revision.map(|revision| json!(REVISIONS[revision])));
     insert(&mut istio, "egressGateway", choices.egress.map(|egress| json!(egress)));
-    let is_helm = choices.is_helm && choices.version >= FIRST_WITH_CHARTS && choices.profile <= LAST_PROFILE_OF_CHARTS;
-    insert(&mut istio, "install", is_helm.then(|| json!("helm")));
+    insert(&mut istio, "install", choices.is_by_helm().then(|| json!("helm")));
     insert(&mut istio, "cni", choices.cni.map(|cni| json!({ "enabled": cni })));
     insert(&mut istio, "meshConfig", free_form::fields(&free_form::MESH_CONFIG, &choices.mesh_config));
     let mut values = free_form::fields(&free_form::VALUES, &choices.values);
@@ -337,7 +348,7 @@ fn topology(choices: &Choices) -> Value {
         free_form::set(values, "global.caAddress", json!("issuer.example.org:443"));
     }
     insert(&mut istio, "values", values);
-    let controller = choices.controller.filter(|_| is_helm);
+    let controller = choices.controller.filter(|_| choices.is_by_helm());
     let done = ["unencrypted-secret", "application-health", "excluded-endpoint-slice"];
     let done = done.map(|rule| json!({ "rule": rule, "reason": "it is done" }));
     let mut allowed = allow(&choices.allowed).and_then(|allowed| allowed.as_array().cloned()).unwrap_or_default();
@@ -625,7 +636,7 @@ fn gateway(choices: &Choices, shape: &Shape, position: usize) -> Option<Value> {
 fn own_istio(choices: &Choices, shape: &Shape, position: usize) -> Option<Value> {
     let cluster = &choices.clusters[position];
     let mut istio = Map::new();
-    let revision = choices.revision.filter(|_| choices.own_revisions);
+    let revision = choices.revision().filter(|_| choices.own_revisions);
     insert(&mut istio, "revision", revision.map(|revision| json!(REVISIONS[revision])));
     insert(&mut istio, "values", free_form::fields(&free_form::VALUES, &cluster.values));
     let takes_config = shape.primaries[position] == position || !shape.is_thin;

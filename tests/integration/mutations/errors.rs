@@ -209,6 +209,10 @@ pub(crate) const ERRORS: &[Mutation] = &[
         if !case.has_helm() {
             return Some(case.set("istio.charts", json!("oci://registry.example.net/charts")));
         }
+        let is_own = |case: &Case, at: usize| !case.value["clusters"][at]["istio"]["revision"].is_null();
+        if case.any_cluster(is_own).is_none() && case.rng.bool() {
+            return Some(case.set("istio.revision", json!("a-revision-of-the-longest-kind-that-leaves-room-for-more")));
+        }
         let (field, value) = case.one_of(&[
             ("gateways.istio-egressgateway.autoscaleMin", json!(2)),
             ("ownerName", json!("another")),

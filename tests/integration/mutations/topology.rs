@@ -73,7 +73,10 @@ impl Case {
     /// Has a controller apply the tree, with what is then to be allowed.
     pub(crate) fn give_to_a_controller(&mut self, controller: &str) -> Option<()> {
         let has_profile = ["minimal", "openshift"].iter().any(|profile| self.value["istio"]["profile"] == *profile);
-        if has_profile || !self.is_at(&["1.28.", "1.29.", "1.30.", "1.31."]) {
+        let is_long = |istio: &Value| istio["revision"].as_str().is_some_and(|revision| revision.len() > 46);
+        let has_long_revision =
+            is_long(&self.value["istio"]) || self.clusters().iter().any(|cluster| is_long(&cluster["istio"]));
+        if has_profile || has_long_revision || !self.is_at(&["1.28.", "1.29.", "1.30.", "1.31."]) {
             return None;
         }
         self.set("istio.install", json!("helm"));
