@@ -12,7 +12,7 @@ SEED = REPOSITORY / "topologies/ca.seed"
 
 def build(mesh):
     shutil.rmtree(mesh.tree, ignore_errors=True)
-    command = [MESHGEN, "build", mesh.path, "-o", mesh.tree, "--ca", SEED]
+    command = [MESHGEN, "build", mesh.path, "-o", mesh.tree, *authority(mesh)]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     if done.returncode != 0:
         raise NotBuilt(done.stderr)
@@ -21,6 +21,11 @@ def build(mesh):
     if golden.exists():
         want(filecmp.cmp(golden, mesh.tree / "meshgen.lock", shallow=False), f"{mesh.name} builds another tree than {golden.parent}")
     return sum(1 for path in mesh.tree.rglob("*") if path.is_file())
+
+
+def authority(mesh):
+    """The options that say where the certificates come from: none may be given where the topology has none."""
+    return [] if mesh.topology["certificates"].get("authority") == "none" else ["--ca", SEED]
 
 
 class NotBuilt(Refused):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from .build import SEED
+from .build import authority
 from .common import CACHE, MESHGEN, documents, identity, run, want
 from .mesh import Mesh
 
@@ -95,7 +95,7 @@ def built_with(mesh, install, place):
     path = place / f"{install}.yaml"
     # PyYAML leaves quotes out where YAML 1.2 needs them.
     path.write_text(json.dumps(topology, default=str))
-    done = subprocess.run([MESHGEN, "build", path, "-o", place / install, "--ca", SEED, "--no-git"], capture_output=True, text=True)
+    done = subprocess.run([MESHGEN, "build", path, "-o", place / install, *authority(mesh), "--no-git"], capture_output=True, text=True)
     if done.returncode != 0:
         # The charts have no values for gateways of istioctl.
         want("install-values" in done.stderr and "panicked" not in done.stderr, f"{mesh.path} does not build with {install}: {done.stderr[-1500:]}")
