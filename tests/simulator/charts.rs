@@ -168,7 +168,12 @@ fn gateways(operator: &Value, version: &str) -> Vec<Value> {
     for gateway in ingress.chain(egress) {
         let mut objects = recorded(include_str!("recorded/gateway.txt"), &revision(operator), text(&gateway, "/name"));
         // Of one pod, the chart makes none (`1.30.3:manifests/charts/gateways/istio-ingress/templates/poddisruptionbudget.yaml`).
-        let least = operator.pointer("/spec/values/gateways/istio-ingressgateway/autoscaleMin").and_then(Value::as_u64);
+        let chart = if text(&gateway["label"], "/istio") == "egressgateway" { "egress" } else { "ingress" };
+        let values = &operator["spec"]["values"]["gateways"][format!("istio-{chart}gateway")];
+        if values["autoscaleEnabled"] == false {
+            objects.retain(|object| text(object, "/kind") != "HorizontalPodAutoscaler");
+        }
+        let least = values["autoscaleMin"].as_u64();
         if least.is_some_and(|least| least > 1) {
             objects.push(namespaced("PodDisruptionBudget", text(&gateway, "/name"), json!({})));
         }

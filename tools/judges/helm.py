@@ -92,6 +92,8 @@ def built_with(mesh, install, place):
         cluster.get("istio", {}).pop("install", None)
         if not cluster.get("istio", True):
             del cluster["istio"]
+        if "apiServerCA" in cluster:
+            cluster["apiServerCA"] = str(mesh.path.parent / cluster["apiServerCA"])
     path = place / f"{install}.yaml"
     # PyYAML leaves quotes out where YAML 1.2 needs them.
     path.write_text(json.dumps(topology, default=str))

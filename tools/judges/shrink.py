@@ -2,13 +2,14 @@
 
 import copy
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
 import yaml
 
 from .build import NotBuilt, build
-from .common import LOADER, Refused
+from .common import LOADER, REPOSITORY, Refused
 from .mesh import Mesh
 
 # A judge may take seconds for one look.
@@ -46,6 +47,8 @@ def shrink(text, judge, emit=build):
 def fault(text, judge, emit):
     """Who refuses a topology: the judge, or nobody. Where meshgen is the judge, for which reasons."""
     with tempfile.TemporaryDirectory() as place:
+        # Random meshes name these.
+        shutil.copytree(REPOSITORY / "tests/ca", Path(place) / "ca")
         path = Path(place) / "random-000.yaml"
         path.write_text(text)
         try:
