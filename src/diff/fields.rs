@@ -81,7 +81,7 @@ const FIELDS: &[FieldRule] = &[
         name: GATEWAY,
         path: "spec.components.ingressGateways[name=istio-eastwestgateway].k8s.service.ports[name=tcp-zipkin]",
         means: Kind::Reapply,
-        why: "the gateway's port for traces opens or closes, and no pod restarts: what proxies report until they know the new way is lost",
+        why: "the gateway's port for traces opens or closes, for which its pods may roll out, new ones first: what proxies report until they know the new way is lost",
     },
     FieldRule {
         kind: ISTIO_OPERATOR,
