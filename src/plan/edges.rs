@@ -1,8 +1,11 @@
 //! What has to be done before a unit, as a controller waits for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Plan, Stage, StageName, Unit, What};
+use super::{Plan, StageName, Unit, What};
+
+/// By cluster and stage, the last unit that others wait for.
+type Last = BTreeMap<(usize, StageName), usize>;
 
 impl<'m, 't> Plan<'m, 't> {
     /// The units that a controller applies, in order, each with the positions of those among them that have to be done just before.
@@ -11,63 +14,35 @@ impl<'m, 't> Plan<'m, 't> {
     /// primary, in the stages before. What a person does is passed over: what it comes after is waited for instead. Nothing waits for the
     /// ordinary gateways: their load balancers may never get an address, and the mesh needs none of them.
     pub(crate) fn graph(&self) -> Vec<(&Unit<'m, 't>, Vec<usize>)> {
-        let units: Vec<&Unit<'m, 't>> = self.units().filter(|unit| unit.what.is_for_controllers()).collect();
-        let position = |wanted: &Unit<'_, '_>| {
-            units.iter().position(|unit| unit.cluster.position == wanted.cluster.position && unit.what == wanted.what)
-        };
-        let before = |unit: &&Unit<'m, 't>| {
-            let stage = self.stages.iter().find(|stage| stage.units.iter().any(|other| is_same(other, unit)));
-            let stage = stage.expect("a unit is in a stage");
-            let mut found = BTreeSet::new();
-            let own: Vec<&Unit<'_, '_>> =
-                stage.units.iter().filter(|other| is_of(other, unit.cluster.position)).collect();
-            let at = own.iter().position(|other| is_same(other, unit)).expect("a unit is in its stage");
-            match own[..at].iter().rev().filter(|other| is_needed(other)).find_map(|other| position(other)) {
-                Some(previous) => drop(found.insert(previous)),
-                None => {
-                    for cluster in BTreeSet::from([unit.cluster.position, unit.cluster.primary]) {
-                        self.last_before(stage.name, cluster, &position, &mut found);
-                    }
+        let mut graph = Vec::new();
+        let mut last = Last::new();
+        for stage in &self.stages {
+            for unit in stage.units.iter().filter(|unit| unit.what.is_for_controllers()) {
+                let place = (unit.cluster.position, stage.name);
+                let mut after = BTreeSet::new();
+                if let Some(previous) = last.get(&place) {
+                    after.insert(*previous);
+                } else {
+                    add_last_before(&last, place, &mut after);
+                    add_last_before(&last, (unit.cluster.primary, stage.name), &mut after);
                 }
-            }
-            found.into_iter().collect()
-        };
-        units.iter().map(|unit| (*unit, before(unit))).collect()
-    }
-
-    /// The last units of a cluster in the stages before one.
-    fn last_before(
-        &self,
-        name: StageName,
-        cluster: usize,
-        position: &impl Fn(&Unit<'_, '_>) -> Option<usize>,
-        found: &mut BTreeSet<usize>,
-    ) {
-        for before in name.after() {
-            let units = self.stages.iter().find(|stage| stage.name == *before).map_or(&[][..], Stage::units);
-            let own = units.iter().rev().filter(|unit| is_of(unit, cluster) && is_needed(unit));
-            match own.into_iter().find_map(position) {
-                Some(last) => drop(found.insert(last)),
-                None => self.last_before(*before, cluster, position, found),
+                if !matches!(unit.what, What::GatewayCharts(..)) {
+                    last.insert(place, graph.len());
+                }
+                graph.push((unit, after.into_iter().collect()));
             }
         }
+        graph
     }
 }
 
-impl<'m, 't> Stage<'m, 't> {
-    fn units(&self) -> &[Unit<'m, 't>] {
-        &self.units
+/// Adds the last units of a cluster in the stages before one.
+fn add_last_before(last: &Last, (cluster, stage): (usize, StageName), found: &mut BTreeSet<usize>) {
+    for before in stage.after() {
+        let place = (cluster, *before);
+        match last.get(&place) {
+            Some(position) => drop(found.insert(*position)),
+            None => add_last_before(last, place, found),
+        }
     }
-}
-
-fn is_needed(unit: &Unit<'_, '_>) -> bool {
-    !matches!(unit.what, What::GatewayCharts(..))
-}
-
-fn is_of(unit: &Unit<'_, '_>, cluster: usize) -> bool {
-    unit.cluster.position == cluster
-}
-
-fn is_same(unit: &Unit<'_, '_>, other: &Unit<'_, '_>) -> bool {
-    unit.cluster.position == other.cluster.position && unit.what == other.what
 }
