@@ -7,6 +7,7 @@ use crate::layout::{
     ROUTES, TELEMETRY, ZIPKIN,
 };
 use crate::mesh::{Cluster, Mesh};
+use crate::topology::FreeForm;
 
 mod charts;
 mod collector;
@@ -253,6 +254,12 @@ pub(crate) const SCRIPTS: &[Script] = &[
 /// The metadata of an object in `istio-system`.
 fn metadata(mesh: &Mesh<'_>, name: &str) -> Value {
     json!({ "name": name, "namespace": ISTIO_SYSTEM, "labels": labels(mesh) })
+}
+
+/// The Secrets with which pods get their images, as a list of a pod or of an account; none if `values.global` names none.
+fn pull_secrets(global: &FreeForm) -> Option<Value> {
+    let secrets = global.get("imagePullSecrets")?.as_array().filter(|secrets| !secrets.is_empty())?;
+    Some(secrets.iter().map(|name| json!({ "name": name })).collect())
 }
 
 /// The labels of every object that we state or that our scripts make.

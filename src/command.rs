@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::artifact::{eastwest_gateway, egress_gateway};
+use crate::artifact::{eastwest_gateway, egress_gateway, helm_releases};
 use crate::layout::{EASTWEST_GATEWAY, EGRESS_GATEWAY, GATEWAYS, ISTIO, ISTIO_SYSTEM};
 use crate::plan::{self, What};
 use crate::template::{quote, word};
@@ -194,7 +194,7 @@ pub(crate) fn release_fields(context: &str, objects: &[(&str, &str, &str)]) -> C
 
 /// Helm installs the definitions and the reader's account.
 pub(crate) fn base_chart(place: Place<'_>, charts: Charts<'_>) -> Command {
-    place.helm(charts, "istio-base", "base", ISTIO_SYSTEM, &[place.path(ISTIO, "base.values.yaml")])
+    place.helm(charts, helm_releases::BASE, "base", ISTIO_SYSTEM, &[place.path(ISTIO, "base.values.yaml")])
 }
 
 /// Helm installs Istio's CNI plugin, and every node has to have it.
@@ -205,7 +205,7 @@ pub(crate) fn cni_chart(place: Place<'_>, charts: Charts<'_>, namespace: &str) -
     };
     let wait = wait.shell("rollout status daemonset/istio-cni-node");
     let wait = if matches!(place, Place::Script) { wait.shell("--timeout=\"$timeout\"") } else { wait };
-    [place.helm(charts, "istio-cni", "cni", namespace, &[place.path(ISTIO, "cni.values.yaml")]), wait]
+    [place.helm(charts, helm_releases::CNI, "cni", namespace, &[place.path(ISTIO, "cni.values.yaml")]), wait]
 }
 
 /// Helm installs istiod, or the webhook and the way to the primary's. The release is called like the Service.
@@ -221,7 +221,7 @@ pub(crate) fn istiod_chart(place: Place<'_>, charts: Charts<'_>, runs_istiod: bo
 
 /// Helm installs an ordinary gateway.
 pub(crate) fn gateway_chart(place: Place<'_>, charts: Charts<'_>, gateway: &str) -> [Command; 2] {
-    let release = ["istio-", gateway, "gateway"].concat();
+    let release = helm_releases::of_gateway(gateway);
     let file = place.path(GATEWAYS, &[gateway, ".values.yaml"].concat());
     [place.helm(charts, &release, "gateway", ISTIO_SYSTEM, &[file]), place.wait(&release)]
 }

@@ -12,7 +12,7 @@ use crate::mesh::{Cluster, Gateway, Mesh};
 use crate::topology::{Controller, FreeForm, Install, SERVICES_PORT, ServiceType};
 
 use super::eastwest_gateway::{self, NAME};
-use super::labels;
+use super::{labels, pull_secrets};
 
 pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     let Some(gateway) = cluster.gateway.as_ref().filter(|_| cluster.install == Install::Helm) else {
@@ -95,11 +95,6 @@ fn limits(gateway: &Gateway<'_>) -> (u16, u16) {
     let stated = gateway.written.replicas;
     let least = stated.and_then(|replicas| replicas.min).unwrap_or(1);
     (least, stated.and_then(|replicas| replicas.max).unwrap_or(5))
-}
-
-fn pull_secrets(global: &FreeForm) -> Option<Value> {
-    let secrets = global.get("imagePullSecrets")?.as_array().filter(|secrets| !secrets.is_empty())?;
-    Some(secrets.iter().map(|name| json!({ "name": name })).collect())
 }
 
 fn describe_service(service: &mut Map<String, Value>, mesh: &Mesh<'_>, cluster: &Cluster<'_>, gateway: &Gateway<'_>) {

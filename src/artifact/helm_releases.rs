@@ -12,6 +12,21 @@ use crate::words::short_name;
 
 use super::{charts, labels, profile_gateways};
 
+/// The release of the chart `base`.
+pub(crate) const BASE: &str = "istio-base";
+/// The release of the chart `cni`.
+pub(crate) const CNI: &str = "istio-cni";
+
+/// The release of an ordinary gateway, `ingress` or `egress`. It is called like the Deployment.
+pub(crate) fn of_gateway(gateway: &str) -> String {
+    ["istio-", gateway, "gateway"].concat()
+}
+
+/// The metadata of an object for a controller.
+pub(crate) fn metadata(mesh: &Mesh<'_>, gitops: &GitOps, name: &str) -> Value {
+    json!({ "name": name, "namespace": gitops.namespace(), "labels": labels(mesh) })
+}
+
 /// The name of Flux's repository of charts.
 pub(crate) fn repository(mesh: &Mesh<'_>) -> String {
     short_name(&[mesh.id, "charts"])
@@ -30,11 +45,11 @@ pub(super) fn istio(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
         let of = Release { name: release, chart, namespace, files, after };
         of.document(mesh, cluster, gitops, ISTIO)
     };
-    let mut releases = vec![release("istio-base", "base", ISTIO_SYSTEM, &["base.values.yaml"], &[])];
-    let mut after = vec!["istio-base"];
+    let mut releases = vec![release(BASE, "base", ISTIO_SYSTEM, &["base.values.yaml"], &[])];
+    let mut after = vec![BASE];
     if cluster.has_cni_chart() {
-        releases.push(release("istio-cni", "cni", cluster.cni_namespace(), &["cni.values.yaml"], &["istio-base"]));
-        after.push("istio-cni");
+        releases.push(release(CNI, "cni", cluster.cni_namespace(), &["cni.values.yaml"], &[BASE]));
+        after.push(CNI);
     }
     let mut files = vec!["istiod.values.yaml"];
     if !charts::mesh_config(mesh, cluster).is_empty() {
@@ -47,18 +62,14 @@ pub(super) fn istio(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
 /// The releases of the ordinary gateways.
 pub(super) fn gateways(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     let Some(gitops) = gitops(mesh, cluster) else { return Vec::new() };
-    let release = |release: &str, file: &str| {
-        let of = Release { name: release, chart: "gateway", namespace: ISTIO_SYSTEM, files: &[file], after: &[] };
+    let release = |gateway: &str| {
+        let (name, file) = (of_gateway(gateway), [gateway, ".values.yaml"].concat());
+        let of = Release { name: &name, chart: "gateway", namespace: ISTIO_SYSTEM, files: &[&file], after: &[] };
         of.document(mesh, cluster, gitops, GATEWAYS)
     };
-    let mut releases = Vec::new();
-    if !profile_gateways::ingress(mesh, cluster).is_empty() {
-        releases.push(release("istio-ingressgateway", "ingress.values.yaml"));
-    }
-    if !profile_gateways::egress(mesh, cluster).is_empty() {
-        releases.push(release("istio-egressgateway", "egress.values.yaml"));
-    }
-    releases
+    let gateways =
+        [("ingress", profile_gateways::ingress(mesh, cluster)), ("egress", profile_gateways::egress(mesh, cluster))];
+    gateways.iter().filter(|(_, values)| !values.is_empty()).map(|(gateway, _)| release(gateway)).collect()
 }
 
 /// kustomize knows no field of Flux's that names a `ConfigMap`.
@@ -126,7 +137,7 @@ impl Release<'_> {
         json!({
             "apiVersion": "helm.toolkit.fluxcd.io/v2",
             "kind": "HelmRelease",
-            "metadata": { "name": name(self.name), "namespace": gitops.namespace(), "labels": labels(mesh) },
+            "metadata": metadata(mesh, gitops, &name(self.name)),
             "spec": spec,
         })
     }

@@ -57,9 +57,8 @@ fn values(mesh: &Mesh<'_>, cluster: &Cluster<'_>, gateway: &Gateway) -> Value {
     if let Some(policy) = global.get("imagePullPolicy") {
         values["imagePullPolicy"] = policy.clone();
     }
-    let secrets = global.get("imagePullSecrets").and_then(Value::as_array);
-    if let Some(secrets) = secrets.filter(|secrets| !secrets.is_empty()) {
-        values["imagePullSecrets"] = secrets.iter().map(|name| json!({ "name": name })).collect();
+    if let Some(secrets) = super::pull_secrets(&global) {
+        values["imagePullSecrets"] = secrets;
     }
     values
 }

@@ -18,11 +18,3 @@ pub(super) fn place(field: &str) -> FieldPath {
 pub(super) fn argocd<'t>(context: &Context<'t>) -> Option<&'t GitOps> {
     context.topology.gitops.as_ref().filter(|gitops| gitops.controller == Controller::ArgoCd)
 }
-
-/// The controller's name for people.
-pub(super) fn title(gitops: &GitOps) -> &'static str {
-    match gitops.controller {
-        Controller::ArgoCd => "Argo CD",
-        Controller::Flux => "Flux",
-    }
-}

@@ -2,7 +2,7 @@ use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
 use crate::topology::Install;
 
-use super::controller::{ABOUT, GITOPS, place, title};
+use super::controller::{ABOUT, GITOPS, place};
 use super::reads::{NAMES, VERSION};
 use super::{Check, Context};
 
@@ -25,7 +25,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         place("controller"),
         format!(
             "{} applies no file that is for istioctl, and istioctl is to install Istio in `{}`",
-            title(gitops),
+            gitops.controller.title(),
             cluster.name
         ),
     );

@@ -22,7 +22,6 @@ use crate::pki::inventory::Role;
 use takeover::Move;
 
 mod gateway;
-mod installer;
 mod members;
 mod signer;
 mod starts;

@@ -3,8 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::artifact::helm_releases::KEPT;
-use crate::artifact::labels;
+use crate::artifact::helm_releases::{self, KEPT, metadata};
 use crate::layout::{GATEWAYS, ISTIO, ISTIO_SYSTEM};
 use crate::mesh::{Cluster, Mesh};
 use crate::plan::{Charts, GatewayCharts, Plan, Unit, What};
@@ -31,34 +30,19 @@ pub(super) fn files(plan: &Plan<'_, '_>, gitops: &GitOps) -> Files {
     }
     let mut files = Files::default();
     for part in super::gitops::parts(plan, gitops) {
-        let steps: Vec<(String, Vec<Value>)> = part
-            .clusters
-            .iter()
-            .map(|cluster| {
-                let of = graph.iter().zip(&waves).filter(|((unit, _), _)| unit.cluster.name == *cluster);
-                let documents = of.map(|((unit, _), wave)| application(mesh, gitops, unit, *wave));
-                (format!("{cluster}.yaml"), documents.collect())
-            })
-            .collect();
-        let mut resources = vec!["project.yaml".to_owned()];
-        resources.extend(steps.iter().map(|(file, _)| file.clone()));
-        files.add(&part.directory, "kustomization.yaml", &[super::gitops::resources(&resources)]);
+        files.add_clusters(&part, "project.yaml", |cluster| {
+            let of = graph.iter().zip(&waves).filter(|((unit, _), _)| unit.cluster.name == cluster);
+            of.map(|((unit, _), wave)| application(mesh, gitops, unit, *wave)).collect()
+        });
         files.add(&part.directory, "project.yaml", &[project(mesh, gitops, &part)]);
         files.add(&part.directory, "root.yaml", &[root(mesh, gitops, &part.directory)]);
         files.add(&part.directory, "settings.yaml", &[settings(gitops)]);
-        for (file, documents) in steps {
-            files.add(&part.directory, &file, &documents);
-        }
     }
     files
 }
 
 /// How far waves are apart: there is room for a team's own.
 const WAVE: usize = 10;
-
-fn metadata(mesh: &Mesh<'_>, gitops: &GitOps, name: &str) -> Value {
-    json!({ "name": name, "namespace": gitops.namespace(), "labels": labels(mesh) })
-}
 
 fn project(mesh: &Mesh<'_>, gitops: &GitOps, part: &Part<'_>) -> Value {
     let clusters = mesh.clusters.iter().filter(|cluster| part.clusters.contains(&cluster.name));
@@ -237,9 +221,9 @@ fn values(gitops: &GitOps) -> Value {
 
 fn istio_sources(mesh: &Mesh<'_>, gitops: &GitOps, cluster: &Cluster<'_>, charts: Charts) -> Value {
     let file = |file: &str| ["$values/", &path(gitops, &[cluster.name, "/", ISTIO, "/", file].concat())].concat();
-    let mut sources = vec![chart(mesh, "base", "istio-base", &[file("base.values.yaml")])];
+    let mut sources = vec![chart(mesh, "base", helm_releases::BASE, &[file("base.values.yaml")])];
     if let Some(namespace) = charts.cni {
-        let mut cni = chart(mesh, "cni", "istio-cni", &[file("cni.values.yaml")]);
+        let mut cni = chart(mesh, "cni", helm_releases::CNI, &[file("cni.values.yaml")]);
         if namespace != ISTIO_SYSTEM {
             cni["helm"]["namespace"] = json!(namespace);
         }
@@ -257,7 +241,7 @@ fn gateway_sources(mesh: &Mesh<'_>, gitops: &GitOps, cluster: &Cluster<'_>, gate
     let gateways = [("ingress", gateways.ingress), ("egress", gateways.egress)];
     let source = |gateway: &str| {
         let file = path(gitops, &[cluster.name, "/", GATEWAYS, "/", gateway, ".values.yaml"].concat());
-        chart(mesh, "gateway", &["istio-", gateway, "gateway"].concat(), &[["$values/", &file].concat()])
+        chart(mesh, "gateway", &helm_releases::of_gateway(gateway), &[["$values/", &file].concat()])
     };
     let sources = gateways.iter().filter(|(_, is_there)| *is_there).map(|(gateway, _)| source(gateway));
     sources.chain([values(gitops)]).collect()

@@ -3,8 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::artifact::helm_releases::{KEPT, UNPRUNED, repository};
-use crate::artifact::labels;
+use crate::artifact::helm_releases::{KEPT, UNPRUNED, metadata, repository};
 use crate::layout::{ISTIO_SYSTEM, NAMESPACE};
 use crate::mesh::Mesh;
 use crate::plan::{Plan, Unit, What};
@@ -19,34 +18,20 @@ pub(super) fn files(plan: &Plan<'_, '_>, gitops: &GitOps) -> Files {
     let graph = plan.graph();
     let mut files = Files::default();
     for part in super::gitops::parts(plan, gitops) {
-        let steps: Vec<(String, Vec<Value>)> = part
-            .clusters
-            .iter()
-            .map(|cluster| {
-                let of = graph.iter().filter(|(unit, _)| unit.cluster.name == *cluster);
-                let documents = of.map(|(unit, after)| {
-                    let after = after.iter().map(|position| graph[*position].0);
-                    // A controller sees nothing of other clusters.
-                    let after = after.filter(|other| gitops.hub || other.cluster.name == *cluster);
-                    kustomization(mesh, gitops, unit, &after.map(|other| name(mesh, other)).collect::<Vec<_>>())
-                });
-                (format!("{cluster}.yaml"), documents.collect())
-            })
-            .collect();
-        let mut resources = vec!["sources.yaml".to_owned()];
-        resources.extend(steps.iter().map(|(file, _)| file.clone()));
-        files.add(&part.directory, "kustomization.yaml", &[super::gitops::resources(&resources)]);
+        files.add_clusters(&part, "sources.yaml", |cluster| {
+            let of = graph.iter().filter(|(unit, _)| unit.cluster.name == cluster);
+            let documents = of.map(|(unit, after)| {
+                let after = after.iter().map(|position| graph[*position].0);
+                // A controller sees nothing of other clusters.
+                let after = after.filter(|other| gitops.hub || other.cluster.name == cluster);
+                kustomization(mesh, gitops, unit, &after.map(|other| name(mesh, other)).collect::<Vec<_>>())
+            });
+            documents.collect()
+        });
         files.add(&part.directory, "sources.yaml", &sources(mesh, gitops));
         files.add(&part.directory, "root.yaml", &[root(mesh, gitops, &part.directory)]);
-        for (file, documents) in steps {
-            files.add(&part.directory, &file, &documents);
-        }
     }
     files
-}
-
-fn metadata(mesh: &Mesh<'_>, gitops: &GitOps, name: &str) -> Value {
-    json!({ "name": name, "namespace": gitops.namespace(), "labels": labels(mesh) })
 }
 
 fn sources(mesh: &Mesh<'_>, gitops: &GitOps) -> Vec<Value> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::layout;
 use crate::mesh::Mesh;
 use crate::plan::{Plan, Unit};
-use crate::topology::{Controller, GitOps, Name};
+use crate::topology::{GitOps, Name};
 use crate::words::short_name;
 use crate::yaml;
 
@@ -25,6 +25,16 @@ pub(super) struct Files(Vec<(String, String)>);
 impl Files {
     pub(super) fn add(&mut self, directory: &str, file: &str, documents: &[Value]) {
         self.0.push(([directory, "/", file].concat(), yaml::print_all(documents)));
+    }
+
+    /// Adds a file for each cluster of a part, and the list of what the controller reads: another file and these.
+    pub(super) fn add_clusters(&mut self, part: &Part<'_>, other: &str, documents: impl Fn(&str) -> Vec<Value>) {
+        let file = |cluster: &str| [cluster, ".yaml"].concat();
+        let read = [other.to_owned()].into_iter().chain(part.clusters.iter().map(|cluster| file(cluster)));
+        self.add(&part.directory, kustomization::FILE, &[resources(&read.collect::<Vec<String>>())]);
+        for cluster in &part.clusters {
+            self.add(&part.directory, &file(cluster), &documents(cluster));
+        }
     }
 
     /// The paths and the texts.
@@ -56,7 +66,7 @@ pub(super) fn path(gitops: &GitOps, path: &str) -> String {
     }
 }
 
-pub(super) fn resources(files: &[String]) -> Value {
+fn resources(files: &[String]) -> Value {
     json!({ "apiVersion": kustomization::API_VERSION, "kind": "Kustomization", "resources": files })
 }
 
@@ -71,13 +81,5 @@ pub(super) fn is_emitted(parts: &[&str]) -> bool {
         [directory, file] => layout::CONTROLLERS.contains(directory) && is_file(file),
         [directory, cluster, file] => layout::CONTROLLERS.contains(directory) && is_cluster(cluster) && is_file(file),
         _ => false,
-    }
-}
-
-/// The controller's name for people.
-pub(super) fn title(gitops: &GitOps) -> &'static str {
-    match gitops.controller {
-        Controller::ArgoCd => "Argo CD",
-        Controller::Flux => "Flux",
     }
 }

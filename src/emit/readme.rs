@@ -2,7 +2,6 @@ use serde::Serialize;
 
 use crate::artifact::{DIRECTORIES, Directory, SCRIPTS};
 use crate::command::{self, Command, Place};
-use crate::emit::gitops;
 use crate::layout::{EASTWEST_GATEWAY, ISTIO_SYSTEM, REMOTE_SECRETS};
 use crate::mesh::{Cluster, Mesh};
 use crate::plan::waiting::{self, Awaited};
@@ -220,7 +219,7 @@ fn collector<'m>(mesh: &'m Mesh<'_>) -> Option<Collector<'m>> {
 fn responsibilities(plan: &Plan<'_, '_>) -> Vec<Responsibility> {
     let who = |what: What| match what.who() {
         Who::Applier | Who::Helm if plan.mesh.gitops.is_some() => {
-            plan.mesh.gitops.map(gitops::title).unwrap_or_default()
+            plan.mesh.gitops.map(|gitops| gitops.controller.title()).unwrap_or_default()
         }
         Who::Applier => "kubectl, Argo CD, Flux",
         Who::KeyHolder => "a person who has the private keys: they are not in Git",
@@ -246,7 +245,7 @@ fn responsibilities(plan: &Plan<'_, '_>) -> Vec<Responsibility> {
 
 /// Files for istioctl are kustomizations where the in-cluster operator reads them.
 fn apart(plan: &Plan<'_, '_>) -> Vec<Apart> {
-    let helm = plan.mesh.gitops.map_or("helm", gitops::title);
+    let helm = plan.mesh.gitops.map_or("helm", |gitops| gitops.controller.title());
     let programs = [(Who::Istioctl, "istioctl"), (Who::Helm, helm)];
     let programs = programs.into_iter().filter(|(who, _)| match who {
         // For Flux, releases stand beside the values.

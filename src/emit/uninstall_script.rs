@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use crate::artifact::Role;
+use crate::artifact::{Role, helm_releases};
 use crate::command::OURS;
 use crate::layout::{EGRESS_GATEWAY, ISTIO_SYSTEM, NAMESPACE};
 use crate::mesh::Cluster;
@@ -75,11 +75,11 @@ fn releases(cluster: &Cluster<'_>, contents: &Contents) -> String {
     let files = contents.directories.iter().flat_map(|(_, manifests)| manifests);
     let files = files.filter(|manifest| manifest.role == Role::Values).rev();
     let release = |manifest: &Manifest| match manifest.file {
-        "base.values.yaml" => Some(("istio-base".to_owned(), ISTIO_SYSTEM)),
-        "cni.values.yaml" => Some(("istio-cni".to_owned(), cluster.cni_namespace())),
+        "base.values.yaml" => Some((helm_releases::BASE.to_owned(), ISTIO_SYSTEM)),
+        "cni.values.yaml" => Some((helm_releases::CNI.to_owned(), cluster.cni_namespace())),
         "istiod.values.yaml" => Some((cluster.istiod_service(), ISTIO_SYSTEM)),
-        "ingress.values.yaml" => Some(("istio-ingressgateway".to_owned(), ISTIO_SYSTEM)),
-        "egress.values.yaml" => Some(("istio-egressgateway".to_owned(), ISTIO_SYSTEM)),
+        "ingress.values.yaml" => Some((helm_releases::of_gateway("ingress"), ISTIO_SYSTEM)),
+        "egress.values.yaml" => Some((helm_releases::of_gateway("egress"), ISTIO_SYSTEM)),
         _ => None,
     };
     let releases: Vec<String> =
@@ -115,7 +115,7 @@ fn by_git(plan: &Plan<'_, '_>, gitops: &GitOps) -> String {
         "uninstall-by-git.sh",
         ByGit {
             mesh: mesh.id,
-            controller: super::gitops::title(gitops),
+            controller: gitops.controller.title(),
             is_flux: gitops.controller == Controller::Flux,
             is_hub: gitops.hub,
             root: short_name(&[mesh.id, "mesh"]),

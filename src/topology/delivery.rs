@@ -127,6 +127,14 @@ impl Controller {
             Self::Flux => "flux",
         }
     }
+
+    /// Its name for people.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::ArgoCd => "Argo CD",
+            Self::Flux => "Flux",
+        }
+    }
 }
 
 impl GitOps {

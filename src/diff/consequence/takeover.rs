@@ -5,12 +5,13 @@ use serde_json::{Map, Value, json};
 use crate::layout::{EASTWEST_GATEWAY, GATEWAYS, ISTIO};
 use crate::words::joined;
 
-use super::Situation;
+use super::{Found, Situation};
 use crate::diff::facts::Known;
 use crate::diff::fields::{ISTIO as OPERATOR_NAME, ISTIO_OPERATOR};
+use crate::diff::impact::Kind;
 use crate::diff::manifest::documents;
 use crate::diff::objects::compare_fields_of;
-use crate::diff::{ObjectChange, What};
+use crate::diff::{ClusterChange, ObjectChange, What};
 
 /// Whether another program installs Istio in a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,38 @@ pub(in crate::diff) enum Move {
 }
 
 impl Situation<'_> {
+    /// Says why another program cannot take over.
+    pub(super) fn installer(&self, name: &str, found: &mut Found) {
+        if let Some(why) = self.hurdle(name) {
+            found.add(Kind::NotInPlace, &why);
+        }
+    }
+
+    /// What becomes of the objects that istioctl installed.
+    pub(super) fn moved(&self, cluster: &ClusterChange, found: &mut Found) {
+        let name = cluster.name.as_str();
+        found.add(
+            Kind::Reapply,
+            "30-istio: Helm takes over what istioctl installed: `istioctl install` and `istioctl uninstall` must not be run there any more",
+        );
+        if self.after.runs_istiod(name) {
+            found.add(Kind::RestartIstiod, "30-istio: a label of istiod's pods changes, and Helm rolls it out once");
+        }
+        if self.after.has_step(name, EASTWEST_GATEWAY) {
+            found.add(
+                Kind::Reapply,
+                "40-eastwest-gateway: kubectl takes over the gateway's objects, and no pod restarts for it; when istioctl's fields are released, at the end, the gateway rolls out once, and new pods are ready before old ones stop",
+            );
+        }
+        if self.after.has_step(name, GATEWAYS) {
+            found.add(
+                Kind::Reapply,
+                "45-gateways: Helm takes over the profile's gateways, which roll out when it does, and once more when istioctl's fields are released",
+            );
+        }
+        self.object(cluster, &self.told_otherwise(name), found);
+    }
+
     /// Whether a cluster in which Istio runs gets another installer.
     pub(in crate::diff) fn moved_to(&self, name: &str) -> Move {
         let runs = |side: &Known<'_>| side.has(name) && !side.is_waiting(name);
@@ -38,7 +71,7 @@ impl Situation<'_> {
     }
 
     /// Why another installer cannot take over a cluster.
-    pub(in crate::diff) fn hurdle(&self, name: &str) -> Option<String> {
+    pub(super) fn hurdle(&self, name: &str) -> Option<String> {
         match self.moved_to(name) {
             Move::None => None,
             Move::ToIstioctl => Some(
@@ -92,7 +125,7 @@ impl Situation<'_> {
     }
 
     /// What Istio is told otherwise besides, as a change of an IstioOperator.
-    pub(in crate::diff) fn told_otherwise(&self, name: &str) -> ObjectChange {
+    fn told_otherwise(&self, name: &str) -> ObjectChange {
         ObjectChange {
             kind: ISTIO_OPERATOR.to_owned(),
             namespace: None,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::artifact::eastwest_gateway;
+use crate::artifact::{eastwest_gateway, helm_releases};
 use crate::command;
 use crate::diff::consequence::takeover::Move;
 use crate::diff::facts::Known;
@@ -11,8 +11,8 @@ use crate::layout::{EASTWEST_GATEWAY, GATEWAYS, ISTIO, ISTIO_SYSTEM};
 
 use super::Runbook;
 
-/// The gateways of a profile: the file of values, and the release, which is called like their Deployment.
-const OF_PROFILE: [(&str, &str); 2] = [("ingress", "istio-ingressgateway"), ("egress", "istio-egressgateway")];
+/// The gateways of a profile, by their files of values.
+const OF_PROFILE: [&str; 2] = ["ingress", "egress"];
 
 impl Runbook<'_> {
     /// The clusters that Helm takes over.
@@ -44,9 +44,11 @@ impl Runbook<'_> {
                 owned.push(("apps/v1", "Deployment", istiod.as_str()));
             }
             let mut roles = Vec::new();
-            let of_profile = OF_PROFILE.iter().filter(|(values, _)| has_values(self.after(), name, GATEWAYS, values));
-            for (_, release) in of_profile {
-                owned.extend([("v1", "Service", *release), ("apps/v1", "Deployment", release)]);
+            let is_there = |gateway: &&str| has_values(self.after(), name, gateway);
+            let of_profile: Vec<String> =
+                OF_PROFILE.into_iter().filter(is_there).map(helm_releases::of_gateway).collect();
+            for release in &of_profile {
+                owned.extend([("v1", "Service", release.as_str()), ("apps/v1", "Deployment", release)]);
                 roles.extend(["role", "rolebinding"].map(|kind| format!("{kind}/{release}-sds")));
             }
             if self.after().has_step(name, EASTWEST_GATEWAY) {
@@ -66,10 +68,10 @@ impl Runbook<'_> {
     /// The release that was installed with values that are no longer there.
     pub(super) fn release_of(&self, name: &str, values: &str) -> Option<String> {
         if values == "cni" {
-            return Some(self.uninstalled(name, "istio-cni", cni_namespace(self.before(), name)));
+            return Some(self.uninstalled(name, helm_releases::CNI, cni_namespace(self.before(), name)));
         }
-        let (_, release) = OF_PROFILE.iter().find(|(known, _)| *known == values)?;
-        Some(self.uninstalled(name, release, ISTIO_SYSTEM))
+        let gateway = OF_PROFILE.into_iter().find(|gateway| *gateway == values)?;
+        Some(self.uninstalled(name, &helm_releases::of_gateway(gateway), ISTIO_SYSTEM))
     }
 
     pub(super) fn uninstalled(&self, name: &str, release: &str, namespace: &str) -> String {
@@ -77,8 +79,8 @@ impl Runbook<'_> {
     }
 }
 
-fn has_values(side: &Known<'_>, name: &str, directory: &str, values: &str) -> bool {
-    side.files_of(name).contains_key(format!("{name}/{directory}/{values}.values.yaml").as_str())
+fn has_values(side: &Known<'_>, name: &str, gateway: &str) -> bool {
+    side.has_file(&format!("{name}/{GATEWAYS}/{gateway}.values.yaml"))
 }
 
 /// The namespace of the plugin: another one on `OpenShift`.

@@ -49,7 +49,7 @@ pub(super) fn of<'m>(plan: &Plan<'m, '_>) -> Option<Controlled<'m>> {
     };
     let clusters = mesh.clusters.iter();
     Some(Controlled {
-        title: gitops::title(gitops),
+        title: gitops.controller.title(),
         directory: gitops.controller.as_str().to_owned(),
         repository: gitops.repository.as_str(),
         revision: gitops.revision.as_str(),
