@@ -11,6 +11,15 @@ pub(crate) use self::signer::{has_socket, is_no_authority, other_signer};
 
 mod signer;
 
+/// What istiod reads a variable as that is on or off (Go's `strconv.ParseBool`).
+pub(crate) fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
 /// A field of Istio whose value follows from the topology.
 pub(crate) struct Fact {
     /// Where Istio is told: `values` or `meshConfig`, and the keys.

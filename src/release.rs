@@ -410,6 +410,12 @@ fn line(version: IstioVersion) -> Option<&'static Release> {
     RELEASES.iter().find(|release| version.major == 1 && release.minor == version.minor)
 }
 
+/// The first minor release that Helm installs.
+pub(crate) fn first_with_charts() -> u32 {
+    let minors = RELEASES.iter().filter(|release| release.has_charts).map(|release| release.minor);
+    minors.min().expect("some releases have charts")
+}
+
 /// What to write in place of a version that is not supported.
 pub(crate) fn advice(version: IstioVersion) -> String {
     if let Some(last) = line(version).and_then(|release| release.last) {

@@ -1,6 +1,7 @@
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::fact::boolean;
 use crate::release::release;
 use crate::rule::Rule;
 use crate::topology::FreeForm;
@@ -52,7 +53,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
 fn says(values: &FreeForm, variable: &str) -> Option<bool> {
     match values.get("pilot")?.get("env")?.get(variable)? {
         Value::Bool(is_on) => Some(*is_on),
-        Value::String(text) => Some(["1", "t", "T", "TRUE", "true", "True"].contains(&text.as_str())),
+        Value::String(text) => Some(boolean(text) == Some(true)),
         _ => None,
     }
 }

@@ -1,5 +1,5 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
-use crate::release::{RELEASES, release};
+use crate::release::{first_with_charts, release};
 use crate::rule::Rule;
 use crate::topology::Install;
 
@@ -16,16 +16,14 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     if release(istio.version).is_none_or(|release| release.has_charts) {
         return;
     }
-    let first = RELEASES.iter().filter(|release| release.has_charts).map(|release| release.minor).min();
+    let first = first_with_charts();
     let of_mesh = (FieldPath::root().child("istio"), Some(istio.install));
     let of_clusters = context.clusters().map(|(path, cluster)| (path.child("istio"), cluster.istio.install));
     for (path, _) in [of_mesh].into_iter().chain(of_clusters).filter(|(_, install)| *install == Some(Install::Helm)) {
-        let mut finding = RULE
-            .at(path.child("install"), format!("Istio {} is not installed by Helm", istio.version))
-            .and(FieldPath::root().child("istio").child("version"), "this version");
-        if let Some(first) = first {
-            finding = finding.help(format!("write `istioctl`, or use Istio 1.{first} or later"));
-        }
-        findings.push(finding);
+        findings.push(
+            RULE.at(path.child("install"), format!("Istio {} is not installed by Helm", istio.version))
+                .and(FieldPath::root().child("istio").child("version"), "this version")
+                .help(format!("write `istioctl`, or use Istio 1.{first} or later")),
+        );
     }
 }

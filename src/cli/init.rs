@@ -2,7 +2,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum, ValueHint};
 
 use crate::disk;
-use crate::release::{NEWEST, advice, release};
+use crate::release::{NEWEST, advice, first_with_charts, release};
 use crate::schema;
 use crate::starter::{MAXIMUM_CLUSTERS, Starter};
 use crate::template::word;
@@ -87,7 +87,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         (install, controller) => install == Some(Installer::Helm) || controller.is_some(),
     };
     if by_helm && !release.has_charts {
-        return Err(Refusal(format!("Istio {istio} is not installed by Helm: only Istio 1.28 and later is")));
+        let first = first_with_charts();
+        return Err(Refusal(format!("Istio {istio} is not installed by Helm: only Istio 1.{first} and later is")));
     }
     let starter = Starter {
         install: if by_helm { Install::Helm } else { Install::Istioctl },

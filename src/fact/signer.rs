@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::topology::FreeForm;
 
-use super::held;
+use super::{boolean, held};
 
 /// A value, whether it says that somebody else signs, and what it says then.
 type Sign = (&'static str, fn(&str) -> bool, &'static str);
@@ -28,9 +28,8 @@ const SIGNS: &[Sign] = &[
 /// Whether istiod is an authority at all.
 const SERVER: &str = "values.pilot.env.ENABLE_CA_SERVER";
 
-/// As istiod reads a boolean (Go's `strconv.ParseBool`).
 fn is_off(value: &str) -> bool {
-    ["0", "f", "F", "false", "FALSE", "False"].contains(&value)
+    boolean(value) == Some(false)
 }
 
 /// Where agents look for the socket of SPIRE: a template of the author mounts it there (`1.30.3:pkg/security/security.go`).
