@@ -83,6 +83,9 @@ const NOT_DONE: u8 = 2;
 /// Runs the verb that the command line names.
 pub fn run() -> ExitCode {
     forbid_core_dumps();
+    if completions::answer() {
+        return ExitCode::SUCCESS;
+    }
     let code = match Arguments::parse().verb {
         Verb::Build(arguments) => build::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments),

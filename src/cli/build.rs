@@ -1,5 +1,6 @@
 use camino::Utf8PathBuf;
 use clap::{Args, ValueHint};
+use clap_complete::engine::ArgValueCompleter;
 
 use crate::diagnostic::Findings;
 use crate::lock::{Certificate, Digest, Lock};
@@ -13,6 +14,7 @@ use crate::tree::Tree;
 use crate::words::printable;
 use crate::{ExternalFiles, compile_checked, disk, lost_addresses, parallel};
 
+use super::completions::ClusterNames;
 use super::secrecy::GitOption;
 use super::seed::{self, SeedOption, SeedPlace};
 use super::{
@@ -30,7 +32,7 @@ pub(super) struct Arguments {
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     output: Utf8PathBuf,
     /// Build only the directory of this cluster; can be repeated
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(ClusterNames))]
     cluster: Vec<String>,
     #[command(flatten)]
     seed: SeedOption,
