@@ -67,6 +67,7 @@ impl Runbook<'_> {
             phase("Remove what takes another name", self.renamed()),
             phase("Node routes, before anything needs them", self.new_routes()),
             phase("Delete what cannot be changed: it is made anew", self.immutable()),
+            phase(UNREAD, self.unread_certificates()),
         ];
         if labels.is_empty() && ways.is_empty() && taken_over.is_empty() && tags.is_empty() {
             phases.push(installation("Install", ownership, [steps, restarts].concat()));
@@ -360,7 +361,11 @@ impl Runbook<'_> {
             }
             // Where istiod is to sign no more with what is in it, it is deleted before istiod restarts.
             let is_kept = !self.signed_by_another().any(|other| other == name);
-            if is_kept && self.before().has_step(name, CACERTS) && !self.after().has_step(name, CACERTS) {
+            if is_kept
+                && !self.before().is_waiting(name)
+                && self.before().has_step(name, CACERTS)
+                && !self.after().has_step(name, CACERTS)
+            {
                 commands.extend(self.without_authority(name));
             }
             if self.situation.is_revised(name)
@@ -420,6 +425,9 @@ fn resource(kind: &str) -> String {
     };
     format!("{}{group}", kind.to_lowercase())
 }
+
+/// The title above certificates that no istiod has read.
+const UNREAD: &str = "Delete the certificates that no istiod is to sign with";
 
 /// The Secret that istiod signs with.
 const CACERTS_SECRET: &str = "cacerts";

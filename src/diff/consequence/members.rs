@@ -56,7 +56,9 @@ impl Situation<'_> {
             found.add(Kind::Joins, &format!("the address that it waited for is known: {EVERYTHING}"));
             return;
         }
-        self.certificates(cluster, found);
+        if cluster.certificate.as_ref().is_some_and(|change| change.before.is_some() && change.after.is_some()) {
+            found.add(Kind::Reapply, "20-cacerts: no istiod reads the Secret `cacerts` yet");
+        }
         for object in cluster.objects.iter().filter(|object| object.name.is_some()) {
             self.object(cluster, object, found);
         }

@@ -7,7 +7,7 @@ use crate::layout::{CACERTS, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS};
 use super::super::controllers::{HELM_RELEASE, is_left};
 use super::super::facts::Known;
 use super::super::{Membership, ObjectChange, What};
-use super::{Phase, Runbook, phase};
+use super::{Phase, Runbook, UNREAD, phase};
 
 impl Runbook<'_> {
     /// The phases where a controller applies the second side.
@@ -27,6 +27,7 @@ impl Runbook<'_> {
         let mut phases = vec![
             phase("Node routes, before anything needs them", self.new_routes()),
             phase("Certificates, before a control plane needs them", self.certificates(&steps)),
+            phase(UNREAD, self.unread_certificates()),
             Phase {
                 title: format!("Commit and push, and wait until {title} has applied it"),
                 commands: commit,

@@ -50,10 +50,10 @@ impl Runbook<'_> {
         commands
     }
 
-    /// The clusters whose root is replaced.
+    /// The clusters whose root is replaced, those in which there is no Istio yet among them.
     pub(super) fn replaced_roots(&self) -> impl Iterator<Item = &str> {
         let is_replaced = self.situation.is_root_replaced();
-        let stays = self.running().map(|cluster| cluster.name.as_str());
+        let stays = self.staying().map(|cluster| cluster.name.as_str());
         stays.filter(move |name| is_replaced && self.has_authority(name))
     }
 
@@ -86,6 +86,16 @@ impl Runbook<'_> {
         ["restart", "status"].map(|verb| self.kubectl(name, &["-n", ISTIO_SYSTEM, "rollout", verb, &istiod]))
     }
 
+    /// In a cluster that waited for an address, no istiod has read its certificates yet: they go before one comes.
+    pub(super) fn unread_certificates(&self) -> Vec<String> {
+        let unread = self.staying().map(|cluster| cluster.name.as_str()).filter(|name| {
+            self.before().is_waiting(name)
+                && self.before().has_step(name, CACERTS)
+                && !self.after().has_step(name, CACERTS)
+        });
+        unread.map(|name| self.kubectl(name, &["-n", ISTIO_SYSTEM, "delete", "secret", CACERTS_SECRET])).collect()
+    }
+
     /// Takes from a cluster what its istiod signed with, and what install.sh wrote down of it.
     pub(super) fn without_authority(&self, name: &str) -> Vec<String> {
         let mut commands = vec![self.kubectl(name, &["-n", ISTIO_SYSTEM, "delete", "secret", CACERTS_SECRET])];
@@ -97,7 +107,7 @@ impl Runbook<'_> {
 
     pub(super) fn under_another_root(&self) -> Vec<String> {
         let mut commands = Vec::new();
-        let replaced: Vec<&str> = self.replaced_roots().collect();
+        let replaced: Vec<&str> = self.replaced_roots().filter(|name| !self.before().is_waiting(name)).collect();
         let other: Vec<&str> = self.signed_by_another().collect();
         let has_left = |name: &&&str| self.before().has_step(name, CACERTS) && !self.after().has_step(name, CACERTS);
         let left = other.iter().filter(has_left);
