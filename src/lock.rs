@@ -56,7 +56,7 @@ pub struct Lock {
 pub struct Istio {
     /// The version.
     pub version: IstioVersion,
-    /// The program that installs it.
+    /// The programs that install it, with commas between them.
     pub installer: String,
 }
 

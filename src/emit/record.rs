@@ -6,6 +6,7 @@ use crate::part::Part;
 use crate::pki::Trust;
 use crate::pki::verify::Facts;
 use crate::plan::Plan;
+use crate::topology::Install;
 use crate::tree::{File, Tree};
 
 /// The record of a mesh, without the certificates and files that need a secret.
@@ -15,7 +16,7 @@ pub(crate) fn of_plan(plan: &Plan<'_, '_>) -> Lock {
     let clusters = clusters.map(|(cluster, start)| (cluster.name.to_owned(), of_cluster(mesh, cluster, start)));
     let waiting = mesh.collector.as_ref().filter(|collector| collector.is_waiting);
     Lock {
-        istio: Some(Istio { version: mesh.version, installer: "istioctl".to_owned() }),
+        istio: Some(Istio { version: mesh.version, installer: installers(mesh) }),
         is_without_root: mesh.root.is_none(),
         workloads: mesh.workload_namespaces.iter().map(|namespace| (*namespace).to_owned()).collect(),
         retired: mesh.retired.iter().map(|(cluster, generation)| ((*cluster).to_owned(), *generation)).collect(),
@@ -24,6 +25,13 @@ pub(crate) fn of_plan(plan: &Plan<'_, '_>) -> Lock {
         clusters: clusters.collect(),
         ..Lock::default()
     }
+}
+
+/// The programs that install Istio, with commas between them.
+fn installers(mesh: &Mesh<'_>) -> String {
+    let used = [(Install::Istioctl, "istioctl"), (Install::Helm, "helm")];
+    let used: Vec<&str> = used.iter().filter(|(way, _)| mesh.has_install(*way)).map(|(_, program)| *program).collect();
+    used.join(",")
 }
 
 /// The record of a whole tree.
