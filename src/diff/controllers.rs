@@ -1,5 +1,9 @@
 //! What a controller does with a tree.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use crate::artifact::helm_releases::{KEPT, UNPRUNED};
 use crate::command::{Command, OURS};
 use crate::layout::CONTROLLERS;
@@ -23,31 +27,73 @@ pub(super) fn is_left(controller: &str, after: &Known<'_>, file: &str) -> bool {
     }
 }
 
+/// Where a controller reads the tree: in one place for all clusters, or in a cluster for itself.
+pub(super) struct Root<'s> {
+    pub(super) controller: &'static str,
+    /// The directory of its file `root.yaml`.
+    pub(super) directory: &'s str,
+    /// The cluster that it is in, where that is not the place for all.
+    pub(super) cluster: Option<&'s str>,
+    pub(super) namespace: String,
+    /// The labels of all that it is told.
+    pub(super) ours: String,
+    /// What people apply, because the controller begins with it.
+    begins_with: Vec<Value>,
+}
+
+impl Root<'_> {
+    /// Whether it is the same controller in the same place.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        (self.controller, self.directory, &self.namespace) == (other.controller, other.directory, &other.namespace)
+    }
+
+    /// Whether it begins with the same as the other one.
+    pub(super) fn begins_like(&self, other: &Self) -> bool {
+        self.is_same(other) && self.begins_with == other.begins_with
+    }
+}
+
 impl Known<'_> {
     /// The controller that applies the tree, by the name of its directory.
     pub(super) fn controller(&self) -> Option<&'static str> {
-        self.controlled().map(|(controller, ..)| controller)
+        self.roots().first().map(|root| root.controller)
     }
 
-    /// The same with its namespace, and the labels of all that it is told.
-    pub(super) fn controlled(&self) -> Option<(&'static str, String, String)> {
+    /// Where a controller reads the tree.
+    pub(super) fn roots(&self) -> Vec<Root<'_>> {
         let pages = self.pages();
-        let (path, text) = pages.iter().find(|(path, _)| path.contains('/') && path.ends_with("/root.yaml"))?;
-        let controller = CONTROLLERS.into_iter().find(|controller| path.split('/').next() == Some(controller))?;
-        let root = documents(text)?.into_iter().next()?;
-        let text = |pointer: &str| root.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
-        let mesh = text("/metadata/labels/app.kubernetes.io~1part-of");
-        let ours = format!("{OURS},app.kubernetes.io/part-of={mesh}");
-        Some((controller, text("/metadata/namespace").to_owned(), ours))
+        let directories = pages.keys().filter_map(|path| path.strip_suffix("/root.yaml"));
+        directories.filter_map(|directory| root(&pages, directory)).collect()
     }
 
     /// The command that deletes a release of Flux's, in the cluster of the controller: Flux uninstalls it.
     pub(super) fn deletes_release(&self, cluster: &str, release: &ObjectChange) -> Option<String> {
         let (namespace, name) = (release.namespace.as_deref()?, release.name.as_deref()?);
         let words = ["-n", namespace, "delete", "helmreleases.helm.toolkit.fluxcd.io", name];
-        let is_hub = self.pages().contains_key("flux/root.yaml");
-        let context = self.member(cluster).filter(|_| !is_hub).map(|member| member.context.as_str());
-        let kubectl = context.map_or_else(|| Command::new("kubectl"), Command::kubectl);
-        Some(kubectl.words(words).to_string())
+        let own = self.roots().iter().find_map(|root| root.cluster.filter(|own| *own == cluster));
+        Some(self.beside_controller(own).words(words).to_string())
     }
+
+    /// kubectl where a controller runs: in a cluster of the mesh, or in the place for all of them.
+    pub(super) fn beside_controller(&self, cluster: Option<&str>) -> Command {
+        let context = cluster.and_then(|name| self.member(name)).map(|member| member.context.as_str());
+        context.map_or_else(|| Command::new("kubectl"), Command::kubectl)
+    }
+}
+
+fn root<'s>(pages: &BTreeMap<&'s str, &'s str>, directory: &'s str) -> Option<Root<'s>> {
+    let (controller, cluster) = match directory.split_once('/') {
+        Some((controller, cluster)) => (controller, Some(cluster)),
+        None => (directory, None),
+    };
+    let read = |file: &str| documents(pages.get([directory, file].concat().as_str())?);
+    let mut begins_with = read("/root.yaml")?;
+    let root = begins_with.first()?;
+    let field = |pointer: &str| root.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let ours = format!("{OURS},app.kubernetes.io/part-of={}", field("/metadata/labels/app.kubernetes.io~1part-of"));
+    let namespace = field("/metadata/namespace").to_owned();
+    // What it applies itself afterwards needs no people.
+    begins_with.extend(read("/sources.yaml").into_iter().flatten().filter(|source| source["kind"] == "GitRepository"));
+    let controller = CONTROLLERS.into_iter().find(|known| *known == controller)?;
+    Some(Root { controller, directory, cluster, namespace, ours, begins_with })
 }

@@ -4,7 +4,7 @@
 use crate::command::{self, Command, Place};
 use crate::layout::{CACERTS, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS};
 
-use super::super::controllers::{HELM_RELEASE, is_left};
+use super::super::controllers::{HELM_RELEASE, Root, is_left};
 use super::super::facts::Known;
 use super::super::{Membership, ObjectChange, What};
 use super::{Phase, Runbook, UNREAD, phase};
@@ -23,7 +23,8 @@ impl Runbook<'_> {
         };
         let is_told = told(self.before()) != told(self.after());
         let push = Command::new("git").words(["push"]).remark(&format!("NEW, and {title} applies it"));
-        let commit = if applied.is_empty() && !is_told { Vec::new() } else { vec![push.to_string()] };
+        let mut commit = if applied.is_empty() && !is_told { Vec::new() } else { vec![push.to_string()] };
+        commit.extend(self.begun());
         let mut phases = vec![
             phase("Node routes, before anything needs them", self.new_routes()),
             phase("Certificates, before a control plane needs them", self.certificates(&steps)),
@@ -51,25 +52,50 @@ impl Runbook<'_> {
             phase("Node routes that nothing needs any more", self.old_routes()),
             phase("Revoke the credentials that no control plane of this mesh has any more", self.tokens()),
         ];
-        if self.before().controller().is_some_and(|before| before != controller) {
-            phases.insert(0, phase("Stop the earlier controller, which deletes nothing then", self.stopped()));
-        }
+        phases.insert(0, phase("Stop the earlier controller, which deletes nothing then", self.stopped()));
         phases.retain(|phase| !phase.commands.is_empty());
         phases
     }
 
-    /// What stops the controller of the first side and leaves everything in the clusters: Flux prunes and uninstalls nothing for what is
-    /// suspended (fluxcd/kustomize-controller v1.9.4 and fluxcd/helm-controller v1.6.3, `internal/controller`), and Argo CD deletes nothing
-    /// for an Application without a finalizer.
+    /// What makes a controller read the tree, as the tree's README says it.
+    fn begun(&self) -> Vec<String> {
+        let before = self.before().roots();
+        let roots = self.after().roots().into_iter();
+        let begun = roots.filter(|root| !before.iter().any(|earlier| root.begins_like(earlier)));
+        let command = |root: Root<'_>| {
+            let files: &[&str] =
+                if root.controller == ARGOCD { &["root.yaml"] } else { &["sources.yaml", "root.yaml"] };
+            let paths: Vec<String> = files.iter().map(|file| format!("NEW/{}/{file}", root.directory)).collect();
+            let words = paths.iter().flat_map(|path| ["-f", path.as_str()]);
+            self.after().beside_controller(root.cluster).words(["apply"]).words(words).to_string()
+        };
+        begun.map(command).collect()
+    }
+
+    /// What stops the controllers of the first side that go, and leaves everything in the clusters: Flux prunes and uninstalls nothing for
+    /// what is suspended (fluxcd/kustomize-controller v1.9.4 and fluxcd/helm-controller v1.6.3, `internal/controller`), and Argo CD deletes
+    /// nothing for an Application without a finalizer. That of a cluster which leaves removes what it installed.
     pub(super) fn stopped(&self) -> Vec<String> {
-        let Some((controller, namespace, ours)) = self.before().controlled() else { return Vec::new() };
-        if controller == ARGOCD {
-            return vec![kubectl(&["-n", &namespace, "delete", "applications.argoproj.io", "-l", &ours])];
-        }
-        let suspend = r#"{"spec":{"suspend":true}}"#;
-        let get = kubectl(&["-n", &namespace, "get", FLUX_KINDS, "-l", &ours, "-o", "name"]);
-        let patch = kubectl(&["-n", &namespace, "patch", "--type=merge", "-p", suspend]);
-        vec![format!("{get} | xargs {patch}"), kubectl(&["-n", &namespace, "delete", FLUX_KINDS, "-l", &ours])]
+        let after = self.after().roots();
+        let roots = self.before().roots().into_iter();
+        let stopped = roots.filter(|root| {
+            !after.iter().any(|later| root.is_same(later))
+                && root.cluster.is_none_or(|cluster| self.after().has(cluster))
+        });
+        let commands = stopped.flat_map(|root| {
+            let kubectl = |words: &[&str]| {
+                let place = ["-n", root.namespace.as_str()];
+                self.before().beside_controller(root.cluster).words(place).words(words.iter().copied()).to_string()
+            };
+            if root.controller == ARGOCD {
+                return vec![kubectl(&["delete", "applications.argoproj.io", "-l", &root.ours])];
+            }
+            let suspend = r#"{"spec":{"suspend":true}}"#;
+            let get = kubectl(&["get", FLUX_KINDS, "-l", &root.ours, "-o", "name"]);
+            let patch = kubectl(&["patch", "--type=merge", "-p", suspend]);
+            vec![format!("{get} | xargs {patch}"), kubectl(&["delete", FLUX_KINDS, "-l", &root.ours])]
+        });
+        commands.collect()
     }
 
     /// Secrets that are not in Git, and the namespaces of clusters that join.
@@ -143,10 +169,6 @@ impl Runbook<'_> {
 
 const ARGOCD: &str = "argocd";
 const FLUX_KINDS: &str = "kustomizations.kustomize.toolkit.fluxcd.io,helmreleases.helm.toolkit.fluxcd.io";
-
-fn kubectl(words: &[&str]) -> String {
-    Command::new("kubectl").words(words.iter().copied()).to_string()
-}
 
 fn is_gone_release(object: &ObjectChange) -> bool {
     object.kind == HELM_RELEASE && object.what == What::Removed
