@@ -7,7 +7,6 @@ forwarder that follows the VirtualServices of the cluster, and a cloud's load ba
 import base64
 import json
 import os
-import pathlib
 import shutil
 import socket
 import subprocess
@@ -143,11 +142,11 @@ class Kubelet(threading.Thread):
         self.processes[meta["uid"]] = subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log)
 
     def mount(self, namespace, volume, place):
-        kind, name = ("configmaps", volume.get("configMap", {}).get("name")), None
         if "secret" in volume:
-            kind = ("secrets", volume["secret"]["secretName"])
-        group, name = kind
-        if name is None:
+            group, name = "secrets", volume["secret"]["secretName"]
+        elif "configMap" in volume:
+            group, name = "configmaps", volume["configMap"]["name"]
+        else:
             return
         found = self.api.find(f"/api/v1/namespaces/{namespace}/{group}/{name}")
         for key, value in ((found or {}).get("data") or {}).items():
