@@ -56,8 +56,12 @@ impl Situation<'_> {
             found.add(Kind::Joins, &format!("the address that it waited for is known: {EVERYTHING}"));
             return;
         }
-        if cluster.certificate.as_ref().is_some_and(|change| change.before.is_some() && change.after.is_some()) {
-            found.add(Kind::Reapply, "20-cacerts: no istiod reads the Secret `cacerts` yet");
+        if let Some(change) = cluster.certificate.as_ref().filter(|change| change.before.is_some()) {
+            let why = match &change.after {
+                Some(_) => "20-cacerts: no istiod reads the Secret `cacerts` yet",
+                None => "20-cacerts: the Secret `cacerts` is no longer stated, and stays until it is deleted",
+            };
+            found.add(Kind::Reapply, why);
         }
         for object in cluster.objects.iter().filter(|object| object.name.is_some()) {
             self.object(cluster, object, found);
