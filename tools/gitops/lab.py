@@ -80,35 +80,26 @@ class Api:
     def get(self, path):
         return json.loads(self.call("GET", path))
 
-    def find(self, path):
+    def unless(self, code, *request):
+        """What it answers, or nothing where it refuses with this code."""
         try:
-            return self.get(path)
+            return self.call(*request)
         except urllib.error.HTTPError as error:
-            if error.code == 404:
+            if error.code == code:
                 return None
             raise
+
+    def find(self, path):
+        return json.loads(self.unless(404, "GET", path) or "null")
 
     def post(self, path, body):
-        try:
-            return json.loads(self.call("POST", path, body))
-        except urllib.error.HTTPError as error:
-            if error.code == 409:
-                return None
-            raise
+        return json.loads(self.unless(409, "POST", path, body) or "null")
 
     def status(self, path, status):
-        try:
-            self.call("PATCH", path + "/status", {"status": status}, "application/merge-patch+json")
-        except urllib.error.HTTPError as error:
-            if error.code != 404:
-                raise
+        self.unless(404, "PATCH", path + "/status", {"status": status}, "application/merge-patch+json")
 
     def delete(self, path):
-        try:
-            self.call("DELETE", path)
-        except urllib.error.HTTPError as error:
-            if error.code != 404:
-                raise
+        self.unless(404, "DELETE", path)
 
     def kubeconfig(self, token):
         cluster = {"server": self.url, "certificate-authority-data": base64.b64encode(self.authority.encode()).decode()}
@@ -308,6 +299,11 @@ def synced(node):
     return {}
 
 
+def check_synced(node, apis):
+    state = until("istiod reads all clusters", lambda: (answer := synced(node)) and set(answer.values()) == {"synced"} and answer)
+    check(f"istiod of {node.api.name} has synced {', '.join(sorted(state or {}))}", set(state or {}) == set(apis))
+
+
 def main():
     machine = Machine()
     topology = yaml.safe_load((HERE / "topology.yaml").read_text())
@@ -355,8 +351,7 @@ def main():
     print(run(out / "cluster1/remote-secrets.sh"), end="", flush=True)
     seen = wait_for_commit(hub, commit, VERSIONS[0], begun)
     check_order(hub, seen)
-    state = until("istiod reads all clusters", lambda: (answer := synced(nodes["cluster1"])) and set(answer.values()) == {"synced"} and answer)
-    check(f"istiod of cluster1 has synced {', '.join(sorted(state or {}))}", set(state or {}) == set(apis))
+    check_synced(nodes["cluster1"], apis)
     check_webhooks(apis)
 
     # The next version, by a commit.
@@ -371,8 +366,7 @@ def main():
     check_order(hub, seen)
     images = [image for name, image in nodes["cluster1"].images[len(before):] if name.startswith("istiod")]
     check("another istiod runs the next version", bool(images) and all(image.endswith(VERSIONS[1]) for image in images), images)
-    state = until("istiod reads all clusters", lambda: (answer := synced(nodes["cluster1"])) and set(answer.values()) == {"synced"} and answer)
-    check(f"istiod of cluster1 has synced {', '.join(sorted(state or {}))}", set(state or {}) == set(apis))
+    check_synced(nodes["cluster1"], apis)
     check("there was a ready istiod all the time", is_served())
     check_webhooks(apis)
 
