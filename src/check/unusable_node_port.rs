@@ -19,6 +19,7 @@ pub(super) const CHECK: Check = Check::of(RULE, check)
         &[
             "tracing.zipkin.via",
             "tracing.zipkin.cluster",
+            "tracing.zipkin.nodePort",
             "kubernetes.nodePortRange",
             "cluster.kubernetes.nodePortRange",
             "cluster.name",

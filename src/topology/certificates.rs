@@ -24,7 +24,7 @@ pub struct Certificates {
     /// The first day of the intermediates, UTC. Default: `issuedOn`. A later day renews every intermediate under the same root.
     pub intermediates_issued_on: Option<Date>,
     /// How many days an intermediate is valid. Default: 730, but not longer than the root.
-    #[schemars(range(min = 1, max = 36500))]
+    #[schemars(range(min = 1, max = 36500), extend("examples" = [365]))]
     pub intermediate_validity_days: Option<u32>,
     /// The generation of the keys of the intermediates. A higher one makes new keys with the same dates.
     #[serde(default = "default_generation")]
@@ -49,7 +49,7 @@ pub struct Retired {
     #[schemars(extend("examples" = ["cluster1"]))]
     pub cluster: Name,
     /// The generation of its key.
-    #[schemars(range(min = 1, max = u32::MAX))]
+    #[schemars(range(min = 1, max = u32::MAX), extend("examples" = [1]))]
     pub generation: u32,
 }
 
@@ -113,7 +113,7 @@ pub struct ClusterCertificates {
     /// The first day of this cluster's intermediate, UTC. Default: `certificates.intermediatesIssuedOn`.
     pub issued_on: Option<Date>,
     /// The generation of this cluster's key. Default: `certificates.generation`.
-    #[schemars(range(min = 1, max = u32::MAX))]
+    #[schemars(range(min = 1, max = u32::MAX), extend("examples" = [2]))]
     pub generation: Option<u32>,
 }
 

@@ -30,7 +30,7 @@ pub struct EastWestGateway {
     pub discovery: Discovery,
     /// The port that other networks dial for services. With `discovery: service`, the Service has this port; with `static`, what stands
     /// in front of the gateway forwards it to port 15443. Default: 15443.
-    #[schemars(range(min = 1, max = 65535))]
+    #[schemars(range(min = 1, max = 65535), extend("examples" = [443]))]
     pub port: Option<u16>,
     /// The node ports of the Service's ports. Default: Kubernetes chooses them.
     #[serde(default)]
@@ -121,16 +121,16 @@ impl ExternalTrafficPolicy {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct NodePorts {
     /// The node port of port 15443, which other networks dial for services.
-    #[schemars(range(min = 1, max = 65535))]
+    #[schemars(range(min = 1, max = 65535), extend("examples" = [31443]))]
     pub tls: Option<u16>,
     /// The node port of port 15012, through which remotes reach istiod.
-    #[schemars(range(min = 1, max = 65535))]
+    #[schemars(range(min = 1, max = 65535), extend("examples" = [31012]))]
     pub tls_istiod: Option<u16>,
     /// The node port of port 15017, through which remotes reach the webhooks of istiod.
-    #[schemars(range(min = 1, max = 65535))]
+    #[schemars(range(min = 1, max = 65535), extend("examples" = [31017]))]
     pub tls_webhook: Option<u16>,
     /// The node port of port 15021, for health checks of load balancers.
-    #[schemars(range(min = 1, max = 65535))]
+    #[schemars(range(min = 1, max = 65535), extend("examples" = [31021]))]
     pub status_port: Option<u16>,
 }
 
@@ -151,10 +151,10 @@ impl NodePorts {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Replicas {
     /// The least number of pods. From 2 on, a `PodDisruptionBudget` keeps one of them while nodes are drained. Default: 1.
-    #[schemars(range(min = 1, max = 1000))]
+    #[schemars(range(min = 1, max = 1000), extend("examples" = [2]))]
     pub min: Option<u16>,
     /// The largest number of pods. Default: 5.
-    #[schemars(range(min = 1, max = 1000))]
+    #[schemars(range(min = 1, max = 1000), extend("examples" = [10]))]
     pub max: Option<u16>,
 }
 

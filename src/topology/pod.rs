@@ -55,12 +55,14 @@ pub struct Toleration {
     pub operator: Option<TolerationOperator>,
     /// The taint's value.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["edge"]))]
     pub value: Option<String>,
     /// The taint's effect. Default: every effect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effect: Option<TaintEffect>,
     /// How long the taint is tolerated. Default: for ever.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = [300]))]
     pub toleration_seconds: Option<u32>,
 }
 
@@ -89,7 +91,7 @@ pub enum TaintEffect {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TopologySpreadConstraint {
     /// How much the numbers of pods in two domains may differ.
-    #[schemars(range(min = 1, max = 1000))]
+    #[schemars(range(min = 1, max = 1000), extend("examples" = [1]))]
     pub max_skew: u16,
     /// The label of nodes whose values are the domains.
     #[schemars(extend("examples" = ["topology.kubernetes.io/zone"]))]
@@ -98,12 +100,14 @@ pub struct TopologySpreadConstraint {
     pub when_unsatisfiable: WhenUnsatisfiable,
     /// The pods that are counted: `{matchLabels: {istio: eastwestgateway}}` are those of the gateway. Default: none.
     #[serde(default, skip_serializing_if = "FreeForm::is_empty")]
+    #[schemars(extend("examples" = [{"matchLabels": {"istio": "eastwestgateway"}}]))]
     pub label_selector: FreeForm,
     /// Labels whose values are taken from the pod, besides the selector.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("examples" = [["pod-template-hash"]]))]
     pub match_label_keys: Vec<String>,
     /// The least number of domains.
-    #[schemars(range(min = 1, max = 1000))]
+    #[schemars(range(min = 1, max = 1000), extend("examples" = [3]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_domains: Option<u16>,
     /// Whether nodes count that the pod may not run on because of its affinity. Default: `Honor`.

@@ -32,7 +32,7 @@ pub struct Zipkin {
     #[schemars(range(min = 1024, max = 65535))]
     pub gateway_port: u16,
     /// The node port of that gateway port. Default: Kubernetes chooses one.
-    #[schemars(range(min = 1, max = 65535))]
+    #[schemars(range(min = 1, max = 65535), extend("examples" = [30411]))]
     pub node_port: Option<u16>,
     /// Whether to install the collector. Write `false` if the Service `zipkin` in `istio-system`, port 9411, exists already.
     #[serde(default = "default_install")]

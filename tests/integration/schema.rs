@@ -69,6 +69,28 @@ fn every_field_is_described_and_no_other_is_allowed() {
 }
 
 #[test]
+fn every_field_shows_what_can_be_written() {
+    /// Whether a schema has an example, or says all that there is.
+    fn is_shown(root: &Value, schema: &Value) -> bool {
+        let target = resolve(root, schema);
+        let says_all = ["enum", "const", "oneOf", "properties", "examples", "default"];
+        let is_said = |schema: &Value| says_all.iter().any(|word| !schema[word].is_null());
+        let is_list_of_shown = target["items"].is_object() && is_shown(root, &target["items"]);
+        is_said(schema)
+            || is_said(target)
+            || target["type"].to_string().contains("boolean")
+            || is_list_of_shown
+            || schema["anyOf"].as_array().is_some_and(|ways| ways.iter().any(|way| is_shown(root, way)))
+    }
+    let root = schema::schema();
+    let definitions = root["$defs"].as_object().unwrap().values().chain([root]);
+    let fields = definitions.filter_map(|schema| schema["properties"].as_object()).flatten();
+    let silent: Vec<&String> = fields.filter(|(_, schema)| !is_shown(root, schema)).map(|(name, _)| name).collect();
+    // An example stands in for what cannot be used, and no rule is to be allowed in the place of another.
+    assert_eq!(silent, ["rule"]);
+}
+
+#[test]
 fn a_description_with_markup_is_markdown_too() {
     fn visit(schema: &Value, found: &mut usize) {
         if let Some(text) = schema["description"].as_str() {

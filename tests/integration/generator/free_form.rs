@@ -78,6 +78,7 @@ pub(crate) const POD: [Field; 7] = [
         "topologySpreadConstraints",
         &[
             r#"[{"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": {"matchLabels": {"istio": "eastwestgateway"}}}]"#,
+            r#"[{"maxSkew": 2, "topologyKey": "on", "whenUnsatisfiable": "DoNotSchedule", "minDomains": 3, "matchLabelKeys": ["pod-template-hash"], "nodeAffinityPolicy": "Ignore", "nodeTaintsPolicy": "Honor"}]"#,
         ],
     ),
     ("priorityClassName", &[r#""system-cluster-critical""#]),

@@ -620,7 +620,8 @@ fn gateway(choices: &Choices, shape: &Shape, position: usize) -> Option<Value> {
     if kind.is_none_or(|kind| kind != "ClusterIP") {
         let policy = cluster.service.policy.map(|policy| json!(["Local", "Cluster"][policy]));
         insert(&mut gateway, "externalTrafficPolicy", policy);
-        let ports = json!({ "tls": 31000 + position * 4, "tls-istiod": 31001 + position * 4, "status-port": 31002 + position * 4 });
+        let ports = json!({ "tls": 31000 + position * 4, "tls-istiod": 31001 + position * 4, "tls-webhook": 31003 + position * 4,
+                           "status-port": 31002 + position * 4 });
         insert(&mut gateway, "nodePorts", cluster.service.has_node_ports.then_some(ports));
     }
     let replicas = cluster.replicas.map(|replicas| {
