@@ -6,8 +6,12 @@ use std::fmt;
 
 use crate::topology::IstioVersion;
 
+mod bugs;
 mod fields;
 
+use bugs::{KEPT_COLLECTIONS, LEAKED_KEY, UNESCAPED_IDENTITIES};
+
+pub use bugs::Bug;
 pub use fields::{Unknown, unknown_in_mesh_config, unknown_in_values};
 
 /// The facts about one minor release of Istio that the output depends on.
@@ -109,21 +113,6 @@ impl fmt::Display for Reference {
     }
 }
 
-/// A bug of the patches of one line.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Bug {
-    /// The third number of the version that fixes it; `None` where no patch of the line does.
-    pub fixed_in: Option<u32>,
-    /// What the version does, as the rest of a sentence.
-    pub what: &'static str,
-    /// Whether only a mesh of several clusters meets it, by its remote secrets.
-    pub needs_remote_secrets: bool,
-    /// The issue, or the release note: `releasenotes/notes` of the version that fixes it.
-    pub source: Reference,
-    /// The variable of istiod that fixes it from that patch on, where the patch alone does not, and its value.
-    pub switch: Option<(&'static str, &'static str)>,
-}
-
 /// The shape of a cluster that another cluster's istiod serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RemoteShape {
@@ -170,31 +159,6 @@ pub enum TracingMeans {
     /// on 1.11 the provider sends a malformed Host header (`1.11.2:pilot/pkg/networking/core/v1alpha3/tracing.go`).
     Provider,
 }
-
-/// Where keys for tokens cannot be fetched, a key stands in whose private half is in Istio's source.
-const LEAKED_KEY: Bug = Bug {
-    fixed_in: None,
-    what: "takes tokens that anybody can forge while a RequestAuthentication's keys cannot be fetched",
-    needs_remote_secrets: false,
-    source: Reference::File { tag: "1.28.5", path: "releasenotes/notes/jwks-private-key-leak.yaml" },
-    switch: None,
-};
-
-const UNESCAPED_IDENTITIES: Bug = Bug {
-    fixed_in: None,
-    what: "can let an AuthorizationPolicy match identities and namespaces that it does not name",
-    needs_remote_secrets: false,
-    source: Reference::Issue(59992),
-    switch: None,
-};
-
-const KEPT_COLLECTIONS: Bug = Bug {
-    fixed_in: None,
-    what: "keeps in memory what it read of a remote cluster when its remote secret is updated or removed",
-    needs_remote_secrets: true,
-    source: Reference::Issue(57269),
-    switch: None,
-};
 
 const V1_11: Release = Release {
     minor: 11,
@@ -321,6 +285,13 @@ const V1_29: Release = Release {
     bugs: &[
         Bug { fixed_in: Some(1), ..LEAKED_KEY },
         Bug { fixed_in: Some(3), ..UNESCAPED_IDENTITIES },
+        Bug {
+            fixed_in: Some(2),
+            what: "gives pods of a cluster an empty trust domain until that cluster has the reader role of 1.29",
+            needs_remote_secrets: true,
+            source: Reference::Issue(59474),
+            switch: None,
+        },
         Bug {
             fixed_in: Some(3),
             what: "can lock up when a remote secret is updated",
