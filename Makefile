@@ -8,7 +8,7 @@ MESHGEN := target/release/meshgen
 export PROPTEST_RNG_SEED ?= 1
 export MESHGEN_FUZZ_SEED ?= 1
 # How many random changes of a mesh are followed step by step; `cargo test` alone tries 3.
-export MESHGEN_PAIRS ?= 300
+export MESHGEN_PAIRS ?= 312
 # All of what `cargo test` alone tries a share of.
 export MESHGEN_THOROUGH ?= 1
 

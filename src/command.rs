@@ -179,16 +179,11 @@ pub(crate) fn uninstall(context: &str, release: &str, namespace: &str) -> Comman
     Command::new("helm").words(["uninstall", release]).option("--kube-context", context).words(["-n", namespace])
 }
 
-/// Has istioctl state nothing more of objects: what only it stated goes, and so do its labels, by which it prunes.
-pub(crate) fn release_fields(context: &str, objects: &[(&str, &str, &str)]) -> Command {
-    let items: Vec<Value> = objects
-        .iter()
-        .map(|(version, kind, name)| {
-            json!({ "apiVersion": version, "kind": kind, "metadata": { "name": name, "namespace": ISTIO_SYSTEM } })
-        })
-        .collect();
-    let list = json!({ "apiVersion": "v1", "kind": "List", "items": items }).to_string();
-    let words = ["apply", "--server-side", "--field-manager=istio-operator", "-f", "-"];
+/// Has a manager state nothing more of objects: what only it stated goes, and so do the labels by which istioctl prunes.
+pub(crate) fn release_fields(context: &str, manager: &str, objects: &[Value]) -> Command {
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects }).to_string();
+    let manager = format!("--field-manager={manager}");
+    let words = ["apply", "--server-side", manager.as_str(), "-f", "-"];
     Command::kubectl(context).words(words).shell("<<<").shell(&quote(&list))
 }
 
@@ -305,7 +300,8 @@ pub(crate) fn delete_revision(context: &str, revision: &str) -> Command {
 
 const OWNER: &str = "install.operator.istio.io/owning-resource";
 
-fn delete_labelled(context: &str, selector: &str) -> Command {
+/// Deletes what has labels, of all kinds that Istio's charts make.
+pub(crate) fn delete_labelled(context: &str, selector: &str) -> Command {
     const KINDS: &str = "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings,\
                          deployments,daemonsets,horizontalpodautoscalers,poddisruptionbudgets,services,endpoints,endpointslices,\
                          configmaps,secrets,serviceaccounts,networkpolicies,roles,rolebindings,envoyfilters.networking.istio.io";

@@ -130,6 +130,9 @@ fn entry(mut port: Value, node_port: Option<u16>) -> Value {
 /// The component's labels are also those of the pods and of the selector, which no Deployment lets go of, so only the Service loses it.
 pub(crate) const NETWORK_LABEL: &str = r"metadata.labels.topology\.istio\.io/network";
 
+/// The annotation in which `install.sh` and the objects of a gateway note what proxies started with; `verify.sh` reads it.
+pub(crate) const STARTED_WITH: &str = "meshgen/proxies-started-with";
+
 /// The path of the label that names the port of the Service which other networks dial: not its target, and 15443 without the label
 /// (`getGatewayDetails` of `1.30.3:pilot/pkg/serviceregistry/kube/controller/network.go`; 1.11.2 takes the number unseen).
 const PORT_LABEL: &str = r"metadata.labels.networking\.istio\.io/gatewayPort";

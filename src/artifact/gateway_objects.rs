@@ -11,7 +11,7 @@ use crate::layout::ISTIO_SYSTEM;
 use crate::mesh::{Cluster, Gateway, Mesh};
 use crate::topology::{Controller, FreeForm, Install, SERVICES_PORT, ServiceType};
 
-use super::eastwest_gateway::{self, NAME};
+use super::eastwest_gateway::{self, NAME, STARTED_WITH};
 use super::{labels, pull_secrets};
 
 pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
@@ -78,9 +78,6 @@ pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     }
     objects.into_iter().map(Value::Object).collect()
 }
-
-/// Where `verify.sh` reads what a workload started with.
-const STARTED_WITH: &str = "meshgen/proxies-started-with";
 
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 

@@ -6,7 +6,7 @@ use crate::diagnostic::Findings;
 use crate::lock::{Certificate, Digest, Lock};
 use crate::part::Part;
 use crate::pki::{Authority, Seed, Standing, StandingRoot, Which};
-use crate::plan::commits::{has_controller, two_commits};
+use crate::plan::commits::{has_controller, rename_advice, renamed, two_commits};
 use crate::source::Source;
 use crate::template::word;
 use crate::topology::CertificateAuthority;
@@ -138,6 +138,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         if has_controller(&record, record.paths()) {
             for apart in two_commits(&lock, &record) {
                 say(&format!("note: {}", apart.advice()));
+            }
+            for (old, new) in renamed(&lock, &record) {
+                say(&format!("note: {}", rename_advice(&old, &new)));
             }
         }
         if kind == CertificateAuthority::Seed && arguments.since.is_none() {

@@ -8,11 +8,10 @@ use serde::Serialize;
 use crate::artifact::expose_istiod;
 use crate::layout::{EASTWEST_GATEWAY, GITIGNORE, REMOTE_SECRETS, ROUTES};
 use crate::lock::Gateway;
-use crate::plan::commits::two_commits;
 use crate::release::{Release, RemoteShape};
 use crate::words::bare_names;
 
-use super::controllers::{HELM_RELEASE, is_left};
+use super::controllers::{HELM_RELEASE, is_asked_about, is_left, title};
 use super::facts::{Known, Member};
 use super::fields::{self, ISTIO, ISTIO_OPERATOR};
 use super::impact::Kind;
@@ -21,6 +20,7 @@ use super::{AuthorityChange, ClusterChange, CredentialChange, Membership, Object
 use crate::pki::inventory::Role;
 use takeover::Move;
 
+mod controllers;
 mod gateway;
 mod members;
 mod signer;
@@ -68,18 +68,8 @@ impl Situation<'_> {
         found.sorted()
     }
 
-    /// What a controller must not get in one commit.
-    fn two_commits(&self, cluster: &ClusterChange, found: &mut Found) {
-        if self.after.controller().is_none() {
-            return;
-        }
-        let apart = two_commits(&self.before.record, &self.after.record);
-        for apart in apart.iter().filter(|apart| apart.primary == cluster.name) {
-            found.add(Kind::Interrupts, &apart.advice());
-        }
-    }
-
     fn changes(&self, cluster: &ClusterChange, found: &mut Found) {
+        self.way_of_controller(&cluster.name, Kind::Reapply, found);
         self.gateway_address(cluster, found);
         self.discovery(cluster, found);
         self.certificates(cluster, found);
@@ -306,8 +296,9 @@ impl Situation<'_> {
 
     /// Adds a consequence of what the program does that installs Istio in the cluster.
     fn done(&self, cluster: &ClusterChange, kind: Kind, why: &str, found: &mut Found) {
-        let program = if self.after.is_by_helm(&cluster.name) { "Helm" } else { "istioctl" };
-        found.add(kind, &why.replace("istioctl", program));
+        let by_hand = if self.after.is_by_helm(&cluster.name) { "Helm" } else { "istioctl" };
+        let program = self.after.controller().map_or(by_hand, title);
+        found.add(kind, &why.replace("istioctl", program).replace("Helm", program));
     }
 
     fn object(&self, cluster: &ClusterChange, object: &ObjectChange, found: &mut Found) {
@@ -360,9 +351,19 @@ impl Situation<'_> {
             found.add(Kind::RestartProxies, "its mesh config comes from another cluster now");
             return;
         }
+        if object.kind == VALUES && self.after.controller() == Some("flux") {
+            // What is said of its release says it.
+            return;
+        }
         if object.kind == VALUES {
-            let why =
-                format!("{}: the release of {} stays until Helm uninstalls it", directory(object), described(object));
+            let (place, values) = (directory(object), described(object));
+            let why = match self.after.controller() {
+                Some(controller) if is_left(controller, self.after, &object.file) => {
+                    format!("{place}: what was installed with {values} stays until it is deleted")
+                }
+                Some(_) => format!("{place}: the controller deletes what was installed with {values}"),
+                None => format!("{place}: the release of {values} stays until Helm uninstalls it"),
+            };
             found.add(Kind::Reapply, &why);
             return;
         }
@@ -374,6 +375,8 @@ impl Situation<'_> {
         } else if let Some(controller) = self.after.controller() {
             if is_left(controller, self.after, &object.file) {
                 "is no longer stated, and stays until it is deleted: the controller leaves it alone"
+            } else if is_asked_about(controller, &object.file) {
+                "is no longer stated, and Argo CD asks before it deletes it"
             } else {
                 "is no longer stated, and the controller deletes it"
             }

@@ -39,6 +39,10 @@ pub struct Phase {
     pub steps: Vec<String>,
 }
 
+/// The title of the phase in which an earlier installer gives up its fields.
+const RELEASE: &str =
+    "Release what the earlier installer stated of objects that another one applies now: gateways may roll out";
+
 /// The Secret with the token of the account that reads a cluster (`1.30.3:istioctl/pkg/multicluster/remote_secret.go`).
 const TOKEN: &str = "istio-reader-service-account-istio-remote-secret-token";
 
@@ -60,13 +64,13 @@ impl Runbook<'_> {
         let (restarts, steps): (Vec<String>, Vec<String>) =
             self.steps().into_iter().partition(|step| step.ends_with("/restart"));
         let (labels, ways, taken_over) = (self.revision_labels(), self.earlier_ways(), self.taken_over());
-        let (tags, owned) = (self.tags(), self.owned_by_istioctl());
+        let (tags, owned) = (self.tags(), self.owned_by_others());
         let ownership = if owned.is_empty() { &[][..] } else { &["--take-ownership"] };
         let mut phases = vec![
             phase("Stop the controller, which deletes nothing then", self.stopped()),
             phase("Remove what takes another name", self.renamed()),
             phase("Node routes, before anything needs them", self.new_routes()),
-            phase("Delete what cannot be changed: it is made anew", self.immutable()),
+            phase("Delete what cannot be changed: it is made anew", [self.immutable(), self.earlier_roots()].concat()),
             phase(UNREAD, self.unread_certificates()),
         ];
         if labels.is_empty() && ways.is_empty() && taken_over.is_empty() && tags.is_empty() {
@@ -79,10 +83,7 @@ impl Runbook<'_> {
             phases.push(phase("Restart istiod where it takes over a remote", taken_over));
             phases.push(installation("Restart", &[], restarts));
         }
-        phases.push(phase(
-            "Release what istioctl stated of Helm's objects, and of the gateway: these gateways roll out",
-            owned,
-        ));
+        phases.push(phase(RELEASE, owned));
         phases.push(phase("Restart istiod where it keeps an address that nobody dials", self.forgetful()));
         phases.push(phase("Restart what has to take another root", self.under_another_root()));
         phases.push(phase("Restart what was injected under another name", self.under_another_name()));
@@ -134,7 +135,13 @@ impl Runbook<'_> {
             &mut steps,
             |name| {
                 let is_running = !self.before().is_waiting(name);
-                is_running && self.is_upgraded() && !self.after().is_primary(name) && self.has_same_primary(name)
+                // A controller goes in the order of a fresh installation.
+                let is_by_script = self.after().controller().is_none();
+                is_by_script
+                    && is_running
+                    && self.is_upgraded()
+                    && !self.after().is_primary(name)
+                    && self.has_same_primary(name)
             },
             |name| self.after().has_thin_remotes() && self.before().is_primary(name) && !self.after().is_primary(name),
         );
@@ -196,12 +203,13 @@ impl Runbook<'_> {
             // An istiod that reads its authority only when it starts restarts with the installation.
             ISTIO => {
                 self.is_upgraded()
+                    || self.is_released_anew()
                     || is_touched()
                     || is_certified() && self.after().has_step(name, CACERTS) && !self.reloads_authority()
             }
             // kubectl applies what it says, and the version is not in it.
             EASTWEST_GATEWAY => self.is_upgraded() && !self.after().is_by_helm(name) || is_touched(),
-            EGRESS_GATEWAY | GATEWAYS => self.is_upgraded() || is_touched(),
+            EGRESS_GATEWAY | GATEWAYS => self.is_upgraded() || self.is_released_anew() || is_touched(),
             _ => is_touched(),
         }
     }
@@ -246,10 +254,6 @@ impl Runbook<'_> {
                 }
             }
         }
-        commands.extend(
-            self.replaced_roots()
-                .map(|name| self.kubectl(name, &["-n", ISTIO_SYSTEM, "delete", "secret", CACERTS_SECRET])),
-        );
         commands
     }
 
@@ -368,23 +372,12 @@ impl Runbook<'_> {
             {
                 commands.extend(self.without_authority(name));
             }
-            if self.situation.is_revised(name)
-                && !self.before().is_waiting(name)
-                && self.after().controller() != Some("flux")
+            if self.situation.is_revised(name) && !self.before().is_waiting(name) && self.after().controller().is_none()
             {
                 commands.push(self.old_revision(name));
             }
         }
         commands
-    }
-
-    /// What was installed of another revision, once no proxy is left of it.
-    fn old_revision(&self, name: &str) -> String {
-        let revision = self.before().revision(name);
-        if self.before().is_by_helm(name) {
-            return self.uninstalled(name, &self.before().istiod_service(name), ISTIO_SYSTEM);
-        }
-        command::delete_revision(&self.context(name), revision.as_deref().unwrap_or("default")).to_string()
     }
 
     /// A primary that left had a token of each cluster, which is valid until its Secret is deleted. So is that of a cluster which no

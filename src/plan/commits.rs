@@ -1,7 +1,7 @@
 //! What a controller must not get in one commit: it applies all of it, in no order that a running mesh could rely on.
 
 use crate::layout::CONTROLLERS;
-use crate::lock::Lock;
+use crate::lock::{Cluster, Lock};
 use crate::words::bare_names;
 
 /// A primary that stops serving other clusters, and those that move to another one in the same change.
@@ -39,6 +39,27 @@ pub fn two_commits(before: &Lock, after: &Lock) -> Vec<TwoCommits> {
         TwoCommits { primary: primary.clone(), moving, leaves: !after.clusters.contains_key(primary) }
     });
     found.filter(|found| !found.moving.is_empty()).collect()
+}
+
+/// The clusters with another name, before and after: the API server is the same, or the context.
+pub fn renamed(before: &Lock, after: &Lock) -> Vec<(String, String)> {
+    let is_same = |one: &Cluster, other: &Cluster| {
+        one.api_server.is_some() && (&one.api_server, &one.proxy_url) == (&other.api_server, &other.proxy_url)
+            || one.context.is_some() && one.context == other.context
+    };
+    let gone = before.clusters.iter().filter(|(name, _)| !after.clusters.contains_key(*name));
+    let new = |old: &Cluster| {
+        let mut new = after.clusters.iter().filter(|(name, _)| !before.clusters.contains_key(*name));
+        new.find(|(_, cluster)| is_same(old, cluster)).map(|(name, _)| name.clone())
+    };
+    gone.filter_map(|(name, cluster)| Some((name.clone(), new(cluster)?))).collect()
+}
+
+/// Why a controller does not get a cluster with another name in one commit, and what to do.
+pub fn rename_advice(old: &str, new: &str) -> String {
+    format!(
+        "the controller would apply the cluster under both names: let {old} leave in one commit, and {new} join in the next"
+    )
 }
 
 impl TwoCommits {

@@ -184,6 +184,9 @@ fn a_primary_goes_in_a_commit_of_its_own() {
     built(&[fra, ber.clone(), served_by("fra")]);
     let said = built(&[cluster("fra", 1, ", controlPlane: ber"), ber, served_by("ber")]);
     assert!(said.contains("make it a remote"), "{said}");
+    let london = served_by("ber").replace("lon", "london");
+    let said = built(&[cluster("fra", 1, ", controlPlane: ber"), cluster("ber", 2, ""), london]);
+    assert!(said.contains("let lon leave in one commit, and london join in the next"), "{said}");
 }
 
 #[test]

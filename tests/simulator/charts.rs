@@ -129,6 +129,7 @@ pub(crate) fn objects(operator: &Value, version: &str) -> Vec<Value> {
                 object["data"] = json!({"meshNetworks": serde_yaml::to_string(&networks).expect("it is YAML"), "mesh": operator.pointer("/spec/meshConfig").cloned().unwrap_or_default().to_string(),
                                         "injected": json!([values["global"]["proxy"], values["global"]["caAddress"], cni.is_some()]).to_string()});
             }
+            "RoleBinding" => object["roleRef"] = role_of(&name),
             kind @ ("Service" | "Deployment") => {
                 let labels = json!({"app": name, "istio": name.trim_start_matches("istio-")});
                 if kind == "Deployment" {
@@ -186,8 +187,7 @@ fn gateways(operator: &Value, version: &str) -> Vec<Value> {
                     object["install"] = json!({"cluster": cluster});
                 }
                 "RoleBinding" => {
-                    let name = object["metadata"]["name"].clone();
-                    object["roleRef"] = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name});
+                    object["roleRef"] = role_of(text(object, "/metadata/name"));
                 }
                 "Service" => {
                     object["metadata"]["labels"] = gateway["label"].clone();
@@ -209,6 +209,11 @@ fn gateways(operator: &Value, version: &str) -> Vec<Value> {
         all.extend(objects);
     }
     all
+}
+
+/// A `RoleBinding` is called like its Role.
+fn role_of(binding: &str) -> Value {
+    json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": binding})
 }
 
 /// What istioctl says of the pods of a gateway, as far as meshgen's own objects say the same, and the version, which they do not say

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::Arguments;
 use crate::charts::{self, deploy, everywhere, merge, namespaced, recorded, revision};
+use crate::controllers;
 use crate::kubectl;
 use crate::kustomize;
 use crate::managers;
@@ -48,9 +49,9 @@ fn call(state: &mut State, arguments: &Arguments) -> Answer {
 }
 
 /// A release, and the keys of its objects.
-struct Release {
+pub(crate) struct Release {
     number: u64,
-    keys: Vec<String>,
+    pub(crate) keys: Vec<String>,
 }
 
 fn record_name(release: &str, number: u64) -> String {
@@ -64,7 +65,7 @@ fn is_record(object: &Value, namespace: &str, release: &str) -> bool {
         && text(object, "/metadata/labels/name") == release
 }
 
-fn find(cluster: &Cluster, namespace: &str, release: &str) -> Option<Release> {
+pub(crate) fn find(cluster: &Cluster, namespace: &str, release: &str) -> Option<Release> {
     let records = cluster.objects.values().filter(|object| is_record(object, namespace, release));
     let number = |object: &&Value| text(object, "/metadata/labels/version").parse::<u64>().unwrap_or(0);
     let last = records.max_by_key(number)?;
@@ -72,15 +73,24 @@ fn find(cluster: &Cluster, namespace: &str, release: &str) -> Option<Release> {
     Some(Release { number: number(&last), keys: keys.collect() })
 }
 
-fn key_of(object: &Value) -> String {
+pub(crate) fn key_of(object: &Value) -> String {
     key(text(object, "/kind"), text(object, "/metadata/namespace"), text(object, "/metadata/name"))
+}
+
+/// A chart, what it is installed as and with which values.
+pub(crate) struct Chart<'c> {
+    pub(crate) name: &'c str,
+    pub(crate) version: &'c str,
+    pub(crate) values: Value,
+    pub(crate) namespace: &'c str,
+    pub(crate) release: &'c str,
 }
 
 fn upgrade(cluster: &mut Cluster, arguments: &Arguments, namespace: &str, release: &str, chart: &str) -> Answer {
     let Some(version) = arguments.get("--version").filter(|_| arguments.has("--install")) else {
         return Answer::strange("helm upgrade without --install and --version");
     };
-    let chart = match (chart.strip_prefix("oci://"), arguments.get("--repo")) {
+    let name = match (chart.strip_prefix("oci://"), arguments.get("--repo")) {
         (Some(path), None) => path.rsplit('/').next().unwrap_or_default(),
         (None, Some(repository)) if repository.starts_with("https://") => chart,
         _ => return Answer::strange(format!("the chart {chart} from {:?}", arguments.get("--repo"))),
@@ -93,17 +103,39 @@ fn upgrade(cluster: &mut Cluster, arguments: &Arguments, namespace: &str, releas
             Err(error) => return Answer::refused(error),
         }
     }
-    if !cluster.objects.contains_key(&key("Namespace", "", namespace)) {
-        return Answer::refused(format!("Error: create: failed to create: namespaces \"{namespace}\" not found"));
-    }
-    let mut objects = match rendered(chart, &values, version, namespace, release) {
-        Ok(objects) => objects,
-        Err(answer) => return answer,
-    };
+    let chart = Chart { name, version, values, namespace, release };
+    install(cluster, &chart, "helm", arguments.has("--take-ownership"), arguments.has("--force-conflicts"))
+}
+
+/// The objects of a chart.
+pub(crate) fn template(chart: &Chart<'_>) -> Result<Vec<Value>, Answer> {
+    let Chart { name, version, values, namespace, release } = chart;
+    let mut objects = rendered(name, values, version, namespace, release)?;
     charts::stamp(&mut objects, release);
     for object in &mut objects {
         object["metadata"]["labels"]["app.kubernetes.io/version"] = json!(version);
         object["metadata"]["labels"]["app.kubernetes.io/managed-by"] = json!("Helm");
+    }
+    Ok(objects)
+}
+
+/// Installs a release, or makes of it what the chart says now.
+pub(crate) fn install(
+    cluster: &mut Cluster,
+    chart: &Chart<'_>,
+    manager: &str,
+    takes_over: bool,
+    is_forced: bool,
+) -> Answer {
+    let Chart { namespace, release, .. } = *chart;
+    if !cluster.objects.contains_key(&key("Namespace", "", namespace)) {
+        return Answer::refused(format!("Error: create: failed to create: namespaces \"{namespace}\" not found"));
+    }
+    let mut objects = match template(chart) {
+        Ok(objects) => objects,
+        Err(answer) => return answer,
+    };
+    for object in &mut objects {
         object["metadata"]["annotations"]["meta.helm.sh/release-name"] = json!(release);
         object["metadata"]["annotations"]["meta.helm.sh/release-namespace"] = json!(namespace);
     }
@@ -115,7 +147,7 @@ fn upgrade(cluster: &mut Cluster, arguments: &Arguments, namespace: &str, releas
         let is_ours = text(there, "/metadata/labels/app.kubernetes.io~1managed-by") == "Helm"
             && text(there, "/metadata/annotations/meta.helm.sh~1release-name") == release
             && text(there, "/metadata/annotations/meta.helm.sh~1release-namespace") == namespace;
-        if !is_ours && !arguments.has("--take-ownership") {
+        if !is_ours && !takes_over {
             return Answer::refused(format!(
                 "Error: unable to continue with install: {} \"{}\" in namespace \"{}\" exists and cannot be imported into the current \
                  release: invalid ownership metadata",
@@ -128,7 +160,7 @@ fn upgrade(cluster: &mut Cluster, arguments: &Arguments, namespace: &str, releas
     let before = cluster.objects.clone();
     let keys: Vec<String> = objects.iter().map(key_of).collect();
     for object in objects {
-        if let Err(error) = managers::apply(cluster, object, "helm", arguments.has("--force-conflicts")) {
+        if let Err(error) = managers::apply(cluster, object, manager, is_forced) {
             return Answer::refused(format!("Error: UPGRADE FAILED: {error}"));
         }
     }
@@ -136,7 +168,7 @@ fn upgrade(cluster: &mut Cluster, arguments: &Arguments, namespace: &str, releas
     for key in known_keys.iter().filter(|key| !keys.contains(key) && !is_kept(key)) {
         kubectl::removed(cluster, key);
     }
-    let is_idle = known.is_some() && cluster.objects == before;
+    let is_idle = known.is_some() && !controllers::differ(&before, &cluster.objects);
     record(cluster, namespace, release, known.map_or(1, |known| known.number + 1), &keys);
     let out = format!("Release \"{release}\" has been upgraded. Happy Helming!\n");
     Answer { out, is_idle, ..Answer::default() }
@@ -162,17 +194,23 @@ fn record(cluster: &mut Cluster, namespace: &str, release: &str, number: u64, ke
 }
 
 fn uninstall(cluster: &mut Cluster, arguments: &Arguments, namespace: &str, release: &str) -> Answer {
-    let Some(found) = find(cluster, namespace, release) else {
-        if arguments.has("--ignore-not-found") {
-            return Answer { is_idle: true, ..Answer::said(format!("release: \"{release}\" not found\n")) };
-        }
-        return Answer::refused(format!("Error: uninstall: Release not loaded: {release}: release: not found"));
-    };
+    if removes(cluster, namespace, release) {
+        return Answer::said(format!("release \"{release}\" uninstalled\n"));
+    }
+    if arguments.has("--ignore-not-found") {
+        return Answer { is_idle: true, ..Answer::said(format!("release: \"{release}\" not found\n")) };
+    }
+    Answer::refused(format!("Error: uninstall: Release not loaded: {release}: release: not found"))
+}
+
+/// Removes a release, if it is there.
+pub(crate) fn removes(cluster: &mut Cluster, namespace: &str, release: &str) -> bool {
+    let Some(found) = find(cluster, namespace, release) else { return false };
     for key in found.keys.iter().filter(|key| !is_kept(key)) {
         kubectl::removed(cluster, key);
     }
     cluster.objects.retain(|_, object| !is_record(object, namespace, release));
-    Answer::said(format!("release \"{release}\" uninstalled\n"))
+    true
 }
 
 /// What a chart makes of values. The charts `base` and `istiod` take all that they do not know.

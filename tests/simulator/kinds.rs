@@ -78,13 +78,23 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("RequestAuthentication", "requestauthentication", "requestauthentications", "security.istio.io", true),
     kind("IstioOperator", "istiooperator", "istiooperators", "install.istio.io", true),
     kind("Telemetry", "telemetry", "telemetries", "telemetry.istio.io", true),
+    kind("Kustomization", "kustomization", "kustomizations", "kustomize.toolkit.fluxcd.io", true),
+    kind("HelmRelease", "helmrelease", "helmreleases", "helm.toolkit.fluxcd.io", true),
+    kind("GitRepository", "gitrepository", "gitrepositories", "source.toolkit.fluxcd.io", true),
+    kind("HelmRepository", "helmrepository", "helmrepositories", "source.toolkit.fluxcd.io", true),
+    kind("Application", "application", "applications", "argoproj.io", true),
+    kind("AppProject", "appproject", "appprojects", "argoproj.io", true),
     kind("AuthorizationPolicy", "authorizationpolicy", "authorizationpolicies", "security.istio.io", true),
 ];
 
 impl Kind {
-    /// Istio's kinds exist once their definitions do.
+    /// The kinds of Istio and of controllers exist once their definitions do.
     pub(crate) fn is_custom(&self) -> bool {
-        self.group.ends_with(".istio.io")
+        self.group.ends_with(".istio.io") || self.is_of_controllers()
+    }
+
+    pub(crate) fn is_of_controllers(&self) -> bool {
+        [".fluxcd.io", "argoproj.io"].iter().any(|group| self.group.ends_with(group))
     }
 
     /// `services`, `deployments.apps`.

@@ -1,5 +1,6 @@
 //! kubectl: what scripts ask and do with it.
 
+use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -7,12 +8,17 @@ use serde_json::{Value, json};
 
 use crate::arguments::Arguments;
 use crate::base64;
+use crate::charts;
+use crate::controllers;
 use crate::kinds::{self, KINDS, Kind};
 use crate::kustomize;
 use crate::managers;
 use crate::query;
 use crate::reconcile;
 use crate::state::{Answer, Cluster, State, key, text};
+
+/// The cluster of a controller that is in no cluster of the mesh.
+pub(crate) const HUB: &str = "hub";
 
 const VALUED: &[&str] = &[
     "--context",
@@ -32,6 +38,8 @@ const VALUED: &[&str] = &[
     "--raw",
     "--namespaced",
     "--verbs",
+    "--type",
+    "-p",
 ];
 const FLAGS: &[&str] =
     &["-A", "--all-namespaces", "--ignore-not-found", "--server-side", "--force-conflicts", "--overwrite", "--local"];
@@ -66,7 +74,13 @@ fn call(state: &mut State, arguments: &Arguments) -> Outcome {
         let objects = kustomize::build(Path::new(directory)).map_err(said)?;
         return Ok(objects.iter().map(|object| format!("{object}\n")).collect());
     }
-    let context = arguments.get("--context").ok_or_else(|| strange("kubectl without --context"))?.to_owned();
+    let context = match arguments.get("--context") {
+        Some(context) => context,
+        // Where a controller runs, the README says, and no context is known to the tree.
+        None if state.cluster(HUB).is_some() => HUB,
+        None => return Err(strange("kubectl without --context")),
+    };
+    let context = context.to_owned();
     let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
     if let ["label", ref labels @ ..] = words[..]
         && arguments.has("--local")
@@ -92,6 +106,7 @@ fn call(state: &mut State, arguments: &Arguments) -> Outcome {
         ["apply"] => apply(cluster, arguments),
         ["delete"] if arguments.has("-k") => delete_directory(cluster, arguments),
         ["delete", types, ref names @ ..] => delete(cluster, arguments, types, names),
+        ["patch", types, ref names @ ..] => patch(cluster, arguments, types, names),
         ["annotate", types, ref names @ ..] => annotate(cluster, arguments, types, names),
         ["label", "namespace", name, ref labels @ ..] => label(cluster, name, labels),
         ["rollout", "restart", types, ref names @ ..] => restart(cluster, arguments, types, names),
@@ -224,6 +239,15 @@ fn input() -> Result<String, Refusal> {
 fn stated(arguments: &Arguments) -> Result<Vec<Value>, Refusal> {
     match (arguments.get("-k"), arguments.get("-f")) {
         (Some(directory), None) => kustomize::build(Path::new(directory)).map_err(said),
+        (None, Some(file)) if file != "-" => {
+            let mut objects = Vec::new();
+            for file in arguments.all("-f") {
+                let text =
+                    fs::read_to_string(file).map_err(|_| said(format!("error: the path \"{file}\" does not exist")))?;
+                objects.extend(kustomize::documents(&text).map_err(said)?);
+            }
+            Ok(objects)
+        }
         (None, Some("-")) => {
             let documents = kustomize::documents(&input()?).map_err(said)?;
             let items = |document: Value| match document["items"].as_array() {
@@ -232,7 +256,7 @@ fn stated(arguments: &Arguments) -> Result<Vec<Value>, Refusal> {
             };
             Ok(documents.into_iter().flat_map(items).collect())
         }
-        _ => Err(strange("apply wants -k DIRECTORY or -f -")),
+        _ => Err(strange("apply wants -k DIRECTORY or -f FILE")),
     }
 }
 
@@ -248,30 +272,40 @@ fn no_match(object: &Value) -> Refusal {
 }
 
 fn apply(cluster: &mut Cluster, arguments: &Arguments) -> Outcome {
-    let is_server_side = arguments.has("--server-side");
+    let manager = arguments.get("--field-manager").filter(|_| arguments.has("--server-side"));
     let mut out = String::new();
     for object in stated(arguments)? {
-        let kind = text(&object, "/kind").to_owned();
-        let served = kinds::by_kind(&kind).ok_or_else(|| strange(format!("an object of the kind {kind}")))?;
-        if !served.is_served(cluster) {
-            return Err(no_match(&object));
-        }
-        let place = text(&object, "/metadata/namespace").to_owned();
-        if served.is_namespaced && !cluster.objects.contains_key(&key("Namespace", "", &place)) {
-            return Err(said(format!("Error from server (NotFound): namespaces \"{place}\" not found")));
-        }
-        let name = text(&object, "/metadata/name").to_owned();
-        // A Secret has one manager.
-        let manager = arguments.get("--field-manager").filter(|_| is_server_side && kind != "Secret");
-        let change = match manager {
-            Some(manager) => managers::apply(cluster, object, manager, arguments.has("--force-conflicts")),
-            None => put(cluster, object),
-        };
-        let change = change.map_err(said)?;
-        let change = if is_server_side { "serverside-applied" } else { change };
-        out += &format!("{} {change}\n", served.named(&name));
+        let (kind, name) = (text(&object, "/kind").to_owned(), text(&object, "/metadata/name").to_owned());
+        let change = apply_object(cluster, object, manager, arguments.has("--force-conflicts"))?;
+        let change = if arguments.has("--server-side") { "serverside-applied" } else { change };
+        let named = kinds::by_kind(&kind).expect("the kind is known").named(&name);
+        out += &format!("{named} {change}\n");
     }
     Ok(out)
+}
+
+/// Applies one object, in the name of a manager or as kubectl does by itself. What happened to it.
+pub(crate) fn apply_object(
+    cluster: &mut Cluster,
+    object: Value,
+    manager: Option<&str>,
+    is_forced: bool,
+) -> Result<&'static str, Refusal> {
+    let kind = text(&object, "/kind").to_owned();
+    let served = kinds::by_kind(&kind).ok_or_else(|| strange(format!("an object of the kind {kind}")))?;
+    if !served.is_served(cluster) {
+        return Err(no_match(&object));
+    }
+    let place = text(&object, "/metadata/namespace");
+    if served.is_namespaced && !cluster.objects.contains_key(&key("Namespace", "", place)) {
+        return Err(said(format!("Error from server (NotFound): namespaces \"{place}\" not found")));
+    }
+    // A Secret has one manager.
+    let change = match manager.filter(|_| kind != "Secret") {
+        Some(manager) => managers::apply(cluster, object, manager, is_forced),
+        None => put(cluster, object),
+    };
+    change.map_err(said)
 }
 
 /// Lays an object over the one that is there; annotations and labels of others stay. What happened to it.
@@ -335,6 +369,10 @@ pub(crate) fn put(cluster: &mut Cluster, mut object: Value) -> Result<&'static s
             object[field] = kept.clone();
         }
     }
+    // Who states what is not kubectl's to say.
+    if let Some(managers) = old.get("managers").filter(|_| object.get("managers").is_none()) {
+        object["managers"] = managers.clone();
+    }
     object["applied"] = applied;
     if *old == object {
         return Ok("unchanged");
@@ -389,6 +427,7 @@ fn delete(cluster: &mut Cluster, arguments: &Arguments, types: &str, names: &[&s
 pub(crate) fn removed(cluster: &mut Cluster, removed: &str) -> String {
     let Some(object) = cluster.objects.shift_remove(removed) else { return String::new() };
     let name = text(&object, "/metadata/name").to_owned();
+    controllers::note_removal(cluster, &object);
     match text(&object, "/kind") {
         "Namespace" => cluster.objects.retain(|_, object| text(object, "/metadata/namespace") != name),
         "ServiceAccount" if name == "istio-reader-service-account" => {
@@ -402,6 +441,19 @@ pub(crate) fn removed(cluster: &mut Cluster, removed: &str) -> String {
         _ => {}
     }
     format!("{} deleted\n", object_name(removed).replacen('/', " \"", 1) + "\"")
+}
+
+/// Lays what is given over objects, as a merge patch (RFC 7386) that removes nothing.
+fn patch(cluster: &mut Cluster, arguments: &Arguments, types: &str, names: &[&str]) -> Outcome {
+    let patch = arguments.get("-p").filter(|_| arguments.get("--type") == Some("merge"));
+    let patch = patch.ok_or_else(|| strange("patch without --type=merge and -p"))?;
+    let patch: Value = patch.parse().map_err(|error| said(format!("error: unable to parse {patch}: {error}")))?;
+    let mut out = String::new();
+    for key in named(cluster, arguments, types, names)? {
+        charts::merge(cluster.objects.get_mut(&key).expect("it was found"), &patch);
+        out += &format!("{} patched\n", object_name(&key));
+    }
+    Ok(out)
 }
 
 /// `name=value` sets an annotation, `name-` removes one.

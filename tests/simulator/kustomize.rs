@@ -1,12 +1,14 @@
 //! A kustomization as `kubectl -k` builds it, as far as meshgen writes them.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::base64;
+use crate::state::text;
 
 /// The documents of a YAML text.
 pub(crate) fn documents(text: &str) -> Result<Vec<Value>, String> {
@@ -22,13 +24,22 @@ pub(crate) fn documents(text: &str) -> Result<Vec<Value>, String> {
 /// The objects of a directory.
 pub(crate) fn build(directory: &Path) -> Result<Vec<Value>, String> {
     let path = directory.join("kustomization.yaml");
-    let text = fs::read_to_string(&path).map_err(|_| {
+    let content = fs::read_to_string(&path).map_err(|_| {
         format!("error: unable to find one of 'kustomization.yaml' in directory '{}'", directory.display())
     })?;
     let mut objects = Vec::new();
-    for kustomization in documents(&text)? {
+    for kustomization in documents(&content)? {
         for (field, _) in kustomization.as_object().expect("documents are mappings") {
-            if !["apiVersion", "kind", "namespace", "resources", "secretGenerator"].contains(&field.as_str()) {
+            const KNOWN: [&str; 7] = [
+                "apiVersion",
+                "kind",
+                "namespace",
+                "resources",
+                "secretGenerator",
+                "configMapGenerator",
+                "configurations",
+            ];
+            if !KNOWN.contains(&field.as_str()) {
                 return Err(format!("simulator: a kustomization with {field}"));
             }
         }
@@ -48,8 +59,44 @@ pub(crate) fn build(directory: &Path) -> Result<Vec<Value>, String> {
                 "metadata": {"name": secret["name"], "namespace": kustomization["namespace"], "labels": labels},
             }));
         }
+        for file in list(&kustomization, "configurations") {
+            read(&directory.join(file.as_str().unwrap_or_default()))?;
+        }
+        for map in list(&kustomization, "configMapGenerator") {
+            let object = config_map(directory, map)?;
+            name_by(&mut objects, text(map, "/name"), text(&object, "/metadata/name"));
+            objects.push(object);
+        }
     }
     Ok(objects)
+}
+
+/// A `ConfigMap` of files, whose name ends with what stands in for a digest of them.
+fn config_map(directory: &Path, map: &Value) -> Result<Value, String> {
+    let mut data = serde_json::Map::new();
+    for file in list(map, "files") {
+        let file = file.as_str().unwrap_or_default();
+        data.insert(file.to_owned(), json!(String::from_utf8_lossy(&read(&directory.join(file))?)));
+    }
+    let mut hasher = DefaultHasher::new();
+    json!(data).to_string().hash(&mut hasher);
+    let name = format!("{}-{:x}", text(map, "/name"), hasher.finish());
+    let labels = map.pointer("/options/labels").cloned().unwrap_or_default();
+    Ok(json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "data": data,
+        "metadata": {"name": name, "namespace": map["namespace"], "labels": labels},
+    }))
+}
+
+/// Gives each `ConfigMap` of releases its full name, as `kustomizeconfig.yaml` says.
+fn name_by(objects: &mut [Value], name: &str, full: &str) {
+    for release in objects.iter_mut().filter(|object| text(object, "/kind") == "HelmRelease") {
+        for source in release["spec"]["valuesFrom"].as_array_mut().into_iter().flatten() {
+            if source["name"] == name {
+                source["name"] = json!(full);
+            }
+        }
+    }
 }
 
 fn list<'v>(value: &'v Value, field: &str) -> impl Iterator<Item = &'v Value> {

@@ -18,9 +18,12 @@ use std::process::ExitCode;
 
 use crate::state::{Answer, Fault, State};
 
+mod argocd;
 mod arguments;
 mod base64;
 mod charts;
+mod controllers;
+mod flux;
 mod helm;
 mod ip;
 mod istioctl;
@@ -52,6 +55,12 @@ fn main() -> ExitCode {
                 state.load_all();
                 reconcile::all(&mut state);
                 Answer::default()
+            }
+            // Nor is this: controllers do what Git says now.
+            "controllers" => {
+                state.load_all();
+                controllers::all(&mut state);
+                Answer { is_idle: true, ..Answer::default() }
             }
             other => Answer::strange(format!("called as {other}")),
         },

@@ -125,7 +125,7 @@ pub(crate) fn all(state: &mut State) {
     for context in &contexts {
         let cluster = state.clusters.get_mut(context).expect("the context is there");
         istiods(cluster);
-        addresses(cluster);
+        addresses(cluster, state.settings.balancers.get(context));
         slices(cluster);
     }
     lead(state, &contexts);
@@ -277,13 +277,15 @@ fn lead(state: &mut State, contexts: &[String]) {
     }
 }
 
-/// A load balancer without external IPs gets an address, which ends with the number in the name of the cluster's context.
-fn addresses(cluster: &mut Cluster) {
+/// A load balancer without external IPs gets the address that a test decides, or one that ends with the number in the name of the
+/// cluster's context.
+fn addresses(cluster: &mut Cluster, decided: Option<&String>) {
     let number: String = cluster.context.chars().filter(char::is_ascii_digit).collect();
+    let address = decided.cloned().unwrap_or_else(|| format!("198.51.100.1{number}"));
     for object in cluster.objects.values_mut().filter(|object| text(object, "/kind") == "Service") {
         let is_gateway = text(object, "/metadata/name") == "istio-eastwestgateway";
         if is_gateway && object.pointer("/spec/externalIPs").is_none() && object.get("status").is_none() {
-            object["status"] = json!({"loadBalancer": {"ingress": [{"ip": format!("198.51.100.1{number}")}]}});
+            object["status"] = json!({"loadBalancer": {"ingress": [{"ip": address}]}});
         }
     }
 }

@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) dead: Vec<String>,
     /// `CONTEXT deployment/NAME`: what does not get ready.
     pub(crate) late: Vec<String>,
+    /// The addresses of load balancers, by context.
+    pub(crate) balancers: BTreeMap<String, String>,
     /// How many hours have passed.
     pub(crate) hour: u64,
 }
@@ -154,6 +156,16 @@ impl State {
         }
     }
 
+    /// The directory with what was pushed to a repository.
+    pub(crate) fn repository(&self, url: &str) -> PathBuf {
+        self.directory.join("git").join(hexadecimal(url))
+    }
+
+    /// Notes what a controller changed.
+    pub(crate) fn note(&self, program: &str, words: &[String]) {
+        self.append("changes", &format!("{}\n", json!([program, words])));
+    }
+
     fn append(&self, name: &str, text: &str) {
         let mut file = OpenOptions::new().create(true).append(true).open(self.directory.join(name)).unwrap();
         file.write_all(text.as_bytes()).unwrap();
@@ -161,12 +173,15 @@ impl State {
 
     /// Contexts hold any characters.
     fn file(&self, context: &str) -> PathBuf {
-        let name = context.bytes().fold(String::new(), |mut name, byte| {
-            write!(name, "{byte:02x}").unwrap();
-            name
-        });
-        self.directory.join("clusters").join(name)
+        self.directory.join("clusters").join(hexadecimal(context))
     }
+}
+
+fn hexadecimal(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut name, byte| {
+        write!(name, "{byte:02x}").unwrap();
+        name
+    })
 }
 
 /// The name of an object in a cluster.

@@ -41,6 +41,7 @@ impl Situation<'_> {
         if let Some(was) = self.old_name(&cluster.name) {
             found.add(Kind::Interrupts, &format!("it was renamed from {was}: {RENAMED}"));
         }
+        self.installer(&cluster.name, found);
         let why = match self.awaited(&cluster.name) {
             None => EVERYTHING.to_owned(),
             Some(primary) => format!(
@@ -48,6 +49,7 @@ impl Situation<'_> {
             ),
         };
         found.add(Kind::Joins, &why);
+        self.way_of_controller(&cluster.name, Kind::Joins, found);
     }
 
     /// A cluster in which there is no Istio yet.

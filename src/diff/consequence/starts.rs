@@ -5,7 +5,7 @@ use crate::diff::ClusterChange;
 use crate::diff::facts::Known;
 use crate::diff::impact::Kind;
 use crate::diff::manifest::documents;
-use crate::layout::EASTWEST_GATEWAY;
+use crate::layout::{EASTWEST_GATEWAY, EGRESS_GATEWAY, GATEWAYS};
 use crate::words::joined;
 
 use super::{Found, Situation};
@@ -56,6 +56,12 @@ impl Situation<'_> {
     /// that of its remotes.
     pub(super) fn starts(&self, cluster: &ClusterChange, found: &mut Found) {
         let name = cluster.name.as_str();
+        if self.is_no_longer_noted(name) {
+            found.add(
+                Kind::RestartProxies,
+                "install.sh restarts them once: the controller did not note what they started with",
+            );
+        }
         match self.restarts(name) {
             Some(what) if !found.has(Kind::RestartProxies) => {
                 let primary = self.after.member(name).map_or(name, |member| member.primary.as_str());
@@ -68,6 +74,13 @@ impl Situation<'_> {
             None if self.knows_starts(name) => found.0.retain(|(kind, _)| *kind != Kind::RestartProxies),
             _ => {}
         }
+    }
+
+    /// Whether scripts go on where a controller ends, which noted nothing of any proxy but the east-west gateway.
+    fn is_no_longer_noted(&self, name: &str) -> bool {
+        let has_others = !self.after.record.workloads.is_empty()
+            || [GATEWAYS, EGRESS_GATEWAY].iter().any(|step| self.after.has_step(name, step));
+        has_others && self.before.controller().is_some() && self.after.controller().is_none()
     }
 
     fn knows_starts(&self, name: &str) -> bool {
@@ -83,7 +96,7 @@ impl Situation<'_> {
         };
         let (old, new) = (start(self.before)?, start(self.after)?);
         if old == new {
-            return None;
+            return self.is_no_longer_noted(name).then(|| "what nobody noted".to_owned());
         }
         let words = |text: &str| -> BTreeMap<String, String> {
             let pairs = text.split(' ').filter_map(|word| word.split_once('='));

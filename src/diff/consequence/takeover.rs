@@ -3,9 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use crate::layout::{EASTWEST_GATEWAY, GATEWAYS, ISTIO};
+use crate::plan::commits::rename_advice;
 use crate::words::joined;
 
 use super::{Found, Situation};
+use crate::diff::controllers::title;
 use crate::diff::facts::Known;
 use crate::diff::fields::{ISTIO as OPERATOR_NAME, ISTIO_OPERATOR};
 use crate::diff::impact::Kind;
@@ -70,9 +72,28 @@ impl Situation<'_> {
         }
     }
 
+    /// Whether a controller begins, ends, or gives way to another one, where Istio runs.
+    fn is_handed_over(&self, name: &str) -> bool {
+        let runs = |side: &Known<'_>| side.has(name) && !side.is_waiting(name);
+        runs(self.before) && runs(self.after) && self.before.controller() != self.after.controller()
+    }
+
     /// Why another installer cannot take over a cluster.
     pub(super) fn hurdle(&self, name: &str) -> Option<String> {
+        if let Some(was) = self.before.controller().and_then(|_| self.old_name(name)) {
+            return Some(rename_advice(&was, name));
+        }
         match self.moved_to(name) {
+            Move::None if self.is_handed_over(name) => {
+                let others = self.other_changes(name);
+                let title = self.after.controller().map_or("install.sh", title);
+                (!others.is_empty()).then(|| {
+                    format!(
+                        "{title} takes over what stays the same otherwise, and {} changed too: do the one in a commit of its own, and the other in the next",
+                        joined(&others, "and")
+                    )
+                })
+            }
             Move::None => None,
             Move::ToIstioctl => Some(
                 "30-istio: istioctl does not take over what Helm installed: Helm's releases would go on owning it; let the cluster leave the mesh and join it again"
@@ -106,6 +127,7 @@ impl Situation<'_> {
         let (was, is) = (member(before).unwrap_or_default(), member(after).unwrap_or_default());
         let changes = [
             ("the version", before.version != after.version),
+            ("the controller", self.moved_to(name) != Move::None && before.controller() != after.controller()),
             ("the revision", before.revision(name) != after.revision(name)),
             ("the network", was.0 != is.0),
             ("the control plane", was.1 != is.1),

@@ -1,18 +1,20 @@
 //! What people do where a controller applies the tree: it takes the steps of the installation from Git, and what nothing in Git has is
 //! left.
 
+use crate::artifact::eastwest_gateway::STARTED_WITH;
+use crate::artifact::helm_releases::KEPT;
 use crate::command::{self, Command, Place};
-use crate::layout::{CACERTS, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS};
+use crate::layout::{CACERTS, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS};
 
-use super::super::controllers::{HELM_RELEASE, Root, is_left};
+use super::super::controllers::{HELM_RELEASE, Root, is_left, title};
 use super::super::facts::Known;
-use super::super::{Membership, ObjectChange, What};
-use super::{Phase, Runbook, UNREAD, phase};
+use super::super::{ClusterChange, Membership, ObjectChange, What};
+use super::{Phase, RELEASE, Runbook, UNREAD, phase};
 
 impl Runbook<'_> {
     /// The phases where a controller applies the second side.
     pub(super) fn by_controller(&self, controller: &'static str) -> Vec<Phase> {
-        let title = if controller == ARGOCD { "Argo CD" } else { "Flux" };
+        let title = title(controller);
         let steps = self.steps();
         let is_for_people =
             |step: &str| [CACERTS, REMOTE_SECRETS, "restart"].iter().any(|artifact| step.ends_with(artifact));
@@ -23,8 +25,14 @@ impl Runbook<'_> {
         };
         let is_told = told(self.before()) != told(self.after());
         let push = Command::new("git").words(["push"]).remark(&format!("NEW, and {title} applies it"));
-        let mut commit = if applied.is_empty() && !is_told { Vec::new() } else { vec![push.to_string()] };
+        let is_in_git = |object: &ObjectChange| !object.file.contains(CACERTS);
+        let is_changed = is_told || self.clusters.iter().flat_map(|cluster| &cluster.objects).any(is_in_git);
+        let mut commit = if is_changed { vec![push.to_string()] } else { Vec::new() };
         commit.extend(self.begun());
+        // An istiod that serves its cluster no longer goes before proxies restart.
+        let (demoted, asked): (Vec<_>, Vec<_>) =
+            self.running().filter(|_| controller == ARGOCD).partition(|cluster| self.is_demoted(&cluster.name));
+        let [demoted, asked] = [demoted, asked].map(|clusters| self.confirmed(&clusters));
         let mut phases = vec![
             phase("Node routes, before anything needs them", self.new_routes()),
             phase("Certificates, before a control plane needs them", self.certificates(&steps)),
@@ -35,8 +43,11 @@ impl Runbook<'_> {
                 steps: applied,
             },
             phase("Delete what cannot be changed: the controller makes it anew", self.immutable()),
+            phase(RELEASE, self.owned_by_others()),
+            phase("Remove what the earlier installer noted, and nobody reads any more", self.noted()),
             phase("Label the namespaces whose workloads go over to the other revision", self.revision_labels()),
             phase("Remove what leads to an earlier control plane", self.earlier_ways()),
+            phase("Let Argo CD delete istiods that serve their cluster no longer: it asks", demoted),
             phase("Restart istiod where it takes over a remote", self.taken_over()),
             phase("Give control planes the credentials of other clusters", Self::credentials(&steps)),
             phase("Restart what keeps an earlier configuration", self.restarted(&steps)),
@@ -47,6 +58,7 @@ impl Runbook<'_> {
                 self.last_of_revision(),
             ),
             phase("Remove the credentials of clusters that control planes must no longer read", self.revoked()),
+            phase("Let Argo CD delete what is no longer stated: it asks", asked),
             phase("Remove what the controller leaves", self.left_by_controller(controller)),
             phase("Remove the clusters that left", self.left_clusters()),
             phase("Node routes that nothing needs any more", self.old_routes()),
@@ -88,14 +100,37 @@ impl Runbook<'_> {
                 self.before().beside_controller(root.cluster).words(place).words(words.iter().copied()).to_string()
             };
             if root.controller == ARGOCD {
-                return vec![kubectl(&["delete", "applications.argoproj.io", "-l", &root.ours])];
+                return vec![kubectl(&[
+                    "delete",
+                    "applications.argoproj.io,appprojects.argoproj.io",
+                    "-l",
+                    &root.ours,
+                ])];
             }
             let suspend = r#"{"spec":{"suspend":true}}"#;
             let get = kubectl(&["get", FLUX_KINDS, "-l", &root.ours, "-o", "name"]);
             let patch = kubectl(&["patch", "--type=merge", "-p", suspend]);
-            vec![format!("{get} | xargs {patch}"), kubectl(&["delete", FLUX_KINDS, "-l", &root.ours])]
+            let kinds = [FLUX_KINDS, FLUX_SOURCES].concat();
+            vec![format!("{get} | xargs {patch}"), kubectl(&["delete", &kinds, "-l", &root.ours])]
         });
         commands.collect()
+    }
+
+    /// What an installer noted for itself, which would mislead it when it comes back: `install.sh` what proxies started with, and Helm which
+    /// releases there are, where Argo CD applies charts without any.
+    fn noted(&self) -> Vec<String> {
+        let (before, after) = (self.before().controller(), self.after().controller());
+        let mut commands = Vec::new();
+        for name in self.running().map(|cluster| cluster.name.as_str()).filter(|_| before != after) {
+            if before.is_none() {
+                let note = format!("{STARTED_WITH}-");
+                commands.push(self.kubectl(name, &["annotate", "namespace", ISTIO_SYSTEM, &note]));
+            }
+            if after == Some(ARGOCD) {
+                commands.extend(self.records_of_releases(name));
+            }
+        }
+        commands
     }
 
     /// Secrets that are not in Git, and the namespaces of clusters that join.
@@ -120,27 +155,54 @@ impl Runbook<'_> {
         scripts.map(|script| Command::script(&format!("NEW/{script}")).to_string()).collect()
     }
 
-    /// East-west gateways restart by themselves: what they started with is part of their template.
+    /// East-west gateways restart by themselves: what they started with is part of their template. Where nothing makes them wait for what
+    /// they start with, they restart once more.
     fn restarted(&self, steps: &[String]) -> Vec<String> {
         let namespaces: Vec<&str> = self.after().record.workloads.iter().map(String::as_str).collect();
         let due = steps.iter().filter_map(|step| step.strip_suffix("/restart"));
         let commands = due.flat_map(|name| {
             let context = self.context(name);
             let place = Place::Terminal { cluster: name, context: &context, istiod: "" };
-            let gateways = [
-                "-n",
-                ISTIO_SYSTEM,
-                "rollout",
-                "restart",
-                "deployments",
-                "-l",
-                "istio in (ingressgateway,egressgateway)",
-            ];
+            let selector = match self.after().unordered_controller() {
+                Some(_) => "istio in (ingressgateway,egressgateway,eastwestgateway)",
+                None => "istio in (ingressgateway,egressgateway)",
+            };
+            let gateways = ["-n", ISTIO_SYSTEM, "rollout", "restart", "deployments", "-l", selector];
             let mut commands = vec![self.kubectl(name, &gateways)];
             commands.extend(command::restart_workloads(&namespaces, place).iter().map(ToString::to_string));
             commands
         });
         commands.collect()
+    }
+
+    /// Whether a cluster loses its istiod.
+    fn is_demoted(&self, name: &str) -> bool {
+        self.before().runs_istiod(name) && !self.after().runs_istiod(name)
+    }
+
+    /// Argo CD asks before it deletes what an Application no longer states of a control plane or a gateway.
+    fn confirmed(&self, clusters: &[&ClusterChange]) -> Vec<String> {
+        let mut commands = Vec::new();
+        for cluster in clusters {
+            let name = cluster.name.as_str();
+            for directory in KEPT {
+                let path = [name, "/", directory, "/"].concat();
+                let is_applied = self.before().has_files_below(&path) && self.after().has_files_below(&path);
+                let goes = |object: &ObjectChange| {
+                    object.file.starts_with(&path)
+                        && object.name.is_some()
+                        && matches!(object.what, What::Removed | What::Renamed)
+                };
+                let is_of_chart = directory == ISTIO
+                    && (self.situation.is_revised(name)
+                        || self.before().version != self.after().version
+                        || self.is_demoted(name));
+                if is_applied && (is_of_chart || cluster.objects.iter().any(goes)) {
+                    commands.extend(self.after().confirms_deletion(name, directory));
+                }
+            }
+        }
+        commands
     }
 
     /// What is no longer stated, and the controller does not delete.
@@ -152,8 +214,9 @@ impl Runbook<'_> {
         let mut commands = Vec::new();
         let left = self.clusters.iter().filter(|cluster| cluster.membership == Membership::Leaves);
         for cluster in left.filter(|cluster| self.situation.new_name(&cluster.name).is_none()) {
-            // Flux uninstalls what it installed. Nothing applies these any more.
-            let releases = cluster.objects.iter().filter(|object| is_gone_release(object));
+            // Flux uninstalls what it installed, but keeps the releases of Istio, which nothing applies any more.
+            let is_left = |object: &&ObjectChange| is_left(FLUX, self.after(), &object.file);
+            let releases = cluster.objects.iter().filter(|object| is_gone_release(object)).filter(is_left);
             let names: Vec<String> =
                 releases.filter_map(|release| self.before().deletes_release(&cluster.name, release)).collect();
             commands.extend(names);
@@ -168,7 +231,12 @@ impl Runbook<'_> {
 }
 
 const ARGOCD: &str = "argocd";
+const FLUX: &str = "flux";
 const FLUX_KINDS: &str = "kustomizations.kustomize.toolkit.fluxcd.io,helmreleases.helm.toolkit.fluxcd.io";
+
+/// What these read: sources, and the values of releases.
+const FLUX_SOURCES: &str =
+    ",gitrepositories.source.toolkit.fluxcd.io,helmrepositories.source.toolkit.fluxcd.io,configmaps";
 
 fn is_gone_release(object: &ObjectChange) -> bool {
     object.kind == HELM_RELEASE && object.what == What::Removed

@@ -1,15 +1,46 @@
-//! What Helm takes over from istioctl, and what it uninstalls.
+//! What Helm and controllers take over from whoever installed before, and what Helm uninstalls.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::artifact::{eastwest_gateway, helm_releases};
 use crate::command;
 use crate::diff::consequence::takeover::Move;
 use crate::diff::facts::Known;
-use crate::diff::manifest::documents;
-use crate::layout::{EASTWEST_GATEWAY, GATEWAYS, ISTIO, ISTIO_SYSTEM};
+use crate::diff::manifest::{documents, is_manifest};
+use crate::layout::{CACERTS, EASTWEST_GATEWAY, GATEWAYS, ISTIO, ISTIO_SYSTEM};
 
 use super::Runbook;
+
+/// The names under which an installer applies the objects of charts, and all others.
+#[derive(Debug, PartialEq, Eq)]
+struct Managers {
+    charts: &'static str,
+    plain: &'static str,
+}
+
+/// What istioctl calls itself (`1.30.3:operator/pkg/install/install.go`).
+const ISTIOCTL: &str = "istio-operator";
+
+/// Who applies a cluster (fluxcd/helm-controller v1.6.3 and fluxcd/kustomize-controller v1.9.4, `main.go`; argoproj/gitops-engine,
+/// `pkg/utils/kube`).
+fn managers(side: &Known<'_>, name: &str) -> Managers {
+    let (charts, plain) = match side.controller() {
+        Some("argocd") => ("argocd-controller", "argocd-controller"),
+        Some(_) => ("helm-controller", "kustomize-controller"),
+        None if side.is_by_helm(name) => ("helm", "meshgen"),
+        None => (ISTIOCTL, ISTIOCTL),
+    };
+    Managers { charts, plain }
+}
+
+fn in_istio_system(version: &str, kind: &str, name: &str) -> Value {
+    json!({ "apiVersion": version, "kind": kind, "metadata": { "name": name, "namespace": ISTIO_SYSTEM } })
+}
+
+/// The Service and the Deployment of a gateway.
+fn workload(name: &str) -> [Value; 2] {
+    [in_istio_system("v1", "Service", name), in_istio_system("apps/v1", "Deployment", name)]
+}
 
 /// The gateways of a profile, by their files of values.
 const OF_PROFILE: [&str; 2] = ["ingress", "egress"];
@@ -33,30 +64,47 @@ impl Runbook<'_> {
         self.taken_over_by_helm().filter(untagged).map(delete).collect()
     }
 
-    /// istioctl gives up the fields of what Helm and kubectl took over; what they do not state goes. What only istioctl made of the
+    /// Whoever applied these objects before gives up their fields; what nobody else states goes. What only istioctl made of the
     /// profile's gateways goes too: the chart has it under another name.
-    pub(super) fn owned_by_istioctl(&self) -> Vec<String> {
+    pub(super) fn owned_by_others(&self) -> Vec<String> {
         let mut commands = Vec::new();
-        for name in self.taken_over_by_helm() {
+        for name in self.running().map(|cluster| cluster.name.as_str()) {
+            let (before, after) = (managers(self.before(), name), managers(self.after(), name));
+            if before == after || self.situation.moved_to(name) == Move::ToIstioctl {
+                continue;
+            }
             let istiod = self.after().istiod_service(name);
-            let mut owned = vec![("v1", "Service", istiod.as_str())];
+            let mut owned = vec![in_istio_system("v1", "Service", &istiod)];
             if self.after().runs_istiod(name) {
-                owned.push(("apps/v1", "Deployment", istiod.as_str()));
+                owned.push(in_istio_system("apps/v1", "Deployment", &istiod));
             }
             let mut roles = Vec::new();
             let is_there = |gateway: &&str| has_values(self.after(), name, gateway);
             let of_profile: Vec<String> =
                 OF_PROFILE.into_iter().filter(is_there).map(helm_releases::of_gateway).collect();
             for release in &of_profile {
-                owned.extend([("v1", "Service", release.as_str()), ("apps/v1", "Deployment", release)]);
+                owned.extend(workload(release));
                 roles.extend(["role", "rolebinding"].map(|kind| format!("{kind}/{release}-sds")));
             }
-            if self.after().has_step(name, EASTWEST_GATEWAY) {
-                let gateway = eastwest_gateway::NAME;
-                owned.extend([("v1", "Service", gateway), ("apps/v1", "Deployment", gateway)]);
+            let mut plain = Vec::new();
+            // What kubectl applies without a manager of its own, as scripts do, keeps the one that it has.
+            if self.before().controller().is_some() && self.after().controller().is_some() {
+                plain = self.stated_before_and_after(name);
+            } else if self.after().has_step(name, EASTWEST_GATEWAY) {
+                plain.extend(workload(eastwest_gateway::NAME));
             }
-            commands.push(command::release_fields(&self.context(name), &owned).to_string());
-            if !roles.is_empty() {
+            let mut release = |manager: &str, owned: &[Value]| {
+                if !owned.is_empty() {
+                    commands.push(command::release_fields(&self.context(name), manager, owned).to_string());
+                }
+            };
+            if before.charts == before.plain {
+                release(before.charts, &[owned, plain].concat());
+            } else {
+                release(before.charts, &owned);
+                release(before.plain, &plain);
+            }
+            if before.charts == ISTIOCTL && !roles.is_empty() {
                 let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
                 let words = [&["-n", ISTIO_SYSTEM, "delete"], &roles[..], &["--ignore-not-found"]].concat();
                 commands.push(self.kubectl(name, &words));
@@ -65,12 +113,71 @@ impl Runbook<'_> {
         commands
     }
 
+    /// Whether Helm makes releases of what Argo CD applied without any.
+    pub(super) fn is_released_anew(&self) -> bool {
+        self.before().controller() == Some("argocd") && self.after().controller() != Some("argocd")
+    }
+
+    /// What was installed of another revision, once no proxy is left of it.
+    pub(super) fn old_revision(&self, name: &str) -> String {
+        let revision = self.before().revision(name);
+        if self.before().is_by_helm(name) {
+            return self.uninstalled(name, &self.before().istiod_service(name), ISTIO_SYSTEM);
+        }
+        command::delete_revision(&self.context(name), revision.as_deref().unwrap_or("default")).to_string()
+    }
+
+    /// Deletes what Helm noted of its releases. The objects stay.
+    pub(super) fn records_of_releases(&self, name: &str) -> Vec<String> {
+        let before = self.before();
+        let of_profile = OF_PROFILE.into_iter().filter(|gateway| has_values(before, name, gateway));
+        let mut releases = vec![helm_releases::BASE.to_owned(), before.istiod_service(name)];
+        releases.extend(of_profile.map(helm_releases::of_gateway));
+        let records = |namespace: &str, releases: &[String]| {
+            let selector = format!("owner=helm,name in ({})", releases.join(","));
+            self.kubectl(name, &["-n", namespace, "delete", "secrets", "-l", &selector])
+        };
+        let mut commands = vec![records(ISTIO_SYSTEM, &releases)];
+        if before.has_file(&format!("{name}/{ISTIO}/cni.values.yaml")) {
+            commands.push(records(cni_namespace(before, name), &[helm_releases::CNI.to_owned()]));
+        }
+        commands
+    }
+
+    /// The plain objects of a cluster, each as which one it is.
+    fn stated_before_and_after(&self, name: &str) -> Vec<Value> {
+        let stated = |side: &Known<'_>| -> Vec<Value> {
+            let files = side.files_of(name).into_iter().filter(|(path, _)| {
+                let directory = path.split('/').nth(1).unwrap_or_default();
+                is_manifest(path) && ![CACERTS, GATEWAYS, ISTIO].contains(&directory)
+            });
+            let objects = files.filter_map(|(_, text)| documents(text)).flatten();
+            let objects = objects.filter(|object| !object["metadata"].is_null());
+            objects
+                .map(|object| {
+                    let mut metadata = json!({ "name": object["metadata"]["name"] });
+                    if let Some(namespace) = object["metadata"].get("namespace") {
+                        metadata["namespace"] = namespace.clone();
+                    }
+                    json!({ "apiVersion": object["apiVersion"], "kind": object["kind"], "metadata": metadata })
+                })
+                .collect()
+        };
+        let before = stated(self.before());
+        stated(self.after()).into_iter().filter(|object| before.contains(object)).collect()
+    }
+
     /// The release that was installed with values that are no longer there.
     pub(super) fn release_of(&self, name: &str, values: &str) -> Option<String> {
         if values == "cni" {
             return Some(self.uninstalled(name, helm_releases::CNI, cni_namespace(self.before(), name)));
         }
         let gateway = OF_PROFILE.into_iter().find(|gateway| *gateway == values)?;
+        if self.before().controller() == Some("argocd") {
+            // There is no release, and the labels of a gateway are those of its pods.
+            let labels = format!("app=istio-{gateway}gateway,istio={gateway}gateway");
+            return Some(command::delete_labelled(&self.context(name), &labels).to_string());
+        }
         Some(self.uninstalled(name, &helm_releases::of_gateway(gateway), ISTIO_SYSTEM))
     }
 

@@ -30,8 +30,8 @@ impl Runbook<'_> {
             match (self.before().is_primary(name), self.after().is_primary(name)) {
                 // Where the Service gets a selector, Kubernetes takes over the Endpoints. istioctl never removes the EndpointSlice that it
                 // made for the way to another cluster.
-                // Helm does.
-                (false, true) if self.after().is_by_helm(name) => {}
+                // Helm does, and Argo CD installs charts without it.
+                (false, true) if self.after().is_by_helm(name) && self.after().controller() != Some("argocd") => {}
                 (false, true) if is_by(self.before(), WayToPrimary::EndpointSlice) => {
                     commands.push(delete(&["endpointslices", &service]));
                 }
@@ -48,6 +48,12 @@ impl Runbook<'_> {
             }
         }
         commands
+    }
+
+    /// `install.sh` does not put another root into a Secret.
+    pub(super) fn earlier_roots(&self) -> Vec<String> {
+        let delete = |name: &str| self.kubectl(name, &["-n", ISTIO_SYSTEM, "delete", "secret", CACERTS_SECRET]);
+        self.replaced_roots().map(delete).collect()
     }
 
     /// The clusters whose root is replaced, those in which there is no Istio yet among them.

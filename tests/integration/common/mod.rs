@@ -14,6 +14,7 @@ use meshgen::tree::Tree;
 #[path = "../../simulator/base64.rs"]
 #[allow(dead_code, reason = "the simulator also encodes")]
 pub(crate) mod base64;
+pub(crate) mod controllers;
 pub(crate) mod mutation;
 pub(crate) mod simulator;
 pub(crate) mod trees;

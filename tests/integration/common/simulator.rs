@@ -24,6 +24,9 @@ pub(crate) struct Said {
     pub(crate) text: String,
 }
 
+/// The context of a controller that is in no cluster of the mesh.
+pub(crate) const HUB: &str = "hub";
+
 /// The program that stands in, which cargo builds beside the tests.
 fn stand_in() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
@@ -61,6 +64,13 @@ pub(crate) fn revision(cluster: &meshgen::lock::Cluster) -> Option<&str> {
     cluster.at_start.as_deref()?.split(' ').find_map(|word| word.strip_prefix("revision="))
 }
 
+fn hexadecimal(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut name, byte| {
+        write!(name, "{byte:02x}").unwrap();
+        name
+    })
+}
+
 impl Simulator {
     /// Empty clusters, and the tree of a topology.
     pub(crate) fn new(topology: &str) -> Self {
@@ -68,7 +78,7 @@ impl Simulator {
         for directory in ["programs", "state/clusters"] {
             fs::create_dir_all(simulator.path(directory)).unwrap();
         }
-        for name in ["kubectl", "istioctl", "helm", "ip", "tick"] {
+        for name in ["kubectl", "istioctl", "helm", "ip", "tick", "controllers"] {
             symlink(stand_in(), simulator.path("programs").join(name)).unwrap();
         }
         simulator.build(topology);
@@ -105,10 +115,9 @@ impl Simulator {
         let workloads: Vec<&str> = lock.workloads.iter().map(String::as_str).chain(["shop"]).collect();
         for cluster in lock.clusters.into_values() {
             let Some(context) = cluster.context.as_deref() else { continue };
-            if self.cluster_file(context).exists() {
+            if !self.found(context) {
                 continue;
             }
-            fs::write(self.cluster_file(context), json!({"context": context, "objects": {}}).to_string()).unwrap();
             for namespace in ["default", "kube-system"].iter().chain(&workloads) {
                 self.put(context, &json!({"kind": "Namespace", "metadata": {"name": namespace}}));
             }
@@ -132,6 +141,34 @@ impl Simulator {
         self
     }
 
+    pub(crate) fn has(&self, context: &str) -> bool {
+        self.cluster_file(context).exists()
+    }
+
+    /// Makes an empty cluster, unless it is there; whether it was made.
+    pub(crate) fn found(&self, context: &str) -> bool {
+        let is_new = !self.has(context);
+        if is_new {
+            fs::write(self.cluster_file(context), json!({"context": context, "objects": {}}).to_string()).unwrap();
+        }
+        is_new
+    }
+
+    /// Replaces what a repository holds by the tree, in a directory.
+    pub(crate) fn push(&self, repository: &str, path: &str) {
+        let directory = self.path("state/git").join(hexadecimal(repository));
+        let revision = fs::read_to_string(directory.join("revision")).unwrap_or_default() + "+";
+        let _ = fs::remove_dir_all(&directory);
+        link(&self.path("out"), &directory.join(path));
+        fs::write(directory.join("revision"), revision).unwrap();
+    }
+
+    /// Lets controllers do what Git says.
+    pub(crate) fn let_controllers_work(&self) {
+        let said = self.finish(&mut super::program(self.path("programs/controllers")));
+        assert_eq!(said.code, Some(0), "{}", said.text);
+    }
+
     /// Puts a script in the place of a program.
     pub(crate) fn stand_in(&self, name: &str, script: &str) {
         fs::create_dir_all(self.path("made")).unwrap();
@@ -153,6 +190,9 @@ impl Simulator {
         link(&self.path("programs"), &copy.path("programs"));
         link(&self.path("out"), &copy.path("out"));
         fs::create_dir_all(copy.path("state/clusters")).unwrap();
+        if self.path("state/git").exists() {
+            link(&self.path("state/git"), &copy.path("state/git"));
+        }
         for directory in ["state", "state/clusters"] {
             for file in super::entries(&self.path(directory)).iter().filter(|path| path.is_file()) {
                 fs::copy(file, copy.path(directory).join(file.file_name().unwrap())).unwrap();
@@ -252,11 +292,7 @@ impl Simulator {
     }
 
     fn cluster_file(&self, context: &str) -> PathBuf {
-        let name = context.bytes().fold(String::new(), |mut name, byte| {
-            write!(name, "{byte:02x}").unwrap();
-            name
-        });
-        self.path("state/clusters").join(name)
+        self.path("state/clusters").join(hexadecimal(context))
     }
 
     /// The same cluster is reached through another context from now on.

@@ -7,7 +7,7 @@ use meshgen::source::Source;
 use serde_json::{Value, json};
 
 use crate::common::base64;
-use crate::common::simulator::Simulator;
+use crate::common::simulator::{HUB, Simulator};
 
 use super::{Installed, Walk, nodes_of};
 
@@ -29,7 +29,7 @@ pub(super) fn rest(simulator: &Simulator, context: &str) -> BTreeMap<String, Val
         }
         forget_labels(key, object);
         if let Some(noted) = object.get_mut("simulator").and_then(Value::as_object_mut) {
-            for name in ["leads", "restarts", "template", "tokens"] {
+            for name in ["controller", "leads", "restarts", "template", "tokens"] {
                 noted.remove(name);
             }
             if let Some(certificate) = noted.get_mut("certificate") {
@@ -66,9 +66,43 @@ pub(super) fn rest(simulator: &Simulator, context: &str) -> BTreeMap<String, Val
             object.as_object_mut().unwrap().remove("simulator");
         }
     }
-    // A definition of a kind stays: deleting it would delete all its objects.
-    objects.retain(|key, _| !key.starts_with("CustomResourceDefinition/"));
+    // A definition of a kind stays: deleting it would delete all its objects. So do the values of earlier commits.
+    objects.retain(|key, _| !key.starts_with("CustomResourceDefinition/") && !is_values(key));
+    // Nor does a controller's own namespace go.
+    if context != HUB {
+        objects.retain(|key, _| !CONTROLLERS.iter().any(|place| is_of_place(key, place)));
+    }
     objects
+}
+
+const CONTROLLERS: [&str; 2] = ["argocd", "flux-system"];
+
+/// Whether an object is the namespace of a controller, or in it without being what the controller works by.
+fn is_of_place(key: &str, place: &str) -> bool {
+    let mut parts = key.split('/');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some("Namespace"), _, name) => name == Some(place),
+        (Some("ConfigMap" | "Secret"), namespace, _) => namespace == Some(place),
+        _ => false,
+    }
+}
+
+fn is_values(key: &str) -> bool {
+    key.starts_with("ConfigMap/") && key.contains("-values-")
+}
+
+/// What controllers work by, in the cluster that is for them alone.
+pub(super) fn hub(walk: &Walk<'_>, to: &Installed) -> Vec<String> {
+    let objects = |simulator: &Simulator| {
+        let mut objects = if simulator.has(HUB) { rest(simulator, HUB) } else { BTreeMap::new() };
+        // The names under which a controller knew clusters are for people.
+        objects.retain(|key, _| !key.starts_with("Secret/") && !key.starts_with("Namespace/"));
+        objects
+    };
+    let (found, wanted) = (objects(&walk.simulator), objects(&to.simulator));
+    let keys: BTreeSet<&String> = found.keys().chain(wanted.keys()).collect();
+    let other = keys.into_iter().filter(|key| found.get(*key) != wanted.get(*key));
+    other.map(|key| format!("hub: {key} is {:?}, not {:?}", found.get(key), wanted.get(key))).collect()
 }
 
 /// Removes labels that nobody goes by once another program has taken over, and that it does not state.

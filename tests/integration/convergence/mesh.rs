@@ -22,6 +22,10 @@ pub(super) struct Mesh {
     has_all_node_ports: bool,
     /// Whether Helm installs Istio, where it can.
     is_by_helm: bool,
+    /// The controller that applies the tree, where Helm installs everything.
+    controller: Option<&'static str>,
+    /// Whether there is one for each cluster.
+    is_controlled_apart: bool,
     config: Map<String, Value>,
     tracing: Option<Tracing>,
     /// Days after the root's first on which intermediates begin.
@@ -131,10 +135,12 @@ pub(super) enum Change {
     Values,
     Install,
     InstallOfOne,
+    Controller,
+    ControllerPlace,
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 50] = [
+    pub(super) const ALL: [Self; 52] = [
         Self::Joins,
         Self::Leaves,
         Self::Renamed,
@@ -185,6 +191,8 @@ impl Change {
         Self::Values,
         Self::Install,
         Self::InstallOfOne,
+        Self::Controller,
+        Self::ControllerPlace,
     ];
 }
 
@@ -249,6 +257,8 @@ impl Mesh {
             has_long_names: false,
             has_all_node_ports: false,
             is_by_helm: false,
+            controller: None,
+            is_controlled_apart: false,
             config: Map::new(),
             tracing: None,
             renewed: 0,
@@ -270,6 +280,8 @@ impl Mesh {
             is_signed_by_another: choices.below(6) == 0,
             is_static: [choices.flip(), choices.flip(), choices.flip()],
             is_by_helm: choices.flip(),
+            controller: choices.one_of(&[None, None, Some("flux"), Some("argocd")]),
+            is_controlled_apart: choices.below(4) == 0,
             ..Self::empty(choices.one_of(&VERSIONS))
         };
         for _ in 0..=choices.below(4) {
@@ -371,6 +383,17 @@ impl Mesh {
         if self.has_all_node_ports {
             topology["kubernetes"] = json!({"nodePortRange": "1-65535"});
         }
+        if let Some(controller) = self.delivered() {
+            topology["gitops"] = json!({
+                "controller": controller,
+                "hub": !self.is_controlled_apart,
+                "repository": "https://git.example.net/mesh.git",
+                "path": "out",
+            });
+            let rules = ["unencrypted-secret", "application-health", "excluded-endpoint-slice", "unordered-controller"];
+            let allowed = rules.map(|rule| json!({"rule": rule, "reason": "the simulator has no such trouble"}));
+            topology["mesh"]["allow"] = json!(allowed);
+        }
         if let Some(tracing) = &self.tracing {
             let mut zipkin = json!({"cluster": tracing.cluster, "samplingPercent": tracing.sampling});
             if tracing.is_through_mesh {
@@ -387,6 +410,12 @@ impl Mesh {
     /// Whether Helm can install this version.
     fn has_charts(&self) -> bool {
         ["1.28", "1.29", "1.30", "1.31"].iter().any(|release| self.version.starts_with(release))
+    }
+
+    /// The controller, if there can be one.
+    fn delivered(&self) -> Option<&'static str> {
+        let is_by_charts = self.is_by_helm && self.has_charts();
+        self.controller.filter(|_| is_by_charts && !self.members.iter().any(|member| member.is_installed_otherwise))
     }
 
     fn changed(&self, change: Change, choices: &mut Choices) -> Self {
@@ -568,6 +597,14 @@ impl Mesh {
                 self.cluster_domain = if self.cluster_domain.is_some() { None } else { Some("k8s.example") };
             }
             Change::Install => self.is_by_helm = !self.is_by_helm,
+            Change::Controller => {
+                self.controller = match self.controller {
+                    None => Some("flux"),
+                    Some("flux") => Some("argocd"),
+                    Some(_) => None,
+                };
+            }
+            Change::ControllerPlace => self.is_controlled_apart = !self.is_controlled_apart,
             Change::Cni => self.has_cni = !self.has_cni,
             Change::Naming => self.has_long_names = !self.has_long_names,
             Change::NodePortRange => self.has_all_node_ports = !self.has_all_node_ports,
@@ -697,11 +734,15 @@ impl Member {
             }
             if let Some(port) = self.port {
                 value["eastWestGateway"]["port"] = json!(port);
+                value["eastWestGateway"]["nodePorts"] = json!({"tls": 31443, "tls-istiod": 31012});
             }
             if self.is_sized {
                 value["eastWestGateway"]["replicas"] = json!({"min": 2});
                 value["eastWestGateway"]["pod"] = json!({"nodeSelector": {"role": "edge"}, "topologySpreadConstraints":
-                    [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}]});
+                    [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}],
+                    "resources": {"requests": {"cpu": "200m"}, "limits": {"memory": "2Gi"}},
+                    "tolerations": [{"key": "edge", "operator": "Exists", "effect": "NoSchedule"}],
+                    "priorityClassName": "system-cluster-critical"});
             }
         }
         if mesh.is_static[self.network] {
@@ -714,7 +755,8 @@ impl Member {
                 first.insert("podCIDRs".to_owned(), json!([block, format!("172.{}.200.0/26", 16 + number)]));
             }
             if self.has_service_range {
-                value["serviceCIDR"] = json!(format!("10.1{number}.0.0/16"));
+                let ranges = [format!("10.1{number}.0.0/16"), format!("10.2{number}.0.0/24")];
+                value["serviceCIDRs"] = json!(ranges);
             }
         }
         let has_certificate = self.control_plane.is_none() || mesh.version.starts_with("1.11");
