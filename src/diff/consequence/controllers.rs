@@ -1,5 +1,6 @@
 use crate::diff::ClusterChange;
 use crate::diff::controllers::title;
+use crate::diff::facts::Known;
 use crate::diff::impact::Kind;
 use crate::layout::EXPOSURE;
 use crate::plan::commits::two_commits;
@@ -19,19 +20,26 @@ impl Situation<'_> {
         self.unordered(&cluster.name, found);
     }
 
-    /// Another primary serves a cluster, and nothing makes the cluster wait until it can.
+    /// Another way leads to the istiod of a cluster, and nothing makes the cluster wait until it leads there. Flux may apply a step before
+    /// it reads that the step waits for another one from now on.
     fn unordered(&self, name: &str, found: &mut Found) {
         let (Some(old), Some(new)) = (self.before.member(name), self.after.member(name)) else { return };
-        let Some(controller) = self.after.unordered_controller() else { return };
-        let exposes = self.before.has_files_below(&[new.primary.as_str(), "/", EXPOSURE, "/expose-istiod"].concat());
-        if old.primary != new.primary && new.primary != name && !exposes {
-            let why = format!(
-                "{} may apply it before {} exposes its istiod: until then, no istiod serves its proxies",
-                title(controller),
-                new.primary
-            );
-            found.add(Kind::Interrupts, &why);
-        }
+        let primary = new.primary.as_str();
+        let (Some(controller), false) = (self.after.controller(), primary == name) else { return };
+        let is_exposed = self.before.has_files_below(&[primary, "/", EXPOSURE, "/expose-istiod"].concat());
+        let gateway = |side: &Known<'_>| side.member(primary).map(|primary| primary.gateway.clone());
+        let what = if old.primary != primary && !is_exposed {
+            "exposes its istiod"
+        } else if self.after.unordered_controller().is_some() && gateway(self.before) != gateway(self.after) {
+            "has that address"
+        } else {
+            return;
+        };
+        let title = title(controller);
+        let why = format!(
+            "{title} may apply it before the gateway of {primary} {what}: until then, no istiod serves its proxies"
+        );
+        found.add(Kind::Interrupts, &why);
     }
 
     /// What a controller needs to get to a cluster, if that is new.

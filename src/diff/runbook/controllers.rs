@@ -94,26 +94,24 @@ impl Runbook<'_> {
             !after.iter().any(|later| root.is_same(later))
                 && root.cluster.is_none_or(|cluster| self.after().has(cluster))
         });
-        let commands = stopped.flat_map(|root| {
+        let (mut suspended, mut deleted) = (Vec::new(), Vec::new());
+        for root in stopped {
             let kubectl = |words: &[&str]| {
                 let place = ["-n", root.namespace.as_str()];
                 self.before().beside_controller(root.cluster).words(place).words(words.iter().copied()).to_string()
             };
             if root.controller == ARGOCD {
-                return vec![kubectl(&[
-                    "delete",
-                    "applications.argoproj.io,appprojects.argoproj.io",
-                    "-l",
-                    &root.ours,
-                ])];
+                deleted.push(kubectl(&["delete", ARGOCD_KINDS, "-l", &root.ours]));
+                continue;
             }
             let suspend = r#"{"spec":{"suspend":true}}"#;
             let get = kubectl(&["get", FLUX_KINDS, "-l", &root.ours, "-o", "name"]);
             let patch = kubectl(&["patch", "--type=merge", "-p", suspend]);
-            let kinds = [FLUX_KINDS, FLUX_SOURCES].concat();
-            vec![format!("{get} | xargs {patch}"), kubectl(&["delete", &kinds, "-l", &root.ours])]
-        });
-        commands.collect()
+            suspended.push(format!("{get} | xargs {patch}"));
+            deleted.push(kubectl(&["delete", &[FLUX_KINDS, FLUX_SOURCES].concat(), "-l", &root.ours]));
+        }
+        // One command may delete in many clusters, and stands where the first did.
+        [suspended, deleted].concat()
     }
 
     /// What an installer noted for itself, which would mislead it when it comes back: `install.sh` what proxies started with, and Helm which
@@ -156,16 +154,18 @@ impl Runbook<'_> {
     }
 
     /// East-west gateways restart by themselves: what they started with is part of their template. Where nothing makes them wait for what
-    /// they start with, they restart once more.
+    /// they start with, or people remove an earlier way first, they restart once more.
     fn restarted(&self, steps: &[String]) -> Vec<String> {
         let namespaces: Vec<&str> = self.after().record.workloads.iter().map(String::as_str).collect();
         let due = steps.iter().filter_map(|step| step.strip_suffix("/restart"));
         let commands = due.flat_map(|name| {
             let context = self.context(name);
             let place = Place::Terminal { cluster: name, context: &context, istiod: "" };
-            let selector = match self.after().unordered_controller() {
-                Some(_) => "istio in (ingressgateway,egressgateway,eastwestgateway)",
-                None => "istio in (ingressgateway,egressgateway)",
+            let is_early = self.after().unordered_controller().is_some() || !self.has_same_primary(name);
+            let selector = if is_early {
+                "istio in (ingressgateway,egressgateway,eastwestgateway)"
+            } else {
+                "istio in (ingressgateway,egressgateway)"
             };
             let gateways = ["-n", ISTIO_SYSTEM, "rollout", "restart", "deployments", "-l", selector];
             let mut commands = vec![self.kubectl(name, &gateways)];
@@ -231,6 +231,7 @@ impl Runbook<'_> {
 }
 
 const ARGOCD: &str = "argocd";
+const ARGOCD_KINDS: &str = "applications.argoproj.io,appprojects.argoproj.io";
 const FLUX: &str = "flux";
 const FLUX_KINDS: &str = "kustomizations.kustomize.toolkit.fluxcd.io,helmreleases.helm.toolkit.fluxcd.io";
 
