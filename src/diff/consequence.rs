@@ -355,10 +355,11 @@ impl Situation<'_> {
             // What is said of its release says it.
             return;
         }
+        let handed_over = self.is_handed_over(&cluster.name);
         if object.kind == VALUES {
             let (place, values) = (directory(object), described(object));
             let why = match self.after.controller() {
-                Some(controller) if is_left(controller, self.after, &object.file) => {
+                Some(controller) if handed_over || is_left(controller, self.after, &object.file) => {
                     format!("{place}: what was installed with {values} stays until it is deleted")
                 }
                 Some(_) => format!("{place}: the controller deletes what was installed with {values}"),
@@ -373,7 +374,7 @@ impl Situation<'_> {
         {
             "leads proxies of the earlier revision to their istiod, and stays until none of them is left: Argo CD and Flux must not prune it before"
         } else if let Some(controller) = self.after.controller() {
-            if is_left(controller, self.after, &object.file) {
+            if handed_over && object.kind != HELM_RELEASE || is_left(controller, self.after, &object.file) {
                 "is no longer stated, and stays until it is deleted: the controller leaves it alone"
             } else if is_asked_about(controller, &object.file) {
                 "is no longer stated, and Argo CD asks before it deletes it"

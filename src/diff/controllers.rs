@@ -8,7 +8,6 @@ use crate::artifact::helm_releases::{KEPT, UNPRUNED};
 use crate::command::{Command, OURS};
 use crate::layout::CONTROLLERS;
 
-use super::ObjectChange;
 use super::facts::Known;
 use super::manifest::documents;
 
@@ -80,9 +79,14 @@ impl Known<'_> {
         directories.filter_map(|directory| root(&pages, directory)).collect()
     }
 
+    /// The controller of a cluster, and where it runs.
+    pub(super) fn root_of(&self, cluster: &str) -> Option<Root<'_>> {
+        self.roots().into_iter().find(|root| root.cluster.is_none_or(|own| own == cluster))
+    }
+
     /// What a controller needs before it can apply a cluster; nothing without a controller.
     pub(super) fn way_of_controller(&self, cluster: &str) -> Option<String> {
-        let root = self.roots().into_iter().find(|root| root.cluster.is_none_or(|own| own == cluster))?;
+        let root = self.root_of(cluster)?;
         let (title, namespace) = (title(root.controller), &root.namespace);
         if root.cluster.is_some() {
             return Some(format!("{title} has to run in it, in the namespace {namespace}"));
@@ -98,18 +102,10 @@ impl Known<'_> {
         }
     }
 
-    /// The command that deletes a release of Flux's, in the cluster of the controller: Flux uninstalls it.
-    pub(super) fn deletes_release(&self, cluster: &str, release: &ObjectChange) -> Option<String> {
-        let (namespace, name) = (release.namespace.as_deref()?, release.name.as_deref()?);
-        let words = ["-n", namespace, "delete", "helmreleases.helm.toolkit.fluxcd.io", name];
-        let own = self.roots().iter().find_map(|root| root.cluster.filter(|own| *own == cluster));
-        Some(self.beside_controller(own).words(words).to_string())
-    }
-
     /// The command that lets Argo CD delete what a directory no longer states
     /// (argo-cd.readthedocs.io, "Resource Pruning With Confirmation").
     pub(super) fn confirms_deletion(&self, cluster: &str, directory: &str) -> Option<String> {
-        let root = self.roots().into_iter().find(|root| root.cluster.is_none_or(|own| own == cluster))?;
+        let root = self.root_of(cluster)?;
         let file = [root.directory, "/", cluster, ".yaml"].concat();
         let suffix = ["-", directory].concat();
         let applications = documents(self.pages().get(file.as_str())?)?;

@@ -93,7 +93,7 @@ impl Runbook<'_> {
         ));
         phases
             .push(phase("Remove the credentials of clusters that control planes must no longer read", self.revoked()));
-        phases.push(phase("Remove what is no longer stated", self.removed(&|_| true)));
+        phases.push(phase("Remove what is no longer stated", self.removed(&|_, _| true)));
         phases.push(phase("Remove the clusters that left", self.left()));
         phases.push(phase("Node routes that nothing needs any more", self.old_routes()));
         phases.push(phase("Revoke the credentials that no control plane of this mesh has any more", self.tokens()));
@@ -315,13 +315,13 @@ impl Runbook<'_> {
     }
 
     /// What clusters that stay no longer state, as far as it is left for a person.
-    fn removed(&self, is_left: &dyn Fn(&ObjectChange) -> bool) -> Vec<String> {
+    fn removed(&self, is_left: &dyn Fn(&str, &ObjectChange) -> bool) -> Vec<String> {
         let mut commands = Vec::new();
         for cluster in self.staying() {
             let name = cluster.name.as_str();
             let mut deletes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
             let gone = cluster.objects.iter().filter(|object| matches!(object.what, What::Removed | What::Renamed));
-            for object in gone.filter(|object| is_left(object)) {
+            for object in gone.filter(|object| is_left(name, object)) {
                 let gone = match object.what {
                     What::Renamed => object.from.clone().unwrap_or_default(),
                     _ => object.name.clone().unwrap_or_default(),
@@ -350,7 +350,7 @@ impl Runbook<'_> {
                     _ if object.name.is_none() => {}
                     // Where the controller stops, releases are left alone.
                     HELM_RELEASE if self.after().controller().is_none() => {}
-                    HELM_RELEASE => commands.extend(self.before().deletes_release(name, object)),
+                    HELM_RELEASE => commands.extend(self.deletes_release(name, object)),
                     kind => {
                         let place = object.namespace.as_deref().unwrap_or_default();
                         deletes.entry(place).or_default().push(format!("{}/{gone}", resource(kind)));

@@ -72,10 +72,15 @@ impl Situation<'_> {
         }
     }
 
-    /// Whether a controller begins, ends, or gives way to another one, where Istio runs.
-    fn is_handed_over(&self, name: &str) -> bool {
+    /// Whether a controller begins, ends, moves, or gives way to another one, where Istio runs. The later one knows nothing of what the
+    /// earlier one applied.
+    pub(in crate::diff) fn is_handed_over(&self, name: &str) -> bool {
         let runs = |side: &Known<'_>| side.has(name) && !side.is_waiting(name);
-        runs(self.before) && runs(self.after) && self.before.controller() != self.after.controller()
+        let is_other = match (self.before.root_of(name), self.after.root_of(name)) {
+            (Some(before), Some(after)) => !before.is_same(&after),
+            (before, after) => before.is_some() != after.is_some(),
+        };
+        runs(self.before) && runs(self.after) && is_other
     }
 
     /// Why another installer cannot take over a cluster.

@@ -79,7 +79,7 @@ impl Runbook<'_> {
                 if root.controller == ARGOCD { &["root.yaml"] } else { &["sources.yaml", "root.yaml"] };
             let paths: Vec<String> = files.iter().map(|file| format!("NEW/{}/{file}", root.directory)).collect();
             let words = paths.iter().flat_map(|path| ["-f", path.as_str()]);
-            self.after().beside_controller(root.cluster).words(["apply"]).words(words).to_string()
+            self.beside_controller(root.cluster).words(["apply"]).words(words).to_string()
         };
         begun.map(command).collect()
     }
@@ -98,7 +98,7 @@ impl Runbook<'_> {
         for root in stopped {
             let kubectl = |words: &[&str]| {
                 let place = ["-n", root.namespace.as_str()];
-                self.before().beside_controller(root.cluster).words(place).words(words.iter().copied()).to_string()
+                self.beside_controller(root.cluster).words(place).words(words.iter().copied()).to_string()
             };
             if root.controller == ARGOCD {
                 deleted.push(kubectl(&["delete", ARGOCD_KINDS, "-l", &root.ours]));
@@ -207,26 +207,40 @@ impl Runbook<'_> {
 
     /// What is no longer stated, and the controller does not delete.
     fn left_by_controller(&self, controller: &str) -> Vec<String> {
-        self.removed(&|object| is_left(controller, self.after(), &object.file))
+        self.removed(&|name, object| {
+            let is_stopped = self.situation.is_handed_over(name) && object.kind != HELM_RELEASE;
+            is_stopped || is_left(controller, self.after(), &object.file)
+        })
+    }
+
+    /// The command that deletes a release of Flux's, where the controller runs: Flux uninstalls it.
+    pub(super) fn deletes_release(&self, cluster: &str, release: &ObjectChange) -> Option<String> {
+        let (namespace, name) = (release.namespace.as_deref()?, release.name.as_deref()?);
+        let words = ["-n", namespace, "delete", "helmreleases.helm.toolkit.fluxcd.io", name];
+        let own = self.before().root_of(cluster).and_then(|root| root.cluster.map(str::to_owned));
+        Some(self.beside_controller(own.as_deref()).words(words).to_string())
+    }
+
+    /// kubectl where a controller runs, by the context that the cluster has now.
+    fn beside_controller(&self, cluster: Option<&str>) -> Command {
+        cluster.map_or_else(|| Command::new("kubectl"), |name| Command::kubectl(&self.context(name)))
     }
 
     fn left_clusters(&self) -> Vec<String> {
-        let mut commands = Vec::new();
+        let (mut uninstalled, mut deleted) = (Vec::new(), Vec::new());
         let left = self.clusters.iter().filter(|cluster| cluster.membership == Membership::Leaves);
         for cluster in left.filter(|cluster| self.situation.new_name(&cluster.name).is_none()) {
             // Flux uninstalls what it installed, but keeps the releases of Istio, which nothing applies any more.
             let is_left = |object: &&ObjectChange| is_left(FLUX, self.after(), &object.file);
             let releases = cluster.objects.iter().filter(|object| is_gone_release(object)).filter(is_left);
-            let names: Vec<String> =
-                releases.filter_map(|release| self.before().deletes_release(&cluster.name, release)).collect();
-            commands.extend(names);
-            commands.push(self.kubectl(&cluster.name, &["delete", "namespace", ISTIO_SYSTEM, "--ignore-not-found"]));
+            uninstalled.extend(releases.filter_map(|release| self.deletes_release(&cluster.name, release)));
+            deleted.push(self.kubectl(&cluster.name, &["delete", "namespace", ISTIO_SYSTEM, "--ignore-not-found"]));
             let kinds =
                 "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings";
             let ours = ["delete", kinds, "-l", "app.kubernetes.io/part-of=istio"];
-            commands.push(self.kubectl(&cluster.name, &ours));
+            deleted.push(self.kubectl(&cluster.name, &ours));
         }
-        commands
+        [uninstalled, deleted].concat()
     }
 }
 
