@@ -13,7 +13,7 @@ use crate::parallel;
 use crate::pki::inventory::{Entry, Role};
 use crate::schema;
 
-use self::consequence::Situation;
+use self::consequence::{AskedOnce, Situation};
 use self::facts::Known;
 use self::runbook::Runbook;
 
@@ -188,7 +188,14 @@ pub fn compare(before: &Side, after: &Side) -> Diff {
     let credentials = reach::credentials(before, after);
     let [old, new] = [before, after].map(|side| side.members.iter().map(|(name, member)| (*name, &member.network)));
     let has_other_routes = before.routes != after.routes || !old.eq(new);
-    let situation = Situation { before, after, authorities: &authorities, credentials: &credentials, has_other_routes };
+    let situation = Situation {
+        before,
+        after,
+        authorities: &authorities,
+        credentials: &credentials,
+        has_other_routes,
+        asked_once: AskedOnce::default(),
+    };
     let consequences = parallel::map(&clusters, CLUSTERS_WORTH_A_THREAD, |cluster| situation.consequences(cluster));
     for (cluster, consequences) in clusters.iter_mut().zip(consequences) {
         cluster.consequences = consequences;

@@ -1,6 +1,7 @@
 //! The consequences of a change for a running mesh.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -45,6 +46,14 @@ pub(super) struct Situation<'s> {
     pub(super) credentials: &'s [CredentialChange],
     /// Whether any cluster has other routes.
     pub(super) has_other_routes: bool,
+    pub(super) asked_once: AskedOnce,
+}
+
+/// What the consequences of each cluster go by, and all clusters together tell.
+#[derive(Default)]
+pub(super) struct AskedOnce {
+    has_hurdle: OnceLock<bool>,
+    has_unlabelled_gateways: OnceLock<bool>,
 }
 
 impl Situation<'_> {
@@ -351,14 +360,12 @@ impl Situation<'_> {
             found.add(Kind::RestartProxies, "its mesh config comes from another cluster now");
             return;
         }
-        if object.kind == VALUES && self.after.controller() == Some("flux") {
-            // What is said of its release says it.
-            return;
-        }
         let handed_over = self.is_handed_over(&cluster.name);
         if object.kind == VALUES {
             let (place, values) = (directory(object), described(object));
             let why = match self.after.controller() {
+                // What is said of its release says it.
+                Some("flux") => return,
                 Some(controller) if handed_over || is_left(controller, self.after, &object.file) => {
                     format!("{place}: what was installed with {values} stays until it is deleted")
                 }

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::artifact::helm_releases::{KEPT, UNPRUNED};
-use crate::command::{Command, OURS};
+use crate::command::OURS;
 use crate::layout::CONTROLLERS;
 
-use super::facts::Known;
+use super::Side;
 use super::manifest::documents;
 
 /// The kind by which Flux installs a chart.
 pub(super) const HELM_RELEASE: &str = "HelmRelease";
 
 /// Whether the controller leaves an object alone that a file stated before.
-pub(super) fn is_left(controller: &str, after: &Known<'_>, file: &str) -> bool {
+pub(super) fn is_left(controller: &str, after: &Side, file: &str) -> bool {
     let Some((path, _)) = file.rsplit_once('/') else { return true };
     let directory = path.rsplit('/').next().unwrap_or_default();
     match (controller, after.has_files_below(&[path, "/"].concat())) {
@@ -58,74 +58,16 @@ impl Root<'_> {
     }
 }
 
-impl Known<'_> {
-    /// The controller that applies the tree, by the name of its directory.
-    pub(super) fn controller(&self) -> Option<&'static str> {
-        self.roots().first().map(|root| root.controller)
-    }
-
-    /// The controller, if a change reaches clusters in any order: Argo CD's waves order only when Applications are made or changed, and one
-    /// in each cluster knows of no other.
-    pub(super) fn unordered_controller(&self) -> Option<&'static str> {
-        let roots = self.roots();
-        let is_unordered = |root: &&Root<'_>| root.controller != "flux" || root.cluster.is_some();
-        roots.iter().find(is_unordered).map(|root| root.controller)
-    }
-
-    /// Where a controller reads the tree.
-    pub(super) fn roots(&self) -> Vec<Root<'_>> {
-        let pages = self.pages();
-        let directories = pages.keys().filter_map(|path| path.strip_suffix("/root.yaml"));
-        directories.filter_map(|directory| root(&pages, directory)).collect()
-    }
-
-    /// The controller of a cluster, and where it runs.
-    pub(super) fn root_of(&self, cluster: &str) -> Option<Root<'_>> {
-        self.roots().into_iter().find(|root| root.cluster.is_none_or(|own| own == cluster))
-    }
-
-    /// What a controller needs before it can apply a cluster; nothing without a controller.
-    pub(super) fn way_of_controller(&self, cluster: &str) -> Option<String> {
-        let root = self.root_of(cluster)?;
-        let (title, namespace) = (title(root.controller), &root.namespace);
-        if root.cluster.is_some() {
-            return Some(format!("{title} has to run in it, in the namespace {namespace}"));
-        }
-        let pages = self.pages();
-        let told = documents(pages.get([root.directory, "/", cluster, ".yaml"].concat().as_str())?)?;
-        let name = |pointer: &str| told.iter().find_map(|object| object.pointer(pointer)?.as_str().map(str::to_owned));
-        match name("/spec/kubeConfig/secretRef/name") {
-            Some(secret) => Some(format!(
-                "{title} has to have its kubeconfig first, in the Secret {secret} of the namespace {namespace}"
-            )),
-            None => Some(format!("{title} has to know it by the name {} first", name("/spec/destination/name")?)),
-        }
-    }
-
-    /// The command that lets Argo CD delete what a directory no longer states
-    /// (argo-cd.readthedocs.io, "Resource Pruning With Confirmation").
-    pub(super) fn confirms_deletion(&self, cluster: &str, directory: &str) -> Option<String> {
-        let root = self.root_of(cluster)?;
-        let file = [root.directory, "/", cluster, ".yaml"].concat();
-        let suffix = ["-", directory].concat();
-        let applications = documents(self.pages().get(file.as_str())?)?;
-        let mut names = applications.iter().filter_map(|one| one.pointer("/metadata/name")?.as_str());
-        let name = names.find(|name| name.ends_with(&suffix))?;
-        let words = ["-n", root.namespace.as_str(), "annotate", "applications.argoproj.io", name, "--overwrite"];
-        let approved = "argocd.argoproj.io/deletion-approved=\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"";
-        Some(self.beside_controller(root.cluster).words(words).shell(approved).to_string())
-    }
-
-    /// kubectl where a controller runs: in a cluster of the mesh, or in the place for all of them.
-    pub(super) fn beside_controller(&self, cluster: Option<&str>) -> Command {
-        let context = cluster.and_then(|name| self.member(name)).map(|member| member.context.as_str());
-        context.map_or_else(|| Command::new("kubectl"), Command::kubectl)
-    }
-}
-
 /// The name of a controller for people.
 pub(super) fn title(controller: &str) -> &'static str {
     if controller == "argocd" { "Argo CD" } else { "Flux" }
+}
+
+/// Where a controller reads a tree.
+pub(super) fn roots(side: &Side) -> Vec<Root<'_>> {
+    let pages = side.pages();
+    let directories = pages.keys().filter_map(|path| path.strip_suffix("/root.yaml"));
+    directories.filter_map(|directory| root(&pages, directory)).collect()
 }
 
 fn root<'s>(pages: &BTreeMap<&'s str, &'s str>, directory: &'s str) -> Option<Root<'s>> {

@@ -10,6 +10,7 @@ use crate::release::{Release, RemoteShape, release};
 use crate::topology::IstioVersion;
 
 use super::Side;
+use super::controllers::{Root, roots};
 use super::manifest::documents;
 
 /// A side, and the facts of its mesh.
@@ -20,6 +21,8 @@ pub(super) struct Known<'s> {
     /// By network: the cluster that is routed to, destination and next hop.
     pub(super) routes: BTreeMap<String, Vec<(&'s str, &'s str, &'s str)>>,
     steps: BTreeSet<&'s str>,
+    /// Where a controller reads the tree. Every step of a comparison asks, and only a walk over all files tells.
+    pub(super) roots: Vec<Root<'s>>,
 }
 
 /// Where istiods find the API server of a cluster, and what they trust there.
@@ -106,7 +109,7 @@ impl<'s> Known<'s> {
             routes.entry(members[name.as_str()].network.clone()).or_default().extend(of_cluster);
         }
         let steps = side.record.steps.iter().map(String::as_str).collect();
-        Self { side, version: istio.map(|istio| istio.version), members, routes, steps }
+        Self { side, version: istio.map(|istio| istio.version), members, routes, steps, roots: roots(side) }
     }
 
     /// Whether the istiod that serves a cluster is no authority: nothing happens there when the Secret `cacerts` comes or goes.
@@ -119,6 +122,23 @@ impl<'s> Known<'s> {
             objects.first()?.pointer("/spec/values")?.as_object().cloned()
         });
         values.is_some_and(|values| is_no_authority(&values))
+    }
+
+    /// The controller that applies the tree, by the name of its directory.
+    pub(super) fn controller(&self) -> Option<&'static str> {
+        self.roots.first().map(|root| root.controller)
+    }
+
+    /// The controller, if a change reaches clusters in any order: Argo CD's waves order only when Applications are made or changed, and one
+    /// in each cluster knows of no other.
+    pub(super) fn unordered_controller(&self) -> Option<&'static str> {
+        let is_unordered = |root: &&Root<'_>| root.controller != "flux" || root.cluster.is_some();
+        self.roots.iter().find(is_unordered).map(|root| root.controller)
+    }
+
+    /// The controller of a cluster, and where it runs.
+    pub(super) fn root_of(&self, cluster: &str) -> Option<&Root<'_>> {
+        self.roots.iter().find(|root| root.cluster.is_none_or(|own| own == cluster))
     }
 
     /// The clusters of the mesh.

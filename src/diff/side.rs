@@ -91,6 +91,11 @@ impl Side {
         files.filter(|(path, _)| !is_pem(path)).map(|(path, text)| (path.as_str(), text.as_str())).collect()
     }
 
+    /// The text of a file.
+    pub(super) fn text(&self, path: &str) -> Option<&str> {
+        self.files.get(path).map(String::as_str)
+    }
+
     /// Whether there is a file.
     pub(super) fn has_file(&self, path: &str) -> bool {
         self.files.contains_key(path)

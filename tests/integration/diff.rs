@@ -476,3 +476,13 @@ fn sorted_text(value: &Value) -> String {
         other => other.to_string(),
     }
 }
+
+/// A cluster that stays under its name is not renamed, whoever had its context before.
+#[test]
+fn a_cluster_with_the_context_of_one_that_left_keeps_its_name() {
+    let case = common::repository().join("tests/diff/flux-leaves");
+    let (before, after) = pair(&case);
+    let after = after.text().replace("- name: fra\n", "- name: fra\n    context: lon\n");
+    let diff = compared(&before, &Source::new("after.yaml", after));
+    assert!(!diff.runbook.is_empty(), "{}", plain(&diff));
+}

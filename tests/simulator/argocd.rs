@@ -7,11 +7,11 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::charts;
-use crate::controllers::{self, all_of, key_of, memory};
+use crate::controllers::{self, all_of, inventory, memory};
 use crate::helm::{self, Chart};
 use crate::kustomize;
 use crate::reconcile;
-use crate::state::{State, text};
+use crate::state::{State, key_of, text};
 
 const MANAGER: &str = "argocd-controller";
 
@@ -79,11 +79,6 @@ fn path(application: &Value) -> String {
     }
     let file = text(application, "/spec/sources/0/helm/valueFiles/0");
     file.rsplit_once('/').map_or_else(String::new, |(directory, _)| directory.to_owned())
-}
-
-fn inventory(application: &Value) -> BTreeSet<String> {
-    let keys = memory(application)["keys"].as_array().into_iter().flatten();
-    keys.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// Applies what an Application states, if it states no others.

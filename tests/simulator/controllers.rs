@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::kinds;
 use crate::kubectl::{self, Refusal};
 use crate::reconcile;
-use crate::state::{Cluster, State, key, text};
+use crate::state::{Cluster, State, key, key_of, text};
 use crate::{argocd, flux};
 
 /// More rounds than a tree has steps.
@@ -38,10 +38,6 @@ pub(crate) fn all_of(state: &State, home: &str, kind: &str) -> Vec<Value> {
     objects.filter(|object| text(object, "/kind") == kind).cloned().collect()
 }
 
-pub(crate) fn key_of(object: &Value) -> String {
-    key(text(object, "/kind"), text(object, "/metadata/namespace"), text(object, "/metadata/name"))
-}
-
 /// The context of a cluster that a controller knows by the name of a Secret.
 pub(crate) fn registered(state: &State, home: &str, namespace: &str, name: &str) -> Option<String> {
     let secret = state.clusters[home].objects.get(&key("Secret", namespace, name))?;
@@ -51,6 +47,12 @@ pub(crate) fn registered(state: &State, home: &str, namespace: &str, name: &str)
 /// What a controller remembers of an object that it works by.
 pub(crate) fn memory(object: &Value) -> &Value {
     object.pointer("/simulator/controller").unwrap_or(&Value::Null)
+}
+
+/// What a controller applied for an object.
+pub(crate) fn inventory(object: &Value) -> BTreeSet<String> {
+    let keys = memory(object)["keys"].as_array().into_iter().flatten();
+    keys.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// Remembers something; whether that is new.

@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::charts;
-use crate::controllers::{self, FINALIZER, all_of, key_of, memory};
+use crate::controllers::{self, FINALIZER, all_of, inventory, memory};
 use crate::helm::{self, Chart};
 use crate::kustomize;
 use crate::reconcile;
-use crate::state::{State, key, text};
+use crate::state::{State, key, key_of, text};
 
 const MANAGER: &str = "kustomize-controller";
 
@@ -93,12 +93,6 @@ fn kustomization(state: &mut State, home: &str, object: &Value) -> Option<bool> 
         "isReady": is_healthy(state, home, object, &context, &keys),
     });
     Some(controllers::remember(state, home, object, memory) | is_busy)
-}
-
-/// What was applied for an object.
-fn inventory(object: &Value) -> BTreeSet<String> {
-    let keys = memory(object)["keys"].as_array().into_iter().flatten();
-    keys.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn is_healthy(state: &State, home: &str, object: &Value, context: &str, keys: &BTreeSet<String>) -> bool {

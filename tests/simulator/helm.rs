@@ -12,7 +12,7 @@ use crate::kubectl;
 use crate::kustomize;
 use crate::managers;
 use crate::reconcile;
-use crate::state::{Answer, Cluster, State, key, text};
+use crate::state::{Answer, Cluster, State, key, key_of, text};
 
 /// So many versions of a release Helm keeps.
 const HISTORY: u64 = 10;
@@ -71,10 +71,6 @@ pub(crate) fn find(cluster: &Cluster, namespace: &str, release: &str) -> Option<
     let last = records.max_by_key(number)?;
     let keys = last["keys"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
     Some(Release { number: number(&last), keys: keys.collect() })
-}
-
-pub(crate) fn key_of(object: &Value) -> String {
-    key(text(object, "/kind"), text(object, "/metadata/namespace"), text(object, "/metadata/name"))
 }
 
 /// A chart, what it is installed as and with which values.

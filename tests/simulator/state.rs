@@ -189,6 +189,11 @@ pub(crate) fn key(kind: &str, namespace: &str, name: &str) -> String {
     [kind, namespace, name].join("/")
 }
 
+/// The name of an object as it stands in its cluster.
+pub(crate) fn key_of(object: &Value) -> String {
+    key(text(object, "/kind"), text(object, "/metadata/namespace"), text(object, "/metadata/name"))
+}
+
 /// A text at a path of an object; empty where there is none. `Value::pointer` takes twice the time, and this is asked of each object.
 pub(crate) fn text<'o>(object: &'o Value, path: &str) -> &'o str {
     let step = |value: &'o Value, key: &str| match value {

@@ -2,6 +2,7 @@ use crate::diff::ClusterChange;
 use crate::diff::controllers::title;
 use crate::diff::facts::Known;
 use crate::diff::impact::Kind;
+use crate::diff::manifest::documents;
 use crate::layout::EXPOSURE;
 use crate::plan::commits::two_commits;
 
@@ -44,9 +45,25 @@ impl Situation<'_> {
 
     /// What a controller needs to get to a cluster, if that is new.
     pub(super) fn way_of_controller(&self, cluster: &str, kind: Kind, found: &mut Found) {
-        let way = self.after.way_of_controller(cluster);
-        if let Some(way) = way.filter(|way| self.before.way_of_controller(cluster).as_ref() != Some(way)) {
+        if let Some(way) = way(self.after, cluster).filter(|new| way(self.before, cluster).as_ref() != Some(new)) {
             found.add(kind, &way);
         }
+    }
+}
+
+/// What a controller needs before it can apply a cluster; nothing without a controller.
+fn way(side: &Known<'_>, cluster: &str) -> Option<String> {
+    let root = side.root_of(cluster)?;
+    let (title, namespace) = (title(root.controller), &root.namespace);
+    if root.cluster.is_some() {
+        return Some(format!("{title} has to run in it, in the namespace {namespace}"));
+    }
+    let told = documents(side.text(&[root.directory, "/", cluster, ".yaml"].concat())?)?;
+    let name = |pointer: &str| told.iter().find_map(|object| object.pointer(pointer)?.as_str().map(str::to_owned));
+    match name("/spec/kubeConfig/secretRef/name") {
+        Some(secret) => Some(format!(
+            "{title} has to have its kubeconfig first, in the Secret {secret} of the namespace {namespace}"
+        )),
+        None => Some(format!("{title} has to know it by the name {} first", name("/spec/destination/name")?)),
     }
 }

@@ -49,7 +49,8 @@ impl Situation<'_> {
     /// Whether running istiods keep what they read of a Service that stays without its label.
     pub(in crate::diff) fn has_unlabelled_gateways(&self) -> bool {
         let keeps = self.after.release().is_some_and(|release| release.keeps_unlabelled_gateways);
-        keeps && self.after.clusters().any(|name| self.is_told(name) == (Some(false), Some(true)))
+        let loses_label = |name: &str| self.is_told(name) == (Some(false), Some(true));
+        keeps && *self.asked_once.has_unlabelled_gateways.get_or_init(|| self.after.clusters().any(loses_label))
     }
 
     /// Proxies that keep what they started with, where nothing said of the cluster's own files says so: a primary's mesh config is

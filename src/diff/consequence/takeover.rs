@@ -77,7 +77,7 @@ impl Situation<'_> {
     pub(in crate::diff) fn is_handed_over(&self, name: &str) -> bool {
         let runs = |side: &Known<'_>| side.has(name) && !side.is_waiting(name);
         let is_other = match (self.before.root_of(name), self.after.root_of(name)) {
-            (Some(before), Some(after)) => !before.is_same(&after),
+            (Some(before), Some(after)) => !before.is_same(after),
             (before, after) => before.is_some() != after.is_some(),
         };
         runs(self.before) && runs(self.after) && is_other
@@ -85,7 +85,8 @@ impl Situation<'_> {
 
     /// Why another installer cannot take over a cluster.
     pub(super) fn hurdle(&self, name: &str) -> Option<String> {
-        if let Some(was) = self.before.controller().and_then(|_| self.old_name(name)) {
+        let joins = self.before.controller().filter(|_| !self.before.has(name));
+        if let Some(was) = joins.and_then(|_| self.old_name(name)) {
             return Some(rename_advice(&was, name));
         }
         match self.moved_to(name) {
@@ -118,7 +119,7 @@ impl Situation<'_> {
 
     /// Whether another installer cannot take over some cluster.
     pub(in crate::diff) fn has_hurdle(&self) -> bool {
-        self.after.clusters().any(|name| self.hurdle(name).is_some())
+        *self.asked_once.has_hurdle.get_or_init(|| self.after.clusters().any(|name| self.hurdle(name).is_some()))
     }
 
     /// What changes of a cluster besides its installer and must not change with it: objects that istioctl would have pruned or that

@@ -8,6 +8,7 @@ use crate::layout::{CACERTS, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS};
 
 use super::super::controllers::{HELM_RELEASE, Root, is_left, title};
 use super::super::facts::Known;
+use super::super::manifest::documents;
 use super::super::{ClusterChange, Membership, ObjectChange, What};
 use super::{Phase, RELEASE, Runbook, UNREAD, phase};
 
@@ -71,10 +72,9 @@ impl Runbook<'_> {
 
     /// What makes a controller read the tree, as the tree's README says it.
     fn begun(&self) -> Vec<String> {
-        let before = self.before().roots();
-        let roots = self.after().roots().into_iter();
-        let begun = roots.filter(|root| !before.iter().any(|earlier| root.begins_like(earlier)));
-        let command = |root: Root<'_>| {
+        let before = &self.before().roots;
+        let begun = self.after().roots.iter().filter(|root| !before.iter().any(|earlier| root.begins_like(earlier)));
+        let command = |root: &Root<'_>| {
             let files: &[&str] =
                 if root.controller == ARGOCD { &["root.yaml"] } else { &["sources.yaml", "root.yaml"] };
             let paths: Vec<String> = files.iter().map(|file| format!("NEW/{}/{file}", root.directory)).collect();
@@ -88,9 +88,8 @@ impl Runbook<'_> {
     /// what is suspended (fluxcd/kustomize-controller v1.9.4 and fluxcd/helm-controller v1.6.3, `internal/controller`), and Argo CD deletes
     /// nothing for an Application without a finalizer. That of a cluster which leaves removes what it installed.
     pub(super) fn stopped(&self) -> Vec<String> {
-        let after = self.after().roots();
-        let roots = self.before().roots().into_iter();
-        let stopped = roots.filter(|root| {
+        let after = &self.after().roots;
+        let stopped = self.before().roots.iter().filter(|root| {
             !after.iter().any(|later| root.is_same(later))
                 && root.cluster.is_none_or(|cluster| self.after().has(cluster))
         });
@@ -198,11 +197,25 @@ impl Runbook<'_> {
                         || self.before().version != self.after().version
                         || self.is_demoted(name));
                 if is_applied && (is_of_chart || cluster.objects.iter().any(goes)) {
-                    commands.extend(self.after().confirms_deletion(name, directory));
+                    commands.extend(self.confirms_deletion(name, directory));
                 }
             }
         }
         commands
+    }
+
+    /// The command that lets Argo CD delete what a directory no longer states
+    /// (argo-cd.readthedocs.io, "Resource Pruning With Confirmation").
+    fn confirms_deletion(&self, cluster: &str, directory: &str) -> Option<String> {
+        let root = self.after().root_of(cluster)?;
+        let file = [root.directory, "/", cluster, ".yaml"].concat();
+        let suffix = ["-", directory].concat();
+        let applications = documents(self.after().text(&file)?)?;
+        let mut names = applications.iter().filter_map(|one| one.pointer("/metadata/name")?.as_str());
+        let name = names.find(|name| name.ends_with(&suffix))?;
+        let words = ["-n", root.namespace.as_str(), "annotate", "applications.argoproj.io", name, "--overwrite"];
+        let approved = "argocd.argoproj.io/deletion-approved=\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"";
+        Some(self.beside_controller(root.cluster).words(words).shell(approved).to_string())
     }
 
     /// What is no longer stated, and the controller does not delete.
@@ -217,8 +230,8 @@ impl Runbook<'_> {
     pub(super) fn deletes_release(&self, cluster: &str, release: &ObjectChange) -> Option<String> {
         let (namespace, name) = (release.namespace.as_deref()?, release.name.as_deref()?);
         let words = ["-n", namespace, "delete", "helmreleases.helm.toolkit.fluxcd.io", name];
-        let own = self.before().root_of(cluster).and_then(|root| root.cluster.map(str::to_owned));
-        Some(self.beside_controller(own.as_deref()).words(words).to_string())
+        let own = self.before().root_of(cluster).and_then(|root| root.cluster);
+        Some(self.beside_controller(own).words(words).to_string())
     }
 
     /// kubectl where a controller runs, by the context that the cluster has now.
