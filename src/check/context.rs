@@ -54,12 +54,16 @@ impl<'t> Index<'t> {
 
 impl<'t> Context<'t> {
     /// The Kubernetes version of a cluster, its own or that of all, and its place.
-    pub(super) fn kubernetes_version(&self, cluster: &Cluster) -> Option<(FieldPath, KubernetesVersion)> {
-        let stated = |owner: FieldPath, kubernetes: &Option<Kubernetes>| {
+    pub(super) fn kubernetes_version(
+        &self,
+        path: &FieldPath,
+        cluster: &Cluster,
+    ) -> Option<(FieldPath, KubernetesVersion)> {
+        let stated = |owner: &FieldPath, kubernetes: &Option<Kubernetes>| {
             Some((owner.child("kubernetes").child("version"), kubernetes.as_ref()?.version?))
         };
-        let own = stated(self.cluster_path(cluster.name.as_str()), &cluster.kubernetes);
-        own.or_else(|| stated(FieldPath::root(), &self.topology.kubernetes))
+        let own = stated(path, &cluster.kubernetes);
+        own.or_else(|| stated(&FieldPath::root(), &self.topology.kubernetes))
     }
 
     /// The node ports of a cluster.
@@ -92,6 +96,7 @@ impl<'t> Context<'t> {
         }
     }
 
+    /// The path of the cluster of a name, the first of several.
     pub(super) fn cluster_path(&self, name: &str) -> FieldPath {
         let clusters = FieldPath::root().child("clusters");
         self.index.clusters.get(name).map_or(clusters.clone(), |index| clusters.index(*index))
@@ -122,9 +127,10 @@ impl<'t> Context<'t> {
         self.index.networks.contains_key(name)
     }
 
-    /// The clusters of each network that has any, in the order in which the networks are declared.
-    pub(super) fn populated_networks(&self) -> Vec<(usize, Vec<&'t Cluster>)> {
-        let cluster = |position: usize| &self.topology.clusters[position];
+    /// The clusters of each network that has any and their paths, in the order in which the networks are declared.
+    pub(super) fn populated_networks(&self) -> Vec<(usize, Vec<(FieldPath, &'t Cluster)>)> {
+        let list = FieldPath::root().child("clusters");
+        let cluster = |position: usize| (list.index(position), &self.topology.clusters[position]);
         let networks = self.topology.populated_networks().into_iter();
         networks.map(|(network, clusters)| (network, clusters.into_iter().map(cluster).collect())).collect()
     }

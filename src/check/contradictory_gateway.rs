@@ -6,7 +6,7 @@ use crate::rule::Rule;
 use crate::topology::{Cluster, EastWestGateway, FreeForm, ServiceType, quantity};
 
 use super::reads::VERSION;
-use super::{About, Check, Context, gateways};
+use super::{About, Check, Context};
 
 pub(super) const CHECK: Check = Check::of(RULE, check)
     .about(About::Clusters(|cluster| cluster.east_west_gateway.as_ref().is_some_and(is_configured)))
@@ -40,8 +40,10 @@ fn is_configured(gateway: &EastWestGateway) -> bool {
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
-    for (path, cluster, gateway) in gateways(context) {
-        class(context, cluster, gateway, &path, findings);
+    for (owner, cluster) in context.clusters() {
+        let Some(gateway) = &cluster.east_west_gateway else { continue };
+        let path = owner.child("eastWestGateway");
+        class(context, &owner, cluster, gateway, findings);
         policy(context, gateway, &path, findings);
         if let Some(replicas) = gateway.replicas.filter(|replicas| replicas.least() > replicas.most()) {
             let place = path.child("replicas");
@@ -71,12 +73,13 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
 
 fn class(
     context: &Context<'_>,
+    owner: &FieldPath,
     cluster: &Cluster,
     gateway: &EastWestGateway,
-    path: &FieldPath,
     findings: &mut Vec<Diagnostic>,
 ) {
     let Some(class) = &gateway.load_balancer_class else { return };
+    let path = owner.child("eastWestGateway");
     let place = path.child("loadBalancerClass");
     if gateway.service_type != ServiceType::LoadBalancer {
         findings.push(
@@ -87,7 +90,7 @@ fn class(
         );
         return;
     }
-    let Some((kubernetes, version)) = context.kubernetes_version(cluster) else { return };
+    let Some((kubernetes, version)) = context.kubernetes_version(owner, cluster) else { return };
     // An older Kubernetes than that Istio runs on is refused by another rule.
     let oldest = release(context.topology.istio.version).map_or(0, |release| release.kubernetes.0);
     if version.major == 1 && (oldest..HAS_CLASSES_FROM).contains(&version.minor) {

@@ -1,7 +1,7 @@
 use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 
-use super::{About, Check, Context, gateways};
+use super::{About, Check, Context};
 
 pub(super) const CHECK: Check = Check::of(RULE, check)
     .about(About::Clusters(|cluster| {
@@ -16,13 +16,15 @@ const RULE: Rule =
 const DEPRECATED_FROM: u32 = 36;
 
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
-    for (path, cluster, gateway) in gateways(context) {
-        let Some((place, version)) = context.kubernetes_version(cluster) else { continue };
+    for (path, cluster) in context.clusters() {
+        let Some(gateway) = &cluster.east_west_gateway else { continue };
+        let Some((place, version)) = context.kubernetes_version(&path, cluster) else { continue };
         if gateway.external_ips.is_empty() || version.minor < DEPRECATED_FROM {
             continue;
         }
         findings.push(
-            RULE.at(path.child("externalIPs"),
+            RULE.at(
+                path.child("eastWestGateway").child("externalIPs"),
                 format!("the Kubernetes of `{}` may no longer implement external IPs", cluster.name),
             )
             .label("deprecated from Kubernetes 1.36 on")

@@ -21,8 +21,8 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         }
         let network = &context.topology.networks[index];
         if network.pod_routing == PodRouting::Static {
-            for cluster in &clusters {
-                routes(context, cluster, findings);
+            for (path, cluster) in &clusters {
+                routes(context, path, cluster, findings);
             }
         }
         apart(context, network.name.as_str(), &clusters, findings);
@@ -30,8 +30,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
 }
 
 /// The ranges that no node of a cluster can be the next hop of.
-fn routes(context: &Context<'_>, cluster: &Cluster, findings: &mut Vec<Diagnostic>) {
-    let path = context.cluster_path(cluster.name.as_str());
+fn routes(context: &Context<'_>, path: &FieldPath, cluster: &Cluster, findings: &mut Vec<Diagnostic>) {
     for (index, node) in cluster.nodes.iter().enumerate() {
         let path = path.child("nodes").index(index);
         let address = path.child("address");
@@ -46,7 +45,7 @@ fn routes(context: &Context<'_>, cluster: &Cluster, findings: &mut Vec<Diagnosti
             }
         }
     }
-    for (range, place) in service_ranges(&path, cluster) {
+    for (range, place) in service_ranges(path, cluster) {
         if !cluster.nodes.is_empty() && cluster.first_node_for(range).is_none() && context.is_known(&place) {
             findings.push(
                 RULE.at(place, format!("no node of `{}` can be the next hop to `{}`", cluster.name, range.0))
@@ -58,12 +57,12 @@ fn routes(context: &Context<'_>, cluster: &Cluster, findings: &mut Vec<Diagnosti
 }
 
 /// The first two clusters of a network whose pods have no address family in common.
-fn apart(context: &Context<'_>, network: &str, clusters: &[&Cluster], findings: &mut Vec<Diagnostic>) {
+fn apart(context: &Context<'_>, network: &str, clusters: &[(FieldPath, &Cluster)], findings: &mut Vec<Diagnostic>) {
     // The first range of pods in IPv4, and in IPv6.
     let stated: Vec<(&Cluster, [Option<FieldPath>; 2])> = clusters
         .iter()
-        .map(|cluster| {
-            let ranges = cluster_ranges(&context.cluster_path(cluster.name.as_str()), cluster);
+        .map(|(path, cluster)| {
+            let ranges = cluster_ranges(path, cluster);
             let first = |is_ipv4: bool| {
                 let mut pods = ranges.iter().filter(|range| range.what == PODS);
                 pods.find(|range| range.net.addr().is_ipv4() == is_ipv4).map(|range| range.place.clone())

@@ -26,15 +26,15 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     for (index, clusters) in networks {
         // A cluster that needs a gateway for itself is told so by another rule.
         let is_told =
-            |cluster: &&Cluster| remotes.contains_key(cluster.name.as_str()) || Some(&cluster.name) == collector;
-        if clusters.iter().any(|cluster| cluster.east_west_gateway.is_some() || is_told(cluster)) {
+            |cluster: &Cluster| remotes.contains_key(cluster.name.as_str()) || Some(&cluster.name) == collector;
+        if clusters.iter().any(|(_, cluster)| cluster.east_west_gateway.is_some() || is_told(cluster)) {
             continue;
         }
         let name = &context.topology.networks[index].name;
         if is_told_to_istiods(context, name.as_str()) {
             continue;
         }
-        let clusters = names(clusters.iter().map(|cluster| Name::as_str(&cluster.name)));
+        let clusters = names(clusters.iter().map(|(_, cluster)| Name::as_str(&cluster.name)));
         let path = FieldPath::root().child("networks").index(index).child("name");
         findings.push(
             RULE.at(path, format!("other networks cannot reach `{name}`: it has no east-west gateway"))

@@ -23,8 +23,8 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         if network.pod_routing != PodRouting::Static || clusters.len() < 2 {
             continue;
         }
-        let nodes = clusters.iter().flat_map(|cluster| {
-            let nodes = context.cluster_path(cluster.name.as_str()).child("nodes");
+        let nodes = clusters.iter().flat_map(|(path, cluster)| {
+            let nodes = path.child("nodes");
             let place = move |index| nodes.index(index).child("address");
             cluster.nodes.iter().enumerate().map(move |(index, node)| (node.address.0, place(index), cluster))
         });

@@ -20,9 +20,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     }
     for (index, clusters) in networks {
         // istiods are told the address of a network's gateway, not whose it is.
-        let gateways = clusters.iter().filter(|cluster| cluster.east_west_gateway.is_some()).count();
+        let gateways = clusters.iter().filter(|(_, cluster)| cluster.east_west_gateway.is_some()).count();
         let without = || {
-            clusters.iter().filter(|cluster| match &cluster.east_west_gateway {
+            clusters.iter().filter(|(_, cluster)| match &cluster.east_west_gateway {
                 None => true,
                 Some(gateway) => gateway.is_static() && gateways > 1,
             })
@@ -31,7 +31,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
             continue;
         }
         let network = context.topology.networks[index].name.as_str();
-        let without = names(without().map(|cluster| cluster.name.as_str()));
+        let without = names(without().map(|(_, cluster)| cluster.name.as_str()));
         let place = FieldPath::root().child("networks").index(index).child("name");
         findings.push(
             RULE.at(place, format!("other networks reach {without} through a gateway of another cluster"))

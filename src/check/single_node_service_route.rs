@@ -20,8 +20,8 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         if network.pod_routing != PodRouting::Static || clusters.len() < 2 {
             continue;
         }
-        let places = clusters.iter().flat_map(|cluster| {
-            let ranges = service_ranges(&context.cluster_path(cluster.name.as_str()), cluster);
+        let places = clusters.iter().flat_map(|(path, cluster)| {
+            let ranges = service_ranges(path, cluster);
             ranges.into_iter().filter_map(|(range, place)| {
                 let node = cluster.first_node_for(range)?;
                 Some((place, format!("by way of {} only", node.address.0)))

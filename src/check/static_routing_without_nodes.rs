@@ -19,15 +19,12 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         if network.pod_routing != PodRouting::Static || clusters.len() < 2 {
             continue;
         }
-        for cluster in clusters.iter().filter(|cluster| cluster.nodes.is_empty()) {
+        for (path, cluster) in clusters.iter().filter(|(_, cluster)| cluster.nodes.is_empty()) {
             let name = &cluster.name;
-            if context.cluster(name.as_str()).is_none() {
-                continue;
-            }
             let routing = FieldPath::root().child("networks").index(index).child("podRouting");
             findings.push(
                 RULE.at(
-                    context.cluster_path(name.as_str()).child("name"),
+                    path.child("name"),
                     format!("`{name}` has no `nodes`, and `{}` routes statically", network.name),
                 )
                 .label("no `nodes` in this cluster")

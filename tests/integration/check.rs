@@ -9,6 +9,7 @@ use meshgen::diagnostic::{Diagnostic, Findings, Severity};
 use meshgen::rule::Rule;
 use meshgen::source::Source;
 use regex::Regex;
+use serde_json::Value;
 
 use crate::common;
 
@@ -69,6 +70,23 @@ fn every_case_is_reported_as_written_down() {
         let name = case.file_stem().unwrap().to_str().unwrap();
         let report = common::report_of(&source, &all);
         common::snapshots(case.parent().unwrap()).bind(|| insta::assert_snapshot!(name, report));
+    }
+}
+
+#[test]
+fn nothing_is_said_twice_of_a_place_where_clusters_are_listed_again() {
+    for (_, case) in cases() {
+        let Ok(mut topology) = serde_yaml::from_slice::<Value>(&fs::read(&case).unwrap()) else { continue };
+        let Some(clusters) = topology.get_mut("clusters").and_then(Value::as_array_mut) else { continue };
+        let again = clusters.clone();
+        clusters.extend(again);
+        let source = Source::new("again.yaml", topology.to_string());
+        let findings = findings(&common::beside(source, case.parent().unwrap()));
+        let mut said = BTreeSet::new();
+        for finding in &findings.list {
+            let place = finding.labels.first().map(|label| format!("{:?}", label.place));
+            assert!(said.insert((finding.rule, &finding.message, place)), "{}: {finding:#?}", case.display());
+        }
     }
 }
 
