@@ -141,7 +141,12 @@ fn read_source(path: &Utf8Path) -> Result<Source, Refusal> {
         external::refuse_link(path)?;
         disk::read(path)?
     };
-    Ok(crate::with_files(Source::new(source_name(path), bytes), |file| external::read_beside(path, file)))
+    Ok(with_files(path, Source::new(source_name(path), bytes)))
+}
+
+/// A topology with the files that it names.
+fn with_files(path: &Utf8Path, source: Source) -> Source {
+    crate::with_files(source, |file| external::read_beside(path, file))
 }
 
 /// What an error of the operating system means for a stream or a file.

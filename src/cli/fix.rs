@@ -7,7 +7,7 @@ use crate::source::Source;
 use crate::topology::Date;
 
 use super::selection::Selection;
-use super::{Refusal, say};
+use super::{Refusal, say, with_files};
 
 /// Fixes a topology, reports the fixes, and returns the topology with them.
 ///
@@ -20,7 +20,8 @@ pub(super) fn fix(
     selection: &Selection,
     output: &mut Vec<u8>,
 ) -> Result<Source, Refusal> {
-    let examine = |source: &Source| crate::check_on(source, today, Vec::new()).list;
+    // It may name other files once it is fixed.
+    let examine = |source: &Source| crate::check_on(&with_files(topology, source.clone()), today, Vec::new()).list;
     let fixed = crate::fix::fix(source, examine, |rule| selection.has(rule));
     if is_dry_run {
         output.extend_from_slice(difference(source, &fixed.source).as_bytes());
@@ -33,7 +34,7 @@ pub(super) fn fix(
         disk::rewrite(topology, &source.bytes, &fixed.source.bytes)?;
     }
     tell(&fixed, "fixed");
-    Ok(fixed.source)
+    Ok(with_files(topology, fixed.source))
 }
 
 fn tell(fixed: &Fixed, verb: &str) {

@@ -46,8 +46,12 @@ fn today() -> Date {
     "2026-11-24".parse().unwrap()
 }
 
+fn examined(source: &Source) -> Vec<Diagnostic> {
+    meshgen::check_on(&common::of_tests(source.clone()), today(), Vec::new()).list
+}
+
 fn fixed(source: &Source) -> Source {
-    fix(source, |source| meshgen::check_on(source, today(), Vec::new()).list, |_| true).source
+    fix(source, examined, |_| true).source
 }
 
 fn errors(findings: &[Diagnostic]) -> usize {
@@ -61,6 +65,8 @@ fn every_case_is_fixed_as_written_down() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("mesh.yaml");
         fs::copy(case.join("mesh.yaml"), &path).unwrap();
+        let authority = common::repository().join("tests/ca/cluster1.pem");
+        fs::copy(authority, directory.path().join("proxy.pem")).unwrap();
         let dry = check(directory.path(), &["--fix", "--dry-run", "mesh.yaml"]);
         assert_eq!(fs::read(&path).unwrap(), fs::read(case.join("mesh.yaml")).unwrap());
         let output = check(directory.path(), &["--fix", "mesh.yaml"]);
@@ -231,9 +237,9 @@ proptest! {
     #[test]
     fn fixing_does_no_harm(text in mutation::broken()) {
         let source = Source::new("mesh.yaml", text.as_bytes());
-        let before = meshgen::check_on(&source, today(), Vec::new()).list;
+        let before = examined(&source);
         let once = fixed(&source);
-        let after = meshgen::check_on(&once, today(), Vec::new()).list;
+        let after = examined(&once);
         prop_assert!(errors(&after) <= errors(&before), "{}\n{}", common::report(&source, &before), common::report(&once, &after));
         prop_assert_eq!(&fixed(&once).bytes, &once.bytes);
         let is_certain = |finding: &Diagnostic| {
