@@ -24,6 +24,7 @@ mod namespace;
 mod profile_gateways;
 mod remote_secrets;
 mod routes;
+pub(crate) mod sail;
 mod telemetry;
 mod zipkin;
 
@@ -52,9 +53,9 @@ pub(crate) enum Means {
     Collector,
     /// As a Secret made of private keys, which are not in Git.
     Secret,
-    /// istioctl or Helm installs the control plane, or the way to one.
+    /// istioctl, Helm or the Sail operator installs the control plane, or the way to one.
     Istio,
-    /// istioctl installs the east-west gateway, in a command of its own: together with Istio's it would lose istiod. With Helm, it is
+    /// istioctl installs the east-west gateway, in a command of its own: together with Istio's it would lose istiod. Elsewhere, it is
     /// plain objects.
     Gateway,
     /// Helm installs charts.
@@ -136,6 +137,10 @@ pub(crate) enum Role {
     Operator,
     /// A patch of the IstioOperator beside it.
     OperatorPatch,
+    /// A resource that the Sail operator reads.
+    Sail,
+    /// A patch of the one of kind `Istio` beside it.
+    SailPatch,
     /// Releases for Flux, which stand where the controller is.
     Release,
     /// Values of a Helm chart: kustomize makes a `ConfigMap` of them where there are releases for Flux, and reads no others.
@@ -181,6 +186,9 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
         role: Role::Configuration,
         documents: helm_releases::names_of_istio,
     },
+    Manifest { directory: ISTIO, file: "istio.yaml", role: Role::Sail, documents: sail::istio },
+    Manifest { directory: ISTIO, file: "mesh-config.yaml", role: Role::SailPatch, documents: sail::mesh_config },
+    Manifest { directory: ISTIO, file: "cni.yaml", role: Role::Sail, documents: sail::cni },
     Manifest {
         directory: EASTWEST_GATEWAY,
         file: "eastwest-gateway.yaml",

@@ -59,6 +59,7 @@ mod off_link_next_hop;
 mod overlapping_ranges;
 mod owned_field;
 mod plaintext_collector;
+mod profile_gateways;
 mod proxied_api_server;
 mod ranges;
 mod reads;
@@ -67,6 +68,7 @@ mod remote_mesh_config;
 mod reserved_port;
 mod retired_certificate;
 mod revision_mismatch;
+mod sail_revision;
 mod self_signed_roots;
 mod shared_gateway;
 mod single_node_service_route;
@@ -159,6 +161,7 @@ const CHECKS: &[Check] = &[
     excluded_endpoint_slice::CHECK,
     install_values::CHECK,
     install_version::CHECK,
+    sail_revision::CHECK,
     intermediate_outside_root::CHECK,
     retired_certificate::CHECK,
     duplicate_context::CHECK,
@@ -191,6 +194,7 @@ const CHECKS: &[Check] = &[
     unread_patch::CHECK,
     ignored_istio_field::CHECK,
     ingress_gateway_only::CHECK,
+    profile_gateways::CHECK,
     unready_gateway::CHECK,
     unordered_controller::CHECK,
     controller_scripts::CHECK,

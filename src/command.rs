@@ -4,9 +4,10 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::artifact::{eastwest_gateway, egress_gateway, helm_releases};
+use crate::artifact::{eastwest_gateway, egress_gateway, helm_releases, sail};
 use crate::layout::{EASTWEST_GATEWAY, EGRESS_GATEWAY, GATEWAYS, ISTIO, ISTIO_SYSTEM};
 use crate::plan::{self, What};
+use crate::release::SAIL;
 use crate::template::{quote, word};
 
 /// The label of what meshgen stated, and of what its scripts made.
@@ -140,6 +141,15 @@ impl Place<'_> {
         if matches!(self, Self::Script) { upgrade.shell("\"${ownership[@]}\"") } else { upgrade }
     }
 
+    /// kubectl waits for a condition of a resource of the Sail operator. It does not take one of an earlier generation
+    /// (`staging/src/k8s.io/kubectl/pkg/cmd/wait/condition.go` of Kubernetes 1.30).
+    fn wait_for(self, condition: &str, kind: &str) -> Command {
+        let condition = ["--for=condition=", condition].concat();
+        let resource = [kind, ".sailoperator.io/", sail::NAME].concat();
+        let wait = self.command("kubectl", &["wait", &condition, &resource]);
+        wait.shell(if matches!(self, Self::Script) { "--timeout=\"$timeout\"" } else { "--timeout=10m" })
+    }
+
     fn wait(self, deployment: &str) -> Command {
         let deployment = ["deployment/", deployment].concat();
         match self {
@@ -194,14 +204,46 @@ pub(crate) fn base_chart(place: Place<'_>, charts: Charts<'_>) -> Command {
 
 /// Helm installs Istio's CNI plugin, and every node has to have it.
 pub(crate) fn cni_chart(place: Place<'_>, charts: Charts<'_>, namespace: &str) -> [Command; 2] {
+    let chart = place.helm(charts, helm_releases::CNI, "cni", namespace, &[place.path(ISTIO, "cni.values.yaml")]);
+    [chart, wait_for_plugin(place, namespace)]
+}
+
+/// The operator has installed what the resource of Istio says. Both conditions are needed: those of the first are those of the second,
+/// which may not have seen its change yet (istio-ecosystem/sail-operator 1.30.3, `controllers/istio/istio_controller.go`). A remote gets
+/// ready only when its primary has its remote secret, so nothing waits for that (`controllers/webhook/webhook_controller.go`).
+pub(crate) fn wait_for_operator(place: Place<'_>, runs_istiod: bool) -> Vec<Command> {
+    let condition = if runs_istiod { "Ready" } else { "Reconciled" };
+    let mut waits = vec![place.wait_for(condition, "istios"), place.wait_for("Reconciled", "istiorevisions")];
+    if runs_istiod {
+        waits.push(place.wait(place.istiod()));
+    }
+    waits
+}
+
+/// The same for Istio's CNI plugin.
+pub(crate) fn wait_for_cni(place: Place<'_>, namespace: &str) -> [Command; 2] {
+    [place.wait_for("Reconciled", "istiocnis"), wait_for_plugin(place, namespace)]
+}
+
+/// Every node has Istio's CNI plugin.
+fn wait_for_plugin(place: Place<'_>, namespace: &str) -> Command {
     let wait = match place {
         Place::Script => place.command("kubectl", &[]).shell("-n").shell(namespace),
         _ => place.command("kubectl", &["-n", namespace]),
     };
     let wait = wait.shell("rollout status daemonset/istio-cni-node");
-    let wait = if matches!(place, Place::Script) { wait.shell("--timeout=\"$timeout\"") } else { wait };
-    [place.helm(charts, helm_releases::CNI, "cni", namespace, &[place.path(ISTIO, "cni.values.yaml")]), wait]
+    if matches!(place, Place::Script) { wait.shell("--timeout=\"$timeout\"") } else { wait }
 }
+
+/// The resources of the Sail operator go, and kubectl waits until it has removed what it installed for them: with `foreground`, the first
+/// goes after the revision that it owns, and that one after what was installed for it.
+pub(crate) fn delete_resources(context: &str) -> Command {
+    let words = ["delete", OF_SAIL, "-l", OURS, "--cascade=foreground", "--timeout=10m"];
+    Command::kubectl(context).words(words)
+}
+
+/// The kinds of the Sail operator that meshgen states.
+pub(crate) const OF_SAIL: &str = "istios.sailoperator.io,istiocnis.sailoperator.io";
 
 /// Helm installs istiod, or the webhook and the way to the primary's. The release is called like the Service.
 pub(crate) fn istiod_chart(place: Place<'_>, charts: Charts<'_>, runs_istiod: bool) -> Vec<Command> {
@@ -219,6 +261,22 @@ pub(crate) fn gateway_chart(place: Place<'_>, charts: Charts<'_>, gateway: &str)
     let release = helm_releases::of_gateway(gateway);
     let file = place.path(GATEWAYS, &[gateway, ".values.yaml"].concat());
     [place.helm(charts, &release, "gateway", ISTIO_SYSTEM, &[file]), place.wait(&release)]
+}
+
+/// Helm installs the Sail operator (istio-ecosystem/sail-operator 1.30.3, `chart/README.md`).
+pub(crate) fn operator(context: &str) -> Command {
+    let chart =
+        ["upgrade", "--install", "sail-operator", "sail-operator", "--repo", OPERATOR_CHARTS, "--version", SAIL];
+    let command = Command::new("helm").words(chart).option("--kube-context", context);
+    command.words(["-n", "sail-operator", "--create-namespace"])
+}
+
+/// Where the chart of the Sail operator is.
+const OPERATOR_CHARTS: &str = "https://istio-ecosystem.github.io/sail-operator";
+
+/// What the Sail operator is told.
+pub(crate) fn resources(place: Place<'_>, directory: &str) -> Command {
+    place.apply(&["--server-side", "--field-manager=meshgen", "--force-conflicts"], directory)
 }
 
 /// The commands for a unit; none if `install.sh` has a function of its own for it, or if it runs on nodes.
@@ -251,6 +309,10 @@ pub(crate) fn commands(what: What, place: Place<'_>, charts: Charts<'_>) -> Vec<
             let cni = cni.into_iter().flat_map(|namespace| cni_chart(place, charts, namespace));
             let istiod = istiod_chart(place, charts, runs_istiod);
             [base_chart(place, charts)].into_iter().chain(cni).chain(istiod).collect()
+        }
+        What::IstioResources(directory, plan::Charts { runs_istiod, cni }) => {
+            let cni = cni.into_iter().flat_map(|namespace| wait_for_cni(place, namespace));
+            [resources(place, directory)].into_iter().chain(cni).chain(wait_for_operator(place, runs_istiod)).collect()
         }
         What::GatewayCharts(_, plan::GatewayCharts { ingress, egress }) => {
             let gateways = [("ingress", ingress), ("egress", egress)];

@@ -104,6 +104,8 @@ pub enum What {
     Gateway(&'static str),
     /// Helm installs the charts of the control plane, or of the way to another cluster's.
     IstioCharts(&'static str, Charts),
+    /// The resources are applied by which the Sail operator installs the control plane, or the way to another cluster's.
+    IstioResources(&'static str, Charts),
     /// The objects of the east-west gateway are applied, also over one that istioctl installed.
     GatewayObjects(&'static str),
     /// Helm installs the gateways of the profile.
@@ -116,7 +118,7 @@ pub enum What {
     Restart,
 }
 
-/// The charts of a cluster's control plane besides `base` and `istiod`.
+/// What Helm or the Sail operator installs of Istio in a cluster, besides the charts `base` and `istiod`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charts {
     /// Whether an istiod runs there.
@@ -162,6 +164,7 @@ impl What {
             | Self::ThinRemote(directory)
             | Self::Gateway(directory)
             | Self::IstioCharts(directory, _)
+            | Self::IstioResources(directory, _)
             | Self::GatewayObjects(directory)
             | Self::GatewayCharts(directory, _) => directory,
             Self::Script(script) | Self::NodeScript(script) => script,
@@ -172,7 +175,7 @@ impl What {
     /// Who can do it.
     pub fn who(self) -> Who {
         match self {
-            Self::Objects(_) | Self::Collector(_) | Self::GatewayObjects(_) => Who::Applier,
+            Self::Objects(_) | Self::Collector(_) | Self::GatewayObjects(_) | Self::IstioResources(..) => Who::Applier,
             Self::Secret(_) => Who::KeyHolder,
             Self::Istio(_) | Self::ThinRemote(_) | Self::Gateway(_) => Who::Istioctl,
             Self::IstioCharts(..) | Self::GatewayCharts(..) => Who::Helm,
@@ -189,22 +192,20 @@ impl What {
     /// What is done with a directory in a cluster.
     fn of_directory(directory: &Directory, cluster: &Cluster<'_>, files: &[Manifest]) -> Self {
         let name = directory.name;
-        let is_helm = cluster.install == Install::Helm;
+        let has_cni = cluster.has_cni_chart() || cluster.has_cni_resource();
+        let of_istio = Charts { runs_istiod: cluster.runs_istiod, cni: has_cni.then(|| cluster.cni_namespace()) };
         let has = |file: &str| files.iter().any(|manifest| manifest.file == file);
         match directory.means {
             Means::Objects => Self::Objects(name),
             Means::Collector => Self::Collector(name),
             Means::Secret => Self::Secret(name),
-            Means::Istio if is_helm => Self::IstioCharts(
-                name,
-                Charts {
-                    runs_istiod: cluster.runs_istiod,
-                    cni: cluster.has_cni_chart().then(|| cluster.cni_namespace()),
-                },
-            ),
-            Means::Istio if cluster.runs_istiod => Self::Istio(name),
-            Means::Istio => Self::ThinRemote(name),
-            Means::Gateway if is_helm => Self::GatewayObjects(name),
+            Means::Istio => match cluster.install {
+                Install::Helm => Self::IstioCharts(name, of_istio),
+                Install::Sail => Self::IstioResources(name, of_istio),
+                Install::Istioctl if cluster.runs_istiod => Self::Istio(name),
+                Install::Istioctl => Self::ThinRemote(name),
+            },
+            Means::Gateway if cluster.install.states_gateways() => Self::GatewayObjects(name),
             Means::Gateway => Self::Gateway(name),
             Means::Charts => {
                 let (ingress, egress) = (has("ingress.values.yaml"), has("egress.values.yaml"));

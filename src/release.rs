@@ -5,6 +5,7 @@
 use std::fmt;
 
 use crate::topology::IstioVersion;
+use crate::words::joined;
 
 mod bugs;
 mod fields;
@@ -70,6 +71,9 @@ pub struct Release {
     pub scopes_services: bool,
     /// Whether Istio's Helm charts were compared with what istioctl installs, for primaries and thin remotes.
     pub has_charts: bool,
+    /// The newest patch that the Sail operator 1.30.3 installs; `None` where it installs none
+    /// (`pkg/istioversion/versions.yaml` of istio-ecosystem/sail-operator at that tag).
+    pub sail: Option<u32>,
     /// Whether there is `values.global.platform` (`operator/pkg/apis/values_types.proto`); at 1.11 the profile says all of OpenShift.
     pub has_platform: bool,
     /// Whether an IstioOperator's Service has a field for the class of its load balancer; 1.11.2 knows the Service of an older
@@ -190,6 +194,7 @@ const V1_11: Release = Release {
     reads_remote_mesh_config: false,
     scopes_services: false,
     has_charts: false,
+    sail: None,
     has_platform: false,
     states_load_balancer_class: false,
     keeps_unlabelled_gateways: true,
@@ -221,6 +226,7 @@ const V1_24: Release = Release {
     reads_remote_mesh_config: false,
     scopes_services: false,
     has_charts: false,
+    sail: None,
     has_platform: true,
     states_load_balancer_class: true,
     keeps_unlabelled_gateways: false,
@@ -272,6 +278,7 @@ const V1_28: Release = Release {
     way_to_primary: WayToPrimary::EndpointSlice,
     scopes_services: true,
     has_charts: true,
+    sail: Some(10),
     ..V1_27
 };
 
@@ -309,6 +316,7 @@ const V1_29: Release = Release {
     ],
     reads_remote_mesh_config: true,
     zipkin_image: "docker.io/openzipkin/zipkin-slim:3.4.0",
+    sail: Some(6),
     ..V1_28
 };
 
@@ -352,16 +360,20 @@ const V1_30: Release = Release {
         },
     ],
     control_plane_address: ControlPlaneAddress::Any,
+    sail: Some(3),
     ..V1_29
 };
 
 /// As 1.31.0-rc.0 has it. That release candidate runs on Kubernetes 1.32 and later
 /// (`1.31.0-rc.0:istioctl/pkg/install/k8sversion/version.go`), and is built with the client of 1.36 (`1.31.0-rc.0:go.mod`).
-const V1_31: Release = Release { minor: 31, read: None, bugs: &[], ..V1_30 };
+const V1_31: Release = Release { minor: 31, read: None, bugs: &[], sail: None, ..V1_30 };
 
 /// Every release that meshgen can emit for, the oldest first. A row takes what did not change from an older one, so that a new row
 /// changes none of the others.
 pub const RELEASES: &[Release] = &[V1_11, V1_24, V1_25, V1_26, V1_27, V1_28, V1_29, V1_30, V1_31];
+
+/// The Sail operator whose versions and resources meshgen knows.
+pub const SAIL: &str = "1.30.3";
 
 /// The newest version that was read in full.
 pub const NEWEST: &str = "1.30.3";
@@ -385,6 +397,13 @@ fn line(version: IstioVersion) -> Option<&'static Release> {
 pub(crate) fn first_with_charts() -> u32 {
     let minors = RELEASES.iter().filter(|release| release.has_charts).map(|release| release.minor);
     minors.min().expect("some releases have charts")
+}
+
+/// The versions that the Sail operator installs, for people.
+pub(crate) fn versions_of_sail() -> String {
+    let lines = RELEASES.iter().filter_map(|release| Some((release.minor, release.sail?)));
+    let lines: Vec<String> = lines.map(|(minor, last)| format!("1.{minor}.0 to 1.{minor}.{last}")).collect();
+    joined(&lines, "or")
 }
 
 /// What to write in place of a version that is not supported.

@@ -34,9 +34,14 @@ pub(super) fn istiod(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
     if let Some(revision) = cluster.revision {
         values.insert("revision".to_owned(), json!(revision));
     }
-    let mut told = istio::values(mesh, cluster);
-    told.retain(|name, _| !OF_OTHERS.contains(&name.as_str()));
-    values.extend(told);
+    values.extend(istiod_values(mesh, cluster));
+    vec![Value::Object(values)]
+}
+
+/// The same without its profile and its revision, which the Sail operator is told elsewhere.
+pub(super) fn istiod_values(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> FreeForm {
+    let mut values = istio::values(mesh, cluster);
+    values.retain(|name, _| !OF_OTHERS.contains(&name.as_str()));
     if let Some(is_enabled) = cluster.cni {
         // istioctl says this of the component.
         let pilot = values.entry("pilot").or_insert_with(|| json!({}));
@@ -49,7 +54,7 @@ pub(super) fn istiod(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
         // Elsewhere the file beside this one says it.
         add(&mut values, "meshConfig", istio::mesh_config(mesh, cluster));
     }
-    vec![Value::Object(values)]
+    values
 }
 
 /// The mesh config, as values of the chart `istiod`: a change of tracing is a change of this file.
@@ -81,7 +86,7 @@ fn profile(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> FreeForm {
     told.into_iter().collect()
 }
 
-fn add(values: &mut FreeForm, name: &str, told: Map<String, Value>) {
+pub(super) fn add(values: &mut FreeForm, name: &str, told: Map<String, Value>) {
     if !told.is_empty() {
         values.insert(name.to_owned(), Value::Object(told));
     }

@@ -9,13 +9,13 @@ use serde_json::{Map, Value, json};
 use crate::istio;
 use crate::layout::ISTIO_SYSTEM;
 use crate::mesh::{Cluster, Gateway, Mesh};
-use crate::topology::{Controller, FreeForm, Install, SERVICES_PORT, ServiceType};
+use crate::topology::{Controller, FreeForm, SERVICES_PORT, ServiceType};
 
 use super::eastwest_gateway::{self, NAME, STARTED_WITH};
 use super::{labels, pull_secrets};
 
 pub(super) fn documents(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Value> {
-    let Some(gateway) = cluster.gateway.as_ref().filter(|_| cluster.install == Install::Helm) else {
+    let Some(gateway) = cluster.gateway.as_ref().filter(|_| cluster.install.states_gateways()) else {
         return Vec::new();
     };
     let global = istio::gateway_global(mesh, cluster);

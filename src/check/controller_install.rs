@@ -33,5 +33,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         let own = FieldPath::root().child("clusters").index(index).child("istio").child("install");
         finding = finding.and(own, "by istioctl");
     }
-    findings.push(finding.help("write `install: helm` under `istio`, from Istio 1.28 on, or remove `gitops`"));
+    findings.push(
+        finding.help("write `install: helm` or `install: sail` under `istio`, from Istio 1.28 on, or remove `gitops`"),
+    );
 }

@@ -1,13 +1,18 @@
 use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
-use crate::topology::{Address, Cluster};
+use crate::topology::{Address, Cluster, Install};
 
 use super::controller::{ABOUT, GITOPS, argocd, place};
 use super::reads::{GATEWAY_ADDRESSES, REMOTES, VERSION};
 use super::{Check, Context};
 
-pub(super) const CHECK: Check =
-    Check::of(RULE, check).about(ABOUT).reads(&[GITOPS, VERSION, REMOTES, GATEWAY_ADDRESSES]);
+pub(super) const CHECK: Check = Check::of(RULE, check).about(ABOUT).reads(&[
+    GITOPS,
+    VERSION,
+    REMOTES,
+    GATEWAY_ADDRESSES,
+    &["istio.install", "clusters[].istio.install"],
+]);
 
 const RULE: Rule = Rule::error("excluded-endpoint-slice", include_str!("../../docs/rules/excluded-endpoint-slice.md"));
 
@@ -16,6 +21,10 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         return;
     }
     let dials_ip = |cluster: &&Cluster| {
+        // The Sail operator applies the slice by itself.
+        if context.topology.install(cluster) == Install::Sail {
+            return false;
+        }
         let primary = cluster.primary().and_then(|primary| context.cluster(primary));
         let dialled = primary.and_then(|primary| primary.east_west_gateway.as_ref()?.dialled());
         matches!(dialled, Some(Address::Ip(_)))

@@ -1,6 +1,6 @@
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::Rule;
-use crate::topology::{Cluster, EastWestGateway, FreeForm, Install, Name, Pod, ServiceType};
+use crate::topology::{Cluster, EastWestGateway, FreeForm, Name, Pod, ServiceType};
 
 use super::{About, Check, Context, free_forms, names};
 
@@ -47,8 +47,8 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
             None => context.topology.clusters.iter().collect(),
             Some(position) => context.topology.clusters.get(position).into_iter().collect(),
         };
-        // Of Helm, another rule says that no chart reads these values.
-        if clusters.iter().any(|cluster| context.topology.install(cluster) == Install::Helm) {
+        // Of Helm and of the Sail operator, another rule says that nothing reads these values.
+        if clusters.iter().any(|cluster| context.topology.install(cluster).states_gateways()) {
             continue;
         }
         findings.extend(spoken_of(values, &path.child("values"), &clusters));

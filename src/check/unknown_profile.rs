@@ -18,6 +18,9 @@ const OF_ISTIOCTL: [(&str, &str); 2] = [
     ("openshift", "write `profile: default` and `values: {global: {platform: openshift}}`, or install with istioctl"),
 ];
 
+/// The profile of istioctl that the Sail operator does not have (istio-ecosystem/sail-operator 1.30.3, `api/v1/istio_types.go`).
+const NOT_OF_SAIL: &str = "minimal";
+
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let istio = &context.topology.istio;
     let Some(release) = release(istio.version) else { return };
@@ -25,11 +28,17 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let path = FieldPath::root().child("istio").child("profile");
     if release.profiles.contains(&profile) {
         let topology = context.topology;
-        let has_helm = topology.clusters.iter().any(|cluster| topology.install(cluster) == Install::Helm);
+        let has = |install| topology.clusters.iter().any(|cluster| topology.install(cluster) == install);
         let of_istioctl = OF_ISTIOCTL.iter().find(|(name, _)| *name == profile);
-        if let Some((_, help)) = of_istioctl.filter(|_| has_helm && release.has_charts) {
+        if let Some((_, help)) = of_istioctl.filter(|_| has(Install::Helm) && release.has_charts) {
             let finding = RULE.at(path, format!("`{profile}` is not a profile of Istio's Helm charts"));
             findings.push(finding.label("of istioctl alone").help(*help));
+        } else if profile == NOT_OF_SAIL && has(Install::Sail) && release.sail.is_some() {
+            findings.push(
+                RULE.at(path, format!("`{profile}` is not a profile of the Sail operator"))
+                    .label("of istioctl alone")
+                    .help("write `default`: the operator installs no gateways anyway"),
+            );
         }
         return;
     }

@@ -2,7 +2,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum, ValueHint};
 
 use crate::disk;
-use crate::release::{NEWEST, advice, first_with_charts, release};
+use crate::release::{NEWEST, SAIL, advice, first_with_charts, release, versions_of_sail};
 use crate::schema;
 use crate::starter::{MAXIMUM_CLUSTERS, Starter};
 use crate::template::word;
@@ -49,6 +49,7 @@ pub(super) struct Arguments {
 enum Installer {
     Istioctl,
     Helm,
+    Sail,
 }
 
 /// A value of `--controller`.
@@ -77,21 +78,27 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Applier::Argocd => Controller::ArgoCd,
         Applier::Flux => Controller::Flux,
     });
-    let by_helm = match (arguments.install, controller) {
+    let install = match (arguments.install, controller) {
         (Some(Installer::Istioctl), Some(_)) => {
             return Err(Refusal(
                 "a controller applies no files that are for istioctl: leave out `--install istioctl` or `--controller`"
                     .to_owned(),
             ));
         }
-        (install, controller) => install == Some(Installer::Helm) || controller.is_some(),
+        (Some(Installer::Sail), _) => Install::Sail,
+        (Some(Installer::Helm), _) | (None, Some(_)) => Install::Helm,
+        (Some(Installer::Istioctl) | None, None) => Install::Istioctl,
     };
-    if by_helm && !release.has_charts {
+    if install == Install::Sail && release.sail.is_none_or(|last| istio.patch > last) {
+        let versions = versions_of_sail();
+        return Err(Refusal(format!("the Sail operator {SAIL} does not install Istio {istio}: use {versions}")));
+    }
+    if install == Install::Helm && !release.has_charts {
         let first = first_with_charts();
         return Err(Refusal(format!("Istio {istio} is not installed by Helm: only Istio 1.{first} and later is")));
     }
     let starter = Starter {
-        install: if by_helm { Install::Helm } else { Install::Istioctl },
+        install,
         controller,
         mesh_id: name,
         istio: *istio,

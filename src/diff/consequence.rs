@@ -12,9 +12,9 @@ use crate::lock::Gateway;
 use crate::release::{Release, RemoteShape};
 use crate::words::bare_names;
 
-use super::controllers::{HELM_RELEASE, is_asked_about, is_left, title};
+use super::controllers::{HELM_RELEASE, is_asked_about, is_left};
 use super::facts::{Known, Member};
-use super::fields::{self, ISTIO, ISTIO_OPERATOR};
+use super::fields;
 use super::impact::Kind;
 use super::manifest::VALUES;
 use super::{AuthorityChange, ClusterChange, CredentialChange, Membership, ObjectChange, What};
@@ -303,13 +303,6 @@ impl Situation<'_> {
         }
     }
 
-    /// Adds a consequence of what the program does that installs Istio in the cluster.
-    fn done(&self, cluster: &ClusterChange, kind: Kind, why: &str, found: &mut Found) {
-        let by_hand = if self.after.is_by_helm(&cluster.name) { "Helm" } else { "istioctl" };
-        let program = self.after.controller().map_or(by_hand, title);
-        found.add(kind, &why.replace("istioctl", program).replace("Helm", program));
-    }
-
     fn object(&self, cluster: &ClusterChange, object: &ObjectChange, found: &mut Found) {
         let place = directory(object);
         match object.what {
@@ -355,7 +348,7 @@ impl Situation<'_> {
     /// Removed objects: they stay in the cluster, because `kubectl apply` deletes nothing.
     fn removed(&self, cluster: &ClusterChange, object: &ObjectChange, found: &mut Found) {
         let name = object.name.as_deref().unwrap_or_default();
-        if (object.kind == ISTIO_OPERATOR && name == ISTIO) || (object.kind == VALUES && name == "mesh-config") {
+        if fields::is_mesh_config(object) {
             // The patch beside it has the same name.
             found.add(Kind::RestartProxies, "its mesh config comes from another cluster now");
             return;

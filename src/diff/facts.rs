@@ -7,7 +7,7 @@ use crate::fact::is_no_authority;
 use crate::layout::ISTIO;
 use crate::lock::{Cluster, Digest, Gateway};
 use crate::release::{Release, RemoteShape, release};
-use crate::topology::IstioVersion;
+use crate::topology::{Install, IstioVersion};
 
 use super::Side;
 use super::controllers::{Root, roots};
@@ -169,10 +169,27 @@ impl<'s> Known<'s> {
         objects.first()?.pointer("/spec/revision")?.as_str().map(str::to_owned)
     }
 
+    /// What installs Istio in a cluster, by the files that it has.
+    pub(super) fn install(&self, cluster: &str) -> Install {
+        let path = |file: &str| [cluster, "/", ISTIO, "/", file].concat();
+        let is_resource = |text: &str| text.starts_with("apiVersion: sailoperator.io/");
+        if self.has_file(&path("istiod.values.yaml")) {
+            Install::Helm
+        } else if self.text(&path("istio.yaml")).is_some_and(is_resource) {
+            Install::Sail
+        } else {
+            Install::Istioctl
+        }
+    }
+
     /// Whether Helm installs Istio in a cluster.
     pub(super) fn is_by_helm(&self, cluster: &str) -> bool {
-        let path = [cluster, "/", ISTIO, "/istiod.values.yaml"].concat();
-        self.has_file(&path)
+        self.install(cluster) == Install::Helm
+    }
+
+    /// Whether the Sail operator does.
+    pub(super) fn is_by_sail(&self, cluster: &str) -> bool {
+        self.install(cluster) == Install::Sail
     }
 
     /// Whether proxies of a cluster are served by its own istiod.

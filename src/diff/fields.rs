@@ -23,6 +23,8 @@ struct FieldRule {
 
 pub(super) const ISTIO_OPERATOR: &str = "IstioOperator";
 pub(super) const ISTIO: &str = "istio";
+/// The kind of the resource that says the same to the Sail operator.
+const SAIL: &str = "Istio";
 const GATEWAY: &str = "eastwest-gateway";
 
 /// The first that fits a field decides, after the facts that Istio is told. Paths are those of the emitted objects.
@@ -61,6 +63,20 @@ const FIELDS: &[FieldRule] = &[
         path: "spec.components.cni",
         means: Kind::RestartProxies,
         why: "istioctl installs Istio's CNI plugin or removes it, and istiod injects pods that rely on it or that do not: those that run keep what was injected into them",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: ISTIO,
+        path: "spec.version",
+        means: Kind::Reapply,
+        why: "istioctl installs this version in place of the other one",
+    },
+    FieldRule {
+        kind: "IstioCNI",
+        name: "",
+        path: "",
+        means: Kind::Reapply,
+        why: "istioctl rolls out Istio's CNI plugin anew, if its pods change",
     },
     FieldRule {
         kind: ISTIO_OPERATOR,
@@ -239,9 +255,13 @@ pub(super) fn paths(object: &ObjectChange) -> Vec<String> {
     for field in &object.fields {
         [&field.before, &field.after].into_iter().flatten().for_each(|value| add(&field.path, value, &mut found));
     }
-    if object.kind == VALUES && is_of_istiod(object) {
+    if is_of_istiod(object) {
         for path in &mut found {
-            *path = as_of_an_operator(path);
+            match (object.kind.as_str(), path.strip_prefix("spec.values.")) {
+                (VALUES, _) => *path = as_of_an_operator(path),
+                (SAIL, Some(value)) => *path = as_of_an_operator(value),
+                _ => {}
+            }
         }
     }
     found
@@ -295,8 +315,13 @@ pub(super) fn changes_selector(object: &ObjectChange) -> bool {
 pub(super) fn is_of_istiod(object: &ObjectChange) -> bool {
     matches!(
         (object.kind.as_str(), object.name.as_deref()),
-        (ISTIO_OPERATOR, Some(ISTIO)) | (VALUES, Some("istiod" | "mesh-config"))
+        (ISTIO_OPERATOR, Some(ISTIO)) | (VALUES, Some("istiod" | "mesh-config")) | (SAIL, _)
     )
+}
+
+/// Whether an object that goes is the mesh config: a patch has the name of what it changes, which stays.
+pub(super) fn is_mesh_config(object: &ObjectChange) -> bool {
+    is_of_istiod(object) && (object.kind != VALUES || object.name.as_deref() == Some("mesh-config"))
 }
 
 /// What the change of a field means, and why.

@@ -17,7 +17,7 @@ use crate::plan;
 use super::consequence::Situation;
 use super::controllers::HELM_RELEASE;
 use super::facts::Known;
-use super::fields::{ISTIO as OPERATOR_NAME, ISTIO_OPERATOR, changes_class, changes_selector, is_of_istiod};
+use super::fields::{ISTIO_OPERATOR, changes_class, changes_selector, is_mesh_config, is_of_istiod};
 use super::manifest::VALUES;
 use super::{ClusterChange, CredentialChange, Membership, ObjectChange, What};
 
@@ -65,7 +65,8 @@ impl Runbook<'_> {
             self.steps().into_iter().partition(|step| step.ends_with("/restart"));
         let (labels, ways, taken_over) = (self.revision_labels(), self.earlier_ways(), self.taken_over());
         let (tags, owned) = (self.tags(), self.owned_by_others());
-        let ownership = if owned.is_empty() { &[][..] } else { &["--take-ownership"] };
+        let has_helm = self.after().clusters().any(|name| self.after().is_by_helm(name));
+        let ownership = if owned.is_empty() || !has_helm { &[][..] } else { &["--take-ownership"] };
         let mut phases = vec![
             phase("Stop the controller, which deletes nothing then", self.stopped()),
             phase("Remove what takes another name", self.renamed()),
@@ -203,13 +204,13 @@ impl Runbook<'_> {
             // An istiod that reads its authority only when it starts restarts with the installation.
             ISTIO => {
                 self.is_upgraded()
-                    || self.is_released_anew()
+                    || self.is_released_anew(name)
                     || is_touched()
                     || is_certified() && self.after().has_step(name, CACERTS) && !self.reloads_authority()
             }
             // kubectl applies what it says, and the version is not in it.
-            EASTWEST_GATEWAY => self.is_upgraded() && !self.after().is_by_helm(name) || is_touched(),
-            EGRESS_GATEWAY | GATEWAYS => self.is_upgraded() || self.is_released_anew() || is_touched(),
+            EASTWEST_GATEWAY => self.is_upgraded() && !self.after().install(name).states_gateways() || is_touched(),
+            EGRESS_GATEWAY | GATEWAYS => self.is_upgraded() || self.is_released_anew(name) || is_touched(),
             _ => is_touched(),
         }
     }
@@ -329,7 +330,7 @@ impl Runbook<'_> {
                 match object.kind.as_str() {
                     _ if self.situation.is_taken_over(name, object) => {}
                     VALUES => commands.extend(self.release_of(name, &gone)),
-                    ISTIO_OPERATOR if gone == OPERATOR_NAME => {}
+                    _ if is_mesh_config(object) => {}
                     ISTIO_OPERATOR => {
                         commands.push(command::delete_owned(&self.context(name), &gone).to_string());
                         // What istioctl saved of it (`1.11.2:operator/cmd/mesh/shared.go`).
@@ -414,6 +415,7 @@ fn resource(kind: &str) -> String {
     let group = match kind {
         "Gateway" | "VirtualService" | "ServiceEntry" => ".networking.istio.io",
         "Telemetry" => ".telemetry.istio.io",
+        "Istio" | "IstioCNI" => ".sailoperator.io",
         _ => return kind.to_lowercase(),
     };
     format!("{}{group}", kind.to_lowercase())

@@ -7,7 +7,7 @@ use crate::artifact::helm_releases::{self, KEPT, metadata};
 use crate::layout::{GATEWAYS, ISTIO, ISTIO_SYSTEM};
 use crate::mesh::{Cluster, Mesh};
 use crate::plan::{Charts, GatewayCharts, Plan, Unit, What};
-use crate::topology::GitOps;
+use crate::topology::{GitOps, Install};
 use crate::words::short_name;
 
 use super::gitops::{Files, Part, name, path};
@@ -36,7 +36,7 @@ pub(super) fn files(plan: &Plan<'_, '_>, gitops: &GitOps) -> Files {
         });
         files.add(&part.directory, "project.yaml", &[project(mesh, gitops, &part)]);
         files.add(&part.directory, "root.yaml", &[root(mesh, gitops, &part.directory)]);
-        files.add(&part.directory, "settings.yaml", &[settings(gitops)]);
+        files.add(&part.directory, "settings.yaml", &[settings(mesh, gitops)]);
     }
     files
 }
@@ -67,14 +67,19 @@ fn project(mesh: &Mesh<'_>, gitops: &GitOps, part: &Part<'_>) -> Value {
         ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
         ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
     ];
-    let kinds: Vec<Value> = kinds.iter().map(|(group, kind)| json!({ "group": group, "kind": kind })).collect();
+    let of_sail = [("sailoperator.io", "Istio"), ("sailoperator.io", "IstioCNI")];
+    let of_sail = of_sail.iter().filter(|_| mesh.has_install(Install::Sail));
+    let kinds: Vec<Value> =
+        kinds.iter().chain(of_sail).map(|(group, kind)| json!({ "group": group, "kind": kind })).collect();
+    let charts = mesh.has_install(Install::Helm).then(|| charts(mesh));
+    let repositories: Vec<&str> = [gitops.repository.as_str()].into_iter().chain(charts).collect();
     json!({
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AppProject",
         "metadata": metadata(mesh, gitops, mesh.id),
         "spec": {
             "description": format!("mesh {}", mesh.id),
-            "sourceRepos": [gitops.repository.as_str(), charts(mesh)],
+            "sourceRepos": repositories,
             "destinations": destinations,
             "clusterResourceWhitelist": kinds,
         },
@@ -117,7 +122,10 @@ fn root(mesh: &Mesh<'_>, gitops: &GitOps, directory: &str) -> Value {
 /// Waves wait for Applications only if their health is known, which Argo CD does not judge by itself (`docs/operator-manual/health.md`).
 /// By default it passes over the EndpointSlice that leads a remote to its primary (`docs/operator-manual/upgrading/2.14-3.0.md`); the
 /// list replaces the usual one.
-fn settings(gitops: &GitOps) -> Value {
+///
+/// Of the Sail operator's resources it knows nothing. A remote gets ready only after its primary has its remote secret, which comes after
+/// it: it counts as healthy when the operator has applied it, so that no wave waits for what it brings about itself.
+fn settings(mesh: &Mesh<'_>, gitops: &GitOps) -> Value {
     const HEALTH: &str = "\
 hs = {}
 hs.status = \"Progressing\"
@@ -127,6 +135,28 @@ if obj.status ~= nil then
     hs.status = obj.status.health.status
     if obj.status.health.message ~= nil then
       hs.message = obj.status.health.message
+    end
+  end
+end
+return hs
+";
+    const HEALTH_OF_SAIL: &str = "\
+hs = {}
+hs.status = \"Progressing\"
+hs.message = \"\"
+wanted = \"Ready\"
+if obj.spec ~= nil and obj.spec.profile == \"remote\" then
+  wanted = \"Reconciled\"
+end
+if obj.status ~= nil and obj.status.conditions ~= nil and obj.status.observedGeneration == obj.metadata.generation then
+  for _, condition in ipairs(obj.status.conditions) do
+    if condition.type == wanted then
+      if condition.status == \"True\" then
+        hs.status = \"Healthy\"
+      end
+      if condition.message ~= nil then
+        hs.message = condition.message
+      end
     end
   end
 end
@@ -149,14 +179,17 @@ return hs
   kinds: [CertificateRequest]
   clusters: [\"*\"]
 ";
+    let mut data = json!({ "resource.customizations.health.argoproj.io_Application": HEALTH });
+    if mesh.has_install(Install::Sail) {
+        data["resource.customizations.health.sailoperator.io_Istio"] = json!(HEALTH_OF_SAIL);
+        data["resource.customizations.health.sailoperator.io_IstioCNI"] = json!(HEALTH_OF_SAIL);
+    }
+    data["resource.exclusions"] = json!(EXCLUSIONS);
     json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": { "name": "argocd-cm", "namespace": gitops.namespace() },
-        "data": {
-            "resource.customizations.health.argoproj.io_Application": HEALTH,
-            "resource.exclusions": EXCLUSIONS,
-        },
+        "data": data,
     })
 }
 
@@ -193,7 +226,7 @@ fn application(mesh: &Mesh<'_>, gitops: &GitOps, unit: &Unit<'_, '_>, wave: usiz
         "syncOptions": options,
         "retry": retry(),
     });
-    if directory == ISTIO {
+    if matches!(unit.what, What::IstioCharts(..)) {
         // istiod writes these once it runs.
         let ignored = |kind: &str, paths: &[&str]| json!({ "group": "admissionregistration.k8s.io", "kind": kind, "jqPathExpressions": paths });
         let bundle = ".webhooks[]?.clientConfig.caBundle";

@@ -4,10 +4,11 @@
 use serde_json::{Value, json};
 
 use crate::artifact::helm_releases::{KEPT, UNPRUNED, metadata, repository};
+use crate::artifact::sail;
 use crate::layout::{ISTIO_SYSTEM, NAMESPACE};
 use crate::mesh::Mesh;
-use crate::plan::{Plan, Unit, What};
-use crate::topology::GitOps;
+use crate::plan::{Charts, Plan, Unit, What};
+use crate::topology::{GitOps, Install};
 use crate::words::short_name;
 
 use super::gitops::{Files, name, path};
@@ -40,20 +41,21 @@ fn sources(mesh: &Mesh<'_>, gitops: &GitOps) -> Vec<Value> {
     if repository_of_charts.starts_with("oci://") {
         charts["type"] = json!("oci");
     }
-    vec![
-        json!({
-            "apiVersion": "source.toolkit.fluxcd.io/v1",
-            "kind": "GitRepository",
-            "metadata": metadata(mesh, gitops, mesh.id),
-            "spec": { "interval": "1m", "url": gitops.repository.as_str(), "ref": { "branch": gitops.revision.as_str() } },
-        }),
+    let charts = mesh.has_install(Install::Helm).then(|| {
         json!({
             "apiVersion": "source.toolkit.fluxcd.io/v1",
             "kind": "HelmRepository",
             "metadata": metadata(mesh, gitops, &repository(mesh)),
             "spec": charts,
-        }),
-    ]
+        })
+    });
+    let git = json!({
+        "apiVersion": "source.toolkit.fluxcd.io/v1",
+        "kind": "GitRepository",
+        "metadata": metadata(mesh, gitops, mesh.id),
+        "spec": { "interval": "1m", "url": gitops.repository.as_str(), "ref": { "branch": gitops.revision.as_str() } },
+    });
+    [git].into_iter().chain(charts).collect()
 }
 
 /// What a person applies once, beside the sources: it applies all the others.
@@ -84,6 +86,30 @@ fn usual(mesh: &Mesh<'_>, gitops: &GitOps, directory: &str) -> Value {
     })
 }
 
+/// What the Sail operator makes of its resources. What it says of the first is what it says of the revision that it owns, which may not
+/// have seen a change yet (istio-ecosystem/sail-operator 1.30.3, `controllers/istio/istio_controller.go`), and then istiod has not either.
+///
+/// A remote gets ready only after what comes after it, its primary's remote secret. A gateway needs its webhook, and would start without
+/// anything injected before.
+fn installed(told: Charts) -> Value {
+    let resource = |kind: &str| json!({ "apiVersion": "sailoperator.io/v1", "kind": kind, "name": sail::NAME });
+    let workload = |kind: &str, name: &str, namespace: &str| json!({ "apiVersion": "apps/v1", "kind": kind, "name": name, "namespace": namespace });
+    let mut checks = match told.cni {
+        Some(namespace) => vec![resource("IstioCNI"), workload("DaemonSet", "istio-cni-node", namespace)],
+        None => Vec::new(),
+    };
+    if told.runs_istiod {
+        checks.extend([resource("Istio"), resource("IstioRevision"), workload("Deployment", "istiod", ISTIO_SYSTEM)]);
+    } else {
+        let kind = "MutatingWebhookConfiguration";
+        checks.push(json!({ "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "name": WEBHOOK }));
+    }
+    Value::Array(checks)
+}
+
+/// The webhook that injects, without a revision.
+const WEBHOOK: &str = "istio-sidecar-injector";
+
 fn kustomization(mesh: &Mesh<'_>, gitops: &GitOps, unit: &Unit<'_, '_>, after: &[String]) -> Value {
     let directory = unit.what.artifact();
     let mut spec = usual(mesh, gitops, &[unit.cluster.name, "/", directory].concat());
@@ -97,6 +123,9 @@ fn kustomization(mesh: &Mesh<'_>, gitops: &GitOps, unit: &Unit<'_, '_>, after: &
         let cacerts = json!({ "apiVersion": "v1", "kind": "Secret", "name": "cacerts", "namespace": ISTIO_SYSTEM });
         spec["wait"] = json!(false);
         spec["healthChecks"] = json!([cacerts]);
+    } else if let What::IstioResources(_, told) = unit.what {
+        spec["wait"] = json!(false);
+        spec["healthChecks"] = installed(told);
     } else {
         spec["wait"] = json!(true);
     }

@@ -44,8 +44,12 @@ struct Functions {
     gateway: Vec<String>,
     /// Nothing where no remote has one.
     egress_gateway: Vec<String>,
+    /// Nothing where istioctl installs all gateways.
+    gateway_objects: Vec<String>,
     /// What Helm installs, where it installs anything.
     charts: Option<Charts>,
+    /// What the Sail operator is told, where it installs anything.
+    sail: Option<Sail>,
 }
 
 /// The functions for Helm.
@@ -55,9 +59,17 @@ struct Charts {
     cni: Vec<String>,
     istiod: Vec<String>,
     thin_remote: Vec<String>,
-    gateway_objects: Vec<String>,
     ingress: Vec<String>,
     egress: Vec<String>,
+}
+
+/// The functions for the Sail operator.
+#[derive(Serialize)]
+struct Sail {
+    resources: Vec<String>,
+    cni: Vec<String>,
+    istiod: Vec<String>,
+    thin_remote: Vec<String>,
 }
 
 /// How a cluster is reached, and who serves it.
@@ -137,13 +149,24 @@ fn functions(plan: &Plan<'_, '_>) -> Functions {
         istio: lines(What::Istio(ISTIO)),
         thin_remote: lines(What::ThinRemote(ISTIO)),
         gateway: lines(What::Gateway(EASTWEST_GATEWAY)),
+        gateway_objects: if mesh.clusters.iter().any(|cluster| cluster.install.states_gateways()) {
+            lines(What::GatewayObjects(EASTWEST_GATEWAY))
+        } else {
+            Vec::new()
+        },
+        sail: mesh.has_install(Install::Sail).then(|| Sail {
+            resources: texts([command::resources(Place::Script, ISTIO)]),
+            // Its fourth parameter is the namespace.
+            cni: texts(command::wait_for_cni(Place::Script, "\"$4\"")),
+            istiod: texts(command::wait_for_operator(Place::Script, true)),
+            thin_remote: texts(command::wait_for_operator(Place::Script, false)),
+        }),
         charts: mesh.has_install(Install::Helm).then(|| Charts {
             base: texts([command::base_chart(Place::Script, charts)]),
             // Its fourth parameter is the namespace.
             cni: texts(command::cni_chart(Place::Script, charts, "\"$4\"")),
             istiod: texts(command::istiod_chart(Place::Script, charts, true)),
             thin_remote: texts(command::istiod_chart(Place::Script, charts, false)),
-            gateway_objects: lines(What::GatewayObjects(EASTWEST_GATEWAY)),
             ingress: texts(command::gateway_chart(Place::Script, charts, "ingress")),
             egress: texts(command::gateway_chart(Place::Script, charts, "egress")),
         }),
@@ -165,8 +188,9 @@ fn call(unit: &Unit<'_, '_>) -> Call {
         What::ThinRemote(_) => format!("install_remote {service}"),
         What::Gateway(EGRESS_GATEWAY) => "install_egress_gateway".to_owned(),
         What::Gateway(_) => "install_gateway".to_owned(),
-        What::IstioCharts(_, charts) => {
-            let function = if charts.runs_istiod { "install_istio_charts" } else { "install_remote_charts" };
+        What::IstioCharts(_, charts) | What::IstioResources(_, charts) => {
+            let means = if matches!(unit.what, What::IstioCharts(..)) { "charts" } else { "resources" };
+            let function = [if charts.runs_istiod { "install_istio_" } else { "install_remote_" }, means].concat();
             let cni = charts.cni.map(|namespace| [" ", namespace].concat()).unwrap_or_default();
             format!("{function} {service}{cni}")
         }

@@ -30,10 +30,12 @@ fn text(mesh: &Mesh<'_>, cluster: &Cluster<'_>, directory: &str, manifests: &[Ma
     let mut kustomization = Map::new();
     kustomization.insert("apiVersion".to_owned(), json!(API_VERSION));
     kustomization.insert("kind".to_owned(), json!("Kustomization"));
-    let resources = of_role(&[Role::Resource, Role::Operator, Role::Release]);
+    let resources = of_role(&[Role::Resource, Role::Operator, Role::Sail, Role::Release]);
     kustomization.insert("resources".to_owned(), resources.collect());
-    let patches: Vec<Value> = of_role(&[Role::OperatorPatch])
-        .map(|file| json!({ "path": file, "target": { "kind": "IstioOperator" } }))
+    let patched = [(&[Role::OperatorPatch], "IstioOperator"), (&[Role::SailPatch], "Istio")];
+    let patches: Vec<Value> = patched
+        .into_iter()
+        .flat_map(|(role, kind)| of_role(role).map(move |file| json!({ "path": file, "target": { "kind": kind } })))
         .collect();
     if !patches.is_empty() {
         kustomization.insert("patches".to_owned(), Value::Array(patches));

@@ -6,7 +6,7 @@ use crate::layout::{EASTWEST_GATEWAY, ISTIO_SYSTEM, REMOTE_SECRETS};
 use crate::mesh::{Cluster, Mesh};
 use crate::plan::waiting::{self, Awaited};
 use crate::plan::{self, Plan, StageName, What, Who};
-use crate::release::{RELEASES, Release, RemoteShape};
+use crate::release::{RELEASES, Release, RemoteShape, SAIL};
 use crate::template;
 use crate::topology::{CertificateAuthority, Controller, Install, PodRouting, SERVICES_PORT, Via};
 use crate::words::{fence, joined};
@@ -42,6 +42,10 @@ struct Values<'m> {
     apart: Vec<Apart>,
     has_gateways: bool,
     has_helm: bool,
+    /// The commands that install the Sail operator, where it installs Istio.
+    operator: Option<Operator>,
+    /// Whether the profile's own gateways are installed anywhere.
+    has_profile_gateways: bool,
     /// Whether remotes without an istiod have egress gateways.
     has_egress_gateways: bool,
     has_remote_secrets: bool,
@@ -75,6 +79,16 @@ struct Forwarded<'m> {
     address: &'m str,
     /// The port that others dial, the port of the gateway's Service, and what it is for.
     ports: Vec<(u16, u16, &'static str)>,
+}
+
+/// The Sail operator.
+#[derive(Serialize)]
+struct Operator {
+    version: &'static str,
+    clusters: String,
+    commands: String,
+    /// Whether it installs the way to another cluster's control plane anywhere.
+    has_remotes: bool,
 }
 
 /// A row of the table of clusters.
@@ -163,7 +177,10 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         apart: apart(plan),
         has_gateways: plan.has(EASTWEST_GATEWAY),
         has_helm: mesh.has_install(Install::Helm),
-        has_egress_gateways: mesh.egress_gateway == Some(true),
+        operator: operator(mesh),
+        has_profile_gateways: mesh.primaries().any(|cluster| cluster.install != Install::Sail),
+        has_egress_gateways: mesh.egress_gateway == Some(true)
+            && mesh.remotes().any(|cluster| cluster.install != Install::Sail),
         has_remote_secrets: plan.has(REMOTE_SECRETS),
         has_external_authority: mesh.authority == CertificateAuthority::External,
         has_static_networks: mesh.networks.iter().any(|network| network.pod_routing == PodRouting::Static),
@@ -200,6 +217,19 @@ fn forwarded<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Option<Forward
         ports.push((port, port, "traces"));
     }
     Some(Forwarded { cluster: cluster.name, address: gateway.address.as_deref()?, ports })
+}
+
+fn operator(mesh: &Mesh<'_>) -> Option<Operator> {
+    let clusters: Vec<&Cluster<'_>> = mesh.clusters.iter().filter(|cluster| cluster.install == Install::Sail).collect();
+    let names: Vec<String> = clusters.iter().map(|cluster| format!("`{}`", cluster.name)).collect();
+    let commands: Vec<String> = clusters.iter().map(|cluster| command::operator(cluster.context).to_string()).collect();
+    let has_remotes = clusters.iter().any(|cluster| !cluster.runs_istiod);
+    (!clusters.is_empty()).then(|| Operator {
+        version: SAIL,
+        clusters: joined(&names, "and"),
+        commands: commands.join("\n"),
+        has_remotes,
+    })
 }
 
 fn collector<'m>(mesh: &'m Mesh<'_>) -> Option<Collector<'m>> {
@@ -264,6 +294,7 @@ fn described(row: &Directory, what: What) -> String {
     match what {
         What::Istio(_) | What::ThinRemote(_) | What::Gateway(_) => format!("{}, as an IstioOperator", row.what),
         What::IstioCharts(..) => format!("{}, as values of Helm charts", row.what),
+        What::IstioResources(..) => format!("{}, as resources of the Sail operator", row.what),
         _ => row.what.to_owned(),
     }
 }

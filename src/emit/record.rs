@@ -29,8 +29,8 @@ pub(crate) fn of_plan(plan: &Plan<'_, '_>) -> Lock {
 
 /// The programs that install Istio, with commas between them.
 fn installers(mesh: &Mesh<'_>) -> String {
-    let used = [(Install::Istioctl, "istioctl"), (Install::Helm, "helm")];
-    let used: Vec<&str> = used.iter().filter(|(way, _)| mesh.has_install(*way)).map(|(_, program)| *program).collect();
+    let used: Vec<&str> =
+        Install::ALL.iter().filter(|(way, _)| mesh.has_install(*way)).map(|(_, program)| *program).collect();
     used.join(",")
 }
 

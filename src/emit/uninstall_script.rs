@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use crate::artifact::{Role, helm_releases};
-use crate::command::OURS;
+use crate::command::{OF_SAIL, OURS};
 use crate::layout::{EGRESS_GATEWAY, ISTIO_SYSTEM, NAMESPACE};
 use crate::mesh::Cluster;
 use crate::plan::{Contents, Manifest, Plan};
@@ -16,6 +16,10 @@ struct Values<'m> {
     routed: Vec<&'m str>,
     has_remote_secrets: bool,
     has_helm: bool,
+    /// The clusters in which the Sail operator installed Istio; they stand in no list of releases.
+    sail: Vec<&'m str>,
+    /// The kinds of its resources.
+    kinds_of_sail: &'static str,
     has_egress_gateways: bool,
 }
 
@@ -47,6 +51,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         directories: directories(&plan.contents[cluster.position]),
         releases: releases(cluster, &plan.contents[cluster.position]),
     });
+    let by_sail = mesh.clusters.iter().filter(|cluster| cluster.install == Install::Sail);
     template::render(
         "uninstall.sh",
         Values {
@@ -55,6 +60,8 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             routed: plan.routed(),
             has_remote_secrets: mesh.clusters.len() > 1,
             has_helm: mesh.has_install(Install::Helm),
+            sail: by_sail.map(|cluster| cluster.name).collect(),
+            kinds_of_sail: OF_SAIL,
             has_egress_gateways: plan.has(EGRESS_GATEWAY),
         },
     )

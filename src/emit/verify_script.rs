@@ -6,6 +6,7 @@ use crate::layout::{CACERTS, ROUTES};
 use crate::mesh::{Cluster, Gateway, Mesh};
 use crate::plan::{Contents, Plan, waiting};
 use crate::template;
+use crate::topology::Install;
 
 #[derive(Serialize)]
 #[allow(clippy::struct_excessive_bools, reason = "each says whether a part of the script is there")]
@@ -19,6 +20,8 @@ struct Values<'m> {
     istiod_restarts: bool,
     /// The kinds of what meshgen states, as kubectl lists them.
     our_kinds: &'static str,
+    /// Whether the Sail operator installs Istio anywhere.
+    has_sail: bool,
     /// Whether anything waits for the address of a gateway.
     has_awaited: bool,
     /// Whether istiods are told where gateways are dialled.
@@ -28,11 +31,14 @@ struct Values<'m> {
 
 /// The checks of a cluster.
 #[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each says whether a check is there")]
 struct Checked<'m> {
     name: &'m str,
     context: &'m str,
     /// The Deployment of its control plane, if one runs there.
     istiod: String,
+    /// Whether the Sail operator installs Istio there.
+    is_by_sail: bool,
     has_gateway: bool,
     /// Whether it has an egress gateway although no istiod runs there.
     has_egress_gateway: bool,
@@ -92,6 +98,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             has_authority: plan.has(CACERTS),
             istiod_restarts: plan.has(CACERTS) && !mesh.release.reloads_authority,
             our_kinds: OUR_KINDS,
+            has_sail: mesh.has_install(Install::Sail),
             has_awaited: !waiting::awaited(mesh).is_empty(),
             has_told: mesh
                 .clusters
@@ -126,8 +133,11 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Conte
         name: cluster.name,
         context: cluster.context,
         istiod: if cluster.runs_istiod { cluster.istiod_service() } else { String::new() },
+        is_by_sail: cluster.install == Install::Sail,
         has_gateway: gateway.is_some(),
-        has_egress_gateway: mesh.egress_gateway == Some(true) && !cluster.runs_istiod,
+        has_egress_gateway: mesh.egress_gateway == Some(true)
+            && !cluster.runs_istiod
+            && cluster.install != Install::Sail,
         address: gateway.and_then(|gateway| gateway.address.as_deref()).unwrap_or_default(),
         needed_by: waiting::needed_by(mesh, cluster).unwrap_or_default(),
         waits_for: if cluster.is_waiting { mesh.primary_of(cluster).name } else { "" },

@@ -123,6 +123,12 @@ impl<'t> Cluster<'t> {
         self.install == Install::Helm && self.cni == Some(true)
     }
 
+    /// Whether the Sail operator installs Istio's CNI plugin there. What a profile says of it is not enough for the operator: the plugin has
+    /// a resource of its own.
+    pub(crate) fn has_cni_resource(&self) -> bool {
+        self.install == Install::Sail && self.cni.unwrap_or(self.is_on_openshift)
+    }
+
     /// The namespace of Istio's CNI plugin: elsewhere, `OpenShift` gives its pods no privileges
     /// (`1.30.3:manifests/profiles/openshift.yaml`).
     pub(crate) fn cni_namespace(&self) -> &'static str {

@@ -19,6 +19,24 @@ pub enum Install {
     Istioctl,
     /// Helm, from values of Istio's charts, and kubectl for the east-west gateway. From Istio 1.28 on.
     Helm,
+    /// The Sail operator, from resources of kind `Istio`, and kubectl for the east-west gateway. From Istio 1.28 on.
+    Sail,
+}
+
+impl Install {
+    /// Every way, with its name in the topology and in the lock.
+    pub(crate) const ALL: [(Self, &'static str); 3] =
+        [(Self::Istioctl, "istioctl"), (Self::Helm, "helm"), (Self::Sail, "sail")];
+
+    /// Its name in the topology and in the lock.
+    pub(crate) fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(way, _)| *way == self).map_or("", |(_, name)| name)
+    }
+
+    /// Whether kubectl applies the east-west gateway, as plain objects.
+    pub(crate) fn states_gateways(self) -> bool {
+        self != Self::Istioctl
+    }
 }
 
 /// Where Istio's Helm charts are: a repository of HTTPS, or one of OCI, with the path in front of a chart's name.

@@ -187,6 +187,32 @@ fn check_names(generated: &Generated, tree: &Tree) {
     }
 }
 
+/// A remote of the Sail operator gets ready only after its primary has its remote secret, so that whatever waits for it waits for ever.
+#[test]
+fn nothing_waits_until_a_remote_of_the_sail_operator_is_ready() {
+    let case = common::repository().join("tests/diff/sail-argocd-to-flux");
+    let [argocd, flux] = ["before.yaml", "after.yaml"].map(|file| common::compile(&common::read(&case.join(file))));
+    let checks = |cluster: &str| -> Vec<String> {
+        let steps = documents(&flux, &format!("flux/{cluster}.yaml"));
+        let step = steps.iter().find(|step| text(step, "/spec/path").ends_with("/30-istio")).unwrap();
+        assert_eq!(step["spec"]["wait"], false, "{step}");
+        let checks = step["spec"]["healthChecks"].as_array().unwrap();
+        checks.iter().map(|check| format!("{}/{}", text(check, "/kind"), text(check, "/name"))).collect()
+    };
+    assert_eq!(checks("east"), ["Istio/default", "IstioRevision/default", "Deployment/istiod"]);
+    assert_eq!(checks("west"), ["MutatingWebhookConfiguration/istio-sidecar-injector"]);
+    let settings = documents(&argocd, "argocd/settings.yaml").remove(0);
+    let health = settings["data"]["resource.customizations.health.sailoperator.io_Istio"].as_str().unwrap();
+    assert!(health.contains("obj.spec.profile == \"remote\" then\n  wanted = \"Reconciled\"\n"), "{health}");
+    let project = documents(&argocd, "argocd/project.yaml").remove(0);
+    let kinds = project["spec"]["clusterResourceWhitelist"].as_array().unwrap();
+    for kind in ["Istio", "IstioCNI"] {
+        assert!(kinds.iter().any(|known| known["group"] == "sailoperator.io" && known["kind"] == kind), "{kind}");
+    }
+    // Nothing is read from a repository of charts.
+    assert!(documents(&flux, "flux/sources.yaml").iter().all(|source| source["kind"] != "HelmRepository"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: common::cases(300), failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -30,14 +30,17 @@ struct Mesh {
     tree: Tree,
 }
 
-/// The topologies of the page, each under its heading. Those of Istio's pages are installed by Helm too, as in a tab of these pages.
+/// The topologies of the page, each under its heading. Those of Istio's pages are installed by Helm too, as in a tab of these pages, and all
+/// by the Sail operator, as on the other pages.
 fn meshes() -> BTreeMap<String, Vec<Mesh>> {
     PAGE.split("\n## ")
         .filter_map(|section| {
             let heading = section.lines().next().unwrap();
             let topology = pages::blocks_of(section, "yaml").pop()?;
             let by_helm = topology.replace("version: 1.30.3}", "version: 1.30.3, install: helm}");
-            let ways = if by_helm == topology { vec![topology] } else { vec![topology, by_helm] };
+            let by_sail = topology.replace("{version: 1.30.3", "{version: 1.30.3, install: sail");
+            let mut ways = vec![topology, by_helm, by_sail];
+            ways.dedup();
             Some((heading.to_owned(), ways.iter().map(|topology| Mesh::new(heading, topology)).collect()))
         })
         .collect()
@@ -53,7 +56,8 @@ impl Mesh {
         Self { topology: serde_yaml::from_str(topology).unwrap(), tree: common::compile(&source) }
     }
 
-    /// The profile and the values of a cluster's control plane: an IstioOperator has both, and Helm's values name the profile.
+    /// The profile and the values of a cluster's control plane: an IstioOperator and a resource of the Sail operator have both, and Helm's
+    /// values name the profile.
     fn control_plane(&self, cluster: &str) -> Value {
         let operator = self.document(&format!("{cluster}/30-istio/istio.yaml"));
         if !operator.is_null() {

@@ -30,15 +30,15 @@ fn starter(istio: &str, clusters: usize, networks: usize, primaries: usize, name
     starter.text()
 }
 
-/// The same for a controller.
-fn controlled(controller: Controller) -> String {
+/// The same by another way of installing, and for a controller.
+fn installed(install: Install, controller: Option<Controller>) -> String {
     let istio = "1.29.6".parse().unwrap();
     let starter = Starter {
         mesh_id: &"mesh1".parse().unwrap(),
         istio,
         release: meshgen::release::release(istio).unwrap(),
-        install: Install::Helm,
-        controller: Some(controller),
+        install,
+        controller,
         clusters: 2,
         networks: 2,
         primaries: 1,
@@ -76,8 +76,9 @@ fn the_texts_are_as_written_down() {
         ("one-cluster", starter(NEWEST, 1, 1, 1, "mesh1")),
         ("two-clusters", starter(NEWEST, 2, 2, 2, "mesh1")),
         ("three-clusters-istio-1.11", starter("1.11.8", 3, 2, 1, "no")),
-        ("two-clusters-argocd", controlled(Controller::ArgoCd)),
-        ("two-clusters-flux", controlled(Controller::Flux)),
+        ("two-clusters-argocd", installed(Install::Helm, Some(Controller::ArgoCd))),
+        ("two-clusters-flux", installed(Install::Helm, Some(Controller::Flux))),
+        ("two-clusters-sail", installed(Install::Sail, None)),
     ] {
         common::snapshots(&directory).bind(|| insta::assert_snapshot!(name, text));
         assert!(text.lines().all(|line| line.len() <= 140), "{text}");
@@ -194,11 +195,16 @@ fn a_schema_of_another_version_is_said_and_may_be_allowed() {
 /// What a person has to do is an error until it is allowed, with the lines that are there for it.
 #[test]
 fn what_a_controller_cannot_do_is_said_until_it_is_done() {
-    for (controller, rules) in [
-        (Controller::ArgoCd, &["unencrypted-secret", "application-health", "excluded-endpoint-slice"][..]),
-        (Controller::Flux, &["unencrypted-secret"][..]),
+    for (install, controller, rules) in [
+        (
+            Install::Helm,
+            Controller::ArgoCd,
+            &["unencrypted-secret", "application-health", "excluded-endpoint-slice"][..],
+        ),
+        (Install::Helm, Controller::Flux, &["unencrypted-secret"][..]),
+        (Install::Sail, Controller::ArgoCd, &["unencrypted-secret", "application-health"][..]),
     ] {
-        let text = controlled(controller);
+        let text = installed(install, Some(controller));
         let errors = |text: &str| -> Vec<&'static str> {
             let findings = meshgen::check(&Source::new("topology.yaml", text)).into_iter();
             findings.filter(|finding| finding.severity == Severity::Error).map(|finding| finding.rule).collect()
@@ -221,6 +227,8 @@ fn a_controller_takes_charts() {
     assert!(code == Some(2) && text.contains("leave out `--install istioctl`"), "{text}");
     let (code, text) = said(&["--install", "helm", "--istio", "1.27.9"]);
     assert!(code == Some(2) && text.contains("only Istio 1.28 and later"), "{text}");
+    let (code, text) = said(&["--install", "sail", "--istio", "1.29.9"]);
+    assert!(code == Some(2) && text.contains("the Sail operator 1.30.3 does not install Istio 1.29.9"), "{text}");
     assert_eq!(common::entries(directory.path()).len(), 0);
     assert_eq!(said(&["--controller", "flux"]).0, Some(0));
     let written = fs::read_to_string(directory.path().join("mesh/topology.yaml")).unwrap();

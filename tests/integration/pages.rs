@@ -138,7 +138,8 @@ fn unit(call: &[String]) -> Option<String> {
     }
     let read = call.iter().skip_while(|word| !["-k", "-f"].contains(&word.as_str())).nth(1);
     let read = read.map(|path| path.splitn(3, '/').take(2).collect::<Vec<_>>().join("/"));
-    assert!(read.is_some() || call.join(" ").contains(" rollout status "), "{call:?}");
+    let waits = [" rollout status ", " wait --for=condition="];
+    assert!(read.is_some() || waits.iter().any(|wait| call.join(" ").contains(wait)), "{call:?}");
     read
 }
 

@@ -68,14 +68,18 @@ fn check_yaml(path: &str, text: &str) {
     }
 }
 
-/// What Istio is told in a cluster, by an IstioOperator or as values of Helm charts: profile, values and mesh config.
+/// What Istio is told in a cluster, by an IstioOperator, a resource of the Sail operator or values of Helm charts: profile, values and mesh
+/// config.
 fn told(tree: &Tree, cluster: &str) -> Value {
     if let Some(operator) = document(tree, &format!("{cluster}/30-istio/istio.yaml")) {
         let patch = document(tree, &format!("{cluster}/30-istio/mesh-config.yaml"));
         return json!({
             "profile": operator["spec"]["profile"],
             "values": operator["spec"]["values"],
-            "meshConfig": patch.map(|patch| patch["spec"]["meshConfig"].clone()),
+            "meshConfig": patch.map(|patch| match patch["kind"].as_str() {
+                Some("Istio") => patch["spec"]["values"]["meshConfig"].clone(),
+                _ => patch["spec"]["meshConfig"].clone(),
+            }),
         });
     }
     let values = document(tree, &format!("{cluster}/30-istio/istiod.values.yaml")).unwrap();
@@ -386,6 +390,13 @@ fn check_ownership(topology: &Value, read: impl Fn(&str) -> Option<Value>) {
             "45-egress-gateway/egress-gateway.yaml",
         ] {
             let Some(operator) = read(&format!("{}/{file}", name(cluster))) else { continue };
+            if operator["kind"] == "Istio" {
+                let values = operator["spec"]["values"].as_object().into_iter().flatten();
+                for (key, value) in values {
+                    let path = if key == "meshConfig" { vec!["meshConfig"] } else { vec!["values", key.as_str()] };
+                    leaves(value, &path, &mut told);
+                }
+            }
             if operator["kind"] != "IstioOperator" {
                 continue;
             }

@@ -15,6 +15,7 @@ mod install;
 mod nodes;
 mod readme;
 mod remote_secrets;
+mod sail;
 mod uninstall;
 mod verify;
 

@@ -52,7 +52,7 @@ clusters:
 ";
 
 /// Other meshes: the base, or a topology of the repository, with another text in place of one.
-const MESHES: [(&str, &str, &str, &str); 17] = [
+const MESHES: [(&str, &str, &str, &str); 18] = [
     ("base", "", "", ""),
     ("1.11", "", "1.29.6", "1.11.8"),
     ("primaries", "", "    controlPlane: east\n", ""),
@@ -61,6 +61,7 @@ const MESHES: [(&str, &str, &str, &str); 17] = [
     ("1.11, revision", "", "version: 1.29.6", "version: 1.11.8, revision: stable"),
     ("cni", "", "version: 1.29.6", "version: 1.29.6, cni: {enabled: true}"),
     ("openshift", "", "version: 1.29.6", "version: 1.29.6, profile: openshift"),
+    ("sail", "", "version: 1.29.6", "version: 1.29.6, install: sail"),
     ("nat", "", "address: 10.1.0.100", "address: 10.1.0.100, discovery: static"),
     ("port", "", "address: 10.1.0.100", "address: 10.1.0.100, port: 443"),
     ("node ports", "", "address: 10.1.0.100", "address: 10.1.0.100, nodePorts: {tls: 32443}"),
@@ -481,6 +482,22 @@ const ROWS: &[(&str, &[Shown])] = &[
     ),
     ("Argo CD passes over", &[Lacks(ARGOCD, "argocd/settings.yaml", "EndpointSlice")]),
     ("Argo CD takes every Application", &[Has(ARGOCD, "argocd/settings.yaml", "health.argoproj.io_Application")]),
+    (
+        "A step waits until the Sail operator calls a remote ready",
+        &[
+            Test("scripts/sail.rs", "nothing_before_the_remote_secrets_waits_for_a_remote"),
+            Before("sail", "west/30-istio", "east/remote-secrets.sh"),
+        ],
+    ),
+    (
+        "The Sail operator does not see that a control plane serves other clusters",
+        &[
+            Has("sail", ISTIO, "EXTERNAL_ISTIOD: \"true\"\n"),
+            Has("sail", ISTIO, "externalIstiod: true\n"),
+            Has("sail", ISTIO, "type: InPlace\n"),
+            Lacks("sail", REMOTE, "EXTERNAL_ISTIOD"),
+        ],
+    ),
     (
         "A load balancer has no address",
         &[

@@ -11,6 +11,7 @@ use crate::controllers::{self, all_of, inventory, memory};
 use crate::helm::{self, Chart};
 use crate::kustomize;
 use crate::reconcile;
+use crate::sail;
 use crate::state::{State, key_of, text};
 
 const MANAGER: &str = "argocd-controller";
@@ -117,7 +118,14 @@ fn sync(state: &mut State, home: &str, application: &Value) -> Option<bool> {
     }
     // What it asks about stays its own.
     let kept = if is_pruning { keys.clone() } else { keys.union(&gone).cloned().collect() };
-    let is_healthy = controllers::are_ready(state, &context, &keys);
+    // As `argocd/settings.yaml` says, the way to another cluster's control plane is healthy when the operator has applied it.
+    let is_way = |key: &String| {
+        let object = state.clusters[&context].objects.get(key);
+        object.is_some_and(|object| {
+            sail::is_resource(object) && text(object, "/spec/profile") == "remote" && sail::is_met(object, "Reconciled")
+        })
+    };
+    let is_healthy = controllers::are_ready(state, &context, keys.iter().filter(|key| !is_way(key)));
     let memory = json!({"keys": kept, "isHealthy": is_healthy, "approved": approved});
     Some(controllers::remember(state, home, application, memory) | is_busy)
 }

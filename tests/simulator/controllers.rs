@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::kinds;
 use crate::kubectl::{self, Refusal};
 use crate::reconcile;
+use crate::sail;
 use crate::state::{Cluster, State, key, key_of, text};
 use crate::{argocd, flux};
 
@@ -146,7 +147,9 @@ pub(crate) fn are_ready<'k>(state: &State, context: &str, keys: impl IntoIterato
     let objects = &state.clusters[context].objects;
     let is_ready = |key: &String| match objects.get(key) {
         Some(object) => {
-            text(object, "/kind") != "Deployment" || object.pointer("/simulator/isReady") == Some(&json!(true))
+            let is_late =
+                text(object, "/kind") == "Deployment" && object.pointer("/simulator/isReady") != Some(&json!(true));
+            !is_late && (!sail::is_resource(object) || sail::is_met(object, "Ready"))
         }
         None => false,
     };

@@ -218,6 +218,12 @@ fn rendered(chart: &str, values: &Value, version: &str, namespace: &str, release
     let operator = operator(values);
     match chart {
         "base" => Ok(base(values)),
+        // Those of Istio came with the Sail operator.
+        "base without definitions" => {
+            let mut objects = base(values);
+            objects.retain(|object| text(object, "/kind") != "CustomResourceDefinition");
+            Ok(objects)
+        }
         "istiod" => {
             let shared: BTreeSet<String> = base(values).iter().map(key_of).collect();
             let mut objects = charts::objects(&operator, version);

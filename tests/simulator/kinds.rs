@@ -84,13 +84,16 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("HelmRepository", "helmrepository", "helmrepositories", "source.toolkit.fluxcd.io", true),
     kind("Application", "application", "applications", "argoproj.io", true),
     kind("AppProject", "appproject", "appprojects", "argoproj.io", true),
+    kind("Istio", "istio", "istios", "sailoperator.io", false),
+    kind("IstioCNI", "istiocni", "istiocnis", "sailoperator.io", false),
+    kind("IstioRevision", "istiorevision", "istiorevisions", "sailoperator.io", false),
     kind("AuthorizationPolicy", "authorizationpolicy", "authorizationpolicies", "security.istio.io", true),
 ];
 
 impl Kind {
     /// The kinds of Istio and of controllers exist once their definitions do.
     pub(crate) fn is_custom(&self) -> bool {
-        self.group.ends_with(".istio.io") || self.is_of_controllers()
+        self.group.ends_with(".istio.io") || self.group == "sailoperator.io" || self.is_of_controllers()
     }
 
     pub(crate) fn is_of_controllers(&self) -> bool {

@@ -15,6 +15,7 @@ use crate::kustomize;
 use crate::managers;
 use crate::query;
 use crate::reconcile;
+use crate::sail;
 use crate::state::{Answer, Cluster, State, key, text};
 
 /// The cluster of a controller that is in no cluster of the mesh.
@@ -38,6 +39,7 @@ const VALUED: &[&str] = &[
     "--raw",
     "--namespaced",
     "--verbs",
+    "--cascade",
     "--type",
     "-p",
 ];
@@ -115,6 +117,7 @@ fn call(state: &mut State, arguments: &Arguments) -> Outcome {
             status(cluster, arguments, name, is_late)
         }
         ["wait", "pods"] => wait_for_the_last(cluster, arguments),
+        ["wait", name] => wait(cluster, arguments, name, &late, &context),
         _ => Err(strange(format!("kubectl {}", words.join(" ")))),
     }?;
     if is_change {
@@ -413,6 +416,9 @@ fn delete_directory(cluster: &mut Cluster, arguments: &Arguments) -> Outcome {
 
 fn delete(cluster: &mut Cluster, arguments: &Arguments, types: &str, names: &[&str]) -> Outcome {
     let is_named = !names.is_empty() || types.contains('/');
+    if arguments.get("--cascade").is_some_and(|cascade| cascade != "foreground") {
+        return Err(strange("delete with another cascade than foreground"));
+    }
     if !is_named && !arguments.has("-l") {
         return Err(strange("delete without a name or a selector"));
     }
@@ -513,6 +519,19 @@ fn status(cluster: &Cluster, arguments: &Arguments, name: &str, is_late: bool) -
         return Err(said("error: timed out waiting for the condition"));
     }
     Ok(format!("deployment \"{}\" successfully rolled out\n", text(object, "/metadata/name")))
+}
+
+/// Waits for a condition of a resource; the time is over at once.
+fn wait(cluster: &Cluster, arguments: &Arguments, name: &str, late: &[String], context: &str) -> Outcome {
+    let condition = arguments.get("--for").and_then(|what| what.strip_prefix("condition="));
+    let (Some(condition), Some(_)) = (condition, arguments.get("--timeout")) else {
+        return Err(strange("wait without --for=condition=NAME and --timeout"));
+    };
+    let keys = named(cluster, arguments, name, &[])?;
+    if late.contains(&format!("{context} {name}")) || !sail::is_met(&cluster.objects[&keys[0]], condition) {
+        return Err(said(format!("error: timed out waiting for the condition on {name}")));
+    }
+    Ok(format!("{} condition met\n", object_name(&keys[0])))
 }
 
 /// Pods end where their workloads start anew; where none is left, kubectl is content.

@@ -8,7 +8,8 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::base64;
-use crate::state::text;
+use crate::charts;
+use crate::state::{key_of, text};
 
 /// The documents of a YAML text.
 pub(crate) fn documents(text: &str) -> Result<Vec<Value>, String> {
@@ -30,7 +31,7 @@ pub(crate) fn build(directory: &Path) -> Result<Vec<Value>, String> {
     let mut objects = Vec::new();
     for kustomization in documents(&content)? {
         for (field, _) in kustomization.as_object().expect("documents are mappings") {
-            const KNOWN: [&str; 7] = [
+            const KNOWN: [&str; 8] = [
                 "apiVersion",
                 "kind",
                 "namespace",
@@ -38,6 +39,7 @@ pub(crate) fn build(directory: &Path) -> Result<Vec<Value>, String> {
                 "secretGenerator",
                 "configMapGenerator",
                 "configurations",
+                "patches",
             ];
             if !KNOWN.contains(&field.as_str()) {
                 return Err(format!("simulator: a kustomization with {field}"));
@@ -46,6 +48,14 @@ pub(crate) fn build(directory: &Path) -> Result<Vec<Value>, String> {
         for file in list(&kustomization, "resources") {
             let text = read(&directory.join(file.as_str().unwrap_or_default()))?;
             objects.extend(documents(&String::from_utf8_lossy(&text))?);
+        }
+        for patch in list(&kustomization, "patches") {
+            let text_of_patch = read(&directory.join(text(patch, "/path")))?;
+            for over in documents(&String::from_utf8_lossy(&text_of_patch))? {
+                let is_meant = |object: &&mut Value| key_of(object) == key_of(&over);
+                let object = objects.iter_mut().find(is_meant);
+                charts::merge(object.ok_or_else(|| format!("error: no matches for {}", key_of(&over)))?, &over);
+            }
         }
         for secret in list(&kustomization, "secretGenerator") {
             let mut data = serde_json::Map::new();

@@ -33,6 +33,7 @@ mod kustomize;
 mod managers;
 mod query;
 mod reconcile;
+mod sail;
 mod state;
 
 fn main() -> ExitCode {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::base64;
+use crate::sail;
 use crate::state::{Cluster, State, key, text};
 
 const NAMESPACE: &str = "istio-system";
@@ -124,6 +125,7 @@ pub(crate) fn all(state: &mut State) {
     let contexts: Vec<String> = state.clusters.keys().cloned().collect();
     for context in &contexts {
         let cluster = state.clusters.get_mut(context).expect("the context is there");
+        sail::install(cluster);
         istiods(cluster);
         addresses(cluster, state.settings.balancers.get(context));
         slices(cluster);
@@ -143,6 +145,7 @@ pub(crate) fn all(state: &mut State) {
         }
         pods(cluster, &starts, &reached, hour);
     }
+    sail::judge(state, &contexts);
 }
 
 /// What istiod gives a proxy.

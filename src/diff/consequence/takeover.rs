@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::layout::{EASTWEST_GATEWAY, GATEWAYS, ISTIO};
 use crate::plan::commits::rename_advice;
+use crate::topology::Install;
 use crate::words::joined;
 
 use super::{Found, Situation};
@@ -22,9 +23,12 @@ pub(in crate::diff) enum Move {
     None,
     /// Helm takes over from istioctl.
     ToHelm,
-    /// istioctl would have to take over from Helm.
-    ToIstioctl,
+    /// It would have to take over what it never takes over.
+    Refused,
 }
+
+/// The Sail operator, in a sentence.
+const OPERATOR: &str = "the Sail operator";
 
 impl Situation<'_> {
     /// Says why another program cannot take over.
@@ -59,16 +63,28 @@ impl Situation<'_> {
         self.object(cluster, &self.told_otherwise(name), found);
     }
 
+    /// Adds a consequence of what the program does that installs Istio in the cluster.
+    pub(super) fn done(&self, cluster: &ClusterChange, kind: Kind, why: &str, found: &mut Found) {
+        let by_hand = match self.after.install(&cluster.name) {
+            Install::Istioctl => "istioctl",
+            Install::Helm => "Helm",
+            Install::Sail => OPERATOR,
+        };
+        // A controller only tells the operator.
+        let program = self.after.controller().filter(|_| by_hand != OPERATOR).map_or(by_hand, title);
+        found.add(kind, &why.replace("istioctl", program).replace("Helm", program));
+    }
+
     /// Whether a cluster in which Istio runs gets another installer.
     pub(in crate::diff) fn moved_to(&self, name: &str) -> Move {
         let runs = |side: &Known<'_>| side.has(name) && !side.is_waiting(name);
         if !runs(self.before) || !runs(self.after) {
             return Move::None;
         }
-        match (self.before.is_by_helm(name), self.after.is_by_helm(name)) {
-            (false, true) => Move::ToHelm,
-            (true, false) => Move::ToIstioctl,
-            _ => Move::None,
+        match (self.before.install(name), self.after.install(name)) {
+            (before, after) if before == after => Move::None,
+            (Install::Istioctl, Install::Helm) => Move::ToHelm,
+            _ => Move::Refused,
         }
     }
 
@@ -101,10 +117,24 @@ impl Situation<'_> {
                 })
             }
             Move::None => None,
-            Move::ToIstioctl => Some(
-                "30-istio: istioctl does not take over what Helm installed: Helm's releases would go on owning it; let the cluster leave the mesh and join it again"
-                    .to_owned(),
-            ),
+            Move::Refused => {
+                let (program, whose, why) = match (self.before.install(name), self.after.install(name)) {
+                    (before, Install::Sail) => (
+                        "the Sail operator",
+                        if before == Install::Helm { "Helm" } else { "istioctl" },
+                        "its own Helm refuses objects that it did not make",
+                    ),
+                    (Install::Sail, after) => (
+                        if after == Install::Helm { "Helm" } else { "istioctl" },
+                        "the Sail operator",
+                        "the operator would install it again",
+                    ),
+                    _ => ("istioctl", "Helm", "Helm's releases would go on owning it"),
+                };
+                Some(format!(
+                    "30-istio: {program} does not take over what {whose} installed: {why}; let the cluster leave the mesh and join it again"
+                ))
+            }
             Move::ToHelm => {
                 let others = self.other_changes(name);
                 (!others.is_empty()).then(|| {
@@ -182,7 +212,11 @@ fn told(side: &Known<'_>, name: &str) -> Value {
         {
             spec.extend(operator["spec"].as_object().cloned().unwrap_or_default());
         }
-        let cni = spec.get("components").and_then(|components| components.pointer("/cni/enabled")).cloned();
+        let cni = if side.is_by_sail(name) {
+            Some(json!(side.has_file(&format!("{name}/{ISTIO}/cni.yaml"))))
+        } else {
+            spec.get("components").and_then(|components| components.pointer("/cni/enabled")).cloned()
+        };
         spec.insert("components".to_owned(), json!({ "cni": cni }));
         return json!({ "spec": spec });
     };
@@ -215,6 +249,9 @@ fn has_gateway(side: &Known<'_>, name: &str) -> bool {
 
 /// Whether the profile's egress gateway is installed.
 fn has_egress(side: &Known<'_>, name: &str, told: &Value) -> bool {
+    if side.is_by_sail(name) {
+        return false;
+    }
     if side.is_by_helm(name) {
         return !file(side, name, &format!("{GATEWAYS}/egress.values.yaml")).is_empty();
     }

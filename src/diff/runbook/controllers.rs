@@ -8,6 +8,7 @@ use crate::layout::{CACERTS, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS};
 
 use super::super::controllers::{HELM_RELEASE, Root, is_left, title};
 use super::super::facts::Known;
+use super::super::fields::is_mesh_config;
 use super::super::manifest::documents;
 use super::super::{ClusterChange, Membership, ObjectChange, What};
 use super::{Phase, RELEASE, Runbook, UNREAD, phase};
@@ -123,7 +124,7 @@ impl Runbook<'_> {
                 let note = format!("{STARTED_WITH}-");
                 commands.push(self.kubectl(name, &["annotate", "namespace", ISTIO_SYSTEM, &note]));
             }
-            if after == Some(ARGOCD) {
+            if after == Some(ARGOCD) && self.before().is_by_helm(name) {
                 commands.extend(self.records_of_releases(name));
             }
         }
@@ -191,8 +192,11 @@ impl Runbook<'_> {
                     object.file.starts_with(&path)
                         && object.name.is_some()
                         && matches!(object.what, What::Removed | What::Renamed)
+                        && (self.after().is_by_helm(name) || !is_mesh_config(object))
                 };
+                // What the Sail operator installed, it deletes by itself.
                 let is_of_chart = directory == ISTIO
+                    && !self.after().is_by_sail(name)
                     && (self.situation.is_revised(name)
                         || self.before().version != self.after().version
                         || self.is_demoted(name));
@@ -247,6 +251,10 @@ impl Runbook<'_> {
             let is_left = |object: &&ObjectChange| is_left(FLUX, self.after(), &object.file);
             let releases = cluster.objects.iter().filter(|object| is_gone_release(object)).filter(is_left);
             uninstalled.extend(releases.filter_map(|release| self.deletes_release(&cluster.name, release)));
+            if self.before().is_by_sail(&cluster.name) {
+                // The operator removes what it installed before its releases go with the namespace.
+                deleted.push(command::delete_resources(&self.context(&cluster.name)).to_string());
+            }
             deleted.push(self.kubectl(&cluster.name, &["delete", "namespace", ISTIO_SYSTEM, "--ignore-not-found"]));
             let kinds =
                 "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings";

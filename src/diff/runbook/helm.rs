@@ -8,6 +8,7 @@ use crate::diff::consequence::takeover::Move;
 use crate::diff::facts::Known;
 use crate::diff::manifest::{documents, is_manifest};
 use crate::layout::{CACERTS, EASTWEST_GATEWAY, GATEWAYS, ISTIO, ISTIO_SYSTEM};
+use crate::topology::Install;
 
 use super::Runbook;
 
@@ -26,6 +27,9 @@ const ISTIOCTL: &str = "istio-operator";
 fn managers(side: &Known<'_>, name: &str) -> Managers {
     let (charts, plain) = match side.controller() {
         Some("argocd") => ("argocd-controller", "argocd-controller"),
+        // The operator's own charts are no matter of who tells it what to install.
+        Some(_) if side.is_by_sail(name) => ("kustomize-controller", "kustomize-controller"),
+        None if side.is_by_sail(name) => ("meshgen", "meshgen"),
         Some(_) => ("helm-controller", "kustomize-controller"),
         None if side.is_by_helm(name) => ("helm", "meshgen"),
         None => (ISTIOCTL, ISTIOCTL),
@@ -70,13 +74,18 @@ impl Runbook<'_> {
         let mut commands = Vec::new();
         for name in self.running().map(|cluster| cluster.name.as_str()) {
             let (before, after) = (managers(self.before(), name), managers(self.after(), name));
-            if before == after || self.situation.moved_to(name) == Move::ToIstioctl {
+            if before == after || self.situation.moved_to(name) == Move::Refused {
                 continue;
             }
             let istiod = self.after().istiod_service(name);
-            let mut owned = vec![in_istio_system("v1", "Service", &istiod)];
-            if self.after().runs_istiod(name) {
-                owned.push(in_istio_system("apps/v1", "Deployment", &istiod));
+            let mut owned = Vec::new();
+            if self.after().is_by_sail(name) {
+                owned.extend(self.resources_before_and_after(name));
+            } else {
+                owned.push(in_istio_system("v1", "Service", &istiod));
+                if self.after().runs_istiod(name) {
+                    owned.push(in_istio_system("apps/v1", "Deployment", &istiod));
+                }
             }
             let mut roles = Vec::new();
             let is_there = |gateway: &&str| has_values(self.after(), name, gateway);
@@ -113,9 +122,14 @@ impl Runbook<'_> {
         commands
     }
 
-    /// Whether Helm makes releases of what Argo CD applied without any.
-    pub(super) fn is_released_anew(&self) -> bool {
-        self.before().controller() == Some("argocd") && self.after().controller() != Some("argocd")
+    /// Whether Helm makes releases of what Argo CD applied without any, or scripts state under their own name what the Sail operator is told.
+    pub(super) fn is_released_anew(&self, name: &str) -> bool {
+        let (before, after) = (self.before().controller(), self.after().controller());
+        match self.after().install(name) {
+            Install::Helm => before == Some("argocd") && after != before,
+            Install::Sail => before.is_some() && after.is_none(),
+            Install::Istioctl => false,
+        }
     }
 
     /// What was installed of another revision, once no proxy is left of it.
@@ -146,10 +160,29 @@ impl Runbook<'_> {
 
     /// The plain objects of a cluster, each as which one it is.
     fn stated_before_and_after(&self, name: &str) -> Vec<Value> {
+        self.both(name, &|directory| ![CACERTS, GATEWAYS, ISTIO].contains(&directory))
+    }
+
+    /// What the Sail operator is told in a cluster, in the same way.
+    fn resources_before_and_after(&self, name: &str) -> Vec<Value> {
+        let mut resources = self.both(name, &|directory| directory == ISTIO);
+        // The patch has the name of what it changes.
+        let mut seen = Vec::new();
+        resources.retain(|object| {
+            !seen.contains(object) && {
+                seen.push(object.clone());
+                true
+            }
+        });
+        resources
+    }
+
+    /// The objects that both sides have in some directories of a cluster.
+    fn both(&self, name: &str, is_meant: &dyn Fn(&str) -> bool) -> Vec<Value> {
         let stated = |side: &Known<'_>| -> Vec<Value> {
             let files = side.files_of(name).into_iter().filter(|(path, _)| {
                 let directory = path.split('/').nth(1).unwrap_or_default();
-                is_manifest(path) && ![CACERTS, GATEWAYS, ISTIO].contains(&directory)
+                is_manifest(path) && is_meant(directory)
             });
             let objects = files.filter_map(|(_, text)| documents(text)).flatten();
             let objects = objects.filter(|object| !object["metadata"].is_null());

@@ -32,6 +32,8 @@ impl Runbook<'_> {
                 // made for the way to another cluster.
                 // Helm does, and Argo CD installs charts without it.
                 (false, true) if self.after().is_by_helm(name) && self.after().controller() != Some("argocd") => {}
+                // So does the Sail operator.
+                (false, true) if self.after().is_by_sail(name) => {}
                 (false, true) if is_by(self.before(), WayToPrimary::EndpointSlice) => {
                     commands.push(delete(&["endpointslices", &service]));
                 }

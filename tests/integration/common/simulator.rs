@@ -113,9 +113,15 @@ impl Simulator {
         let lock = self.lock();
         self.set("version", json!(lock.istio.unwrap().version.to_string()));
         let workloads: Vec<&str> = lock.workloads.iter().map(String::as_str).chain(["shop"]).collect();
-        for cluster in lock.clusters.into_values() {
+        for (name, cluster) in lock.clusters {
             let Some(context) = cluster.context.as_deref() else { continue };
-            if !self.found(context) {
+            let is_new = self.found(context);
+            if fs::read_to_string(self.path("out").join(&name).join("30-istio/istio.yaml"))
+                .is_ok_and(|text| text.starts_with("apiVersion: sailoperator.io/"))
+            {
+                self.install_operator(context);
+            }
+            if !is_new {
                 continue;
             }
             for namespace in ["default", "kube-system"].iter().chain(&workloads) {
@@ -139,6 +145,19 @@ impl Simulator {
             );
         }
         self
+    }
+
+    /// Puts the Sail operator into a cluster, and the definitions that come with it.
+    fn install_operator(&self, context: &str) {
+        const MINIMAL: &str = include_str!("../../simulator/recorded/minimal.txt");
+        let of_istio = MINIMAL.lines().filter_map(|line| line.strip_prefix("CustomResourceDefinition - "));
+        let own = ["istios.sailoperator.io", "istiocnis.sailoperator.io", "istiorevisions.sailoperator.io"];
+        let there = self.objects(context);
+        let is_missing = |name: &&str| !there.contains_key(&format!("CustomResourceDefinition//{name}"));
+        for name in of_istio.chain(own).filter(is_missing) {
+            self.put(context, &json!({"kind": "CustomResourceDefinition", "metadata": {"name": name}}));
+        }
+        self.put(context, &json!({"kind": "Namespace", "metadata": {"name": "sail-operator"}}));
     }
 
     pub(crate) fn has(&self, context: &str) -> bool {

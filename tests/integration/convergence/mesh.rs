@@ -20,9 +20,9 @@ pub(super) struct Mesh {
     /// Whether names tell the seed and the first day: with others, the root is another one.
     has_long_names: bool,
     has_all_node_ports: bool,
-    /// Whether Helm installs Istio, where it can.
-    is_by_helm: bool,
-    /// The controller that applies the tree, where Helm installs everything.
+    /// What installs Istio, where it can; elsewhere istioctl does.
+    install: &'static str,
+    /// The controller that applies the tree, where istioctl installs nothing.
     controller: Option<&'static str>,
     /// Whether there is one for each cluster.
     is_controlled_apart: bool,
@@ -256,7 +256,7 @@ impl Mesh {
             has_cni: false,
             has_long_names: false,
             has_all_node_ports: false,
-            is_by_helm: false,
+            install: "istioctl",
             controller: None,
             is_controlled_apart: false,
             config: Map::new(),
@@ -279,7 +279,7 @@ impl Mesh {
             is_without_certificates: choices.below(6) == 0,
             is_signed_by_another: choices.below(6) == 0,
             is_static: [choices.flip(), choices.flip(), choices.flip()],
-            is_by_helm: choices.flip(),
+            install: choices.one_of(&["istioctl", "helm", "sail"]),
             controller: choices.one_of(&[None, None, Some("flux"), Some("argocd")]),
             is_controlled_apart: choices.below(4) == 0,
             ..Self::empty(choices.one_of(&VERSIONS))
@@ -327,12 +327,14 @@ impl Mesh {
 
     pub(super) fn text(&self) -> String {
         let mut istio = json!({"version": self.version});
-        let settings = [("profile", self.profile), ("revision", self.revision)];
+        // The operator is told of no revision.
+        let revision = self.revision.filter(|_| self.way() != "sail");
+        let settings = [("profile", self.profile), ("revision", revision)];
         for (name, value) in settings.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             istio[name] = json!(value);
         }
-        if self.is_by_helm && self.has_charts() {
-            istio["install"] = json!("helm");
+        if self.way() != "istioctl" {
+            istio["install"] = json!(self.way());
         }
         if self.has_cni {
             istio["cni"] = json!({"enabled": true});
@@ -412,10 +414,19 @@ impl Mesh {
         ["1.28", "1.29", "1.30", "1.31"].iter().any(|release| self.version.starts_with(release))
     }
 
+    /// What installs Istio.
+    fn way(&self) -> &'static str {
+        match self.install {
+            _ if !self.has_charts() => "istioctl",
+            "sail" if self.version.starts_with("1.31") => "istioctl",
+            way => way,
+        }
+    }
+
     /// The controller, if there can be one.
     fn delivered(&self) -> Option<&'static str> {
-        let is_by_charts = self.is_by_helm && self.has_charts();
-        self.controller.filter(|_| is_by_charts && !self.members.iter().any(|member| member.is_installed_otherwise))
+        let is_possible = self.way() != "istioctl";
+        self.controller.filter(|_| is_possible && !self.members.iter().any(|member| member.is_installed_otherwise))
     }
 
     fn changed(&self, change: Change, choices: &mut Choices) -> Self {
@@ -596,7 +607,13 @@ impl Mesh {
             Change::ClusterDomain => {
                 self.cluster_domain = if self.cluster_domain.is_some() { None } else { Some("k8s.example") };
             }
-            Change::Install => self.is_by_helm = !self.is_by_helm,
+            Change::Install => {
+                self.install = match self.install {
+                    "istioctl" => "helm",
+                    "helm" => "sail",
+                    _ => "istioctl",
+                };
+            }
             Change::Controller => {
                 self.controller = match self.controller {
                     None => Some("flux"),
@@ -767,7 +784,7 @@ impl Member {
             value["istio"] = json!({"values": self.values});
         }
         if self.is_installed_otherwise && mesh.has_charts() {
-            value["istio"]["install"] = json!(if mesh.is_by_helm { "istioctl" } else { "helm" });
+            value["istio"]["install"] = json!(if mesh.way() == "helm" { "istioctl" } else { "helm" });
         }
         value
     }

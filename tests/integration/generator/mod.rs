@@ -23,7 +23,8 @@ struct Choices {
     trust_domain: Option<usize>,
     cluster_domain: Option<usize>,
     cni: Option<bool>,
-    is_helm: bool,
+    /// A position in `WAYS`; where that way cannot be, it is the one before.
+    way: usize,
     controller: Option<usize>,
     revision: Option<usize>,
     own_revisions: bool,
@@ -109,6 +110,14 @@ const PROFILES: [Option<&str>; 5] = [None, Some("default"), Some("demo"), Some("
 /// The first of `VERSIONS` that Helm may install, and the last of `PROFILES` that its charts have.
 const FIRST_WITH_CHARTS: usize = 5;
 const LAST_PROFILE_OF_CHARTS: usize = 2;
+/// What may install Istio.
+const WAYS: [&str; 3] = ["istioctl", "helm", "sail"];
+const ISTIOCTL: usize = 0;
+const HELM: usize = 1;
+const SAIL: usize = 2;
+/// The last of `VERSIONS` that the Sail operator installs, and the one of `PROFILES` that it does not have.
+const LAST_OF_SAIL: usize = 7;
+const PROFILE_NOT_OF_SAIL: usize = 3;
 const CONTROLLERS: [&str; 2] = ["argocd", "flux"];
 /// The oldest and the newest Kubernetes 1 of each of `VERSIONS`.
 const KUBERNETES: [(usize, usize); 9] =
@@ -133,11 +142,10 @@ pub(crate) fn topologies() -> impl Strategy<Value = Generated> {
 
 /// Topologies that a controller applies.
 pub(crate) fn controlled() -> impl Strategy<Value = Generated> {
-    (choices(), 0..CONTROLLERS.len() * 2, FIRST_WITH_CHARTS..VERSIONS.len(), 0..=LAST_PROFILE_OF_CHARTS).prop_map(
-        |(choices, controller, version, profile)| {
-            generate(&Choices { is_helm: true, controller: Some(controller), version, profile, ..choices })
-        },
-    )
+    let whole = (choices(), 0..CONTROLLERS.len() * 2, FIRST_WITH_CHARTS..VERSIONS.len(), 0..=LAST_PROFILE_OF_CHARTS);
+    (whole, HELM..=SAIL).prop_map(|((choices, controller, version, profile), way)| {
+        generate(&Choices { way, controller: Some(controller), version, profile, ..choices })
+    })
 }
 
 fn choices() -> impl Strategy<Value = Choices> {
@@ -156,7 +164,7 @@ fn choices() -> impl Strategy<Value = Choices> {
     let cluster_domain = prop::option::weighted(0.3, 0..3usize);
     let cni = (
         prop::option::weighted(0.3, any::<bool>()),
-        prop::bool::weighted(0.3),
+        prop_oneof![3 => Just(ISTIOCTL), 1 => Just(HELM), 1 => Just(SAIL)],
         prop::option::weighted(0.5, 0..CONTROLLERS.len() * 2),
     );
     let rest = (
@@ -170,7 +178,7 @@ fn choices() -> impl Strategy<Value = Choices> {
     (whole, forms, rest, vec(cluster(), 1..=8)).prop_map(|(whole, (mesh_config, values), rest, clusters)| {
         let (version, profile, id, trust_domain, (revision, own_revisions), egress, tracing, is_static, root_days) =
             whole;
-        let (kubernetes, allowed, intermediates, workloads, cluster_domain, (cni, is_helm, controller)) = rest;
+        let (kubernetes, allowed, intermediates, workloads, cluster_domain, (cni, way, controller)) = rest;
         Choices {
             version,
             profile,
@@ -178,7 +186,7 @@ fn choices() -> impl Strategy<Value = Choices> {
             trust_domain,
             cluster_domain,
             cni,
-            is_helm,
+            way,
             controller,
             revision,
             own_revisions,
@@ -312,12 +320,21 @@ fn generate(choices: &Choices) -> Generated {
 }
 
 impl Choices {
-    fn is_by_helm(&self) -> bool {
-        self.is_helm && self.version >= FIRST_WITH_CHARTS && self.profile <= LAST_PROFILE_OF_CHARTS
+    fn way(&self) -> usize {
+        let is_late = self.version >= FIRST_WITH_CHARTS;
+        match self.way {
+            SAIL if is_late && self.version <= LAST_OF_SAIL && self.profile != PROFILE_NOT_OF_SAIL => SAIL,
+            HELM | SAIL if is_late && self.profile <= LAST_PROFILE_OF_CHARTS => HELM,
+            _ => ISTIOCTL,
+        }
     }
 
     fn revision(&self) -> Option<usize> {
-        self.revision.filter(|revision| !self.is_by_helm() || *revision < FIRST_LONG_REVISION)
+        self.revision.filter(|revision| match self.way() {
+            SAIL => false,
+            HELM => *revision < FIRST_LONG_REVISION,
+            _ => true,
+        })
     }
 }
 
@@ -339,7 +356,7 @@ fn topology(choices: &Choices) -> Value {
     let revision = choices.revision().filter(|_| !choices.own_revisions);
     insert(&mut istio, "revision", revision.map(|revision| json!(REVISIONS[revision])));
     insert(&mut istio, "egressGateway", choices.egress.map(|egress| json!(egress)));
-    insert(&mut istio, "install", choices.is_by_helm().then(|| json!("helm")));
+    insert(&mut istio, "install", (choices.way() != ISTIOCTL).then(|| json!(WAYS[choices.way()])));
     insert(&mut istio, "cni", choices.cni.map(|cni| json!({ "enabled": cni })));
     insert(&mut istio, "meshConfig", free_form::fields(&free_form::MESH_CONFIG, &choices.mesh_config));
     let mut values = free_form::fields(&free_form::VALUES, &choices.values);
@@ -348,7 +365,7 @@ fn topology(choices: &Choices) -> Value {
         free_form::set(values, "global.caAddress", json!("issuer.example.org:443"));
     }
     insert(&mut istio, "values", values);
-    let controller = choices.controller.filter(|_| choices.is_by_helm());
+    let controller = choices.controller.filter(|_| choices.way() != ISTIOCTL);
     let done = ["unencrypted-secret", "application-health", "excluded-endpoint-slice"];
     let done = done.map(|rule| json!({ "rule": rule, "reason": "it is done" }));
     let mut allowed = allow(&choices.allowed).and_then(|allowed| allowed.as_array().cloned()).unwrap_or_default();

@@ -156,7 +156,8 @@ pub(crate) const ERRORS: &[Mutation] = &[
         Some(format!("clusters[{cluster}].eastWestGateway"))
     }),
     Mutation("revision-mismatch", |case| {
-        let remote = case.any_cluster(|case, position| !case.is_primary(position))?;
+        let has_revisions = case.value["istio"]["install"] != "sail";
+        let remote = case.any_cluster(|case, position| has_revisions && !case.is_primary(position))?;
         Some(case.set(format!("clusters[{remote}].istio.revision"), json!("another")))
     }),
     Mutation("gitops-address", |case| {
@@ -196,7 +197,17 @@ pub(crate) const ERRORS: &[Mutation] = &[
         case.allow_no_longer("excluded-endpoint-slice");
         Some("gitops.controller".to_owned())
     }),
+    Mutation("sail-revision", |case| {
+        case.give_to_sail()?;
+        Some(case.set("istio.revision", json!("stable")))
+    }),
     Mutation("install-version", |case| {
+        let is_revised = |istio: &Value| !istio["revision"].is_null();
+        let has_revision =
+            is_revised(&case.value["istio"]) || case.clusters().iter().any(|cluster| is_revised(&cluster["istio"]));
+        if !has_revision && case.is_at(&["1.11.", "1.24.", "1.25.", "1.26.", "1.27.", "1.31."]) && case.rng.bool() {
+            return Some(case.set("istio.install", json!("sail")));
+        }
         if !case.is_at(&["1.11.", "1.24.", "1.25.", "1.26.", "1.27."]) {
             return None;
         }
@@ -207,6 +218,16 @@ pub(crate) const ERRORS: &[Mutation] = &[
     }),
     Mutation("install-values", |case| {
         if !case.has_helm() {
+            if case.rng.bool() && case.give_to_sail().is_some() {
+                let (field, value) = case.one_of(&[
+                    ("gateways.istio-ingressgateway.autoscaleMin", json!(2)),
+                    ("base.enableCRDTemplates", json!(true)),
+                    ("cni.logLevel", json!("debug")),
+                ])?;
+                case.set(format!("istio.values.{field}"), value);
+                let field = field.split_once(".istio-").map_or(field, |(gateways, _)| gateways);
+                return Some(format!("istio.values.{field}"));
+            }
             return Some(case.set("istio.charts", json!("oci://registry.example.net/charts")));
         }
         let is_own = |case: &Case, at: usize| !case.value["clusters"][at]["istio"]["revision"].is_null();

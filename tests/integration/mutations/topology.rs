@@ -70,6 +70,24 @@ impl Case {
         self.value["istio"]["install"] == "helm"
     }
 
+    /// Whether Helm or the Sail operator installs Istio in the mesh.
+    pub(crate) fn states_gateways(&self) -> bool {
+        self.has_helm() || self.value["istio"]["install"] == "sail"
+    }
+
+    /// Has the Sail operator install Istio, where nothing else stands against it.
+    pub(crate) fn give_to_sail(&mut self) -> Option<()> {
+        let is_revised = |istio: &Value| !istio["revision"].is_null();
+        let has_revision =
+            is_revised(&self.value["istio"]) || self.clusters().iter().any(|cluster| is_revised(&cluster["istio"]));
+        let is_minimal = self.value["istio"]["profile"] == "minimal";
+        if has_revision || is_minimal || !self.is_at(&["1.28.", "1.29.", "1.30."]) {
+            return None;
+        }
+        self.set("istio.install", json!("sail"));
+        Some(())
+    }
+
     /// Has a controller apply the tree, with what is then to be allowed.
     pub(crate) fn give_to_a_controller(&mut self, controller: &str) -> Option<()> {
         let has_profile = ["minimal", "openshift"].iter().any(|profile| self.value["istio"]["profile"] == *profile);

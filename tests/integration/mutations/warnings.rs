@@ -99,7 +99,11 @@ pub(crate) const WARNINGS: &[Mutation] = &[
         set(&mut case.before, "istio.version", json!("1.11.8"));
         Some(case.set("istio.version", json!("1.11.2")))
     }),
-    Mutation("unread-patch", |case| case.is_at(&["1.30."]).then(|| case.set("istio.version", json!("1.30.99")))),
+    Mutation("unread-patch", |case| {
+        // The Sail operator knows no later ones.
+        let is_possible = case.is_at(&["1.30."]) && case.value["istio"]["install"] != "sail";
+        is_possible.then(|| case.set("istio.version", json!("1.30.99")))
+    }),
     Mutation("insecure-kubeconfig", |case| {
         let variable = "values.pilot.env.PILOT_INSECURE_MULTICLUSTER_KUBECONFIG_OPTIONS";
         let options = json!(case.one_of(&["exec", "gcp,clientKey", "none,tokenFile"])?);
@@ -145,10 +149,17 @@ pub(crate) const WARNINGS: &[Mutation] = &[
         })
     }),
     Mutation("ingress-gateway-only", |case| {
-        let cluster = case.any_cluster(|case, position| !case.has_helm() && case.gateway(position).is_some())?;
+        let cluster = case.any_cluster(|case, position| !case.states_gateways() && case.gateway(position).is_some())?;
         case.remove(&format!("clusters[{cluster}].eastWestGateway.replicas"));
         let place = if case.rng.bool() { format!("clusters[{cluster}].") } else { String::new() };
         Some(case.set(format!("{place}istio.values.gateways.istio-ingressgateway.autoscaleMin"), json!(2)))
+    }),
+    Mutation("profile-gateways", |case| {
+        case.give_to_sail()?;
+        case.remove("istio.egressGateway");
+        case.remove("istio.profile");
+        let (field, value) = case.one_of(&[("profile", json!("demo")), ("egressGateway", json!(true))])?;
+        Some(case.set(format!("istio.{field}"), value))
     }),
     Mutation("unready-gateway", |case| {
         case.give_to_a_controller("argocd")?;
