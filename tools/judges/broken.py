@@ -17,6 +17,7 @@ from .table import TREE_JUDGES, Judge, is_random, repository_judges
 # Trees that are broken in one way: the tree, the file, what is replaced by what, and the judge that refuses it.
 OLD, NEW = "3-clusters-2-control-planes-2-networks", "3-clusters-2-control-planes-2-networks-istio-1.30"
 HELM = "2-clusters-1-control-plane-2-networks-helm"
+SAIL = "2-clusters-1-control-plane-2-networks-sail"
 TOPOLOGY = "the topology"
 BROKEN = [
     ("a file that the kustomization lists is gone", OLD, "cluster1/50-exposure/kustomization.yaml", "expose-zipkin.yaml", "expose-jaeger.yaml", "kustomize"),
@@ -45,6 +46,11 @@ BROKEN = [
     ("a port of the profile's gateway that istioctl does not open", HELM, "cluster1/45-gateways/ingress.values.yaml", "targetPort: 8443", "targetPort: 443", "helm, istioctl"),
     ("a value that the chart does not know", HELM, "cluster1/45-gateways/ingress.values.yaml", "serviceAccount:", "serviceAcount:", "helm, istioctl"),
     ("a step of Helm in no context", HELM, "README.md", "--kube-context='cluster1' ", "", "steps and links"),
+    ("a value that the Sail operator refuses", SAIL, "cluster1/30-istio/istio.yaml", "    pilot:", "    gateways: {}\n    pilot:", "Sail operator"),
+    ("a version that the Sail operator does not know", SAIL, "cluster2/30-istio/istio.yaml", "version: v1.30.3", "version: v1.30.4", "Sail operator"),
+    ("the mesh config of the operator goes nowhere", SAIL, "cluster1/30-istio/kustomization.yaml", "kind: Istio\n", "kind: Deployment\n", "kustomize"),
+    ("another cluster ID for the operator", SAIL, "cluster1/30-istio/istio.yaml", "clusterName: cluster1", "clusterName: cluster2", "istioctl generate"),
+    ("a value that Helm is not told", SAIL, "cluster1/30-istio/istio.yaml", "      externalIstiod: true", "      externalIstiod: true\n      logAsJson: true", "helm, istioctl"),
     ("a chain without its root", OLD, "cluster1/20-cacerts/cert-chain.pem", None, None, "openssl, Go"),
     ("the key of another cluster", OLD, "cluster1/20-cacerts/ca-key.pem", None, "cluster2/20-cacerts/ca-key.pem", "openssl, Go"),
     ("a script that does not end a quote", OLD, "cluster1/remote-secrets.sh", "set -euo pipefail", "set -euo 'pipefail", "bash, shellcheck"),

@@ -1,4 +1,4 @@
-"""Helm and Istio's own charts: the same objects as istioctl makes of the same topology."""
+"""Helm, the Sail operator and Istio's own charts: the same objects as istioctl makes of the same topology."""
 
 import copy
 import json
@@ -12,6 +12,7 @@ import yaml
 
 from .build import authority
 from .common import CACHE, MESHGEN, REPOSITORY, documents, identity, run, want
+from . import sail
 from .mesh import Mesh
 
 # Where the charts are in Istio's source; tools/install has copied them.
@@ -22,6 +23,9 @@ FIRST_MINOR = 28
 INSTALLER = ("app.kubernetes.io/instance", "app.kubernetes.io/managed-by", "app.kubernetes.io/part-of", "helm.sh/chart", "heritage", "chart", "release")
 # An object of the charts for external tools and people: "modifying these values has no effect".
 FOR_PEOPLE = "ConfigMap istio-system values"
+# What istiod injects, with the values that the templates may read.
+INJECTOR = "ConfigMap istio-system istio-sidecar-injector"
+ISTIOD = "Deployment istio-system istiod"
 # Helm's alone: istioctl makes it when it installs, and does not render it.
 VALIDATOR = "ValidatingWebhookConfiguration - istiod-default-validator"
 # Labels that say of which component an object is.
@@ -48,6 +52,8 @@ def template(mesh, release, chart, namespace, *files):
 def control_plane(mesh, cluster):
     """What Helm makes of 30-istio, as text."""
     place = mesh.tree / cluster["name"] / "30-istio"
+    if mesh.install(cluster) == "sail":
+        return by_operator(mesh, place)
     revision = mesh.revision(cluster)
     istiod = "istiod" + (f"-{revision}" if revision else "")
     platform = (yaml.safe_load((place / "istiod.values.yaml").read_text()) or {}).get("global", {}).get("platform") if place.exists() else None
@@ -60,6 +66,20 @@ def control_plane(mesh, cluster):
         )
         if text
     )
+
+
+def by_operator(mesh, place):
+    """What the Sail operator makes of its resources with the same charts, as text."""
+    charts = (("istio-base", "base", "Istio"), ("istio-cni", "cni", "IstioCNI"), ("istiod", "istiod", "Istio"))
+    texts = []
+    with tempfile.TemporaryDirectory() as values:
+        for release, chart, kind in charts:
+            spec = sail.spec(place, kind)
+            if spec is not None:
+                file = Path(values) / f"{chart}.yaml"
+                file.write_text(json.dumps(sail.values(spec)))
+                texts.append(template(mesh, release, chart, spec["namespace"], file))
+    return "---\n".join(text for text in texts if text)
 
 
 def gateways(mesh, cluster):
@@ -77,20 +97,42 @@ def same_as_istioctl(mesh):
         # Random meshes name these.
         shutil.copytree(REPOSITORY / "tests/ca", Path(place) / "ca")
         built = []
-        for install, is_by_helm in (("helm", True), ("istioctl", False)):
-            is_this = all(mesh.is_by_helm(cluster) == is_by_helm for cluster in mesh.clusters.values())
+        for install in ("helm", "istioctl", "sail"):
+            is_this = all(mesh.install(cluster) == install for cluster in mesh.clusters.values())
             built.append(mesh if is_this else built_with(mesh, install, Path(place)))
-        if None in built:
-            return 0
-        return sum(compare(*built, cluster) for cluster in mesh.clusters.values())
+        by_helm, by_istioctl, by_sail = built
+        count = 0
+        if by_helm and by_istioctl:
+            count += sum(compare(by_helm, by_istioctl, cluster) for cluster in mesh.clusters.values())
+        if by_helm and by_sail:
+            count += sum(compare_resources(by_sail, by_helm, cluster) for cluster in mesh.clusters.values())
+        return count
+
+
+def compare_resources(by_sail, by_helm, cluster):
+    """The Sail operator makes what Helm makes of the values of the same topology."""
+    said = f"{by_sail.path} {cluster['name']}, by the Sail operator: "
+    found, wanted = (named(documents(control_plane(mesh, cluster))) for mesh in (by_sail, by_helm))
+    for objects in (found, wanted):
+        objects.pop(FOR_PEOPLE, None)
+        # The operator alone needs to be told this. The chart makes the same variable of `global.externalIstiod`, in another place of the
+        # list, and no template of what istiod injects reads it.
+        if INJECTOR in objects:
+            values = json.loads(objects[INJECTOR]["data"]["values"])
+            values.get("pilot", {}).get("env", {}).pop("EXTERNAL_ISTIOD", None)
+            objects[INJECTOR]["data"]["values"] = json.dumps(values, sort_keys=True)
+        if ISTIOD in objects:
+            objects[ISTIOD]["spec"]["template"]["spec"]["containers"][0]["env"].sort(key=lambda variable: variable["name"])
+    return equal(found, wanted, said, "the Sail operator", "Helm")
 
 
 def built_with(mesh, install, place):
     """The same mesh with another installer in all clusters; None if meshgen refuses it."""
     topology = copy.deepcopy(mesh.topology)
     topology["istio"]["install"] = install
-    if install == "istioctl":
+    if install != "helm":
         topology["istio"].pop("charts", None)
+    if install == "istioctl":
         # No controller applies files for istioctl.
         topology.pop("gitops", None)
     for cluster in topology["clusters"]:
@@ -107,8 +149,9 @@ def built_with(mesh, install, place):
         # Another judge asks meshgen about the topology as it stands.
         if subprocess.run([MESHGEN, "check", mesh.path], capture_output=True).returncode != 0:
             return None
-        # The charts have no values for gateways of istioctl.
-        want("install-values" in done.stderr and "panicked" not in done.stderr, f"{mesh.path} does not build with {install}: {done.stderr[-1500:]}")
+        # Charts and operator have no values for gateways of istioctl; the operator has neither revisions nor all versions.
+        known = ("install-values", "install-version", "sail-revision")
+        want(any(rule in done.stderr for rule in known) and "panicked" not in done.stderr, f"{mesh.path} does not build with {install}: {done.stderr[-1500:]}")
         return None
     return Mesh(mesh.name, path, place / install)
 
@@ -177,9 +220,9 @@ def differences(found, wanted, path=""):
     return [] if found == wanted or not found and not wanted else [f"{path}: {json.dumps(found)[:300]} is not {json.dumps(wanted)[:300]}"]
 
 
-def equal(found, wanted, said):
+def equal(found, wanted, said, finder="Helm", wanter="istioctl"):
     """The control plane: all of it."""
-    want(found.keys() == wanted.keys(), said + f"Helm alone makes {sorted(found.keys() - wanted.keys())}, istioctl alone {sorted(wanted.keys() - found.keys())}")
+    want(found.keys() == wanted.keys(), said + f"{finder} alone makes {sorted(found.keys() - wanted.keys())}, {wanter} alone {sorted(wanted.keys() - found.keys())}")
     for name, document in wanted.items():
         lines = differences(plain_labels(found[name]), plain_labels(document))
         want(not lines, said + f"{name} differs: " + "; ".join(lines[:10]))

@@ -34,7 +34,7 @@ def once(key, ask):
 
 def rendered(mesh, cluster, directory, *files):
     """What istioctl would install: as text and as objects."""
-    if mesh.is_by_helm(cluster):
+    if not mesh.is_by_istioctl(cluster):
         return rendered_by_helm(mesh, cluster, directory)
     paths = [path for path in (mesh.tree / cluster["name"] / directory / file for file in files) if path.exists()]
 
@@ -49,7 +49,7 @@ def rendered(mesh, cluster, directory, *files):
 
 
 def rendered_by_helm(mesh, cluster, directory):
-    """The same of what Helm would install, and of the plain objects of the east-west gateway."""
+    """The same of what Helm or the Sail operator would install, and of the plain objects of the east-west gateway."""
     files = sorted((mesh.tree / cluster["name"] / directory).glob("*.yaml"))
 
     def render():
@@ -87,8 +87,8 @@ def istioctl_renders(mesh):
         want(bool(gateway) == ("eastWestGateway" in cluster), said + "a gateway is rendered where none is wanted, or none where one is")
         if gateway:
             check_gateway(mesh, cluster, gateway, said)
-        # Helm installs it as it does in a primary.
-        is_apart = mesh.is_thin and not mesh.is_primary(cluster) and not mesh.is_by_helm(cluster)
+        # Helm installs it as it does in a primary, and the Sail operator not at all.
+        is_apart = mesh.is_thin and not mesh.is_primary(cluster) and mesh.is_by_istioctl(cluster)
         has_egress = is_apart and mesh.topology["istio"].get("egressGateway") is True
         deployment = find(egress, "Deployment", "istio-egressgateway")
         want(bool(deployment) == bool(egress) == has_egress, said + "an egress gateway is rendered where none is wanted, or none where one is")

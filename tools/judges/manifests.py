@@ -19,7 +19,7 @@ def kustomize(mesh):
         stated = [document for path in files for document in documents(path.read_text())]
         if any(path.name == "helmreleases.yaml" for path in files):
             built = controllers.values(directory, built)
-        patch = [document for document in stated if document["kind"] == "IstioOperator" and list(document["spec"]) == ["meshConfig"]]
+        patch = [document for document in stated if is_patch(document)]
         if directory.name == "20-cacerts":
             want([identity(document) for document in built] == [("Secret", "istio-system", "cacerts")], f"{directory}: not the Secret cacerts alone")
             want(sorted(built[0]["data"]) == sorted(PEM), f"{directory}: other keys than istiod reads")
@@ -29,13 +29,28 @@ def kustomize(mesh):
             wanted = sorted(map(str, map(identity, [document for document in stated if document not in patch])))
             want(sorted(map(str, map(identity, built))) == wanted, f"{directory}: other objects than its files state")
             for document in built:
-                has_config = document["kind"] == "IstioOperator" and "meshConfig" in document.get("spec", {})
-                is_meant = bool(patch) and document["metadata"]["name"] == "istio"
-                want(has_config == is_meant, f"{directory}: the mesh config is merged into {identity(document)}")
-                if has_config:
-                    want(document["spec"]["meshConfig"] == patch[0]["spec"]["meshConfig"], f"{directory}: another mesh config")
+                config = mesh_config(document)
+                is_meant = bool(patch) and identity(document) == identity(patch[0])
+                # What a remote of the Sail operator says stands in its own file.
+                is_own = document in stated
+                want((config is not None) == is_meant or is_own, f"{directory}: the mesh config is merged into {identity(document)}")
+                if is_meant:
+                    want(config == mesh_config(patch[0]), f"{directory}: another mesh config")
         count += 1
     return count
+
+
+def mesh_config(document):
+    """The mesh config of an IstioOperator, or of a resource of the Sail operator."""
+    spec = document.get("spec", {})
+    return {"IstioOperator": spec, "Istio": spec.get("values", {})}.get(document["kind"], {}).get("meshConfig")
+
+
+def is_patch(document):
+    """Whether a document says no more than a mesh config."""
+    if document["kind"] == "IstioOperator":
+        return list(document["spec"]) == ["meshConfig"]
+    return document["kind"] == "Istio" and list(document["spec"]) == ["values"] and list(document["spec"]["values"]) == ["meshConfig"]
 
 
 def kubectl_validate(mesh):

@@ -48,8 +48,11 @@ class Mesh:
     def revision(self, cluster):
         return cluster.get("istio", {}).get("revision", self.istio.get("revision"))
 
-    def is_by_helm(self, cluster):
-        return cluster.get("istio", {}).get("install", self.istio.get("install")) == "helm"
+    def install(self, cluster):
+        return cluster.get("istio", {}).get("install", self.istio.get("install", "istioctl"))
+
+    def is_by_istioctl(self, cluster):
+        return self.install(cluster) == "istioctl"
 
     def kubernetes(self, cluster):
         for holder in (cluster, self.topology):
@@ -66,11 +69,13 @@ class Mesh:
         files = sorted(self.tree.glob("*/[0-9]*/*.yaml"))
         files = [file for file in files if file.name not in NOT_MANIFESTS and not file.name.endswith(".values.yaml")]
         files = [file for file in files if file.parts[-3] in self.clusters]
+        # What the Sail operator reads is none of istioctl's kinds.
+        files = [file for file in files if file.parent.name != "30-istio" or self.install(self.clusters[file.parts[-3]]) != "sail"]
         return [file for file in files if not directories or file.parent.name[:2] in directories]
 
     def gateway_objects(self):
         """The files of east-west gateways that are plain objects."""
-        return [file for file in self.manifests("40") if self.is_by_helm(self.clusters[file.parts[-3]])]
+        return [file for file in self.manifests("40") if not self.is_by_istioctl(self.clusters[file.parts[-3]])]
 
     def address(self, cluster):
         gateway = cluster.get("eastWestGateway")

@@ -29,8 +29,9 @@ def said(mesh):
         kubectl = Path(place) / "kubectl"
         kubectl.symlink_to(PROGRAM)
         for directory in mesh.directories():
-            is_gateway = directory.name[:2] == "40" and mesh.is_by_helm(mesh.clusters[directory.parent.name])
-            if directory.name[:2] not in ("10", "20", "50", "55", "60") and not is_gateway:
+            install = mesh.install(mesh.clusters[directory.parent.name])
+            is_read = directory.name[:2] == "40" and install != "istioctl" or directory.name[:2] == "30" and install == "sail"
+            if directory.name[:2] not in ("10", "20", "50", "55", "60") and not is_read:
                 continue
             done = subprocess.run([kubectl, "kustomize", directory], env=os.environ | {"SIMULATOR": place}, capture_output=True, text=True)
             want(done.returncode == 0, f"{directory}: {done.stderr}")

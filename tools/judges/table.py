@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import build, certificates, controllers, editor, files, helm, istio, manifests, pages, simulator, vectors, workflows
+from . import build, certificates, controllers, editor, files, helm, istio, manifests, pages, sail, simulator, vectors, workflows
 from .common import each
 
 # istioctl renders a random mesh in seconds: every tenth is enough beside all that are written down.
@@ -47,6 +47,7 @@ TREE_JUDGES = [
     Judge("kubectl-validate", each(manifests.kubectl_validate), "objects", usual_size),
     Judge("kubeconform", each(manifests.kubeconform), "objects", usual_size),
     Judge("Argo CD, Flux", each(controllers.objects), "objects", usual_size),
+    Judge("Sail operator", each(sail.resources), "resources", usual_size),
     Judge("istioctl validate", each(istio.istioctl_validate), "files", usual_size),
     Judge("istioctl generate", each(istio.istioctl_renders), "objects", a_few),
     Judge("helm, istioctl", each(helm.same_as_istioctl), "objects", a_few),
