@@ -118,7 +118,7 @@ fn barrier(repository: &Path, seed: &Seed) {
     fs::create_dir_all(repository.join("target")).unwrap();
     let place = tempfile::tempdir_in(repository.join("target")).unwrap();
     let tree =
-        meshgen::compile(&Source::new("bench.yaml", topology(1000)), Authority::Seed(seed.clone())).unwrap().tree;
+        meshgen::compile(&Source::new("bench.yaml", topology(1000)), &Authority::Seed(seed.clone())).unwrap().tree;
     let write = |writer: &Writer| {
         let out = Utf8PathBuf::from_path_buf(place.path().join("out")).unwrap();
         let _ = fs::remove_dir_all(&out);

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::layout::{
-    CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, EXPOSURE, GATEWAYS, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS,
-    ROUTES, TELEMETRY, ZIPKIN,
+    CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, EXPOSURE, GATEWAYS, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_ACCESS,
+    REMOTE_SECRETS, ROUTES, STORED_SECRETS, TELEMETRY, ZIPKIN,
 };
 use crate::mesh::{Cluster, Mesh};
 use crate::topology::FreeForm;
@@ -22,6 +22,7 @@ mod istio;
 mod mesh_config;
 mod namespace;
 mod profile_gateways;
+pub(crate) mod remote_access;
 mod remote_secrets;
 mod routes;
 pub(crate) mod sail;
@@ -51,7 +52,7 @@ pub(crate) enum Means {
     Objects,
     /// As objects, and the collector has to answer before the installation goes on.
     Collector,
-    /// As a Secret made of private keys, which are not in Git.
+    /// As what brings a Secret with a private key.
     Secret,
     /// istioctl, Helm or the Sail operator installs the control plane, or the way to one.
     Istio,
@@ -60,6 +61,10 @@ pub(crate) enum Means {
     Gateway,
     /// Helm installs charts.
     Charts,
+    /// As objects, and the External Secrets Operator has to push what they name before the installation goes on.
+    Pushed,
+    /// As objects, and the External Secrets Operator has to get what they name.
+    Fetched,
 }
 
 /// When a cluster takes something, from the first to the last.
@@ -75,6 +80,8 @@ pub(crate) enum When {
     Gateway,
     /// With the egress gateway of a remote without an istiod.
     EgressGateway,
+    /// Once it has the account by which others read it.
+    Access,
     /// Once its control plane may read the other clusters.
     Credentials,
     /// Once all clusters are connected.
@@ -117,6 +124,18 @@ pub(crate) const DIRECTORIES: &[Directory] = &[
         when: When::Gateway,
     },
     Directory { name: ZIPKIN, what: "the trace collector", means: Means::Collector, when: When::Collector },
+    Directory {
+        name: REMOTE_ACCESS,
+        what: "the token with which other control planes read the cluster, pushed to the store",
+        means: Means::Pushed,
+        when: When::Access,
+    },
+    Directory {
+        name: STORED_SECRETS,
+        what: "the other clusters' credentials, from the store",
+        means: Means::Fetched,
+        when: When::Credentials,
+    },
 ];
 
 /// A file of objects that a cluster may need.
@@ -246,7 +265,25 @@ pub(crate) const MANIFESTS: &[Manifest] = &[
     Manifest { directory: TELEMETRY, file: "telemetry.yaml", role: Role::Resource, documents: telemetry::documents },
     Manifest { directory: TELEMETRY, file: "collector.yaml", role: Role::Resource, documents: collector::documents },
     Manifest { directory: ZIPKIN, file: "zipkin.yaml", role: Role::Resource, documents: zipkin::documents },
+    Manifest {
+        directory: REMOTE_ACCESS,
+        file: "reader-token.yaml",
+        role: Role::Resource,
+        documents: remote_access::token,
+    },
+    Manifest { directory: REMOTE_ACCESS, file: PUSH_FILE, role: Role::Resource, documents: remote_access::push },
+    Manifest {
+        directory: STORED_SECRETS,
+        file: STORED_SECRETS_FILE,
+        role: Role::Resource,
+        documents: remote_access::remote_secrets,
+    },
 ];
+
+/// What pushes to the store, in a file of its own: the installation waits for it.
+pub(crate) const PUSH_FILE: &str = "push.yaml";
+/// What gets from the store.
+pub(crate) const STORED_SECRETS_FILE: &str = "remote-secrets.yaml";
 
 /// Every script of a cluster.
 pub(crate) const SCRIPTS: &[Script] = &[

@@ -15,7 +15,10 @@ mod address_inside_range;
 mod allowed;
 mod ambient_multi_network;
 mod application_health;
+mod bad_recipient;
+mod beside;
 mod chained_control_plane;
+mod circular_remote_access;
 mod collector_image;
 mod collector_via_mesh;
 mod collector_without_gateway;
@@ -52,6 +55,8 @@ mod ipv6_control_plane;
 mod known_bug;
 mod kubernetes_version;
 mod missing_issued_on;
+mod missing_recipient;
+mod missing_store;
 mod mixed_address_families;
 mod network_without_gateway;
 mod node_port_on_external_ip;
@@ -65,13 +70,16 @@ mod ranges;
 mod reads;
 mod remote_cni;
 mod remote_mesh_config;
+mod remote_signer;
 mod reserved_port;
 mod retired_certificate;
 mod revision_mismatch;
 mod sail_revision;
 mod self_signed_roots;
 mod shared_gateway;
+mod shared_recipient;
 mod single_node_service_route;
+mod sops_with_argocd;
 mod static_routing_without_nodes;
 mod unclear_range;
 mod undiscoverable_gateway;
@@ -92,9 +100,13 @@ mod unusable_collector_address;
 mod unusable_node_port;
 mod unused_certificates;
 mod unused_network;
+mod unused_secrets;
+mod unused_store;
 mod workload_namespace;
 
 use allowed::{allowances, allowed_kinds, apply_allowances};
+pub(crate) use beside::Beside;
+pub use beside::SealingCertificate;
 use context::{Context, Index, collector_override_path, collector_path, free_forms, gateways};
 use holes::Holes;
 use reads::{About, Fields};
@@ -148,6 +160,7 @@ const CHECKS: &[Check] = &[
     revision_mismatch::CHECK,
     remote_cni::CHECK,
     remote_mesh_config::CHECK,
+    remote_signer::CHECK,
     collector_via_mesh::CHECK,
     collector_image::CHECK,
     unusable_collector_address::CHECK,
@@ -157,6 +170,11 @@ const CHECKS: &[Check] = &[
     gitops_address::CHECK,
     controller_install::CHECK,
     unencrypted_secret::CHECK,
+    sops_with_argocd::CHECK,
+    bad_recipient::CHECK,
+    missing_recipient::CHECK,
+    missing_store::CHECK,
+    circular_remote_access::CHECK,
     application_health::CHECK,
     excluded_endpoint_slice::CHECK,
     install_values::CHECK,
@@ -184,6 +202,9 @@ const CHECKS: &[Check] = &[
     unused_certificates::CHECK,
     self_signed_roots::CHECK,
     unused_network::CHECK,
+    unused_secrets::CHECK,
+    shared_recipient::CHECK,
+    unused_store::CHECK,
     shared_gateway::CHECK,
     full_sampling::CHECK,
     plaintext_collector::CHECK,
@@ -218,7 +239,7 @@ pub fn every_rule() -> impl Iterator<Item = Rule> {
 #[derive(Debug)]
 pub struct Checked {
     topology: Topology,
-    authorities: BTreeMap<usize, String>,
+    beside: Beside,
 }
 
 impl Checked {
@@ -229,7 +250,12 @@ impl Checked {
 
     /// The CA certificates, in PEM, that control planes trust at the API server of a cluster; none if that is the cluster's own.
     pub(crate) fn authorities_of(&self, position: usize) -> Option<&str> {
-        self.authorities.get(&position).map(String::as_str)
+        self.beside.authorities.get(&position).map(String::as_str)
+    }
+
+    /// The certificate that the private key of a cluster is sealed with.
+    pub(crate) fn sealing_of(&self, position: usize) -> Option<&SealingCertificate> {
+        self.beside.sealing.get(&position)
     }
 }
 
@@ -242,13 +268,13 @@ pub struct Examined {
     topology: Topology,
     holes: Holes,
     is_broken: bool,
-    authorities: BTreeMap<usize, String>,
+    beside: Beside,
 }
 
 impl Examined {
     /// The topology, if it has no errors.
     pub fn checked(self) -> Option<Checked> {
-        (!self.is_broken).then_some(Checked { topology: self.topology, authorities: self.authorities })
+        (!self.is_broken).then_some(Checked { topology: self.topology, beside: self.beside })
     }
 
     /// The topology, with an example in place of each value that could not be used.
@@ -266,16 +292,11 @@ impl Examined {
         self.holes.first_cause()
     }
 
-    /// Takes the CA certificates that files beside the topology contain, by the position of the cluster, and reports the errors of the others.
-    pub(crate) fn take(
-        &mut self,
-        authorities: BTreeMap<usize, String>,
-        mut errors: Vec<Diagnostic>,
-        findings: &mut Findings,
-    ) {
+    /// Takes what files beside the topology contain, and reports the errors of the others.
+    pub(crate) fn take(&mut self, beside: Beside, mut errors: Vec<Diagnostic>, findings: &mut Findings) {
         errors.retain(|finding| self.holes.touch(finding).is_none());
         self.is_broken |= !errors.is_empty();
-        self.authorities = authorities;
+        self.beside = beside;
         findings.list.extend(errors);
     }
 
@@ -308,7 +329,7 @@ pub fn check(loaded: Loaded, findings: &mut Findings) -> Examined {
     let unused = apply_allowances(&topology, &holes, &mut warnings, findings);
     findings.list.extend(warnings.into_iter().chain(unused));
     let is_broken = findings.list.iter().any(|finding| finding.severity == Severity::Error);
-    Examined { topology, holes, is_broken, authorities: BTreeMap::new() }
+    Examined { topology, holes, is_broken, beside: Beside::default() }
 }
 
 /// Applies the rules of a severity that can speak, and says which cannot.

@@ -4,11 +4,15 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::artifact::{eastwest_gateway, egress_gateway, helm_releases, sail};
+use crate::artifact::{PUSH_FILE, STORED_SECRETS_FILE, eastwest_gateway, egress_gateway, helm_releases, sail};
 use crate::layout::{EASTWEST_GATEWAY, EGRESS_GATEWAY, GATEWAYS, ISTIO, ISTIO_SYSTEM};
 use crate::plan::{self, What};
 use crate::release::SAIL;
 use crate::template::{quote, word};
+
+pub(crate) use self::keys::{IDENTITIES, give_identities};
+
+mod keys;
 
 /// The label of what meshgen stated, and of what its scripts made.
 pub(crate) const OURS: &str = "app.kubernetes.io/managed-by=meshgen";
@@ -139,6 +143,12 @@ impl Place<'_> {
         let upgrade = files.iter().fold(upgrade, |command, file| command.shell("-f").shell(file));
         // What the script was asked to take over.
         if matches!(self, Self::Script) { upgrade.shell("\"${ownership[@]}\"") } else { upgrade }
+    }
+
+    /// Waits until the External Secrets Operator has done what a file says.
+    fn ready(self, directory: &str, file: &str) -> Command {
+        let words = ["wait", "--for=condition=Ready", "--timeout=10m"];
+        self.command("kubectl", &words).shell("-f").shell(&self.path(directory, file))
     }
 
     /// kubectl waits for a condition of a resource of the Sail operator. It does not take one of an earlier generation
@@ -285,9 +295,7 @@ pub(crate) fn commands(what: What, place: Place<'_>, charts: Charts<'_>) -> Vec<
     match what {
         What::Objects(directory) => vec![place.apply(&[], directory)],
         // Server-side: client-side apply would copy the private key into an annotation.
-        What::Secret(directory) => {
-            vec![place.apply(&["--server-side", "--field-manager=meshgen", "--force-conflicts"], directory)]
-        }
+        What::Secret(directory, form) => keys::secret(directory, form, place),
         What::Collector(directory) => vec![place.apply(&[], directory), place.wait("zipkin")],
         What::Istio(_) => {
             vec![place.install(ISTIO, &["istio.yaml", "mesh-config.yaml"]), place.wait(istiod)]
@@ -319,6 +327,12 @@ pub(crate) fn commands(what: What, place: Place<'_>, charts: Charts<'_>) -> Vec<
             let gateways = gateways.into_iter().filter(|(_, is_there)| *is_there);
             gateways.flat_map(|(gateway, _)| gateway_chart(place, charts, gateway)).collect()
         }
+        // install.sh waits for what it installs alone.
+        What::Pushed(directory) | What::Fetched(directory) if matches!(place, Place::Script) => {
+            vec![place.apply(&[], directory)]
+        }
+        What::Pushed(directory) => vec![place.apply(&[], directory), place.ready(directory, PUSH_FILE)],
+        What::Fetched(directory) => vec![place.apply(&[], directory), place.ready(directory, STORED_SECRETS_FILE)],
         What::Script(script) if !matches!(place, Place::Script) => vec![Command::script(&place.path(script, ""))],
         What::Script(_) | What::NodeScript(_) | What::Restart => Vec::new(),
     }

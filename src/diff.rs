@@ -20,6 +20,7 @@ use self::runbook::Runbook;
 pub use self::consequence::Consequence;
 pub use self::impact::Kind;
 pub use self::objects::{FieldChange, ObjectChange};
+pub use self::private_key::{KeyForm, PrivateKeyChange};
 pub use self::reach::{CredentialChange, Path, PathChange};
 pub use self::runbook::Phase;
 pub use self::side::Side;
@@ -35,6 +36,7 @@ mod format_1;
 mod impact;
 mod manifest;
 mod objects;
+pub(crate) mod private_key;
 mod reach;
 pub mod report;
 mod runbook;
@@ -111,6 +113,8 @@ pub struct ClusterChange {
     pub files: Vec<TextChange>,
     /// The cluster's certificate, where it differs.
     pub certificate: Option<CertificateChange>,
+    /// How its private key reaches the cluster, where that differs.
+    pub private_key: Option<PrivateKeyChange>,
 }
 
 /// Whether a cluster is on both sides.
@@ -172,7 +176,7 @@ impl ClusterChange {
     }
 
     fn differs(&self) -> bool {
-        !self.objects.is_empty() || !self.files.is_empty() || self.certificate.is_some()
+        !self.objects.is_empty() || !self.files.is_empty() || self.certificate.is_some() || self.private_key.is_some()
     }
 }
 
@@ -228,7 +232,9 @@ fn cluster(before: &Known<'_>, after: &Known<'_>, name: &str) -> ClusterChange {
     let (objects, mut files) = objects::compare(&before.files_of(name), &after.files_of(name));
     files.extend(authorities::compare_texts(before, after, name));
     let certificate = authorities::compare_signers(before, after, name);
-    ClusterChange { name: name.to_owned(), membership, consequences: Vec::new(), objects, files, certificate }
+    let private_key = private_key::compare(before, after, name);
+    let (name, consequences) = (name.to_owned(), Vec::new());
+    ClusterChange { name, membership, consequences, objects, files, certificate, private_key }
 }
 
 fn summary(clusters: &[ClusterChange]) -> Summary {

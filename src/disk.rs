@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use zeroize::Zeroizing;
 
 use crate::emit;
-use crate::layout::{is_pem, is_private};
+use crate::layout::{is_of_bundle, is_private};
 use crate::lock::{self, Lock};
 use crate::pki::Standing;
 use crate::tree::Mode;
@@ -99,7 +99,8 @@ pub fn read_standing(directory: &Utf8Path) -> Result<Standing, DiskError> {
     let lock = lock_of(&base)?;
     let found = if lock.is_some() { Vec::new() } else { found::find(&base)? };
     let lock = lock.unwrap_or_default();
-    let paths: Vec<&str> = lock.paths().chain(found.iter().map(String::as_str)).filter(|path| is_pem(path)).collect();
+    let paths: Vec<&str> =
+        lock.paths().chain(found.iter().map(String::as_str)).filter(|path| is_of_bundle(path)).collect();
     let files = base.each(&paths, |way, path| {
         let text = |way: &mut Way<'_>| String::from_utf8(std::mem::take(&mut way.bytes)).unwrap_or_default();
         Ok(way.read(path)?.map(|_| (path.to_owned(), Zeroizing::new(text(way)))))

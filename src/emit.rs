@@ -81,7 +81,7 @@ pub fn is_emitted(path: &str) -> bool {
     match [parts.next(), parts.next(), parts.next(), parts.next()] {
         [Some(file), None, ..] => file == lock::FILE || PAGES.iter().any(|page| page.file == file),
         [Some(cluster), Some(file), None, _] => is_cluster(cluster) && SCRIPTS.iter().any(|script| script.file == file),
-        [Some(cluster), Some(CACERTS), Some(file), None] => is_cluster(cluster) && cacerts::FILES.contains(&file),
+        [Some(cluster), Some(CACERTS), Some(file), None] => is_cluster(cluster) && cacerts::has_file(file),
         [Some(cluster), Some(directory), Some(file), None] => is_cluster(cluster) && is_manifest(directory, file),
         _ => false,
     }
@@ -163,7 +163,7 @@ fn bundles(mesh: &Mesh<'_>, trust: &mut Trust) -> Tree {
     let mut tree = Tree::default();
     for (cluster, bundle) in mesh.clusters.iter().zip(&mut trust.bundles) {
         if let Some(bundle) = bundle {
-            cacerts::emit_files(cluster, bundle, &mut tree);
+            cacerts::emit_files(mesh, cluster, bundle, &mut tree);
         }
     }
     tree

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::topology::{FreeForm, SamplingPercent, Topology};
 
-pub(crate) use self::signer::{has_socket, is_no_authority, other_signer};
+pub(crate) use self::signer::{has_socket, is_no_authority, other_signer, signer_of_cluster};
 
 mod signer;
 

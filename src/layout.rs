@@ -21,6 +21,10 @@ pub const EXPOSURE: &str = "50-exposure";
 pub const TELEMETRY: &str = "55-telemetry";
 /// The trace collector.
 pub const ZIPKIN: &str = "60-zipkin";
+/// The token by which other control planes read the cluster, and what pushes it to a store.
+pub const REMOTE_ACCESS: &str = "70-remote-access";
+/// What makes remote secrets of what is in a store.
+pub const STORED_SECRETS: &str = "80-remote-secrets";
 
 /// The directories of what Argo CD and Flux are told.
 pub const CONTROLLERS: [&str; 2] = ["argocd", "flux"];
@@ -55,6 +59,14 @@ pub fn cluster_of(path: &str) -> Option<&str> {
 pub fn is_pem(path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or_default();
     [ROOT_CERTIFICATE, CERTIFICATE, KEY, CHAIN].contains(&file)
+}
+
+/// The files of the objects that bring the Secret `cacerts` to a cluster, of each form.
+pub(crate) const SECRET_FILES: [&str; 3] = ["cacerts.sops.yaml", "cacerts.sealed.yaml", "cacerts.external.yaml"];
+
+/// Whether a file is made of a bundle, so that nobody can emit it without the certificates.
+pub fn is_of_bundle(path: &str) -> bool {
+    is_pem(path) || SECRET_FILES.iter().any(|file| path.rsplit('/').next() == Some(file))
 }
 
 /// Whether a file may hold a private key.

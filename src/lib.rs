@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::{Checked, Examined};
+use crate::check::{Beside, Checked, Examined};
 use crate::diagnostic::{Cause, Diagnostic, FieldPath, Findings, Severity};
 use crate::emit::Outline;
 use crate::lock::Lock;
@@ -10,8 +10,8 @@ use crate::mesh::Mesh;
 use crate::part::Part;
 use crate::pki::Authority;
 use crate::plan::Plan;
-use crate::rule::{END_OF_LIFE, EXTERNAL_CERTIFICATE, LOST_GATEWAY_ADDRESS, Stage};
-use crate::source::{Beside, Source};
+use crate::rule::{END_OF_LIFE, EXTERNAL_CERTIFICATE, LOST_GATEWAY_ADDRESS, SEALING_CERTIFICATE, Stage};
+use crate::source::Source;
 use crate::topology::{CertificateAuthority, Date};
 use crate::tree::Tree;
 use crate::words::names;
@@ -40,6 +40,7 @@ pub mod release;
 pub mod report;
 pub mod rule;
 pub mod schema;
+mod secrets;
 pub mod shape;
 pub mod source;
 pub mod starter;
@@ -65,26 +66,27 @@ pub struct Compiled {
 ///
 /// # Errors
 /// Every mistake in the topology, warnings included, in the order of their places.
-pub fn compile(source: &Source, authority: Authority) -> Result<Compiled, Vec<Diagnostic>> {
+pub fn compile(source: &Source, authority: &Authority) -> Result<Compiled, Vec<Diagnostic>> {
     let mut findings = Findings::default();
     let Some(checked) = read(source, &mut findings) else { return Err(findings.list) };
     Ok(Compiled { tree: compile_checked(&checked, authority, None)?, warnings: findings.list })
 }
 
-/// A source with the files that its fields `apiServerCA` name, as `read` gives them.
-pub fn with_files(source: Source, read: impl Fn(&str) -> Beside) -> Source {
+/// A source with the files that its fields `apiServerCA` and `sealingCertificate` name, as `read` gives them.
+pub fn with_files(source: Source, read: impl Fn(&str) -> source::Beside) -> Source {
     // Nearly every topology names none, and is read once. A name with escapes has a backslash.
-    let may_name = |bytes: &[u8]| bytes.windows(FILE_FIELD.len()).any(|window| window == FILE_FIELD);
-    if !may_name(&source.bytes) && !source.bytes.contains(&b'\\') {
+    let names = |field: &&[u8]| source.bytes.windows(field.len()).any(|window| window == *field);
+    if !FILE_FIELDS.iter().any(names) && !source.bytes.contains(&b'\\') {
         return source;
     }
     let Ok(loaded) = load::load(&source, &mut Vec::new()) else { return source };
-    let named = loaded.topology.clusters.iter().filter_map(|cluster| cluster.api_server_ca.as_ref());
+    let clusters = loaded.topology.clusters.iter();
+    let named = clusters.flat_map(|cluster| cluster.api_server_ca.iter().chain(&cluster.secrets.sealing_certificate));
     let files = named.map(|file| (file.as_str().to_owned(), read(file.as_str()))).collect();
     Source { files, ..source }
 }
 
-const FILE_FIELD: &[u8] = b"apiServerCA";
+const FILE_FIELDS: [&[u8]; 2] = [b"apiServerCA", b"sealingCertificate"];
 
 /// Reads a topology and applies every rule; `None` where there is an error among the findings.
 pub fn read(source: &Source, findings: &mut Findings) -> Option<Checked> {
@@ -96,8 +98,14 @@ pub fn examine(source: &Source, findings: &mut Findings) -> Option<Examined> {
     match load::load(source, &mut findings.list) {
         Ok(loaded) => {
             let mut examined = check::check(loaded, findings);
-            let (authorities, errors) = pki::api_server::read(examined.topology(), &source.files);
-            examined.take(authorities, errors, findings);
+            let (authorities, mut errors) = pki::api_server::read(examined.topology(), &source.files);
+            let (sealing, others) = pki::sealing::read(examined.topology(), &source.files);
+            match examined.hides(pki::sealing::FIELDS) {
+                None => errors.extend(others),
+                Some(cause) if pki::sealing::is_about(&examined) => findings.leave_out(SEALING_CERTIFICATE.name, cause),
+                Some(_) => {}
+            }
+            examined.take(Beside { authorities, sealing }, errors, findings);
             Some(examined)
         }
         Err(fatal) => {
@@ -117,18 +125,36 @@ pub fn examine(source: &Source, findings: &mut Findings) -> Option<Examined> {
 /// The authority cannot issue a certificate, or there is no such cluster.
 pub fn compile_checked(
     checked: &Checked,
-    authority: Authority,
+    authority: &Authority,
     part: Option<&Part<'_>>,
 ) -> Result<Tree, Vec<Diagnostic>> {
     let mut mesh = Mesh::resolve(checked);
     let Some(part) = part else {
-        let trust = authority.answer(&mesh)?;
+        let mut trust = authority.answer(&mesh)?;
+        secrets::seal(&mesh, &mut trust, authority.standing())?;
         trust.set_dates(&mut mesh);
         return Ok(emit::emit(&mesh, trust));
     };
     part.refuse_unknown(&mesh)?;
-    let trust = authority.answer_for(&mesh, |cluster| part.has(cluster.name))?;
+    let mut trust = authority.answer_for(&mesh, |cluster| part.has(cluster.name))?;
+    secrets::seal(&mesh, &mut trust, authority.standing())?;
     Ok(emit::emit_part(&mesh, trust, part))
+}
+
+/// What a secret store has to have of a cluster: the name, and the certificate with its private key; none if no istiod runs there.
+///
+/// # Errors
+/// The authority cannot issue the certificate, or there is no such cluster.
+pub fn export(
+    checked: &Checked,
+    authority: &Authority,
+    cluster: &str,
+) -> Result<Option<(String, pki::Bundle)>, Vec<Diagnostic>> {
+    let mesh = Mesh::resolve(checked);
+    Part { clusters: &[cluster.to_owned()], lock: &Lock::default() }.refuse_unknown(&mesh)?;
+    let trust = authority.answer_for(&mesh, |other| other.name == cluster)?;
+    let bundle = trust.bundles.into_iter().flatten().next();
+    Ok(bundle.map(|bundle| (secrets::store_key(mesh.id, cluster, &bundle.facts), bundle)))
 }
 
 /// All errors and warnings of a topology.
@@ -160,6 +186,7 @@ pub fn doubt(examined: &Examined, source: &Source, today: Date, beside: Vec<Diag
         Some(cause) => pki::inventory::WARNINGS.iter().for_each(|rule| findings.leave_out(rule.name, cause)),
     }
     doubtful.extend(pki::api_server::warnings(examined.topology(), &source.files, today));
+    doubtful.extend(pki::sealing::warnings(examined.topology(), &source.files, today));
     examined.warn(doubtful, findings);
     let is_external = examined.topology().certificates.authority == CertificateAuthority::External;
     if let Some(cause) = examined.first_cause().filter(|_| is_external) {

@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use sha2::Digest as _;
-
-use crate::layout::CACERTS;
+use crate::layout::{CACERTS, KEY, bundle_path};
 use crate::topology::{Date, IstioVersion};
 use crate::tree::Tree;
+
+pub use self::digest::Digest;
+
+mod digest;
 
 /// The lock's path in a tree.
 pub const FILE: &str = "meshgen.lock";
@@ -87,6 +89,10 @@ pub struct Cluster {
     pub certificate: Option<(u32, Certificate)>,
     /// The authorities between that certificate and the root.
     pub issuers: Vec<Certificate>,
+    /// The digest of its private key, where the tree has it in another form than that of a file.
+    pub key: Option<Digest>,
+    /// Who can read the private key: age recipients, the fingerprint of the certificate that it is sealed with, or the store that has it.
+    pub readers: Vec<String>,
 }
 
 /// Whether a cluster has an east-west gateway, and what others dial.
@@ -113,17 +119,6 @@ pub struct Certificate {
     pub not_after: Date,
 }
 
-/// SHA-256 of a file.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Digest([u8; 32]);
-
-impl Digest {
-    /// The digest of some bytes.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(sha2::Sha256::digest(bytes).into())
-    }
-}
-
 impl Lock {
     /// The lock that a tree holds; an empty one where it holds none.
     pub(crate) fn of(tree: &Tree) -> Self {
@@ -134,6 +129,12 @@ impl Lock {
     /// The digest of a file.
     pub fn digest(&self, path: &str) -> Option<Digest> {
         self.files.iter().find(|(known, _)| known == path).map(|(_, digest)| *digest)
+    }
+
+    /// The digest of a cluster's private key.
+    pub fn key_digest(&self, cluster: &str) -> Option<Digest> {
+        let of_file = || self.digest(&bundle_path(cluster, KEY));
+        self.clusters.get(cluster).and_then(|cluster| cluster.key).or_else(of_file)
     }
 
     /// The paths of the files.
@@ -211,6 +212,8 @@ impl Lock {
             "gateway" if value.is_empty() => cluster.gateway = Some(Gateway::Unaddressed),
             "gateway" => cluster.gateway = Some(Gateway::At(value.strip_prefix("at ")?.to_owned())),
             "issuer" => cluster.issuers.push(value.parse().ok()?),
+            "key" => cluster.key = Some(value.parse().ok()?),
+            "reader" => cluster.readers.push(text()?),
             "certificate" => {
                 let words: Vec<&str> = value.split(' ').collect();
                 let ["generation", generation, "valid", first, "to", last, "serial", serial, fingerprint] = words[..]
@@ -364,6 +367,12 @@ impl Cluster {
         for issuer in &self.issuers {
             writeln!(out, "issuer of {name} {issuer}")?;
         }
+        if let Some(key) = self.key {
+            writeln!(out, "key of {name} {key}")?;
+        }
+        for reader in &self.readers {
+            writeln!(out, "reader of {name} {reader}")?;
+        }
         if let Some((generation, Certificate { fingerprint, serial, not_before, not_after })) = &self.certificate {
             writeln!(
                 out,
@@ -394,44 +403,6 @@ impl fmt::Display for Certificate {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { fingerprint, serial, not_before, not_after } = self;
         write!(out, "sha256:{fingerprint} serial {serial} valid {not_before} to {not_after}")
-    }
-}
-
-impl FromStr for Digest {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let nibble = |byte: u8| match byte {
-            b'0'..=b'9' => Some(byte - b'0'),
-            b'a'..=b'f' => Some(byte - b'a' + 10),
-            _ => None,
-        };
-        let bytes = text.as_bytes();
-        if bytes.len() != 64 {
-            return Err(());
-        }
-        let mut digest = [0; 32];
-        for (byte, pair) in digest.iter_mut().zip(bytes.chunks(2)) {
-            *byte = nibble(pair[0]).ok_or(())? << 4 | nibble(pair[1]).ok_or(())?;
-        }
-        Ok(Self(digest))
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [0; 64];
-        for (pair, byte) in text.chunks_mut(2).zip(self.0) {
-            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-        }
-        out.write_str(std::str::from_utf8(&text).expect("hexadecimal digits are ASCII"))
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, out)
     }
 }
 

@@ -1,11 +1,12 @@
 //! The mesh: every reference bound, every default filled in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::Checked;
 use crate::release::{Release, TracingMeans, release};
 use crate::topology::{
-    self, CertificateAuthority, Controller, FreeForm, GitOps, Install, IstioVersion, PodRouting, Topology,
+    self, AgeRecipient, CertificateAuthority, Controller, FreeForm, GitOps, Install, IstioVersion, PodRouting,
+    RemoteAccess, SecretStore, Topology,
 };
 
 pub use self::certificates::{Intermediate, Root};
@@ -43,8 +44,12 @@ pub struct Mesh<'t> {
     pub egress_gateway: Option<bool>,
     /// The controller that applies the tree from Git.
     pub gitops: Option<&'t GitOps>,
+    /// The store through which control planes get the credentials of the other clusters; none where a person fetches them.
+    pub remote_access: Option<&'t SecretStore>,
     /// Namespaces whose pods restart when a change of mesh config asks for it.
     pub workload_namespaces: Vec<&'t str>,
+    /// How private keys reach the clusters.
+    pub secrets: &'t topology::Secrets,
     /// The networks that have clusters, in the order in which they are declared.
     pub networks: Vec<Network<'t>>,
     /// Where istiods are told that the gateways of networks are dialled, by network, as Istio's `meshNetworks`.
@@ -90,7 +95,11 @@ impl<'t> Mesh<'t> {
             .map(|(position, cluster)| {
                 let primary = cluster.primary().map_or(position, |primary| positions[primary]);
                 let resolved = Cluster::resolve(position, primary, topology, release, root.as_ref());
-                Cluster { api_server_ca: checked.authorities_of(position), ..resolved }
+                Cluster {
+                    api_server_ca: checked.authorities_of(position),
+                    sealing: checked.sealing_of(position),
+                    ..resolved
+                }
             })
             .collect();
         for position in 0..clusters.len() {
@@ -115,6 +124,11 @@ impl<'t> Mesh<'t> {
             profile: &topology.istio.profile,
             egress_gateway: topology.istio.egress_gateway,
             gitops: topology.gitops.as_ref(),
+            secrets: &topology.secrets,
+            remote_access: match topology.remote_access {
+                RemoteAccess::Script => None,
+                RemoteAccess::ExternalSecrets => Some(topology.secrets.store.as_ref().expect("missing-store holds")),
+            },
             workload_namespaces: topology.workloads.namespaces.iter().map(topology::Name::as_str).collect(),
             told_networks: told::told_networks(&networks, &clusters),
             networks,
@@ -206,6 +220,19 @@ impl<'t> Mesh<'t> {
     pub fn read_by(&self, primary: &Cluster<'_>) -> impl Iterator<Item = &Cluster<'t>> {
         let (is_primary, position) = (primary.is_primary(), primary.position);
         self.clusters.iter().filter(move |other| is_primary && other.position != position && !other.is_waiting)
+    }
+
+    /// Who can decrypt the private key of a cluster with age: those of the mesh and its own, each once.
+    pub(crate) fn readers_of(&self, cluster: &Cluster<'_>) -> Vec<AgeRecipient> {
+        let written = self.secrets.age_recipients.iter().chain(&cluster.written.secrets.age_recipients);
+        let readers: BTreeSet<AgeRecipient> =
+            written.map(|reader| reader.as_str().parse().expect("bad-recipient holds")).collect();
+        readers.into_iter().collect()
+    }
+
+    /// Whether the control plane of another cluster reads a cluster.
+    pub fn is_read(&self, cluster: &Cluster<'_>) -> bool {
+        !cluster.is_waiting && self.primaries().any(|primary| primary.position != cluster.position)
     }
 
     /// Whether tracing waits for the address of a cluster's gateway.

@@ -23,6 +23,7 @@ mod naming;
 mod pem;
 mod private_key;
 mod profile;
+pub(crate) mod sealing;
 mod seed;
 mod standing;
 mod trust;
@@ -38,8 +39,18 @@ pub enum Authority {
     Renewing(Seed, Standing),
     /// Without the seed: what stands already, or nothing.
     Standing(Standing),
-    /// A company's own: what its files hold.
-    External(External),
+    /// A company's own: what its files hold, and what a build wrote earlier.
+    External(External, Standing),
+}
+
+impl Authority {
+    /// What a build wrote earlier, if one did.
+    pub(crate) fn standing(&self) -> Option<&Standing> {
+        match self {
+            Self::Seed(_) => None,
+            Self::Renewing(_, standing) | Self::Standing(standing) | Self::External(_, standing) => Some(standing),
+        }
+    }
 }
 
 /// What one cluster's istiod signs with: the four files of the Secret `cacerts`, in PEM (RFC 7468), and what is public of them.
@@ -53,6 +64,8 @@ pub struct Bundle {
     pub key: Option<Zeroizing<String>>,
     /// SHA-256 of a key that is not at hand, as the lock pins it.
     pub key_digest: Option<Digest>,
+    /// The object that brings the Secret to its cluster, where the topology asks for one.
+    pub object: Option<String>,
     /// `cert-chain.pem`: the intermediate, then the root.
     pub chain: String,
     /// The intermediate's facts.
@@ -62,6 +75,11 @@ pub struct Bundle {
 }
 
 impl Bundle {
+    /// SHA-256 of the key, at hand or not.
+    pub(crate) fn key_digest(&self) -> Option<Digest> {
+        self.key.as_ref().map(|key| Digest::of(key.as_bytes())).or(self.key_digest)
+    }
+
     /// A bundle that stood already and was proven.
     fn taken(files: Files<'_>, key: Option<Zeroizing<String>>, proven: Proven) -> Self {
         Self {
@@ -69,6 +87,7 @@ impl Bundle {
             certificate: files.certificate.to_owned(),
             key,
             key_digest: None,
+            object: None,
             chain: files.chain.to_owned(),
             facts: proven.certificate,
             issuers: proven.issuers,

@@ -11,7 +11,7 @@ use crate::layout::{CACERTS, ISTIO, NAMESPACE, ROUTES};
 use crate::mesh::{Cluster, Mesh};
 use crate::parallel;
 use crate::release::RemoteShape;
-use crate::topology::Install;
+use crate::topology::{Install, SecretForm};
 use crate::yaml;
 
 pub mod commits;
@@ -67,6 +67,8 @@ pub(crate) enum StageName {
     Primaries,
     /// Thin remotes first learn of their primary.
     Webhooks,
+    /// Clusters say how they are read.
+    Access,
     Credentials,
     /// Remotes with an istiod of their own.
     Remotes,
@@ -92,8 +94,8 @@ pub struct Unit<'m, 't> {
 pub enum What {
     /// The objects of a directory are applied.
     Objects(&'static str),
-    /// The same for a Secret that holds a private key.
-    Secret(&'static str),
+    /// The same for what brings a Secret with a private key.
+    Secret(&'static str, SecretForm),
     /// The same for the trace collector, and a wait until it answers.
     Collector(&'static str),
     /// istioctl installs the control plane.
@@ -110,6 +112,10 @@ pub enum What {
     GatewayObjects(&'static str),
     /// Helm installs the gateways of the profile.
     GatewayCharts(&'static str, GatewayCharts),
+    /// The objects of a directory are applied, and what they name is pushed to a store.
+    Pushed(&'static str),
+    /// The same, and remote secrets are made of what is in the store.
+    Fetched(&'static str),
     /// A script of the cluster runs on a workstation.
     Script(&'static str),
     /// A script of the cluster runs on each of its nodes.
@@ -158,7 +164,7 @@ impl What {
     pub fn artifact(self) -> &'static str {
         match self {
             Self::Objects(directory)
-            | Self::Secret(directory)
+            | Self::Secret(directory, _)
             | Self::Collector(directory)
             | Self::Istio(directory)
             | Self::ThinRemote(directory)
@@ -166,7 +172,9 @@ impl What {
             | Self::IstioCharts(directory, _)
             | Self::IstioResources(directory, _)
             | Self::GatewayObjects(directory)
-            | Self::GatewayCharts(directory, _) => directory,
+            | Self::GatewayCharts(directory, _)
+            | Self::Pushed(directory)
+            | Self::Fetched(directory) => directory,
             Self::Script(script) | Self::NodeScript(script) => script,
             Self::Restart => "restart",
         }
@@ -175,8 +183,14 @@ impl What {
     /// Who can do it.
     pub fn who(self) -> Who {
         match self {
-            Self::Objects(_) | Self::Collector(_) | Self::GatewayObjects(_) | Self::IstioResources(..) => Who::Applier,
-            Self::Secret(_) => Who::KeyHolder,
+            Self::Secret(_, SecretForm::Files) => Who::KeyHolder,
+            Self::Objects(_)
+            | Self::Secret(..)
+            | Self::Collector(_)
+            | Self::GatewayObjects(_)
+            | Self::Pushed(_)
+            | Self::Fetched(_)
+            | Self::IstioResources(..) => Who::Applier,
             Self::Istio(_) | Self::ThinRemote(_) | Self::Gateway(_) => Who::Istioctl,
             Self::IstioCharts(..) | Self::GatewayCharts(..) => Who::Helm,
             Self::Script(_) | Self::Restart => Who::Operator,
@@ -190,7 +204,7 @@ impl What {
     }
 
     /// What is done with a directory in a cluster.
-    fn of_directory(directory: &Directory, cluster: &Cluster<'_>, files: &[Manifest]) -> Self {
+    fn of_directory(directory: &Directory, mesh: &Mesh<'_>, cluster: &Cluster<'_>, files: &[Manifest]) -> Self {
         let name = directory.name;
         let has_cni = cluster.has_cni_chart() || cluster.has_cni_resource();
         let of_istio = Charts { runs_istiod: cluster.runs_istiod, cni: has_cni.then(|| cluster.cni_namespace()) };
@@ -198,7 +212,7 @@ impl What {
         match directory.means {
             Means::Objects => Self::Objects(name),
             Means::Collector => Self::Collector(name),
-            Means::Secret => Self::Secret(name),
+            Means::Secret => Self::Secret(name, mesh.secrets.form),
             Means::Istio => match cluster.install {
                 Install::Helm => Self::IstioCharts(name, of_istio),
                 Install::Sail => Self::IstioResources(name, of_istio),
@@ -211,6 +225,8 @@ impl What {
                 let (ingress, egress) = (has("ingress.values.yaml"), has("egress.values.yaml"));
                 Self::GatewayCharts(name, GatewayCharts { ingress, egress })
             }
+            Means::Pushed => Self::Pushed(name),
+            Means::Fetched => Self::Fetched(name),
         }
     }
 
@@ -235,6 +251,7 @@ impl StageName {
             Self::Prepared => "Namespaces",
             Self::Primaries => "Primaries",
             Self::Webhooks => "Remotes: webhook and the way to their primary",
+            Self::Access => "Access to the clusters",
             Self::Credentials => "Remote secrets",
             Self::Remotes => "Remotes",
             Self::Gateways => "Remotes: east-west gateways",
@@ -249,14 +266,16 @@ impl StageName {
     /// With local istiods the remote secrets come before the remotes, whose gateways never get ready without
     /// (`1.11.2:pkg/test/framework/components/istio/operator.go`). With thin remotes the annotated namespace and the webhook come
     /// first: the primary reads the annotation once, when it gets the secret
-    /// (`1.30.3:pilot/pkg/serviceregistry/kube/controller/multicluster.go`); then the remotes' gateways, which it injects.
+    /// (`1.30.3:pilot/pkg/serviceregistry/kube/controller/multicluster.go`); then the remotes' gateways, which it injects. A token
+    /// comes after its account: Kubernetes deletes a Secret for the token of one that is not there.
     fn after(self) -> &'static [Self] {
         match self {
             Self::Routes => &[],
             Self::Prepared => &[Self::Routes],
             Self::Primaries => &[Self::Prepared],
             Self::Webhooks => &[Self::Primaries],
-            Self::Credentials => &[Self::Primaries, Self::Webhooks],
+            Self::Access => &[Self::Primaries, Self::Webhooks],
+            Self::Credentials => &[Self::Primaries, Self::Webhooks, Self::Access],
             Self::Remotes | Self::Gateways | Self::EgressGateways => &[Self::Credentials],
             Self::Collector => &[Self::Credentials, Self::Remotes, Self::Gateways, Self::EgressGateways],
             Self::Restart => &[Self::Collector],
@@ -274,6 +293,7 @@ impl StageName {
         match when {
             When::Routes => Self::Routes,
             When::Prepared => Self::Prepared,
+            When::Access => Self::Access,
             When::Credentials => Self::Credentials,
             When::Collector => Self::Collector,
             When::EgressGateway => Self::EgressGateways,
@@ -407,7 +427,7 @@ impl Contents {
             _ => self.directories.iter().find(|(name, _)| *name == directory.name).map(|(_, files)| &files[..]),
         };
         let unit = |directory: &Directory| {
-            let what = What::of_directory(directory, cluster, files(directory)?);
+            let what = What::of_directory(directory, mesh, cluster, files(directory)?);
             Some((StageName::of(directory.when, mesh, cluster), what))
         };
         let mut units: Vec<(StageName, What)> = DIRECTORIES.iter().filter_map(unit).collect();

@@ -34,7 +34,8 @@ pub enum Stage {
 const ENOUGH: usize = 500;
 
 /// Errors that a topology may allow: they are about what only a person can have done, somewhere else.
-const UNLESS_ALLOWED: [&str; 3] = ["application-health", "excluded-endpoint-slice", "unencrypted-secret"];
+const UNLESS_ALLOWED: [&str; 4] =
+    ["application-health", "excluded-endpoint-slice", "remote-signer", "unencrypted-secret"];
 
 impl Rule {
     /// Whether a topology may allow what the rule finds.
@@ -105,7 +106,7 @@ impl Rule {
 }
 
 /// The rules that are applied elsewhere than by `check`'s table.
-pub(crate) const OTHER_RULES: [Rule; 17] = [
+pub(crate) const OTHER_RULES: [Rule; 18] = [
     SYNTAX,
     DUPLICATE_KEY,
     UNKNOWN_FIELD,
@@ -115,6 +116,7 @@ pub(crate) const OTHER_RULES: [Rule; 17] = [
     SEED_NEEDED,
     EXTERNAL_CERTIFICATE,
     UNUSABLE_API_SERVER_CA,
+    SEALING_CERTIFICATE,
     EXPIRING_CERTIFICATE,
     NOT_YET_VALID,
     UNUSED_ALLOW,
@@ -159,6 +161,10 @@ pub(crate) const EXTERNAL_CERTIFICATE: Rule =
 /// Files of CA certificates that control planes cannot use.
 pub(crate) const UNUSABLE_API_SERVER_CA: Rule =
     Rule::error("unusable-api-server-ca", include_str!("../docs/rules/unusable-api-server-ca.md")).stage(Stage::Beside);
+
+/// Certificates of Sealed Secrets controllers that nothing can be sealed with.
+pub(crate) const SEALING_CERTIFICATE: Rule =
+    Rule::error("sealing-certificate", include_str!("../docs/rules/sealing-certificate.md")).stage(Stage::Beside);
 
 /// Certificates that have expired or soon will.
 pub(crate) const EXPIRING_CERTIFICATE: Rule =

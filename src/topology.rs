@@ -21,6 +21,8 @@ pub use self::pod::{
     WhenUnsatisfiable,
 };
 pub(crate) use self::quantity::quantity;
+pub use self::recipient::AgeRecipient;
+pub use self::secrets::{ClusterSecrets, RemoteAccess, SecretForm, SecretStore, Secrets, StoreKind};
 pub use self::text::{ClusterDomain, Image, Line, LoadBalancerClass, MeshId, Name, Revision, TrustDomain};
 pub(crate) use self::tracing::Target;
 pub use self::tracing::{SamplingPercent, Tracing, Via, Zipkin};
@@ -39,6 +41,8 @@ mod mesh;
 mod network;
 mod pod;
 mod quantity;
+mod recipient;
+mod secrets;
 mod text;
 mod tracing;
 mod url;
@@ -65,6 +69,12 @@ pub struct Topology {
     pub tracing: Option<Tracing>,
     /// The controller that applies the tree from Git. Default: none; scripts do.
     pub gitops: Option<GitOps>,
+    /// How private keys reach the clusters. Default: as files that Git ignores.
+    #[serde(default)]
+    pub secrets: Secrets,
+    /// How control planes get the credentials of the other clusters.
+    #[serde(default)]
+    pub remote_access: RemoteAccess,
     /// The applications in the mesh.
     #[serde(default)]
     pub workloads: Workloads,

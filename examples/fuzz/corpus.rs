@@ -9,6 +9,7 @@ use meshgen::source::Source;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
+use super::answer::ciphertext;
 use super::bundles;
 use super::generator;
 use super::input::{Corpus, MAXIMUM_BYTES};
@@ -38,14 +39,16 @@ impl Corpus {
         let locks = ["golden", "tests/lock"].into_iter().flat_map(|directory| files(directory, "lock"));
         let mut bundles = contents(files("tests/fuzz", "pem"));
         bundles.extend(own_bundles());
-        Self { texts, trees, locks: contents(locks), bundles }
+        let mut ciphertexts = contents(files("tests/fuzz", "ciphertext"));
+        ciphertexts.extend(ciphertext::files());
+        Self { texts, trees, locks: contents(locks), bundles, ciphertexts }
     }
 }
 
 /// Bundles that meshgen makes from a seed.
 fn own_bundles() -> impl Iterator<Item = Vec<u8>> {
     let source = Source::new("mesh.yaml", fs::read(repository().join(TOPOLOGY)).unwrap());
-    let tree = meshgen::compile(&source, Authority::Seed(Seed::new([7; 32]))).unwrap().tree;
+    let tree = meshgen::compile(&source, &Authority::Seed(Seed::new([7; 32]))).unwrap().tree;
     ["cluster1", "cluster2"].into_iter().map(move |cluster| {
         let file = |name| String::from_utf8(tree.get(&bundle_path(cluster, name)).unwrap().bytes.clone()).unwrap();
         bundles::text(&EXTERNAL_FILES.map(|name| Some(file(name))))

@@ -15,10 +15,10 @@ const GROWN: u64 = 2048;
 
 /// Whose turn it is, from number to number: half of the inputs are topologies, of which there is most to find.
 const TURNS: [Target; 16] = {
-    use Target::{Bundle, Journal, Lock, Seed, Topology};
+    use Target::{Bundle, Ciphertext, Journal, Lock, Seed, Topology};
     [
         Topology, Bundle, Topology, Lock, Topology, Bundle, Topology, Journal, Lock, Topology, Bundle, Topology, Seed,
-        Topology, Journal, Topology,
+        Topology, Ciphertext, Topology,
     ]
 };
 
@@ -28,6 +28,7 @@ pub(crate) struct Corpus {
     pub(crate) trees: Vec<Tree>,
     pub(crate) locks: Vec<Vec<u8>>,
     pub(crate) bundles: Vec<Vec<u8>>,
+    pub(crate) ciphertexts: Vec<Vec<u8>>,
 }
 
 /// Something to answer.
@@ -206,7 +207,8 @@ impl Corpus {
             (true, Target::Bundle) => {
                 (Made::Growth, bundles::grown(rng.usize(..bundles::KINDS), MAXIMUM_BYTES, &mut rng))
             }
-            (false, Target::Topology) if rng.bool() => (Made::Bytes, self.bytes(&mut rng)),
+            (_, Target::Ciphertext) => (Made::Bytes, Self::bytes(&self.ciphertexts, &mut rng)),
+            (false, Target::Topology) if rng.bool() => (Made::Bytes, Self::bytes(&self.texts, &mut rng)),
             (false, Target::Topology) => (Made::Structure, self.structure(&mut rng)),
             (false, Target::Lock) => (Made::Structure, lines::lock(&self.locks, &mut rng)),
             (false, Target::Journal) => (Made::Structure, lines::journal(&mut rng)),
@@ -218,8 +220,8 @@ impl Corpus {
     }
 
     /// The smaller of two: more inputs are answered in the same time, and the large ones come up too.
-    fn text(&self, rng: &mut Rng) -> &[u8] {
-        let mut one = || &self.texts[rng.usize(..self.texts.len())];
+    fn text<'t>(texts: &'t [Vec<u8>], rng: &mut Rng) -> &'t [u8] {
+        let mut one = || &texts[rng.usize(..texts.len())];
         let (one, other) = (one(), one());
         if one.len() < other.len() { one } else { other }
     }
@@ -231,11 +233,11 @@ impl Corpus {
         if one.size() < other.size() { one } else { other }
     }
 
-    fn bytes(&self, rng: &mut Rng) -> Vec<u8> {
+    fn bytes(texts: &[Vec<u8>], rng: &mut Rng) -> Vec<u8> {
         let mut bytes = match rng.u8(..16) {
             0 => (0..rng.usize(..256)).map(|_| rng.u8(..)).collect(),
             1 => (0..rng.usize(..64)).flat_map(|_| token(rng).bytes().chain([b" \n"[rng.usize(..2)]])).collect(),
-            _ => self.text(rng).to_vec(),
+            _ => Self::text(texts, rng).to_vec(),
         };
         for _ in 0..few(rng) {
             let at = rng.usize(..=bytes.len());
@@ -247,7 +249,7 @@ impl Corpus {
                 4 => drop(bytes.splice(at..end, token(rng).bytes())),
                 5 => drop(bytes.drain(at..end)),
                 6 => {
-                    let other = self.text(rng);
+                    let other = Self::text(texts, rng);
                     let from = rng.usize(..=other.len());
                     let length = rng.usize(..=200).min(other.len() - from);
                     bytes.splice(at..at, other[from..from + length].iter().copied());

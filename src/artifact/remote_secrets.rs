@@ -19,8 +19,11 @@ struct Values<'m> {
 }
 
 /// `remote-secrets.sh` of a primary: every control plane needs the credentials of every other cluster, remotes of other
-/// primaries included, or their services are invisible to it.
+/// primaries included, or their services are invisible to it. With a store, no person fetches any.
 pub(super) fn text(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Option<String> {
+    if mesh.remote_access.is_some() {
+        return None;
+    }
     // A secret of the control plane's own cluster would register that cluster twice.
     let others: Vec<&Cluster<'_>> = mesh.read_by(cluster).collect();
     (!others.is_empty()).then(|| {

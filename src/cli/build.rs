@@ -94,19 +94,19 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             let external = external.expect("external-authority holds");
             arguments.git.refuse_keys(external.directory(), &external.keys())?;
             let origin = format!("the certificates of `{}`", external.directory());
-            (Authority::External(external), origin)
+            (Authority::External(external, standing), origin)
         }
     };
     let part = Part { clusters: &arguments.cluster, lock: &lock };
     let part = (!arguments.cluster.is_empty()).then_some(&part);
-    let tree = match compile_checked(&checked, authority, part) {
+    let tree = match compile_checked(&checked, &authority, part) {
         Ok(tree) => tree,
         Err(findings) => return Ok(refuse(&source, &Findings::of(findings))),
     };
     let record = Lock::of(&tree);
     let lost = lost_addresses(&checked, &record, record.gone(&lock));
     // The tree is what is left to hold: what it was made from is as large again.
-    drop(checked);
+    drop((checked, authority));
     if !lost.is_empty() {
         return Ok(refuse(&source, &Findings::of(lost)));
     }

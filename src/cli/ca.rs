@@ -10,6 +10,7 @@ use super::secrecy::{Exposure, GitOption, NO_GIT};
 use super::seed::SEED;
 use super::{DONE, Outcome, Refusal, directory_of, say};
 
+mod export;
 mod renewal;
 mod show;
 
@@ -26,6 +27,8 @@ enum Verb {
     New(New),
     /// Show the certificates of a mesh: those of a topology, or those in a directory.
     Show(show::Arguments),
+    /// Write the certificate and the private key of a cluster for a secret store
+    Export(export::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -46,6 +49,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let new = match &arguments.verb {
         Verb::New(new) => new,
         Verb::Show(arguments) => return show::run(arguments),
+        Verb::Export(arguments) => return export::run(arguments),
     };
     make(&new.ca, &new.git, say)?;
     Ok(DONE)

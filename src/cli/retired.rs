@@ -1,5 +1,6 @@
 use camino::Utf8Path;
 
+use crate::diff::private_key::is_unexplained;
 use crate::lock::{self, Certificate, Lock};
 
 use super::git::Git;
@@ -47,6 +48,11 @@ pub(super) fn taken_back(output: &Utf8Path, reference: &str, after: &Lock) -> Re
     }
     for (name, generation) in before.retired.iter().filter(|(name, generation)| !is_retired(after, name, *generation)) {
         lines.push(format!("retired in {reference}, and listed no more  {name}: generation {generation}"));
+    }
+    for name in after.clusters.keys().filter(|name| is_unexplained(&before, after, name)) {
+        lines.push(format!(
+            "another ciphertext than in {reference}, of the same key for the same readers  {name}: build with the seed, which makes the right one"
+        ));
     }
     Ok(lines)
 }

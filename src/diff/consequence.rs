@@ -19,10 +19,13 @@ use super::impact::Kind;
 use super::manifest::VALUES;
 use super::{AuthorityChange, ClusterChange, CredentialChange, Membership, ObjectChange, What};
 use crate::pki::inventory::Role;
+use keys::private_key;
 use takeover::Move;
 
 mod controllers;
+mod credentials;
 mod gateway;
+mod keys;
 mod members;
 mod signer;
 mod starts;
@@ -82,6 +85,7 @@ impl Situation<'_> {
         self.gateway_address(cluster, found);
         self.discovery(cluster, found);
         self.certificates(cluster, found);
+        private_key(cluster, found);
         self.files(cluster, found);
         // A kustomization lists the files beside it, and their differences are reported.
         let objects = cluster.objects.iter().filter(|object| object.name.is_some());
@@ -250,26 +254,6 @@ impl Situation<'_> {
         }
     }
 
-    fn certificates(&self, cluster: &ClusterChange, found: &mut Found) {
-        let is_renewed =
-            cluster.certificate.as_ref().is_some_and(|change| change.before.is_some() && change.after.is_some());
-        if !is_renewed || self.is_root_replaced() {
-            return;
-        }
-        if self.after.release().is_some_and(|release| release.reloads_authority) {
-            found.add(
-                Kind::Certificates,
-                "istiod notices the new Secret `cacerts` by itself, once kubelet has refreshed it, which takes up to two minutes; proxies get certificates under it as theirs are renewed, within a day",
-            );
-        } else {
-            found.add(Kind::Certificates, "proxies get certificates under it after istiod restarts");
-            found.add(
-                Kind::RestartIstiod,
-                "this istiod reads the Secret `cacerts` only when it starts: install.sh restarts it",
-            );
-        }
-    }
-
     /// Scripts and files for Git are no part of a cluster's state: what scripts do is told by what they are made from.
     fn files(&self, cluster: &ClusterChange, found: &mut Found) {
         let name = cluster.name.as_str();
@@ -279,21 +263,7 @@ impl Situation<'_> {
         {
             found.add(Kind::Routes, "no control plane sets node routes");
         }
-        if let Some(change) = self.credentials.iter().find(|change| change.primary == name) {
-            let (gets, loses) = (!change.added.is_empty() || !change.renewed.is_empty(), !change.revoked.is_empty());
-            if gets {
-                found.add(
-                    Kind::Reapply,
-                    "its istiod reads the clusters whose credentials it has: `remote-secrets.sh` fetches them",
-                );
-            }
-            if loses {
-                found.add(
-                    Kind::Reapply,
-                    "it keeps the credentials of a cluster that it must no longer read until they are removed",
-                );
-            }
-        }
+        self.credentials(cluster, found);
         for file in cluster
             .files
             .iter()
@@ -353,6 +323,10 @@ impl Situation<'_> {
             found.add(Kind::RestartProxies, "its mesh config comes from another cluster now");
             return;
         }
+        // What is said of the credentials says it.
+        if self.is_credential_kept(&cluster.name, object) {
+            return;
+        }
         let handed_over = self.is_handed_over(&cluster.name);
         if object.kind == VALUES {
             let (place, values) = (directory(object), described(object));
@@ -387,6 +361,9 @@ impl Situation<'_> {
             "is no longer stated, and stays until it is deleted (Argo CD and Flux can prune it)"
         };
         found.add(Kind::Reapply, &format!("{}: {} {stays}", directory(object), described(object)));
+        if object.kind == "PushSecret" {
+            found.add(Kind::Reapply, "70-remote-access: when it is deleted, what it pushed is deleted in the store");
+        }
         if object.kind == "Deployment" && name == "zipkin" {
             found.add(
                 Kind::Reapply,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
 use crate::fact::is_no_authority;
-use crate::layout::ISTIO;
+use crate::layout::{ISTIO, STORED_SECRETS};
 use crate::lock::{Cluster, Digest, Gateway};
 use crate::release::{Release, RemoteShape, release};
 use crate::topology::{Install, IstioVersion};
@@ -212,6 +212,11 @@ impl<'s> Known<'s> {
         let network = self.member(cluster).and_then(|member| self.routes.get(member.network.as_str()));
         let others = network.into_iter().flatten().filter(|(owner, ..)| *owner != cluster);
         others.map(|(_, destination, via)| (*destination, *via)).collect()
+    }
+
+    /// Whether control planes get credentials from a store.
+    pub(super) fn has_store(&self) -> bool {
+        self.steps.iter().any(|step| step.ends_with(STORED_SECRETS))
     }
 
     /// Whether the installation of a cluster has a step.

@@ -219,6 +219,13 @@ const FIELDS: &[FieldRule] = &[
         why: "Helm rolls out the profile's gateway anew, if its pods change",
     },
     FieldRule {
+        kind: "ExternalSecret",
+        name: "",
+        path: "spec.target.template.data",
+        means: Kind::Reapply,
+        why: "the External Secrets Operator writes the Secret anew, and istiod reads it while it runs",
+    },
+    FieldRule {
         kind: "Deployment",
         name: "zipkin",
         path: "spec.template",

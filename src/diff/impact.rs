@@ -19,6 +19,8 @@ pub enum Kind {
     GatewayAddress,
     /// Node routes change.
     Routes,
+    /// Its private key reaches it in another way, or others can read it.
+    PrivateKeys,
     /// Another certificate, under the same root.
     Certificates,
     /// istiod must restart.
@@ -33,13 +35,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, the worst first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NotInPlace,
         Self::Interrupts,
         Self::Leaves,
         Self::Joins,
         Self::GatewayAddress,
         Self::Routes,
+        Self::PrivateKeys,
         Self::Certificates,
         Self::RestartIstiod,
         Self::RestartProxies,
@@ -56,6 +59,7 @@ impl Kind {
             Self::Joins => "joins",
             Self::GatewayAddress => "gateway-address",
             Self::Routes => "routes",
+            Self::PrivateKeys => "private-keys",
             Self::Certificates => "certificates",
             Self::RestartIstiod => "restart-istiod",
             Self::RestartProxies => "restart-proxies",
@@ -73,6 +77,7 @@ impl Kind {
             Self::Joins => "joins the mesh",
             Self::GatewayAddress => "gateway address changes",
             Self::Routes => "routes change",
+            Self::PrivateKeys => "private key goes another way",
             Self::Certificates => "certificates renewed",
             Self::RestartIstiod => "restart istiod",
             Self::RestartProxies => "restart proxies",

@@ -270,7 +270,21 @@ fn certificates(diff: &Diff) -> Vec<(String, String)> {
     let others = diff.clusters.iter().filter_map(|cluster| {
         cluster.certificate.as_ref().map(|change| (cluster.name.clone(), certificate_facts(change)))
     });
-    authorities.chain(others).collect()
+    authorities.chain(others).chain(diff.clusters.iter().filter_map(private_key)).collect()
+}
+
+/// How a private key reaches its cluster, where that differs.
+fn private_key(cluster: &ClusterChange) -> Option<(String, String)> {
+    let change = cluster.private_key.as_ref()?;
+    let form = if change.before == change.after {
+        format!("private key by {}", change.after.words())
+    } else {
+        format!("private key by {} → {}", change.before.words(), change.after.words())
+    };
+    let readers = [("+", &change.added), ("-", &change.removed)];
+    let readers = readers.iter().flat_map(|(sign, list)| list.iter().map(move |reader| format!(", {sign} {reader}")));
+    let unexplained = change.is_unexplained.then(|| ", another ciphertext of the same key".to_owned());
+    Some((cluster.name.clone(), [form].into_iter().chain(readers).chain(unexplained).collect()))
 }
 
 /// A sentence about the facts that one side does not record.

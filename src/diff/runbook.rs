@@ -8,9 +8,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::artifact::eastwest_gateway;
-use crate::command::{self, Command, OURS, Place};
+use crate::command::{self, Command, Place};
 use crate::layout::{
     CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, GATEWAYS, GITIGNORE, ISTIO, ISTIO_SYSTEM, REMOTE_SECRETS, ROUTES,
+    STORED_SECRETS,
 };
 use crate::plan;
 
@@ -20,10 +21,14 @@ use super::facts::Known;
 use super::fields::{ISTIO_OPERATOR, changes_class, changes_selector, is_mesh_config, is_of_istiod};
 use super::manifest::VALUES;
 use super::{ClusterChange, CredentialChange, Membership, ObjectChange, What};
+use credentials::{LET_GO, is_token};
+use keys::{MADE, STORED, TAKEN};
 
 mod controllers;
+mod credentials;
 mod helm;
 mod istiods;
+mod keys;
 mod loops;
 mod routes;
 
@@ -42,9 +47,6 @@ pub struct Phase {
 /// The title of the phase in which an earlier installer gives up its fields.
 const RELEASE: &str =
     "Release what the earlier installer stated of objects that another one applies now: gateways may roll out";
-
-/// The Secret with the token of the account that reads a cluster (`1.30.3:istioctl/pkg/multicluster/remote_secret.go`).
-const TOKEN: &str = "istio-reader-service-account-istio-remote-secret-token";
 
 /// Two sides and what differs between them.
 pub(super) struct Runbook<'s> {
@@ -68,11 +70,15 @@ impl Runbook<'_> {
         let has_helm = self.after().clusters().any(|name| self.after().is_by_helm(name));
         let ownership = if owned.is_empty() || !has_helm { &[][..] } else { &["--take-ownership"] };
         let mut phases = vec![
+            phase(STORED, self.stored()),
             phase("Stop the controller, which deletes nothing then", self.stopped()),
             phase("Remove what takes another name", self.renamed()),
             phase("Node routes, before anything needs them", self.new_routes()),
             phase("Delete what cannot be changed: it is made anew", [self.immutable(), self.earlier_roots()].concat()),
             phase(UNREAD, self.unread_certificates()),
+            phase(MADE, self.makers_of_secrets()),
+            phase(TAKEN, self.given_secrets()),
+            phase(LET_GO, self.let_go()),
         ];
         if labels.is_empty() && ways.is_empty() && taken_over.is_empty() && tags.is_empty() {
             phases.push(installation("Install", ownership, [steps, restarts].concat()));
@@ -198,9 +204,11 @@ impl Runbook<'_> {
                     |object: &ObjectChange| object.fields.iter().any(|field| field.path.ends_with("part-of\"]"));
                 let gets = |change: &CredentialChange| !(change.added.is_empty() && change.renewed.is_empty());
                 self.situation.credentials.iter().any(|change| change.primary == name && gets(change))
+                    // From now on it states what the operator stated.
+                    || self.before().has_step(name, STORED_SECRETS)
                     || change.objects.iter().any(has_other_label)
             }
-            CACERTS => is_certified(),
+            CACERTS => is_certified() || change.private_key.is_some(),
             // An istiod that reads its authority only when it starts restarts with the installation.
             ISTIO => {
                 self.is_upgraded()
@@ -296,25 +304,6 @@ impl Runbook<'_> {
             .collect()
     }
 
-    /// The credentials that are to be taken from control planes which stay.
-    fn revoked(&self) -> Vec<String> {
-        let revoked = self
-            .situation
-            .credentials
-            .iter()
-            .filter(|change| !change.revoked.is_empty() && self.after().has(&change.primary));
-        revoked
-            .map(|change| {
-                let script = format!("{}/{REMOTE_SECRETS}", change.primary);
-                if self.after().files_of(&change.primary).contains_key(script.as_str()) {
-                    return Command::script(&format!("NEW/{script}")).words(["--prune"]).to_string();
-                }
-                let selector = format!("istio/multiCluster=true,{OURS}");
-                self.kubectl(&change.primary, &["-n", ISTIO_SYSTEM, "delete", "secrets", "-l", &selector])
-            })
-            .collect()
-    }
-
     /// What clusters that stay no longer state, as far as it is left for a person.
     fn removed(&self, is_left: &dyn Fn(&str, &ObjectChange) -> bool) -> Vec<String> {
         let mut commands = Vec::new();
@@ -329,6 +318,7 @@ impl Runbook<'_> {
                 };
                 match object.kind.as_str() {
                     _ if self.situation.is_taken_over(name, object) => {}
+                    _ if self.situation.is_credential_kept(name, object) || is_token(object) => {}
                     VALUES => commands.extend(self.release_of(name, &gone)),
                     _ if is_mesh_config(object) => {}
                     ISTIO_OPERATOR => {
@@ -378,25 +368,6 @@ impl Runbook<'_> {
                 commands.push(self.old_revision(name));
             }
         }
-        commands
-    }
-
-    /// A primary that left had a token of each cluster, which is valid until its Secret is deleted. So is that of a cluster which no
-    /// control plane reads any more.
-    fn tokens(&self) -> Vec<String> {
-        let mut left = self.leaving().filter(|cluster| self.situation.new_name(&cluster.name).is_none());
-        let has_left = left.any(|cluster| self.before().is_primary(&cluster.name));
-        let is_read =
-            |side: &Known<'_>, name: &str| side.clusters().any(|other| other != name && side.is_primary(other));
-        let is_forgotten = |name: &str| is_read(self.before(), name) && !is_read(self.after(), name);
-        let delete = ["-n", ISTIO_SYSTEM, "delete", "secret", TOKEN, "--ignore-not-found"];
-        let revoked = self.running().map(|cluster| cluster.name.as_str()).filter(|name| has_left || is_forgotten(name));
-        let mut commands: Vec<String> = revoked.map(|name| self.kubectl(name, &delete)).collect();
-        if !has_left {
-            return commands;
-        }
-        let scripts = self.after().record.steps.iter().filter(|step| step.ends_with(REMOTE_SECRETS));
-        commands.extend(scripts.map(|script| Command::script(&format!("NEW/{script}")).to_string()));
         commands
     }
 

@@ -3,7 +3,7 @@ use std::sync::OnceLock;
 
 use crate::emit::Outline;
 use crate::layout::{
-    CERTIFICATE, CHAIN, CONTROLLERS, KEY, ROOT_CERTIFICATE, bundle_path, cluster_of, is_pem, is_private,
+    CERTIFICATE, CHAIN, CONTROLLERS, ROOT_CERTIFICATE, bundle_path, cluster_of, is_of_bundle, is_pem, is_private,
 };
 use crate::lock::{self, Digest, Lock};
 use crate::pki::inventory::{self, Entry, Role};
@@ -88,7 +88,7 @@ impl Side {
     pub(super) fn files_of(&self, cluster: &str) -> BTreeMap<&str, &str> {
         let prefix = format!("{cluster}/");
         let files = self.files.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
-        files.filter(|(path, _)| !is_pem(path)).map(|(path, text)| (path.as_str(), text.as_str())).collect()
+        files.filter(|(path, _)| !is_of_bundle(path)).map(|(path, text)| (path.as_str(), text.as_str())).collect()
     }
 
     /// The text of a file.
@@ -141,7 +141,7 @@ impl Side {
 
     /// The digest of a cluster's private key, as the lock pins it.
     pub(super) fn key_digest(&self, cluster: &str) -> Option<Digest> {
-        self.record.digest(&bundle_path(cluster, KEY))
+        self.record.key_digest(cluster)
     }
 }
 

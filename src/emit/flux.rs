@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 
 use crate::artifact::helm_releases::{KEPT, UNPRUNED, metadata, repository};
 use crate::artifact::sail;
+use crate::command::IDENTITIES;
 use crate::layout::{ISTIO_SYSTEM, NAMESPACE};
 use crate::mesh::Mesh;
 use crate::plan::{Charts, Plan, Unit, What};
-use crate::topology::{GitOps, Install};
+use crate::topology::{GitOps, Install, SecretForm};
 use crate::words::short_name;
 
 use super::gitops::{Files, name, path};
@@ -117,9 +118,10 @@ fn kustomization(mesh: &Mesh<'_>, gitops: &GitOps, unit: &Unit<'_, '_>, after: &
     if KEPT.contains(&directory) {
         spec["deletionPolicy"] = json!("Orphan");
     }
-    let is_awaited = directory == NAMESPACE && unit.cluster.intermediate.is_some();
-    if is_awaited {
-        // An istiod that starts without it signs by itself. A person applies it; only without `wait` are single objects looked at.
+    // An istiod that starts without the Secret signs by itself. Only without `wait` are single objects looked at.
+    let is_by_hand =
+        directory == NAMESPACE && unit.cluster.intermediate.is_some() && mesh.secrets.form == SecretForm::Files;
+    if is_by_hand || matches!(unit.what, What::Secret(..)) {
         let cacerts = json!({ "apiVersion": "v1", "kind": "Secret", "name": "cacerts", "namespace": ISTIO_SYSTEM });
         spec["wait"] = json!(false);
         spec["healthChecks"] = json!([cacerts]);
@@ -133,6 +135,9 @@ fn kustomization(mesh: &Mesh<'_>, gitops: &GitOps, unit: &Unit<'_, '_>, after: &
     let is_charts = matches!(unit.what, What::IstioCharts(..) | What::GatewayCharts(..));
     if gitops.hub && !is_charts {
         spec["kubeConfig"] = json!({ "secretRef": { "name": unit.cluster.known_as() } });
+    }
+    if let What::Secret(_, SecretForm::Sops) = unit.what {
+        spec["decryption"] = json!({ "provider": "sops", "secretRef": { "name": IDENTITIES } });
     }
     if !after.is_empty() {
         spec["dependsOn"] = after.iter().map(|name| json!({ "name": name })).collect();

@@ -10,7 +10,9 @@ pub(super) fn ignored(plan: &Plan<'_, '_>) -> String {
 }
 
 /// Keeps line ends as they are, and folds generated files in reviews.
-pub(super) fn attributes(_: &Plan<'_, '_>) -> String {
+pub(super) fn attributes(plan: &Plan<'_, '_>) -> String {
+    let secret = plan.mesh.secrets.form.file().filter(|_| plan.has(CACERTS));
+    let secret = secret.map(|file| format!("{file} -linguist-generated\n")).unwrap_or_default();
     "# The bytes are pinned in meshgen.lock: no conversion of line ends.\n\
      * -text\n\
      # Of two branches the lock keeps the lines of both, and the next build makes it whole: it knows its files by either.\n\
@@ -22,4 +24,5 @@ pub(super) fn attributes(_: &Plan<'_, '_>) -> String {
      *.pem -linguist-generated\n\
      *.sh -linguist-generated\n"
         .to_owned()
+        + &secret
 }

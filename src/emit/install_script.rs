@@ -1,12 +1,13 @@
 use serde::Serialize;
 
 use crate::command::{self, Command, Place};
-use crate::layout::{CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, ISTIO, REMOTE_SECRETS};
+use crate::layout::{CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, ISTIO, REMOTE_ACCESS, REMOTE_SECRETS};
+use crate::mesh::Mesh;
 use crate::plan::waiting::{Awaited, awaited};
 use crate::plan::{Plan, Unit, What};
 use crate::release::{RemoteShape, WayToPrimary};
 use crate::template;
-use crate::topology::Install;
+use crate::topology::{Install, SecretForm};
 
 #[derive(Serialize)]
 #[allow(clippy::struct_excessive_bools, reason = "each says whether a part of the script is there")]
@@ -16,8 +17,14 @@ struct Values<'m> {
     clusters: Vec<Known<'m>>,
     primaries: Vec<&'m str>,
     has_remote_secrets: bool,
+    /// Where tokens are pushed to and got from; empty where a person fetches them.
+    store: String,
     /// Whether the tree has the certificates that istiods sign with.
     has_authority: bool,
+    /// The object that brings the Secret `cacerts`; empty where files do.
+    secret_file: &'static str,
+    /// Who makes the Secret of it.
+    maker: Option<Maker>,
     /// Whether istiod reads them only when it starts.
     istiod_restarts: bool,
     /// Whether remotes have no istiod.
@@ -100,7 +107,10 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     let mesh = plan.mesh;
     let stages: Vec<Stage> = plan
         .installation()
-        .map(|stage| Stage { title: plan.title(stage.name), steps: stage.units.iter().map(call).collect() })
+        .map(|stage| Stage {
+            title: plan.title(stage.name),
+            steps: stage.units.iter().map(|unit| call(mesh, unit)).collect(),
+        })
         .collect();
     let clusters = mesh.clusters.iter().zip(&plan.starts).map(|(cluster, at_start)| Known {
         name: cluster.name,
@@ -119,7 +129,10 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             clusters: clusters.collect(),
             primaries: mesh.primaries().map(|primary| primary.name).collect(),
             has_remote_secrets: plan.has(REMOTE_SECRETS),
+            store: store(plan),
             has_authority: plan.has(CACERTS),
+            secret_file: mesh.secrets.form.file().unwrap_or_default(),
+            maker: maker(mesh.secrets.form),
             istiod_restarts: plan.has(CACERTS) && !mesh.release.reloads_authority,
             is_thin: mesh.release.remotes == RemoteShape::Thin,
             way: match mesh.release.way_to_primary {
@@ -136,6 +149,31 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     )
 }
 
+/// Where tokens are pushed to and got from, in words; empty where that does not happen.
+pub(super) fn store(plan: &Plan<'_, '_>) -> String {
+    let store = plan.mesh.remote_access.filter(|_| plan.has(REMOTE_ACCESS));
+    store.map(|store| format!("{} {}", store.kind.as_str(), store.name)).unwrap_or_default()
+}
+
+/// A controller that makes Secrets of objects of its own.
+#[derive(Serialize)]
+struct Maker {
+    definition: &'static str,
+    name: &'static str,
+}
+
+fn maker(form: SecretForm) -> Option<Maker> {
+    match form {
+        SecretForm::Files | SecretForm::Sops => None,
+        SecretForm::SealedSecrets => {
+            Some(Maker { definition: "sealedsecrets.bitnami.com", name: "Sealed Secrets controller" })
+        }
+        SecretForm::ExternalSecrets => {
+            Some(Maker { definition: "externalsecrets.external-secrets.io", name: "External Secrets Operator" })
+        }
+    }
+}
+
 fn functions(plan: &Plan<'_, '_>) -> Functions {
     let mesh = plan.mesh;
     let version = mesh.version.to_string();
@@ -144,7 +182,7 @@ fn functions(plan: &Plan<'_, '_>) -> Functions {
     // Their third parameter is the directory.
     Functions {
         objects: lines(What::Objects("$3")),
-        secret: lines(What::Secret("$3")),
+        secret: lines(What::Secret("$3", mesh.secrets.form)),
         collector: lines(What::Collector("$3")),
         istio: lines(What::Istio(ISTIO)),
         thin_remote: lines(What::ThinRemote(ISTIO)),
@@ -178,11 +216,11 @@ fn texts(commands: impl IntoIterator<Item = Command>) -> Vec<String> {
     commands.into_iter().map(|command| command.to_string()).collect()
 }
 
-fn call(unit: &Unit<'_, '_>) -> Call {
+fn call(mesh: &Mesh<'_>, unit: &Unit<'_, '_>) -> Call {
     let service = unit.cluster.istiod_service();
     let function = match unit.what {
         What::Objects(directory) => format!("apply {directory}"),
-        What::Secret(directory) => format!("apply_secret {directory}"),
+        What::Secret(directory, _) => format!("apply_secret {directory}"),
         What::Collector(directory) => format!("apply_collector {directory}"),
         What::Istio(_) => format!("install_istio {service}"),
         What::ThinRemote(_) => format!("install_remote {service}"),
@@ -199,6 +237,11 @@ fn call(unit: &Unit<'_, '_>) -> Call {
             let gateways = [(charts.ingress, " ingress"), (charts.egress, " egress")];
             let names = gateways.into_iter().filter(|(is_there, _)| *is_there).map(|(_, name)| name);
             ["install_gateways"].into_iter().chain(names).collect()
+        }
+        What::Pushed(directory) => format!("push {directory}"),
+        What::Fetched(directory) => {
+            let others = mesh.read_by(unit.cluster).map(|other| [" ", other.name].concat());
+            ["get ", directory].into_iter().map(str::to_owned).chain(others).collect()
         }
         What::Script(_) => "remote_secrets".to_owned(),
         What::NodeScript(script) => unreachable!("{script} is run on nodes"),

@@ -1,15 +1,17 @@
 use serde::Serialize;
 
 use crate::artifact::{DIRECTORIES, Directory, SCRIPTS};
-use crate::command::{self, Command, Place};
+use crate::command::{self, Command, IDENTITIES, Place};
 use crate::layout::{EASTWEST_GATEWAY, ISTIO_SYSTEM, REMOTE_SECRETS};
 use crate::mesh::{Cluster, Mesh};
 use crate::plan::waiting::{self, Awaited};
 use crate::plan::{self, Plan, StageName, What, Who};
 use crate::release::{RELEASES, Release, RemoteShape, SAIL};
 use crate::template;
-use crate::topology::{CertificateAuthority, Controller, Install, PodRouting, SERVICES_PORT, Via};
+use crate::topology::{CertificateAuthority, Controller, Install, PodRouting, SERVICES_PORT, SecretForm, Via};
 use crate::words::{fence, joined};
+
+use super::install_script::store;
 
 use self::controlled::Controlled;
 
@@ -49,6 +51,13 @@ struct Values<'m> {
     /// Whether remotes without an istiod have egress gateways.
     has_egress_gateways: bool,
     has_remote_secrets: bool,
+    /// What has to be there before private keys reach their clusters from Git; none where they are not in Git.
+    keys: Option<String>,
+    is_sops: bool,
+    /// The Secret that Flux decrypts with.
+    identities: &'static str,
+    /// Where tokens are pushed to and got from; empty where a person fetches them.
+    store: String,
     has_external_authority: bool,
     has_static_networks: bool,
     reloads_authority: bool,
@@ -182,6 +191,10 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         has_egress_gateways: mesh.egress_gateway == Some(true)
             && mesh.remotes().any(|cluster| cluster.install != Install::Sail),
         has_remote_secrets: plan.has(REMOTE_SECRETS),
+        keys: keys(mesh),
+        is_sops: mesh.secrets.form == SecretForm::Sops,
+        identities: IDENTITIES,
+        store: store(plan),
         has_external_authority: mesh.authority == CertificateAuthority::External,
         has_static_networks: mesh.networks.iter().any(|network| network.pod_routing == PodRouting::Static),
         reloads_authority: release.reloads_authority,
@@ -201,6 +214,33 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         forwarded: mesh.clusters.iter().filter_map(|cluster| forwarded(mesh, cluster)).collect(),
     };
     template::render("README.md", values)
+}
+
+/// What has to be there before private keys reach their clusters from Git.
+fn keys(mesh: &Mesh<'_>) -> Option<String> {
+    match mesh.secrets.form {
+        SecretForm::Files => None,
+        SecretForm::Sops => Some(
+            "The private keys of `20-cacerts` are encrypted with SOPS. Whoever applies them needs `sops`, and an age identity for each \
+             cluster whose recipient the topology names."
+                .to_owned(),
+        ),
+        SecretForm::SealedSecrets => Some(
+            "The Sealed Secrets controller has to run in each cluster first, with the key of the certificate that the topology names: it \
+             makes the Secret `cacerts` of what `20-cacerts` holds."
+                .to_owned(),
+        ),
+        SecretForm::ExternalSecrets => {
+            let store = mesh.secrets.store.as_ref().expect("missing-store holds");
+            Some(format!(
+                "The External Secrets Operator has to run in each cluster first, with the {} `{}`: it makes the Secret `cacerts` of what \
+                 `20-cacerts` holds and of the private key in the store. Put the key of each cluster there with `meshgen ca export`, \
+                 which says under what name.",
+                store.kind.as_str(),
+                store.name
+            ))
+        }
+    }
 }
 
 /// Remotes dial ports 15012 and 15017, which no value of Istio changes

@@ -6,6 +6,7 @@ use crate::part::Part;
 use crate::pki::Trust;
 use crate::pki::verify::Facts;
 use crate::plan::Plan;
+use crate::secrets;
 use crate::topology::Install;
 use crate::tree::{File, Tree};
 
@@ -82,6 +83,8 @@ fn of_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, at_start: &str) -> lock::C
         routes: mesh.routes_to(cluster).into_iter().map(|route| (route.destination, route.via)).collect(),
         certificate: None,
         issuers: Vec::new(),
+        key: None,
+        readers: if cluster.intermediate.is_some() { secrets::readers(mesh, cluster) } else { Vec::new() },
     }
 }
 
@@ -93,6 +96,7 @@ fn with_certificates(plan: &Plan<'_, '_>, trust: &Trust) -> Lock {
         let record = lock.clusters.get_mut(cluster.name).expect("each cluster was just recorded");
         record.certificate = Some((request.generation, certificate(&bundle.facts)));
         record.issuers = bundle.issuers.iter().map(certificate).collect();
+        record.key = bundle.object.as_ref().and_then(|_| bundle.key_digest());
     }
     lock
 }
@@ -113,7 +117,8 @@ fn digests(mesh: &Mesh<'_>, trust: &Trust, tree: &Tree) -> Vec<(String, Digest)>
     let files =
         parallel::map(&files, FILES_WORTH_A_THREAD, |(path, file)| ((*path).to_owned(), Digest::of(&file.bytes)));
     let keys = mesh.clusters.iter().filter_map(|cluster| {
-        let digest = trust.bundles[cluster.position].as_ref()?.key_digest?;
+        let bundle = trust.bundles[cluster.position].as_ref().filter(|bundle| bundle.object.is_none())?;
+        let digest = bundle.key_digest?;
         Some((bundle_path(cluster.name, KEY), digest))
     });
     files.into_iter().chain(keys).collect()

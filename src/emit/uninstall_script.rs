@@ -2,19 +2,22 @@ use serde::Serialize;
 
 use crate::artifact::{Role, helm_releases};
 use crate::command::{OF_SAIL, OURS};
-use crate::layout::{EGRESS_GATEWAY, ISTIO_SYSTEM, NAMESPACE};
-use crate::mesh::Cluster;
+use crate::layout::{CACERTS, EGRESS_GATEWAY, ISTIO_SYSTEM, NAMESPACE, REMOTE_ACCESS};
+use crate::mesh::{Cluster, Mesh};
 use crate::plan::{Contents, Manifest, Plan};
 use crate::template;
-use crate::topology::{Controller, GitOps, Install};
+use crate::topology::{Controller, GitOps, Install, SecretForm};
 use crate::words::short_name;
 
 #[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each says whether a part of the script is there")]
 struct Values<'m> {
     mesh: &'m str,
     clusters: Vec<Installed<'m>>,
     routed: Vec<&'m str>,
     has_remote_secrets: bool,
+    /// Whether clusters push the tokens by which others read them.
+    has_store: bool,
     has_helm: bool,
     /// The clusters in which the Sail operator installed Istio; they stand in no list of releases.
     sail: Vec<&'m str>,
@@ -48,7 +51,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         // istioctl calls an installation without a revision `default`.
         revision: cluster.revision.unwrap_or("default"),
         service: cluster.istiod_service(),
-        directories: directories(&plan.contents[cluster.position]),
+        directories: directories(mesh, cluster, &plan.contents[cluster.position]),
         releases: releases(cluster, &plan.contents[cluster.position]),
     });
     let by_sail = mesh.clusters.iter().filter(|cluster| cluster.install == Install::Sail);
@@ -59,6 +62,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             clusters: clusters.collect(),
             routed: plan.routed(),
             has_remote_secrets: mesh.clusters.len() > 1,
+            has_store: plan.has(REMOTE_ACCESS),
             has_helm: mesh.has_install(Install::Helm),
             sail: by_sail.map(|cluster| cluster.name).collect(),
             kinds_of_sail: OF_SAIL,
@@ -68,11 +72,14 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
 }
 
 /// The directories of plain objects, last applied first; the namespace goes last, by itself.
-fn directories(contents: &Contents) -> Vec<&'static str> {
+fn directories(mesh: &Mesh<'_>, cluster: &Cluster<'_>, contents: &Contents) -> Vec<&'static str> {
     let is_plain = |manifests: &[Manifest]| manifests.iter().all(|manifest| manifest.role == Role::Resource);
     let directories = contents.directories.iter().rev();
     let directories = directories.filter(|(directory, manifests)| *directory != NAMESPACE && is_plain(manifests));
-    directories.map(|(directory, _)| *directory).collect()
+    // What makes the Secret `cacerts` would make it again.
+    let is_made = matches!(mesh.secrets.form, SecretForm::SealedSecrets | SecretForm::ExternalSecrets);
+    let maker = (is_made && cluster.intermediate.is_some()).then_some(CACERTS);
+    directories.map(|(directory, _)| *directory).chain(maker).collect()
 }
 
 fn releases(cluster: &Cluster<'_>, contents: &Contents) -> String {
@@ -106,6 +113,7 @@ struct ByGit<'m> {
     /// The labels of all that the controller is told.
     ours: String,
     clusters: Vec<Reached<'m>>,
+    has_store: bool,
     routed: Vec<&'m str>,
 }
 
@@ -133,6 +141,7 @@ fn by_git(plan: &Plan<'_, '_>, gitops: &GitOps) -> String {
                 .iter()
                 .map(|cluster| Reached { name: cluster.name, context: cluster.context })
                 .collect(),
+            has_store: plan.has(REMOTE_ACCESS),
             routed: plan.routed(),
         },
     )

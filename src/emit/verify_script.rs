@@ -8,6 +8,8 @@ use crate::plan::{Contents, Plan, waiting};
 use crate::template;
 use crate::topology::Install;
 
+use super::install_script::store;
+
 #[derive(Serialize)]
 #[allow(clippy::struct_excessive_bools, reason = "each says whether a part of the script is there")]
 struct Values<'m> {
@@ -19,7 +21,9 @@ struct Values<'m> {
     /// Whether istiod reads them only when it starts.
     istiod_restarts: bool,
     /// The kinds of what meshgen states, as kubectl lists them.
-    our_kinds: &'static str,
+    our_kinds: String,
+    /// Where remote secrets come from; empty where a person fetches them.
+    store: String,
     /// Whether the Sail operator installs Istio anywhere.
     has_sail: bool,
     /// Whether anything waits for the address of a gateway.
@@ -55,6 +59,8 @@ struct Checked<'m> {
     networks: String,
     /// On a primary, every other cluster: words for the shell.
     known: String,
+    /// Whether it pushes the token by which others read it.
+    is_pushed: bool,
     /// Where its gateway's proxy reports traces, as its bootstrap says.
     reports_to: Cow<'m, str>,
     /// Where its primary's istiod sends the traces of its gateway's proxy.
@@ -85,10 +91,14 @@ const OUR_KINDS: &str = "deployments,services,secrets,\
                          gateways.networking.istio.io,virtualservices.networking.istio.io,\
                          serviceentries.networking.istio.io,telemetries.telemetry.istio.io";
 
+/// The kinds of the External Secrets Operator.
+const STORED_KINDS: &str = ",externalsecrets.external-secrets.io,pushsecrets.external-secrets.io";
+
 /// `verify.sh`: checks whether the mesh is up.
 pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     let mesh = plan.mesh;
     let clusters = mesh.clusters.iter().zip(&plan.contents).zip(&plan.starts);
+    let store = store(plan);
     template::render(
         "verify.sh",
         Values {
@@ -97,7 +107,8 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             lists_remote_clusters: mesh.release.lists_remote_clusters,
             has_authority: plan.has(CACERTS),
             istiod_restarts: plan.has(CACERTS) && !mesh.release.reloads_authority,
-            our_kinds: OUR_KINDS,
+            our_kinds: [OUR_KINDS, if store.is_empty() { "" } else { STORED_KINDS }].concat(),
+            store,
             has_sail: mesh.has_install(Install::Sail),
             has_awaited: !waiting::awaited(mesh).is_empty(),
             has_told: mesh
@@ -145,6 +156,7 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Conte
         told: if cluster.is_primary() { told(mesh) } else { String::new() },
         networks: cluster.istiod_service().replacen("istiod", "istio", 1),
         known: template::words(mesh.read_by(cluster).map(|other| other.name)),
+        is_pushed: mesh.remote_access.is_some() && mesh.is_read(cluster),
         reports_to: reports_to.unwrap_or_default(),
         provider: provider.map(|provider| Provided {
             host: provider.service.split_once('/').map_or(provider.service.as_str(), |(_, host)| host),

@@ -54,6 +54,14 @@ pub(crate) fn other_signer(fields: &[&FreeForm]) -> Option<OtherSigner> {
     })
 }
 
+/// The address that proxies ask for certificates, if it is one of their own cluster: each resolves it where it runs.
+pub(crate) fn signer_of_cluster(fields: &[&FreeForm]) -> Option<(String, usize)> {
+    let stated = |(place, fields): (usize, &&FreeForm)| Some((stated(fields, "values.global.caAddress")?, place));
+    let found = fields.iter().enumerate().find_map(stated)?;
+    let is_service = found.0.split(['.', ':']).nth(2) == Some("svc");
+    Some(found).filter(|(address, _)| is_service && !is_istiod(address))
+}
+
 /// Whether istiod is no authority, so that it never reads the Secret `cacerts`.
 pub(crate) fn is_no_authority(values: &FreeForm) -> bool {
     stated(values, SERVER).is_some_and(|value| is_off(&value))

@@ -1,5 +1,6 @@
 use serde::Serialize;
 
+use crate::check::SealingCertificate;
 use crate::layout::ISTIO_SYSTEM;
 use crate::release::{Release, RemoteShape};
 use crate::topology::{self, Install, OPENSHIFT, Topology};
@@ -24,6 +25,8 @@ pub struct Cluster<'t> {
     pub api_server: &'t str,
     /// The CA certificates, in PEM, that other clusters' istiods trust there; `None` for the cluster's own CA.
     pub api_server_ca: Option<&'t str>,
+    /// The certificate that its private key is sealed with.
+    pub sealing: Option<&'t SealingCertificate>,
     /// The URL of the proxy through which they reach it.
     pub proxy_url: Option<&'t str>,
     /// The position of the cluster whose istiod serves this one; its own on a primary.
@@ -89,6 +92,7 @@ impl<'t> Cluster<'t> {
             context: written.kubectl_context(),
             api_server: written.api_server.as_str(),
             api_server_ca: None,
+            sealing: None,
             proxy_url: written.proxy_url.as_ref().map(|proxy| proxy.url().as_str()),
             primary,
             remotes: Vec::new(),

@@ -277,7 +277,7 @@ fn check_purpose(certificate: &Parsed, faults: &mut Vec<String>) {
 }
 
 /// Why istiod or proxies do not accept the key.
-fn key_fault(certificate: &Parsed) -> Option<String> {
+pub(super) fn key_fault(certificate: &Parsed) -> Option<String> {
     let info = certificate.certificate.tbs_certificate().subject_public_key_info();
     let bits: &BitString = &info.subject_public_key;
     if bits.unused_bits() != 0 {

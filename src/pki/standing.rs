@@ -4,7 +4,7 @@ use std::fmt;
 use camino::Utf8PathBuf;
 use zeroize::Zeroizing;
 
-use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE, bundle_path, cluster_of, is_pem, is_private};
+use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE, bundle_path, cluster_of, is_of_bundle, is_private};
 use crate::lock::{self, Digest, Lock};
 use crate::template::word;
 
@@ -55,8 +55,7 @@ impl Standing {
         lock: Lock,
         files: impl IntoIterator<Item = (String, Zeroizing<String>)>,
     ) -> Self {
-        let pem = lock.files.iter().filter(|(path, _)| is_pem(path));
-        let digests = pem.cloned().collect();
+        let digests = lock.files.iter().filter(|(path, _)| is_of_bundle(path)).cloned().collect();
         Self { directory: directory.into(), files: files.into_iter().collect(), digests, lock }
     }
 
@@ -186,8 +185,18 @@ impl Standing {
     }
 
     /// The digest of a cluster's private key, as the lock pins it.
-    pub(super) fn key_digest(&self, cluster: &str) -> Option<Digest> {
-        self.digests.get(&bundle_path(cluster, KEY)).copied()
+    pub(crate) fn key_digest(&self, cluster: &str) -> Option<Digest> {
+        self.lock.key_digest(cluster)
+    }
+
+    /// Whether a cluster's key was encrypted for these readers and no others.
+    pub(crate) fn has_readers(&self, cluster: &str, readers: &[String]) -> bool {
+        self.lock.clusters.get(cluster).is_some_and(|cluster| cluster.readers == readers)
+    }
+
+    /// A file of a cluster's `20-cacerts`, if it exists and matches the lock.
+    pub(crate) fn text(&self, cluster: &str, file: &str) -> Option<&str> {
+        self.file(cluster, file).ok()
     }
 }
 

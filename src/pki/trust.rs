@@ -53,13 +53,13 @@ impl Authority {
     ///
     /// # Panics
     /// If a new certificate does not pass verification.
-    pub fn answer(self, mesh: &Mesh<'_>) -> Result<Trust, Vec<Diagnostic>> {
+    pub fn answer(&self, mesh: &Mesh<'_>) -> Result<Trust, Vec<Diagnostic>> {
         self.answer_for(mesh, |_| true)
     }
 
     /// Answers the requests of some clusters.
     pub(crate) fn answer_for(
-        self,
+        &self,
         mesh: &Mesh<'_>,
         is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync,
     ) -> Result<Trust, Vec<Diagnostic>> {
@@ -67,10 +67,10 @@ impl Authority {
             return Ok(Trust { roots: Vec::new(), bundles: vec![None; mesh.clusters.len()], issued: 0 });
         };
         match self {
-            Self::Seed(seed) => Ok(issue(mesh, root, &seed, &Standing::default(), is_wanted)),
-            Self::Renewing(seed, standing) => Ok(issue(mesh, root, &seed, &standing, is_wanted)),
-            Self::Standing(standing) => take_over(mesh, root, &standing, is_wanted),
-            Self::External(external) => external.answer(mesh, is_wanted),
+            Self::Seed(seed) => Ok(issue(mesh, root, seed, &Standing::default(), is_wanted)),
+            Self::Renewing(seed, standing) => Ok(issue(mesh, root, seed, standing, is_wanted)),
+            Self::Standing(standing) => take_over(mesh, root, standing, is_wanted),
+            Self::External(external, _) => external.answer(mesh, is_wanted),
         }
     }
 }
@@ -161,7 +161,7 @@ fn standing_answer(standing: &Standing, root: &TrustAnchor, request: &Intermedia
     if bundle.key.is_none() {
         let path = bundle_path(request.cluster, KEY);
         let unlisted = || Damage {
-            sentence: format!("{path} is not in {}", lock::FILE),
+            sentence: format!("the digest of {path} is not in {}", lock::FILE),
             help: Some(format!("restore {} from Git", lock::FILE)),
         };
         bundle.key_digest = Some(standing.key_digest(request.cluster).ok_or_else(unlisted)?);

@@ -11,7 +11,7 @@ impl<'m, 't> Plan<'m, 't> {
     /// The units that a controller applies, in order, each with the positions of those among them that have to be done just before.
     ///
     /// A unit comes after the one before it of its cluster and stage, and the first of a stage after the last of its cluster, and of its
-    /// primary, in the stages before. What a person does is passed over: what it comes after is waited for instead. Nothing waits for the
+    /// primary, in the stages before. Remote secrets come after the token of each cluster that they are of. What a person does is passed over: what it comes after is waited for instead. Nothing waits for the
     /// ordinary gateways: their load balancers may never get an address, and the mesh needs none of them.
     pub(crate) fn graph(&self) -> Vec<(&Unit<'m, 't>, Vec<usize>)> {
         let mut graph = Vec::new();
@@ -25,6 +25,10 @@ impl<'m, 't> Plan<'m, 't> {
                 } else {
                     add_last_before(&last, place, &mut after);
                     add_last_before(&last, (unit.cluster.primary, stage.name), &mut after);
+                }
+                if matches!(unit.what, What::Fetched(_)) {
+                    let read = self.mesh.read_by(unit.cluster).map(|other| (other.position, StageName::Access));
+                    after.extend(read.filter_map(|place| last.get(&place)));
                 }
                 if !matches!(unit.what, What::GatewayCharts(..)) {
                     last.insert(place, graph.len());

@@ -3,8 +3,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Address, Allow, ApiServer, Cidr, ClusterCertificates, ClusterGitOps, Cni, EastWestGateway, FreeForm, Install,
-    IpAddress, Kubernetes, Line, Name, ProxyUrl, Revision,
+    Address, Allow, ApiServer, Cidr, ClusterCertificates, ClusterGitOps, ClusterSecrets, Cni, EastWestGateway,
+    FreeForm, Install, IpAddress, Kubernetes, Line, Name, ProxyUrl, Revision,
 };
 
 /// A Kubernetes cluster of the mesh.
@@ -54,6 +54,9 @@ pub struct Cluster {
     /// How the controller of `gitops` knows this cluster.
     #[serde(default)]
     pub gitops: ClusterGitOps,
+    /// Who can read the secrets of this cluster.
+    #[serde(default)]
+    pub secrets: ClusterSecrets,
     /// Warnings to accept for this cluster.
     #[serde(default)]
     pub allow: Vec<Allow>,

@@ -59,8 +59,10 @@ fn steps(generated: &Generated, tree: &Tree) -> Option<Steps> {
     let (controller, root) = (gitops["controller"].as_str().unwrap(), gitops["path"].as_str().unwrap());
     let objects = objects(tree, controller);
     let lock: Lock = String::from_utf8(tree.get("meshgen.lock").unwrap().bytes.clone()).unwrap().parse().unwrap();
+    let is_in_git = !generated.value["secrets"]["form"].is_null();
     let is_for_people = |step: &&String| {
-        ["20-cacerts", "remote-secrets.sh", "routes.sh", "restart"].iter().any(|artifact| step.ends_with(artifact))
+        ["remote-secrets.sh", "routes.sh", "restart"].iter().any(|artifact| step.ends_with(artifact))
+            || step.ends_with("20-cacerts") && !is_in_git
     };
     let planned: Vec<String> = lock.steps.iter().filter(|step| !is_for_people(step)).cloned().collect();
     let mut after = BTreeMap::new();
@@ -126,11 +128,26 @@ fn check_order(generated: &Generated, tree: &Tree) {
         if directory > "10-namespace" {
             needs(format!("{cluster}/10-namespace"));
         }
+        if directory >= "30-istio" {
+            needs(format!("{cluster}/20-cacerts"));
+            needs(format!("{cluster}/20-roots"));
+        }
         if directory > "30-istio" {
             needs(format!("{cluster}/30-istio"));
         }
         if directory == "50-exposure" {
             needs(format!("{cluster}/40-eastwest-gateway"));
+        }
+        if directory == "80-remote-secrets" && is_hub {
+            for other in generated.value["clusters"].as_array().unwrap() {
+                let other = other["name"].as_str().unwrap();
+                for needed in ["10-namespace", "70-remote-access"].iter().filter(|_| other != cluster) {
+                    // One that waits for an address is not read yet.
+                    if steps.after.contains_key(&format!("{other}/70-remote-access")) {
+                        needs(format!("{other}/{needed}"));
+                    }
+                }
+            }
         }
         let own = generated.value["clusters"].as_array().unwrap().iter().find(|own| own["name"] == cluster).unwrap();
         let primary = own["controlPlane"].as_str().filter(|primary| *primary != cluster);
@@ -138,6 +155,9 @@ fn check_order(generated: &Generated, tree: &Tree) {
             for needed in ["30-istio", "40-eastwest-gateway", "50-exposure"] {
                 needs(format!("{primary}/{needed}"));
             }
+        }
+        if let Some(primary) = primary.filter(|_| is_hub && directory == "40-eastwest-gateway") {
+            needs(format!("{primary}/80-remote-secrets"));
         }
         assert!(!after.iter().any(|other| other.ends_with("/45-gateways")), "{name} waits for an ordinary gateway");
         // Whatever comes before in Git comes before in the plan.

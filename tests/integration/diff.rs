@@ -71,6 +71,7 @@ fn the_page_on_changes_shows_reports_as_they_are() {
         Kind::Interrupts,
         Kind::GatewayAddress,
         Kind::Routes,
+        Kind::PrivateKeys,
         Kind::Certificates,
         Kind::RestartIstiod,
     ] {
@@ -111,6 +112,7 @@ fn every_consequence_occurs() {
         Kind::Joins,
         Kind::GatewayAddress,
         Kind::Routes,
+        Kind::PrivateKeys,
         Kind::Certificates,
         Kind::RestartIstiod,
         Kind::RestartProxies,

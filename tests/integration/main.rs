@@ -39,6 +39,7 @@ mod scenarios;
 mod schema;
 mod scripts;
 mod sessions;
+mod stores;
 mod tidy;
 mod traps;
 mod vectors;

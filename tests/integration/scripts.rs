@@ -12,10 +12,12 @@ mod cloud;
 mod failing;
 mod helm;
 mod install;
+mod keys;
 mod nodes;
 mod readme;
 mod remote_secrets;
 mod sail;
+mod stores;
 mod uninstall;
 mod verify;
 

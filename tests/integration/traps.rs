@@ -52,7 +52,7 @@ clusters:
 ";
 
 /// Other meshes: the base, or a topology of the repository, with another text in place of one.
-const MESHES: [(&str, &str, &str, &str); 18] = [
+const MESHES: [(&str, &str, &str, &str); 19] = [
     ("base", "", "", ""),
     ("1.11", "", "1.29.6", "1.11.8"),
     ("primaries", "", "    controlPlane: east\n", ""),
@@ -69,6 +69,7 @@ const MESHES: [(&str, &str, &str, &str); 18] = [
     ("proxy", "", "controlPlane: east\n", "controlPlane: east\n    proxyURL: http://10.9.0.8:3128\n"),
     ("two pods", "", "address: 10.1.0.100", "address: 10.1.0.100, replicas: {min: 2}"),
     ("image", "", "{cluster: east}", "{cluster: east, image: registry.example.net/zipkin-slim:3.4.0}"),
+    ("store", "", "networks:", "remoteAccess: externalSecrets\nsecrets: {store: {name: mesh}}\nnetworks:"),
     (
         "argocd, external",
         "2-clusters-1-control-plane-2-networks-argocd",
@@ -101,6 +102,7 @@ const EXPOSED_ISTIOD: &str = "east/50-exposure/expose-istiod.yaml";
 const EXPOSED_SERVICES: &str = "east/50-exposure/expose-services.yaml";
 const EXPOSED_ZIPKIN: &str = "east/50-exposure/expose-zipkin.yaml";
 const SECRETS: &str = "east/remote-secrets.sh";
+const STORED: &str = "east/80-remote-secrets/remote-secrets.yaml";
 
 /// A row, by how it begins, and what shows its answer. The rules that a row names have cases in `tests/check`, or a test here.
 const ROWS: &[(&str, &[Shown])] = &[
@@ -549,6 +551,25 @@ const ROWS: &[(&str, &[Shown])] = &[
         ],
     ),
     ("Each cluster has a controller", &[]),
+    (
+        "A token is applied before its account",
+        &[
+            Before("store", "west/30-istio", "west/70-remote-access"),
+            Before("store", "west/10-namespace", "east/80-remote-secrets"),
+            Before("store", "west/70-remote-access", "east/80-remote-secrets"),
+            Before("store", "east/80-remote-secrets", "west/40-eastwest-gateway"),
+            Test("stores.rs", "what_comes_from_a_store_is_pushed_there_before"),
+        ],
+    ),
+    (
+        "A value of the topology becomes a part",
+        &[
+            Has("store", STORED, "token: {{ regexFind \"^[A-Za-z0-9._-]+$\" .token }}\n"),
+            Test("stores.rs", "no_value_of_a_topology_becomes_a_template"),
+        ],
+    ),
+    ("Secrets are to come from a store", &[]),
+    ("A store is named", &[]),
     (
         "Workloads keep an earlier configuration",
         &[Has(

@@ -9,7 +9,7 @@ use crate::kubectl::{self, Refusal};
 use crate::reconcile;
 use crate::sail;
 use crate::state::{Cluster, State, key, key_of, text};
-use crate::{argocd, flux};
+use crate::{argocd, external, flux};
 
 /// More rounds than a tree has steps.
 const ROUNDS: usize = 200;
@@ -142,14 +142,14 @@ pub(crate) fn step(path: &str) -> String {
     parts.join("/")
 }
 
-/// Whether all workloads among some objects run.
+/// Whether all workloads among some objects run, and what the External Secrets Operator does is done.
 pub(crate) fn are_ready<'k>(state: &State, context: &str, keys: impl IntoIterator<Item = &'k String>) -> bool {
     let objects = &state.clusters[context].objects;
     let is_ready = |key: &String| match objects.get(key) {
         Some(object) => {
             let is_late =
                 text(object, "/kind") == "Deployment" && object.pointer("/simulator/isReady") != Some(&json!(true));
-            !is_late && (!sail::is_resource(object) || sail::is_met(object, "Ready"))
+            !is_late && external::is_done(object) && (!sail::is_resource(object) || sail::is_met(object, "Ready"))
         }
         None => false,
     };

@@ -12,6 +12,7 @@ use crate::controllers::{self, FINALIZER, all_of, inventory, memory};
 use crate::helm::{self, Chart};
 use crate::kustomize;
 use crate::reconcile;
+use crate::sealed;
 use crate::state::{State, key, key_of, text};
 
 const MANAGER: &str = "kustomize-controller";
@@ -79,7 +80,12 @@ fn kustomization(state: &mut State, home: &str, object: &Value) -> Option<bool> 
     }
     let context = target(state, home, object)?;
     let path = text(object, "/spec/path");
-    let objects = kustomize::build(&directory.join(path.trim_start_matches("./"))).ok()?;
+    let mut objects = kustomize::build(&directory.join(path.trim_start_matches("./"))).ok()?;
+    if let Some(secret) = object.pointer("/spec/decryption/secretRef/name").and_then(Value::as_str) {
+        // Without the identities nothing is applied.
+        state.clusters[home].objects.get(&key("Secret", text(object, "/metadata/namespace"), secret))?;
+        objects = objects.into_iter().map(sealed::decrypted).collect();
+    }
     let keys: BTreeSet<String> = objects.iter().map(key_of).collect();
     let mut is_busy = controllers::apply(state, &context, MANAGER, objects, path)?;
     if object.pointer("/spec/prune") == Some(&json!(true)) {

@@ -84,6 +84,9 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("HelmRepository", "helmrepository", "helmrepositories", "source.toolkit.fluxcd.io", true),
     kind("Application", "application", "applications", "argoproj.io", true),
     kind("AppProject", "appproject", "appprojects", "argoproj.io", true),
+    kind("ExternalSecret", "externalsecret", "externalsecrets", "external-secrets.io", true),
+    kind("SealedSecret", "sealedsecret", "sealedsecrets", "bitnami.com", true),
+    kind("PushSecret", "pushsecret", "pushsecrets", "external-secrets.io", true),
     kind("Istio", "istio", "istios", "sailoperator.io", false),
     kind("IstioCNI", "istiocni", "istiocnis", "sailoperator.io", false),
     kind("IstioRevision", "istiorevision", "istiorevisions", "sailoperator.io", false),
@@ -91,9 +94,11 @@ pub(crate) const KINDS: &[Kind] = &[
 ];
 
 impl Kind {
-    /// The kinds of Istio and of controllers exist once their definitions do.
+    /// The kinds of Istio, of controllers, of Sealed Secrets and of the External Secrets Operator exist once their definitions do.
     pub(crate) fn is_custom(&self) -> bool {
-        self.group.ends_with(".istio.io") || self.group == "sailoperator.io" || self.is_of_controllers()
+        self.group.ends_with(".istio.io")
+            || ["external-secrets.io", "bitnami.com", "sailoperator.io"].contains(&self.group)
+            || self.is_of_controllers()
     }
 
     pub(crate) fn is_of_controllers(&self) -> bool {

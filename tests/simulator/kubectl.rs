@@ -1,8 +1,8 @@
 //! kubectl: what scripts ask and do with it.
 
 use std::fs;
-use std::io::Read as _;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
@@ -10,13 +10,14 @@ use crate::arguments::Arguments;
 use crate::base64;
 use crate::charts;
 use crate::controllers;
+use crate::external;
 use crate::kinds::{self, KINDS, Kind};
 use crate::kustomize;
 use crate::managers;
 use crate::query;
 use crate::reconcile;
 use crate::sail;
-use crate::state::{Answer, Cluster, State, key, text};
+use crate::state::{Answer, Cluster, State, key, key_of, text};
 
 /// The cluster of a controller that is in no cluster of the mesh.
 pub(crate) const HUB: &str = "hub";
@@ -42,9 +43,20 @@ const VALUED: &[&str] = &[
     "--cascade",
     "--type",
     "-p",
+    "--cascade",
+    "--from-file",
+    "--dry-run",
 ];
-const FLAGS: &[&str] =
-    &["-A", "--all-namespaces", "--ignore-not-found", "--server-side", "--force-conflicts", "--overwrite", "--local"];
+const FLAGS: &[&str] = &[
+    "-A",
+    "--all",
+    "--all-namespaces",
+    "--ignore-not-found",
+    "--server-side",
+    "--force-conflicts",
+    "--overwrite",
+    "--local",
+];
 
 /// What goes wrong, as the real program says it, or as something that it never would.
 pub(crate) enum Refusal {
@@ -106,6 +118,7 @@ fn call(state: &mut State, arguments: &Arguments) -> Outcome {
         ["get", types, ref names @ ..] => get(cluster, arguments, types, names),
         ["api-resources"] => api_resources(cluster, arguments),
         ["apply"] => apply(cluster, arguments),
+        ["create", "secret", "generic", name] => create_secret(arguments, name),
         ["delete"] if arguments.has("-k") => delete_directory(cluster, arguments),
         ["delete", types, ref names @ ..] => delete(cluster, arguments, types, names),
         ["patch", types, ref names @ ..] => patch(cluster, arguments, types, names),
@@ -117,7 +130,10 @@ fn call(state: &mut State, arguments: &Arguments) -> Outcome {
             status(cluster, arguments, name, is_late)
         }
         ["wait", "pods"] => wait_for_the_last(cluster, arguments),
-        ["wait", name] => wait(cluster, arguments, name, &late, &context),
+        ["wait", ref names @ ..] => {
+            let is_late = names.iter().any(|name| late.contains(&format!("{context} {name}")));
+            wait_until_ready(cluster, arguments, names, is_late)
+        }
         _ => Err(strange(format!("kubectl {}", words.join(" ")))),
     }?;
     if is_change {
@@ -233,11 +249,8 @@ fn api_resources(cluster: &Cluster, arguments: &Arguments) -> Outcome {
     Ok(kinds.map(|kind| kind.full() + "\n").collect())
 }
 
-fn input() -> Result<String, Refusal> {
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).map_err(|error| said(error.to_string()))?;
-    Ok(text)
-}
+/// What a pipe brings.
+pub(crate) static INPUT: LazyLock<String> = LazyLock::new(|| std::io::read_to_string(std::io::stdin()).unwrap());
 
 fn stated(arguments: &Arguments) -> Result<Vec<Value>, Refusal> {
     match (arguments.get("-k"), arguments.get("-f")) {
@@ -252,7 +265,7 @@ fn stated(arguments: &Arguments) -> Result<Vec<Value>, Refusal> {
             Ok(objects)
         }
         (None, Some("-")) => {
-            let documents = kustomize::documents(&input()?).map_err(said)?;
+            let documents = kustomize::documents(&INPUT).map_err(said)?;
             let items = |document: Value| match document["items"].as_array() {
                 Some(items) if text(&document, "/kind") == "List" => items.clone(),
                 _ => vec![document],
@@ -295,6 +308,9 @@ pub(crate) fn apply_object(
     is_forced: bool,
 ) -> Result<&'static str, Refusal> {
     let kind = text(&object, "/kind").to_owned();
+    if object.get("sops").is_some() {
+        return Err(said("error: strict decoding error: unknown field \"sops\""));
+    }
     let served = kinds::by_kind(&kind).ok_or_else(|| strange(format!("an object of the kind {kind}")))?;
     if !served.is_served(cluster) {
         return Err(no_match(&object));
@@ -313,6 +329,9 @@ pub(crate) fn apply_object(
 
 /// Lays an object over the one that is there; annotations and labels of others stay. What happened to it.
 pub(crate) fn put(cluster: &mut Cluster, mut object: Value) -> Result<&'static str, String> {
+    if text(&object, "/kind") == "Secret" && object.get("type").is_none() {
+        object["type"] = json!("Opaque");
+    }
     if text(&object, "/kind") == "Secret"
         && let Some(texts) = object.as_object_mut().and_then(|fields| fields.remove("stringData"))
     {
@@ -367,6 +386,13 @@ pub(crate) fn put(cluster: &mut Cluster, mut object: Value) -> Result<&'static s
     {
         object["webhooks"][0]["clientConfig"]["caBundle"] = kept.clone();
     }
+    // Kubernetes writes tokens, and who owns an object is not kubectl's to say.
+    if text(&object, "/type") == "kubernetes.io/service-account-token" && object.get("data").is_none() {
+        object["data"] = old["data"].clone();
+    }
+    if let Some(kept) = old["metadata"].get("ownerReferences") {
+        object["metadata"]["ownerReferences"] = kept.clone();
+    }
     for field in ["status", "simulator"] {
         if let Some(kept) = old.get(field) {
             object[field] = kept.clone();
@@ -416,9 +442,6 @@ fn delete_directory(cluster: &mut Cluster, arguments: &Arguments) -> Outcome {
 
 fn delete(cluster: &mut Cluster, arguments: &Arguments, types: &str, names: &[&str]) -> Outcome {
     let is_named = !names.is_empty() || types.contains('/');
-    if arguments.get("--cascade").is_some_and(|cascade| cascade != "foreground") {
-        return Err(strange("delete with another cascade than foreground"));
-    }
     if !is_named && !arguments.has("-l") {
         return Err(strange("delete without a name or a selector"));
     }
@@ -426,14 +449,25 @@ fn delete(cluster: &mut Cluster, arguments: &Arguments, types: &str, names: &[&s
     if keys.is_empty() && !is_named {
         return Ok("No resources found\n".to_owned());
     }
-    Ok(keys.iter().map(|key| removed(cluster, key)).collect())
+    let is_orphaning = match arguments.get("--cascade").filter(|cascade| *cascade != "foreground") {
+        None => false,
+        Some("orphan") => true,
+        Some(other) => return Err(strange(format!("delete --cascade={other}"))),
+    };
+    Ok(keys.iter().map(|key| removed_with(cluster, key, is_orphaning)).collect())
 }
 
 /// Removes an object and what goes with it.
 pub(crate) fn removed(cluster: &mut Cluster, removed: &str) -> String {
+    removed_with(cluster, removed, false)
+}
+
+/// The same, where what it owns may stay.
+fn removed_with(cluster: &mut Cluster, removed: &str, is_orphaning: bool) -> String {
     let Some(object) = cluster.objects.shift_remove(removed) else { return String::new() };
     let name = text(&object, "/metadata/name").to_owned();
     controllers::note_removal(cluster, &object);
+    external::note_removal(cluster, &object, is_orphaning);
     match text(&object, "/kind") {
         "Namespace" => cluster.objects.retain(|_, object| text(object, "/metadata/namespace") != name),
         "ServiceAccount" if name == "istio-reader-service-account" => {
@@ -484,6 +518,15 @@ fn annotate(cluster: &mut Cluster, arguments: &Arguments, types: &str, names: &[
     Ok(out)
 }
 
+/// Prints a Secret of a file, for `kubectl apply`.
+fn create_secret(arguments: &Arguments, name: &str) -> Outcome {
+    if arguments.get("--dry-run") != Some("client") || arguments.get("--from-file").is_none() {
+        return Err(strange("create secret without --dry-run=client and --from-file"));
+    }
+    let metadata = json!({"name": name, "namespace": namespace(arguments)});
+    Ok(format!("{}\n", json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})))
+}
+
 /// `name=value` sets a label, `name-` removes one.
 fn label(cluster: &mut Cluster, name: &str, changes: &[&str]) -> Outcome {
     let Some(object) = cluster.objects.get_mut(&key("Namespace", "", name)) else {
@@ -521,19 +564,6 @@ fn status(cluster: &Cluster, arguments: &Arguments, name: &str, is_late: bool) -
     Ok(format!("deployment \"{}\" successfully rolled out\n", text(object, "/metadata/name")))
 }
 
-/// Waits for a condition of a resource; the time is over at once.
-fn wait(cluster: &Cluster, arguments: &Arguments, name: &str, late: &[String], context: &str) -> Outcome {
-    let condition = arguments.get("--for").and_then(|what| what.strip_prefix("condition="));
-    let (Some(condition), Some(_)) = (condition, arguments.get("--timeout")) else {
-        return Err(strange("wait without --for=condition=NAME and --timeout"));
-    };
-    let keys = named(cluster, arguments, name, &[])?;
-    if late.contains(&format!("{context} {name}")) || !sail::is_met(&cluster.objects[&keys[0]], condition) {
-        return Err(said(format!("error: timed out waiting for the condition on {name}")));
-    }
-    Ok(format!("{} condition met\n", object_name(&keys[0])))
-}
-
 /// Pods end where their workloads start anew; where none is left, kubectl is content.
 fn wait_for_the_last(cluster: &Cluster, arguments: &Arguments) -> Outcome {
     let selector = arguments.any(&["-l", "--selector"]).unwrap_or_default();
@@ -556,9 +586,40 @@ fn wait_for_the_last(cluster: &Cluster, arguments: &Arguments) -> Outcome {
     Ok(String::new())
 }
 
+/// Waits for a condition of what is named or stated in a file.
+fn wait_until_ready(cluster: &Cluster, arguments: &Arguments, names: &[&str], is_late: bool) -> Outcome {
+    let condition = arguments.get("--for").and_then(|wanted| wanted.strip_prefix("condition="));
+    let Some(condition) = condition.filter(|_| arguments.get("--timeout").is_some()) else {
+        return Err(strange("wait without --for=condition=… and --timeout"));
+    };
+    let keys = match names.split_first() {
+        Some((first, rest)) => named(cluster, arguments, first, rest)?,
+        None => stated(arguments)?.iter().map(key_of).collect(),
+    };
+    if keys.is_empty() {
+        return Err(said("error: no matching resources found"));
+    }
+    let mut out = String::new();
+    for key in keys {
+        let Some(object) = cluster.objects.get(&key) else {
+            return Err(said(format!("Error from server (NotFound): {key} not found")));
+        };
+        let is_met = if sail::is_resource(object) {
+            sail::is_met(object, condition)
+        } else {
+            object.pointer("/status/conditions/0") == Some(&json!({"type": condition, "status": "True"}))
+        };
+        if is_late || !is_met {
+            return Err(said(format!("error: timed out waiting for the condition on {}", object_name(&key))));
+        }
+        out += &format!("{} condition met\n", object_name(&key));
+    }
+    Ok(out)
+}
+
 fn label_local(labels: &[&str]) -> Outcome {
     let mut out = String::new();
-    for mut object in kustomize::documents(&input()?).map_err(said)? {
+    for mut object in kustomize::documents(&INPUT).map_err(said)? {
         for label in labels {
             let (name, value) = label.split_once('=').ok_or_else(|| strange(format!("the label {label}")))?;
             object["metadata"]["labels"][name] = json!(value);

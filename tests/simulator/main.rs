@@ -15,6 +15,7 @@
 use std::env;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use crate::state::{Answer, Fault, State};
 
@@ -23,6 +24,7 @@ mod arguments;
 mod base64;
 mod charts;
 mod controllers;
+mod external;
 mod flux;
 mod helm;
 mod ip;
@@ -34,13 +36,30 @@ mod managers;
 mod query;
 mod reconcile;
 mod sail;
+mod sealed;
 mod state;
+
+/// `sops decrypt FILE`.
+fn sops(words: &[String]) -> Answer {
+    let [verb, file] = words else { return Answer::strange("sops without a verb and a file") };
+    if verb != "decrypt" {
+        return Answer::strange(format!("sops {verb}"));
+    }
+    let Ok(text) = std::fs::read_to_string(file) else { return Answer::refused(format!("{file}: no such file")) };
+    let documents = kustomize::documents(&text).unwrap_or_default();
+    let decrypted = documents.into_iter().map(sealed::decrypted);
+    Answer::said(decrypted.map(|secret| format!("{secret}\n")).collect::<String>())
+}
 
 fn main() -> ExitCode {
     let mut words = env::args();
     let program = words.next().unwrap_or_default();
     let program = Path::new(&program).file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
     let words: Vec<String> = words.collect();
+    if words.iter().any(|word| word == "-") {
+        // Before the lock: the program at the other end of the pipe may wait for it.
+        LazyLock::force(&kubectl::INPUT);
+    }
     let mut state = State::open();
     let answer = match state.record(&program, &words) {
         Some(Fault::Silent) => Answer::default(),
@@ -51,6 +70,7 @@ fn main() -> ExitCode {
             "istioctl" => istioctl::run(&mut state, &words),
             "helm" => helm::run(&mut state, &words),
             "ip" => ip::run(&mut state, &words),
+            "sops" => sops(&words),
             // Not a program of anybody's: a test lets time pass.
             "tick" => {
                 state.load_all();

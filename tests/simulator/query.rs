@@ -41,6 +41,15 @@ fn find<'v>(root: &'v Value, path: &str) -> Result<Vec<&'v Value>, String> {
             rest = after;
             continue;
         }
+        // One condition of an object.
+        if let Some((wanted, after)) =
+            rest.strip_prefix("[?(@.type==\"").and_then(|condition| condition.split_once("\")]"))
+        {
+            let items = found.into_iter().filter_map(Value::as_array).flatten();
+            found = items.filter(|item| item["type"] == wanted).collect();
+            rest = after;
+            continue;
+        }
         let after = rest.strip_prefix('.').ok_or_else(|| format!("the path {path}"))?;
         let mut key = String::new();
         let mut characters = after.char_indices().peekable();

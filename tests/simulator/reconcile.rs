@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::base64;
+use crate::external;
 use crate::sail;
+use crate::sealed;
 use crate::state::{Cluster, State, key, text};
 
 const NAMESPACE: &str = "istio-system";
@@ -98,7 +100,7 @@ fn serving_with(state: &State, context: &str, of: &str) -> Option<String> {
 }
 
 /// The name by which other clusters know a cluster.
-fn id(cluster: &Cluster) -> Option<&str> {
+pub(crate) fn id(cluster: &Cluster) -> Option<&str> {
     cluster.objects.values().map(|object| text(object, "/install/cluster")).find(|id| !id.is_empty())
 }
 
@@ -130,6 +132,8 @@ pub(crate) fn all(state: &mut State) {
         addresses(cluster, state.settings.balancers.get(context));
         slices(cluster);
     }
+    external::all(state);
+    sealed::all(state);
     lead(state, &contexts);
     let hour = state.settings.hour;
     for context in &contexts {

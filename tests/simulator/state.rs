@@ -86,6 +86,8 @@ pub(crate) struct State {
     directory: PathBuf,
     pub(crate) settings: Settings,
     pub(crate) clusters: BTreeMap<String, Cluster>,
+    /// What the store has of all clusters, by place and property.
+    pub(crate) store: Value,
     is_loaded: bool,
     _lock: File,
 }
@@ -97,7 +99,7 @@ impl State {
         rustix::fs::flock(&lock, FlockOperation::LockExclusive).unwrap();
         let settings = fs::read(directory.join("settings.json")).map(|bytes| serde_json::from_slice(&bytes).unwrap());
         let settings = settings.unwrap_or_default();
-        Self { directory, settings, clusters: BTreeMap::new(), is_loaded: false, _lock: lock }
+        Self { directory, settings, clusters: BTreeMap::new(), store: json!({}), is_loaded: false, _lock: lock }
     }
 
     /// Writes a call down; how it fails, if a test wants it.
@@ -126,6 +128,9 @@ impl State {
             let cluster = Cluster::read(&entry.unwrap().path()).unwrap();
             self.clusters.entry(cluster.context.clone()).or_insert(cluster);
         }
+        if let Ok(text) = fs::read_to_string(self.directory.join(STORE)) {
+            self.store = text.parse().unwrap();
+        }
     }
 
     pub(crate) fn node(&self) -> PathBuf {
@@ -135,6 +140,9 @@ impl State {
     /// Writes what changed, and which call changed it.
     pub(crate) fn close(mut self, program: &str, words: &[String], answer: &Answer) {
         let mut is_changed = false;
+        if self.is_loaded && self.store != json!({}) {
+            fs::write(self.directory.join(STORE), self.store.to_string()).unwrap();
+        }
         // Most calls only ask, and most of their time would go into the text of what they read.
         let written = if self.is_loaded { std::mem::take(&mut self.clusters) } else { BTreeMap::new() };
         for (context, cluster) in written {
@@ -149,6 +157,10 @@ impl State {
             }
         }
         if is_changed {
+            // What came through a pipe is told by its name.
+            let is_piped = words.iter().any(|word| word == "-");
+            let name = answer.out.split(' ').next().filter(|_| is_piped).map(str::to_owned);
+            let words: Vec<String> = words.iter().cloned().chain(name).collect();
             self.append("changes", &format!("{}\n", json!([program, words])));
         }
         if answer.is_strange {
@@ -176,6 +188,8 @@ impl State {
         self.directory.join("clusters").join(hexadecimal(context))
     }
 }
+
+const STORE: &str = "store.json";
 
 fn hexadecimal(text: &str) -> String {
     text.bytes().fold(String::new(), |mut name, byte| {

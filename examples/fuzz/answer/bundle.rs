@@ -2,7 +2,7 @@
 
 use meshgen::lock::{self, Lock};
 use meshgen::pki::verify::{self, Files, Proven, TrustAnchor};
-use meshgen::pki::{Authority, EXTERNAL_FILES, External};
+use meshgen::pki::{Authority, EXTERNAL_FILES, External, Standing};
 use meshgen::source::Source;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use p256::pkcs8::{DecodePrivateKey, DecodePublicKey};
@@ -76,7 +76,7 @@ fn assert_compiles(texts: &[Option<String>; 4], is_taken: bool) {
     let named = EXTERNAL_FILES.iter().zip(texts);
     let files = named.filter_map(|(name, text)| Some((format!("east/{name}"), Zeroizing::new(text.clone()?))));
     let source = Source::new("mesh.yaml", TOPOLOGY.as_bytes());
-    match meshgen::compile(&source, Authority::External(External::new("pki", files))) {
+    match meshgen::compile(&source, &Authority::External(External::new("pki", files), Standing::default())) {
         Err(findings) => assert!(!is_taken && !findings.is_empty(), "what is right is not emitted: {findings:?}"),
         Ok(compiled) => {
             let is_there = texts[..3].iter().all(Option::is_some);

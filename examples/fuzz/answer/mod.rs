@@ -3,6 +3,7 @@
 use std::path::Path;
 
 pub(crate) mod bundle;
+pub(crate) mod ciphertext;
 pub(crate) mod journal;
 mod lines;
 mod topology;
@@ -19,6 +20,8 @@ pub(crate) enum Target {
     Seed,
     /// The files of a bundle of certificates, in one text: see `bundle::files`.
     Bundle,
+    /// The file of a cluster's private key in a form that may stand in Git.
+    Ciphertext,
 }
 
 /// How an input was answered.
@@ -28,7 +31,8 @@ pub(crate) struct Answer {
 }
 
 impl Target {
-    pub(crate) const ALL: [Self; 5] = [Self::Topology, Self::Lock, Self::Journal, Self::Seed, Self::Bundle];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Topology, Self::Lock, Self::Journal, Self::Seed, Self::Bundle, Self::Ciphertext];
 
     /// How the name of a file with such an input ends.
     pub(crate) fn extension(self) -> &'static str {
@@ -38,6 +42,7 @@ impl Target {
             Self::Journal => "journal",
             Self::Seed => "seed",
             Self::Bundle => "pem",
+            Self::Ciphertext => "ciphertext",
         }
     }
 
@@ -55,6 +60,7 @@ impl Target {
             Self::Journal => journal::answer(bytes),
             Self::Seed => lines::answer_seed(bytes),
             Self::Bundle => bundle::answer(bytes, is_whole),
+            Self::Ciphertext => ciphertext::answer(bytes),
         }
     }
 }

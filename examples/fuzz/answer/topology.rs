@@ -11,10 +11,12 @@ use super::Answer;
 
 /// What every file contains that a topology names.
 const AUTHORITY: &[u8] = include_bytes!("../../../tests/ca/cluster1.pem");
+const SEALING: &[u8] = include_bytes!("../../../tests/seal/cluster1.pem");
 
 /// Reads, checks and reports an input, and resolves what is right.
 pub(super) fn answer(bytes: &[u8], emits: bool) -> Answer {
-    let source = meshgen::with_files(Source::new("input.yaml", bytes), |_| Ok(AUTHORITY.to_vec()));
+    let read = |file: &str| Ok(if file.starts_with("seal") { SEALING } else { AUTHORITY }.to_vec());
+    let source = meshgen::with_files(Source::new("input.yaml", bytes), read);
     let today = Date::from_str("2026-12-01").unwrap();
     let findings = meshgen::check_on(&source, today, Vec::new());
     let Findings { list, unchecked } = &findings;

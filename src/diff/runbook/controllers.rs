@@ -10,7 +10,10 @@ use super::super::controllers::{HELM_RELEASE, Root, is_left, title};
 use super::super::facts::Known;
 use super::super::fields::is_mesh_config;
 use super::super::manifest::documents;
-use super::super::{ClusterChange, Membership, ObjectChange, What};
+use super::super::private_key::form;
+use super::super::{ClusterChange, KeyForm, Membership, ObjectChange, What};
+use super::credentials::{LET_GO, PUSH_SECRET};
+use super::keys::{GIVEN, MADE, STORED, TAKEN};
 use super::{Phase, RELEASE, Runbook, UNREAD, phase};
 
 impl Runbook<'_> {
@@ -18,8 +21,11 @@ impl Runbook<'_> {
     pub(super) fn by_controller(&self, controller: &'static str) -> Vec<Phase> {
         let title = title(controller);
         let steps = self.steps();
-        let is_for_people =
-            |step: &str| [CACERTS, REMOTE_SECRETS, "restart"].iter().any(|artifact| step.ends_with(artifact));
+        let is_for_people = |step: &str| {
+            let (cluster, artifact) = step.split_once('/').unwrap_or_default();
+            artifact == CACERTS && self.is_certified_by_people(cluster)
+                || [REMOTE_SECRETS, "restart"].contains(&artifact)
+        };
         let applied: Vec<String> = steps.iter().filter(|step| !is_for_people(step)).cloned().collect();
         let told = |side: &Known<'_>| -> Vec<String> {
             let pages = side.pages().into_iter().filter(|(path, _)| path.starts_with(controller));
@@ -28,7 +34,9 @@ impl Runbook<'_> {
         let is_told = told(self.before()) != told(self.after());
         let push = Command::new("git").words(["push"]).remark(&format!("NEW, and {title} applies it"));
         let is_in_git = |object: &ObjectChange| !object.file.contains(CACERTS);
-        let is_changed = is_told || self.clusters.iter().flat_map(|cluster| &cluster.objects).any(is_in_git);
+        let is_changed = is_told
+            || self.clusters.iter().flat_map(|cluster| &cluster.objects).any(is_in_git)
+            || applied.iter().any(|step| step.ends_with(CACERTS));
         let mut commit = if is_changed { vec![push.to_string()] } else { Vec::new() };
         commit.extend(self.begun());
         // An istiod that serves its cluster no longer goes before proxies restart.
@@ -37,13 +45,22 @@ impl Runbook<'_> {
         let [demoted, asked] = [demoted, asked].map(|clusters| self.confirmed(&clusters));
         let mut phases = vec![
             phase("Node routes, before anything needs them", self.new_routes()),
-            phase("Certificates, before a control plane needs them", self.certificates(&steps)),
+            phase("Certificates, before a control plane needs them", self.certificates(&steps, false)),
             phase(UNREAD, self.unread_certificates()),
+            phase(TAKEN, self.given_secrets()),
+            phase(GIVEN, self.identities()),
+            phase(
+                "Keep from Flux what remote secrets are made of, which people renew from now on",
+                self.left_by_flux(),
+            ),
             Phase {
                 title: format!("Commit and push, and wait until {title} has applied it"),
                 commands: commit,
                 steps: applied,
             },
+            phase(MADE, self.makers_of_secrets()),
+            phase("Certificates, which nothing in the cluster makes any more", self.certificates(&steps, true)),
+            phase(LET_GO, self.let_go()),
             phase("Delete what cannot be changed: the controller makes it anew", self.immutable()),
             phase(RELEASE, self.owned_by_others()),
             phase("Remove what the earlier installer noted, and nobody reads any more", self.noted()),
@@ -66,7 +83,8 @@ impl Runbook<'_> {
             phase("Node routes that nothing needs any more", self.old_routes()),
             phase("Revoke the credentials that no control plane of this mesh has any more", self.tokens()),
         ];
-        phases.insert(0, phase("Stop the earlier controller, which deletes nothing then", self.stopped()));
+        phases.insert(0, phase(STORED, self.stored()));
+        phases.insert(1, phase("Stop the earlier controller, which deletes nothing then", self.stopped()));
         phases.retain(|phase| !phase.commands.is_empty());
         phases
     }
@@ -131,9 +149,20 @@ impl Runbook<'_> {
         commands
     }
 
-    /// Secrets that are not in Git, and the namespaces of clusters that join.
-    fn certificates(&self, steps: &[String]) -> Vec<String> {
+    /// Whether people bring a cluster its private key: it is not in Git, or Argo CD would bring the first istiod at the same time.
+    fn is_certified_by_people(&self, name: &str) -> bool {
+        let is_at_once = || {
+            let is_first = self.before().has(name) && !self.before().has_step(name, CACERTS);
+            is_first && self.after().controller() == Some(ARGOCD)
+        };
+        form(self.after(), name).is_some_and(|form| form == KeyForm::File || is_at_once())
+    }
+
+    /// Secrets that no controller brings in time, and the namespaces of clusters that join; or those that something in the cluster made
+    /// before, and would make again until it is gone.
+    fn certificates(&self, steps: &[String], is_made_before: bool) -> Vec<String> {
         let due = steps.iter().filter_map(|step| step.strip_suffix(CACERTS)?.strip_suffix('/'));
+        let due = due.filter(|name| self.is_certified_by_people(name) && self.was_made(name) == is_made_before);
         let mut commands = Vec::new();
         for name in due {
             let apply = |options: &[&str], directory: &str| {
@@ -144,6 +173,10 @@ impl Runbook<'_> {
                 commands.push(apply(&[], NAMESPACE));
             }
             commands.push(apply(&["--server-side", "--field-manager=meshgen", "--force-conflicts"], CACERTS));
+            if let Some((object, condition)) = form(self.after(), name).and_then(KeyForm::maker) {
+                let condition = format!("--for=condition={condition}");
+                commands.push(self.kubectl(name, &["-n", ISTIO_SYSTEM, "wait", &condition, "--timeout=5m", object]));
+            }
         }
         commands
     }
@@ -239,7 +272,7 @@ impl Runbook<'_> {
     }
 
     /// kubectl where a controller runs, by the context that the cluster has now.
-    fn beside_controller(&self, cluster: Option<&str>) -> Command {
+    pub(super) fn beside_controller(&self, cluster: Option<&str>) -> Command {
         cluster.map_or_else(|| Command::new("kubectl"), |name| Command::kubectl(&self.context(name)))
     }
 
@@ -251,6 +284,11 @@ impl Runbook<'_> {
             let is_left = |object: &&ObjectChange| is_left(FLUX, self.after(), &object.file);
             let releases = cluster.objects.iter().filter(|object| is_gone_release(object)).filter(is_left);
             uninstalled.extend(releases.filter_map(|release| self.deletes_release(&cluster.name, release)));
+            // The operator deletes in the store what it pushed, as long as it knows the store.
+            if self.before().has_store() {
+                let words = ["-n", ISTIO_SYSTEM, "delete", PUSH_SECRET, "--ignore-not-found"];
+                deleted.push(self.kubectl(&cluster.name, &words));
+            }
             if self.before().is_by_sail(&cluster.name) {
                 // The operator removes what it installed before its releases go with the namespace.
                 deleted.push(command::delete_resources(&self.context(&cluster.name)).to_string());

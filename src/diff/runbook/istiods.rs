@@ -4,6 +4,8 @@ use crate::command::{self, Place};
 use crate::layout::{CACERTS, ISTIO_SYSTEM};
 use crate::release::WayToPrimary;
 
+use super::super::KeyForm;
+use super::super::private_key::form;
 use super::{CACERTS_SECRET, Known, Runbook};
 
 /// The objects of kind `EndpointSlice` that Kubernetes makes for a Service with a selector.
@@ -101,12 +103,21 @@ impl Runbook<'_> {
                 && self.before().has_step(name, CACERTS)
                 && !self.after().has_step(name, CACERTS)
         });
-        unread.map(|name| self.kubectl(name, &["-n", ISTIO_SYSTEM, "delete", "secret", CACERTS_SECRET])).collect()
+        unread.flat_map(|name| self.without_secret(name)).collect()
+    }
+
+    /// Deletes the Secret that istiod signed with, after what would make it again.
+    fn without_secret(&self, name: &str) -> Vec<String> {
+        let maker = form(self.before(), name).and_then(KeyForm::maker);
+        let maker =
+            maker.map(|(object, _)| self.kubectl(name, &["-n", ISTIO_SYSTEM, "delete", object, "--ignore-not-found"]));
+        let secret = self.kubectl(name, &["-n", ISTIO_SYSTEM, "delete", "secret", CACERTS_SECRET]);
+        maker.into_iter().chain([secret]).collect()
     }
 
     /// Takes from a cluster what its istiod signed with, and what install.sh wrote down of it.
     pub(super) fn without_authority(&self, name: &str) -> Vec<String> {
-        let mut commands = vec![self.kubectl(name, &["-n", ISTIO_SYSTEM, "delete", "secret", CACERTS_SECRET])];
+        let mut commands = self.without_secret(name);
         if self.after().is_without_root() && !self.reloads_authority() {
             commands.push(self.kubectl(name, &["annotate", "namespace", ISTIO_SYSTEM, "meshgen/istiod-started-with-"]));
         }

@@ -1,8 +1,10 @@
 use serde::Serialize;
 
+use crate::command::{Command, give_identities};
 use crate::emit::gitops;
+use crate::layout::NAMESPACE;
 use crate::mesh::Cluster;
-use crate::plan::{self, Plan, What};
+use crate::plan::{self, Plan, What, Who};
 use crate::topology::{Controller, GitOps};
 
 use super::{Block, told};
@@ -19,6 +21,8 @@ pub(super) struct Controlled<'m> {
     is_hub: bool,
     is_flux: bool,
     clusters: Vec<Named<'m>>,
+    /// The commands that give it the age identities to decrypt with.
+    identities: Vec<String>,
     /// What is applied before the controller begins.
     prepared: Vec<Block>,
     /// The commands that begin it.
@@ -38,7 +42,8 @@ struct Named<'m> {
 pub(super) fn of<'m>(plan: &Plan<'m, '_>) -> Option<Controlled<'m>> {
     let mesh = plan.mesh;
     let gitops = mesh.gitops?;
-    let is_prepared = |what: What| matches!(what, What::Objects(crate::layout::NAMESPACE) | What::Secret(_));
+    let has_keys = plan.units().any(|unit| unit.what.who() == Who::KeyHolder);
+    let is_prepared = |what: What| what.who() == Who::KeyHolder || has_keys && what == What::Objects(NAMESPACE);
     let is_by_hand = |what: What| matches!(what, What::Script(_));
     let blocks = |is_wanted: &dyn Fn(What) -> bool| -> Vec<Block> {
         let stages = plan.stages.iter().map(|stage| plan::Stage {
@@ -58,11 +63,24 @@ pub(super) fn of<'m>(plan: &Plan<'m, '_>) -> Option<Controlled<'m>> {
         is_hub: gitops.hub,
         is_flux: gitops.controller == Controller::Flux,
         clusters: clusters.map(|cluster| Named { name: cluster.name, known_as: cluster.known_as() }).collect(),
+        identities: identities(plan, gitops),
         prepared: blocks(&is_prepared),
         roots: gitops::parts(plan, gitops).iter().map(|part| begin(plan, gitops, part)).collect(),
         steps: plan.graph().iter().map(|(unit, _)| format!("`{unit}`")).collect(),
         credentials: blocks(&is_by_hand),
     })
+}
+
+/// The commands that give Flux its age identities, one for each cluster where it runs.
+fn identities(plan: &Plan<'_, '_>, gitops: &GitOps) -> Vec<String> {
+    if gitops.hub {
+        return vec![give_identities(&Command::new("kubectl"), gitops.namespace(), None).to_string()];
+    }
+    let certified = plan.mesh.clusters.iter().filter(|cluster| cluster.intermediate.is_some());
+    let command = |cluster: &Cluster<'_>| {
+        give_identities(&Command::kubectl(cluster.context), gitops.namespace(), Some(cluster.name)).to_string()
+    };
+    certified.map(command).collect()
 }
 
 /// The command that begins a part.

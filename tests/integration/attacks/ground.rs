@@ -65,6 +65,19 @@ chain() {
   correct "$1/20-cacerts/ca-cert.pem" "$1/20-cacerts/cert-chain.pem"
 }
 
+# transplant CLUSTER FILE: the Secret of a cluster has the ciphertexts of another file, and the lock agrees.
+transplant() {
+  local own=out/$1/20-cacerts/cacerts.sops.yaml key
+  key=$(grep '^  ca-key.pem: ' "$2")
+  {
+    sed '/^sops:/,$d' "$own"
+    sed -n '/^sops:/,/^stringData:/{/^stringData:/!p}' "$2"
+    sed -n '/^stringData:/,$p' "$own" | sed "s|^  ca-key.pem: .*|$key|"
+  } >transplanted
+  mv transplanted "$own"
+  correct "$1/20-cacerts/cacerts.sops.yaml"
+}
+
 # external: the topology takes its certificates from pki/.
 external() {
   sed -i -e 's/^certificates: .*/certificates: {authority: external, directory: pki}/' -e /generation/d mesh.yaml
@@ -80,7 +93,8 @@ build() {
 }
 "#;
 
-/// Two repositories, `mesh` with a seed and `company` with an authority of its own, and what the attacker has.
+/// Three repositories, `mesh` with a seed, `sops` with encrypted keys too and `company` with an authority of its own, and what the
+/// attacker has.
 pub(super) struct Ground(TempDir);
 
 /// What a step said.
@@ -123,6 +137,7 @@ impl Ground {
             sed 's/address: 10.0.0.100}/&\n    certificates: {generation: 2}/' before.yaml >after.yaml
             meshgen build after.yaml -o attacker/out -q --ca attacker.seed
             bundles attacker.seed attacker/pki
+            recipients='secrets: {form: sops, ageRecipients: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]}'
             git init -q -b main mesh
             for state in before after; do
               cp $state.yaml mesh/mesh.yaml
@@ -130,6 +145,14 @@ impl Ground {
               git -C mesh add -A
               git -C mesh commit -q -m $state
             done
+            git init -q -b main sops
+            for state in before after; do
+              sed "s/^workloads/$recipients\n&/" $state.yaml >sops/mesh.yaml
+              meshgen build sops/mesh.yaml -o sops/out -q --ca mesh.seed
+              git -C sops add -A
+              git -C sops commit -q -m $state
+            done
+            meshgen build sops/mesh.yaml -o attacker/sops -q --ca attacker.seed
             git init -q -b main company
             bundles company.seed company/pki
             cp before.yaml company/mesh.yaml
@@ -139,7 +162,7 @@ impl Ground {
             git add -A
             git commit -q -m base
             # The attacker's branch; few files, because they are copied for each attack.
-            for repository in ../mesh .; do
+            for repository in ../mesh ../sops .; do
               git -C $repository checkout -q -b attack
               git -C $repository gc -q
             done

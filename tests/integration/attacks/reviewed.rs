@@ -35,6 +35,13 @@ pub(super) const ATTACKS: &[Attack] = &[
         change: r"sed -i 's|10.0.1.1:6443|&\n    proxyURL: http://203.0.113.9:3128|' mesh.yaml; build",
     },
     Attack {
+        name: "has clusters push their tokens to a store",
+        gain: "a credential of each cluster, for whoever reads the store",
+        step: Step::Diff,
+        says: &["PushSecret istio-reader is new", "nobody runs `remote-secrets.sh` any more"],
+        change: r"sed -i 's/^networks:/remoteAccess: externalSecrets\nsecrets: {store: {name: loot}}\n&/' mesh.yaml; build",
+    },
+    Attack {
         name: "changes the context of a cluster",
         gain: "commands that go to another cluster",
         step: Step::Diff,

@@ -413,6 +413,7 @@ fn what_holds_keys_says_what_it_is_and_prints_no_key() {
         certificate: read("ca-cert.pem"),
         key: Some(read("ca-key.pem").into()),
         key_digest: None,
+        object: None,
         chain: read("cert-chain.pem"),
         facts: facts.clone(),
         issuers: Vec::new(),

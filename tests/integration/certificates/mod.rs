@@ -7,4 +7,5 @@ mod naming;
 mod none;
 mod profile;
 mod renewal;
+mod secrets;
 pub(crate) mod workshop;

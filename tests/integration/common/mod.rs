@@ -67,7 +67,7 @@ pub(crate) fn compile(source: &Source) -> Tree {
 
 /// The same with another seed.
 pub(crate) fn compile_with(source: &Source, seed: Seed) -> Tree {
-    match meshgen::compile(source, Authority::Seed(seed)) {
+    match meshgen::compile(source, &Authority::Seed(seed)) {
         Ok(compiled) => compiled.tree,
         Err(findings) => panic!("{}", report(source, &findings)),
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
+use meshgen::layout::{KEY, bundle_path};
 use meshgen::lock::Lock;
 use meshgen::source::Source;
 use rustix::fs::StatVfsMountFlags;
@@ -78,7 +79,7 @@ impl Simulator {
         for directory in ["programs", "state/clusters"] {
             fs::create_dir_all(simulator.path(directory)).unwrap();
         }
-        for name in ["kubectl", "istioctl", "helm", "ip", "tick", "controllers"] {
+        for name in ["kubectl", "istioctl", "helm", "ip", "sops", "tick", "controllers"] {
             symlink(stand_in(), simulator.path("programs").join(name)).unwrap();
         }
         simulator.build(topology);
@@ -113,9 +114,19 @@ impl Simulator {
         let lock = self.lock();
         self.set("version", json!(lock.istio.unwrap().version.to_string()));
         let workloads: Vec<&str> = lock.workloads.iter().map(String::as_str).chain(["shop"]).collect();
+        let has_store = lock.steps.iter().any(|step| step.ends_with("/70-remote-access"));
+        self.fill_the_store();
         for (name, cluster) in lock.clusters {
             let Some(context) = cluster.context.as_deref() else { continue };
             let is_new = self.found(context);
+            let has = |file: &str| self.path("out").join(&name).join("20-cacerts").join(file).exists();
+            if has_store || has("cacerts.external.yaml") {
+                self.let_know_the_store(context);
+            }
+            if has("cacerts.sealed.yaml") {
+                let metadata = json!({"name": "sealedsecrets.bitnami.com"});
+                self.put(context, &json!({"kind": "CustomResourceDefinition", "metadata": metadata}));
+            }
             if fs::read_to_string(self.path("out").join(&name).join("30-istio/istio.yaml"))
                 .is_ok_and(|text| text.starts_with("apiVersion: sailoperator.io/"))
             {
@@ -145,6 +156,31 @@ impl Simulator {
             );
         }
         self
+    }
+
+    /// Puts into the store what `meshgen ca export` gives of the tree's certificates.
+    pub(crate) fn fill_the_store(&self) {
+        let path = self.path("state/store.json");
+        let mut store: Value =
+            fs::read(&path).map_or_else(|_| json!({}), |bytes| serde_json::from_slice(&bytes).unwrap());
+        for name in self.lock().clusters.keys() {
+            let file = self.path("out").join(name).join("20-cacerts/cacerts.external.yaml");
+            let Ok(text) = fs::read_to_string(file) else { continue };
+            let object: Value = serde_yaml::from_str(&text).unwrap();
+            let word = |path: &str| object.pointer(path).unwrap().as_str().unwrap().to_owned();
+            let place = [word("/spec/secretStoreRef/name"), word("/spec/dataFrom/0/extract/key")].join(" ");
+            store[place]["ca-key.pem"] = json!(format!("the key of {}", word("/spec/dataFrom/0/extract/key")));
+        }
+        fs::write(path, store.to_string()).unwrap();
+    }
+
+    /// Lets the External Secrets Operator run in a cluster.
+    pub(crate) fn let_know_the_store(&self, context: &str) {
+        for (kinds, version) in [("externalsecrets", "v1"), ("pushsecrets", "v1alpha1")] {
+            let metadata = json!({"name": format!("{kinds}.external-secrets.io")});
+            let spec = json!({"versions": [{"name": version}]});
+            self.put(context, &json!({"kind": "CustomResourceDefinition", "metadata": metadata, "spec": spec}));
+        }
     }
 
     /// Puts the Sail operator into a cluster, and the definitions that come with it.
@@ -179,6 +215,10 @@ impl Simulator {
         let revision = fs::read_to_string(directory.join("revision")).unwrap_or_default() + "+";
         let _ = fs::remove_dir_all(&directory);
         link(&self.path("out"), &directory.join(path));
+        // The tree tells Git to ignore them.
+        for cluster in self.lock().clusters.keys() {
+            let _ = fs::remove_file(directory.join(path).join(bundle_path(cluster, KEY)));
+        }
         fs::write(directory.join("revision"), revision).unwrap();
     }
 

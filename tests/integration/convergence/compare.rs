@@ -29,7 +29,7 @@ pub(super) fn rest(simulator: &Simulator, context: &str) -> BTreeMap<String, Val
         }
         forget_labels(key, object);
         if let Some(noted) = object.get_mut("simulator").and_then(Value::as_object_mut) {
-            for name in ["controller", "leads", "restarts", "template", "tokens"] {
+            for name in ["controller", "leads", "restarts", "synced", "template", "tokens", "written"] {
                 noted.remove(name);
             }
             if let Some(certificate) = noted.get_mut("certificate") {
@@ -40,6 +40,7 @@ pub(super) fn rest(simulator: &Simulator, context: &str) -> BTreeMap<String, Val
             metadata.remove("annotations");
         }
         if let Some(metadata) = object["metadata"].as_object_mut() {
+            metadata.remove("creationTimestamp");
             if !key.starts_with("Namespace/") {
                 metadata.remove("annotations");
             }
@@ -108,7 +109,10 @@ pub(super) fn hub(walk: &Walk<'_>, to: &Installed) -> Vec<String> {
 /// Removes labels that nobody goes by once another program has taken over, and that it does not state.
 fn forget_labels(key: &str, object: &mut Value) {
     let Some(labels) = object.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) else { return };
-    labels.retain(|name, _| !name.starts_with("install.operator.istio.io/") && name != "operator.istio.io/version");
+    let is_forgotten = |name: &str| {
+        ["install.operator.istio.io/", "reconcile.external-secrets.io/"].iter().any(|owner| name.starts_with(owner))
+    };
+    labels.retain(|name, _| !is_forgotten(name) && name != "operator.istio.io/version");
     let kind = key.split('/').next().unwrap();
     if ["ServiceAccount", "Role", "RoleBinding", "HorizontalPodAutoscaler", "PodDisruptionBudget"].contains(&kind) {
         labels.retain(|name, _| name.ends_with("/managed-by") || name.ends_with("/part-of"));

@@ -26,6 +26,12 @@ pub(super) struct Mesh {
     controller: Option<&'static str>,
     /// Whether there is one for each cluster.
     is_controlled_apart: bool,
+    /// Whether control planes get credentials from a store, where they can.
+    is_stored: bool,
+    /// How private keys reach their clusters, where the controller can do it.
+    form: &'static str,
+    /// Whether others read them than at first.
+    has_other_readers: bool,
     config: Map<String, Value>,
     tracing: Option<Tracing>,
     /// Days after the root's first on which intermediates begin.
@@ -137,10 +143,13 @@ pub(super) enum Change {
     InstallOfOne,
     Controller,
     ControllerPlace,
+    RemoteAccess,
+    Form,
+    Readers,
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 52] = [
+    pub(super) const ALL: [Self; 55] = [
         Self::Joins,
         Self::Leaves,
         Self::Renamed,
@@ -193,8 +202,18 @@ impl Change {
         Self::InstallOfOne,
         Self::Controller,
         Self::ControllerPlace,
+        Self::RemoteAccess,
+        Self::Form,
+        Self::Readers,
     ];
 }
+
+const FORMS: [&str; 4] = ["files", "sops", "sealedSecrets", "externalSecrets"];
+
+const RECIPIENTS: [&str; 2] = [
+    "age1z3ek0mwpjw3dzraswq7qgl727xswr4lqjc7xk70ja0efvmks7g6qwhfw7a",
+    "age1zpejrgxzskssg32j03pzex3t3w7t98c4ynx30g8kltxmk5auu44qh9j82f",
+];
 
 const VERSIONS: [&str; 13] = [
     "1.11.2", "1.11.8", "1.24.2", "1.24.6", "1.25.5", "1.26.8", "1.27.9", "1.28.1", "1.28.8", "1.29.2", "1.30.0",
@@ -259,6 +278,9 @@ impl Mesh {
             install: "istioctl",
             controller: None,
             is_controlled_apart: false,
+            is_stored: false,
+            form: FORMS[0],
+            has_other_readers: false,
             config: Map::new(),
             tracing: None,
             renewed: 0,
@@ -282,6 +304,9 @@ impl Mesh {
             install: choices.one_of(&["istioctl", "helm", "sail"]),
             controller: choices.one_of(&[None, None, Some("flux"), Some("argocd")]),
             is_controlled_apart: choices.below(4) == 0,
+            is_stored: choices.below(3) == 0,
+            form: choices.one_of(&FORMS),
+            has_other_readers: false,
             ..Self::empty(choices.one_of(&VERSIONS))
         };
         for _ in 0..=choices.below(4) {
@@ -396,6 +421,19 @@ impl Mesh {
             let allowed = rules.map(|rule| json!({"rule": rule, "reason": "the simulator has no such trouble"}));
             topology["mesh"]["allow"] = json!(allowed);
         }
+        if self.is_stored && (!self.version.starts_with("1.11") || self.primaries().len() == self.members.len()) {
+            topology["remoteAccess"] = json!("externalSecrets");
+            topology["secrets"]["store"] = self.store();
+        }
+        let form = self.form();
+        if form != "files" {
+            topology["secrets"]["form"] = json!(form);
+        }
+        if form == "sops" {
+            topology["secrets"]["ageRecipients"] = json!([RECIPIENTS[usize::from(self.has_other_readers)]]);
+        } else if form == "externalSecrets" {
+            topology["secrets"]["store"] = self.store();
+        }
         if let Some(tracing) = &self.tracing {
             let mut zipkin = json!({"cluster": tracing.cluster, "samplingPercent": tracing.sampling});
             if tracing.is_through_mesh {
@@ -412,6 +450,19 @@ impl Mesh {
     /// Whether Helm can install this version.
     fn has_charts(&self) -> bool {
         ["1.28", "1.29", "1.30", "1.31"].iter().any(|release| self.version.starts_with(release))
+    }
+
+    /// How private keys reach their clusters. Argo CD does not decrypt what SOPS encrypted.
+    fn form(&self) -> &'static str {
+        match self.form {
+            _ if self.is_without_certificates => "files",
+            "sops" if self.delivered() == Some("argocd") => "sealedSecrets",
+            form => form,
+        }
+    }
+
+    fn store(&self) -> Value {
+        json!({"name": if self.has_other_readers && self.form() == "externalSecrets" { "other" } else { "store" }})
     }
 
     /// What installs Istio.
@@ -622,6 +673,12 @@ impl Mesh {
                 };
             }
             Change::ControllerPlace => self.is_controlled_apart = !self.is_controlled_apart,
+            Change::RemoteAccess => self.is_stored = !self.is_stored,
+            Change::Form => {
+                let place = FORMS.iter().position(|form| *form == self.form).unwrap_or_default();
+                self.form = FORMS[(place + 1) % FORMS.len()];
+            }
+            Change::Readers => self.has_other_readers = !self.has_other_readers,
             Change::Cni => self.has_cni = !self.has_cni,
             Change::Naming => self.has_long_names = !self.has_long_names,
             Change::NodePortRange => self.has_all_node_ports = !self.has_all_node_ports,
@@ -724,6 +781,10 @@ impl Member {
             "context": self.context,
             "apiServer": self.server,
         });
+        if mesh.form() == "sealedSecrets" {
+            let file = if mesh.has_other_readers { "seal/cluster2.pem" } else { "seal/cluster1.pem" };
+            value["secrets"] = json!({"sealingCertificate": file});
+        }
         if let Some(authority) = self.authority {
             value["apiServerCA"] = json!(format!("ca/{authority}.pem"));
         }

@@ -26,6 +26,8 @@ struct Choices {
     /// A position in `WAYS`; where that way cannot be, it is the one before.
     way: usize,
     controller: Option<usize>,
+    /// The kind of the store by which control planes get credentials.
+    store: Option<usize>,
     revision: Option<usize>,
     own_revisions: bool,
     kubernetes: Option<usize>,
@@ -50,6 +52,8 @@ struct Intermediates {
     naming: Option<u32>,
     /// Whether somebody else signs.
     is_absent: bool,
+    /// How private keys reach their clusters: the position in `FORMS`.
+    form: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -119,6 +123,8 @@ const SAIL: usize = 2;
 const LAST_OF_SAIL: usize = 7;
 const PROFILE_NOT_OF_SAIL: usize = 3;
 const CONTROLLERS: [&str; 2] = ["argocd", "flux"];
+/// The kinds of stores; the first is the default.
+const STORES: [Option<&str>; 3] = [None, Some("ClusterSecretStore"), Some("SecretStore")];
 /// The oldest and the newest Kubernetes 1 of each of `VERSIONS`.
 const KUBERNETES: [(usize, usize); 9] =
     [(18, 22), (28, 31), (29, 32), (29, 33), (29, 33), (30, 34), (31, 35), (32, 36), (32, 36)];
@@ -133,6 +139,14 @@ const ALLOWED: [&str; 5] =
 const REPLICAS: [(Option<u16>, Option<u16>); 5] =
     [(Some(2), None), (Some(2), Some(4)), (None, Some(3)), (Some(1), Some(1)), (Some(5), None)];
 const CONTEXTS: [&str; 5] = ["admin@", "it's ", "a b$HOME`x`", "\"q\" \\ ", "arn:aws:eks:eu:1:cluster/"];
+
+/// How private keys reach their clusters.
+const FORMS: [&str; 4] = ["files", "sealedSecrets", "externalSecrets", "sops"];
+const RECIPIENTS: [&str; 3] = [
+    "age1z3ek0mwpjw3dzraswq7qgl727xswr4lqjc7xk70ja0efvmks7g6qwhfw7a",
+    "age1zpejrgxzskssg32j03pzex3t3w7t98c4ynx30g8kltxmk5auu44qh9j82f",
+    "age1tuphyxez6zgmavw8hg6jp93p2sjek7fhprgqp4v8g58v8dsy946qfk0zq9",
+];
 
 const PROXIES: [&str; 3] = ["http://172.31.200.1:3128", "https://proxy.corp.internal", "socks5://[fd00:9::1]:1080"];
 
@@ -166,6 +180,7 @@ fn choices() -> impl Strategy<Value = Choices> {
         prop::option::weighted(0.3, any::<bool>()),
         prop_oneof![3 => Just(ISTIOCTL), 1 => Just(HELM), 1 => Just(SAIL)],
         prop::option::weighted(0.5, 0..CONTROLLERS.len() * 2),
+        prop::option::weighted(0.3, 0..STORES.len()),
     );
     let rest = (
         prop::option::of(any::<usize>()),
@@ -178,7 +193,7 @@ fn choices() -> impl Strategy<Value = Choices> {
     (whole, forms, rest, vec(cluster(), 1..=8)).prop_map(|(whole, (mesh_config, values), rest, clusters)| {
         let (version, profile, id, trust_domain, (revision, own_revisions), egress, tracing, is_static, root_days) =
             whole;
-        let (kubernetes, allowed, intermediates, workloads, cluster_domain, (cni, way, controller)) = rest;
+        let (kubernetes, allowed, intermediates, workloads, cluster_domain, (cni, way, controller, store)) = rest;
         Choices {
             version,
             profile,
@@ -188,6 +203,7 @@ fn choices() -> impl Strategy<Value = Choices> {
             cni,
             way,
             controller,
+            store,
             revision,
             own_revisions,
             kubernetes,
@@ -212,13 +228,15 @@ fn intermediates() -> impl Strategy<Value = Intermediates> {
         prop::option::weighted(0.2, 1..5u32),
         prop::option::of(1..=2u32),
         prop::bool::weighted(0.1),
+        prop_oneof![2 => Just(0), 1 => 0..FORMS.len()],
     )
-        .prop_map(|(issued_later, days, generation, naming, is_absent)| Intermediates {
+        .prop_map(|(issued_later, days, generation, naming, is_absent, form)| Intermediates {
             issued_later,
             days,
             generation,
             naming,
             is_absent,
+            form,
         })
 }
 
@@ -329,6 +347,16 @@ impl Choices {
         }
     }
 
+    /// How private keys reach their clusters. Argo CD does not decrypt what SOPS encrypted.
+    fn form(&self) -> &'static str {
+        let is_argo = self.way() != ISTIOCTL && self.controller.is_some_and(|choice| choice / 2 == 0);
+        match FORMS[self.intermediates.form] {
+            _ if self.intermediates.is_absent => "files",
+            "sops" if is_argo => "sealedSecrets",
+            form => form,
+        }
+    }
+
     fn revision(&self) -> Option<usize> {
         self.revision.filter(|revision| match self.way() {
             SAIL => false,
@@ -369,7 +397,8 @@ fn topology(choices: &Choices) -> Value {
     let done = ["unencrypted-secret", "application-health", "excluded-endpoint-slice"];
     let done = done.map(|rule| json!({ "rule": rule, "reason": "it is done" }));
     let mut allowed = allow(&choices.allowed).and_then(|allowed| allowed.as_array().cloned()).unwrap_or_default();
-    allowed.extend(done.into_iter().filter(|_| controller.is_some()));
+    let is_done = |rule: &Value| choices.form() == "files" || rule["rule"] != "unencrypted-secret";
+    allowed.extend(done.into_iter().filter(|rule| controller.is_some() && is_done(rule)));
     insert(&mut mesh, "allow", (!allowed.is_empty()).then_some(Value::Array(allowed)));
     let mut topology = Map::new();
     topology.insert("apiVersion".to_owned(), json!("meshgen/v1"));
@@ -377,6 +406,14 @@ fn topology(choices: &Choices) -> Value {
     topology.insert("mesh".to_owned(), mesh.into());
     topology.insert("istio".to_owned(), istio.into());
     insert(&mut topology, "gitops", controller.map(gitops));
+    // What the remotes of 1.11 are read by is only there when they have been read.
+    let store = choices.store.filter(|_| shape.is_thin || !shape.has_remotes.contains(&true)).map(|kind| {
+        let mut store = Map::from_iter([("name".to_owned(), json!("no"))]);
+        insert(&mut store, "kind", STORES[kind].map(|kind| json!(kind)));
+        store.into()
+    });
+    insert(&mut topology, "secrets", secrets(choices, store.as_ref()));
+    insert(&mut topology, "remoteAccess", store.map(|_| json!("externalSecrets")));
     insert(&mut topology, "kubernetes", choices.kubernetes.map(|choice| kubernetes(choices, choice)));
     topology.insert("certificates".to_owned(), certificates(choices));
     insert(
@@ -411,6 +448,17 @@ fn certificates(choices: &Choices) -> Value {
     insert(&mut certificates, "generation", all.generation.map(|generation| json!(generation)));
     insert(&mut certificates, "naming", all.naming.map(|naming| json!(naming)));
     certificates.into()
+}
+
+/// How private keys reach their clusters, and who reads them all.
+fn secrets(choices: &Choices, store: Option<&Value>) -> Option<Value> {
+    let form = choices.form();
+    let mut secrets = Map::new();
+    insert(&mut secrets, "form", (form != "files").then(|| json!(form)));
+    insert(&mut secrets, "ageRecipients", (form == "sops").then(|| json!([RECIPIENTS[0]])));
+    let usual = json!({ "name": "no" });
+    insert(&mut secrets, "store", store.or((form == "externalSecrets").then_some(&usual)).cloned());
+    (!secrets.is_empty()).then(|| secrets.into())
 }
 
 /// A Kubernetes that the Istio of the mesh runs on, with or without its patch.
@@ -572,6 +620,12 @@ fn cluster_value(choices: &Choices, shape: &Shape, position: usize) -> Value {
         "certificates",
         (!certificates.is_empty() && !choices.intermediates.is_absent).then(|| certificates.into()),
     );
+    let own = match choices.form() {
+        "sops" if position.is_multiple_of(2) => Some(json!({ "ageRecipients": [RECIPIENTS[1 + position / 2 % 2]] })),
+        "sealedSecrets" => Some(json!({ "sealingCertificate": "seal/cluster1.pem" })),
+        _ => None,
+    };
+    insert(&mut value, "secrets", own);
     insert(&mut value, "kubernetes", cluster.kubernetes.map(|choice| kubernetes(choices, choice)));
     insert(&mut value, "istio", own_istio(choices, shape, position));
     insert(&mut value, "allow", allow(&cluster.allowed));

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use super::Mutation;
 use super::topology::Case;
 
+/// An age recipient.
+pub(super) const RECIPIENT: &str = "age1z3ek0mwpjw3dzraswq7qgl727xswr4lqjc7xk70ja0efvmks7g6qwhfw7a";
+
 pub(crate) const ERRORS: &[Mutation] = &[
     Mutation("duplicate-name", |case| {
         // A name that others use would be missing elsewhere.
@@ -185,6 +188,81 @@ pub(crate) const ERRORS: &[Mutation] = &[
         }
         case.allow_no_longer("unencrypted-secret");
         Some("gitops.controller".to_owned())
+    }),
+    Mutation("remote-signer", |case| {
+        let remote = (0..case.clusters().len()).find(|position| !case.is_old() && !case.is_primary(*position))?;
+        case.forget_secrets();
+        if case.value["gitops"].is_object() {
+            case.allow_no_longer("unencrypted-secret");
+        }
+        case.set("certificates", json!({ "authority": "none" }));
+        without_own_certificates(case);
+        case.set("istio.values.global.caAddress", json!("istio-csr.cert-manager.svc:443"));
+        case.set("istio.values.pilot.env.ENABLE_CA_SERVER", json!("false"));
+        Some(format!("clusters[{remote}].name"))
+    }),
+    Mutation("sops-with-argocd", |case| {
+        case.give_to_a_controller("argocd")?;
+        case.set("secrets.form", json!("sops"));
+        case.set("secrets.ageRecipients", json!([RECIPIENT]));
+        case.allow_no_longer("unencrypted-secret");
+        Some("secrets.form".to_owned())
+    }),
+    Mutation("bad-recipient", |case| {
+        case.forget_secrets();
+        case.remove("gitops");
+        let bad = case.one_of(&[
+            "age1",
+            "AGE-SECRET-KEY-1",
+            "ssh-ed25519 AAAA",
+            "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8q",
+            RECIPIENT,
+        ])?;
+        case.set("secrets.form", json!("sops"));
+        case.set("secrets.ageRecipients", json!([RECIPIENT, bad]));
+        for rule in ["unencrypted-secret", "application-health", "excluded-endpoint-slice"] {
+            case.allow_no_longer(rule);
+        }
+        Some("secrets.ageRecipients[1]".to_owned())
+    }),
+    Mutation("missing-recipient", |case| {
+        if case.value["certificates"]["authority"] == "none" {
+            return None;
+        }
+        case.forget_secrets();
+        case.remove("gitops");
+        case.set("secrets.form", json!("sops"));
+        let cluster = case.any_cluster(Case::is_primary)?;
+        for other in (0..case.clusters().len()).filter(|other| *other != cluster) {
+            case.set(format!("clusters[{other}].secrets"), json!({ "ageRecipients": [RECIPIENT] }));
+        }
+        for rule in ["unencrypted-secret", "application-health", "excluded-endpoint-slice"] {
+            case.allow_no_longer(rule);
+        }
+        Some(format!("clusters[{cluster}].name"))
+    }),
+    Mutation("missing-store", |case| {
+        // With remotes of 1.11, nothing can come from a store.
+        let has_remotes = case.any_cluster(|case, position| !case.is_primary(position)).is_some();
+        if case.is_old() && has_remotes {
+            return None;
+        }
+        case.forget_secrets();
+        case.remove("secrets");
+        case.remove("gitops");
+        for rule in ["unencrypted-secret", "application-health", "excluded-endpoint-slice"] {
+            case.allow_no_longer(rule);
+        }
+        if case.rng.bool() {
+            case.remove("remoteAccess");
+            return Some(case.set("secrets.form", json!("externalSecrets")));
+        }
+        Some(case.set("remoteAccess", json!("externalSecrets")))
+    }),
+    Mutation("circular-remote-access", |case| {
+        case.any_cluster(|case, position| case.is_old() && !case.is_primary(position))?;
+        case.set("secrets.store", json!({ "name": "mesh" }));
+        Some(case.set("remoteAccess", json!("externalSecrets")))
     }),
     Mutation("application-health", |case| {
         case.give_to_a_controller("argocd")?;

@@ -99,6 +99,7 @@ impl Case {
         }
         self.set("istio.install", json!("helm"));
         self.remove("workloads");
+        self.forget_secrets();
         let repository = "https://git.example.com/mesh.git";
         self.set("gitops", json!({ "controller": controller, "repository": repository, "path": "out" }));
         let rules = ["unencrypted-secret", "application-health", "excluded-endpoint-slice"];
@@ -106,9 +107,23 @@ impl Case {
         Some(())
     }
 
+    /// Has private keys in files again.
+    pub(crate) fn forget_secrets(&mut self) {
+        let is_read = self.value["remoteAccess"] == "externalSecrets";
+        let store = self.value["secrets"]["store"].take();
+        if is_read {
+            self.set("secrets", json!({ "store": store }));
+        } else {
+            self.remove("secrets");
+        }
+        for position in 0..self.clusters().len() {
+            self.remove(&format!("clusters[{position}].secrets"));
+        }
+    }
+
     /// Takes out what is allowed of the mesh.
     pub(crate) fn allow_no_longer(&mut self, rule: &str) {
-        if let Some(allowed) = self.value["mesh"]["allow"].as_array_mut() {
+        if let Some(allowed) = self.value.pointer_mut("/mesh/allow").and_then(Value::as_array_mut) {
             allowed.retain(|entry| entry["rule"] != rule);
         }
     }

@@ -6,10 +6,30 @@ use meshgen::topology::Date;
 use serde_json::{Value, json};
 
 use super::Mutation;
-use super::errors::without_own_certificates;
+use super::errors::{RECIPIENT, without_own_certificates};
 use super::topology::{Case, remove, set};
 
 pub(crate) const WARNINGS: &[Mutation] = &[
+    Mutation("unused-secrets", |case| {
+        case.forget_secrets();
+        if case.rng.bool() {
+            case.set("secrets.ageRecipients", json!([RECIPIENT]));
+            return Some("secrets.ageRecipients".to_owned());
+        }
+        let cluster = case.any_cluster(|_, _| true)?;
+        Some(case.set(format!("clusters[{cluster}].secrets.sealingCertificate"), json!("seal/cluster1.pem")))
+    }),
+    Mutation("shared-recipient", |case| {
+        case.give_to_a_controller("flux")?;
+        if case.clusters().len() < 2 || case.value["certificates"]["authority"] == "none" {
+            return None;
+        }
+        case.set("gitops.hub", json!(false));
+        case.set("secrets.form", json!("sops"));
+        case.set("secrets.ageRecipients", json!([RECIPIENT]));
+        case.allow_no_longer("unencrypted-secret");
+        Some("secrets.ageRecipients[0]".to_owned())
+    }),
     Mutation("gateway-without-address", |case| {
         let waits = |case: &Case, position| {
             let is_alone = case.clusters().len() == 1 && case.overrides_collector(position);
@@ -41,6 +61,11 @@ pub(crate) const WARNINGS: &[Mutation] = &[
         }
         case.set(path.clone(), json!({ "address": "gateway.corp.internal" }));
         Some(path + ".address")
+    }),
+    Mutation("unused-store", |case| {
+        case.remove("remoteAccess");
+        case.forget_secrets();
+        Some(case.set("secrets.store", json!({ "name": "mesh" })))
     }),
     Mutation("unused-certificates", |case| {
         set(&mut case.before, "certificates", json!({ "authority": "none" }));

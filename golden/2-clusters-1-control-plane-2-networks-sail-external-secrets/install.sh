@@ -1,0 +1,551 @@
+#!/usr/bin/env bash
+# Installs mesh mesh1 with Istio 1.30.3, in order, from a workstation with a kubeconfig context for each cluster.
+# Run it again at any time: steps that are done change nothing. It deletes nothing.
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+  printf 'error: this script needs bash 4.4 or later, and this is bash %s (on macOS: brew install bash)\n' "$BASH_VERSION" >&2
+  exit 2
+fi
+set -euo pipefail
+shopt -s inherit_errexit
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+readonly istio_version=1.30.3 namespace=istio-system timeout=10m
+# Annotations of the namespace: what its proxies knew when they started.
+readonly proxies=meshgen/proxies-started-with
+# The gateways that istiod injects or istioctl installs.
+readonly gateways='istio in (ingressgateway,egressgateway,eastwestgateway)'
+readonly workload_namespaces=('shop')
+
+usage() {
+  cat <<'USAGE'
+usage: install.sh [--dry-run] [--from STEP] [--cluster NAME]... [--no-restart]
+  --dry-run       print the commands in order and run none
+  --from STEP     begin with this step, as a failure names it
+  --cluster NAME  only the steps of this cluster, and its remote secret in its primary
+  --no-restart    do not restart what started with an older configuration
+USAGE
+}
+
+fail() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# ask CONTEXT TEMPLATE WORD...: what kubectl gets, through a template over a list. About what does not exist, the answer is empty;
+# no answer at all is a failure.
+ask() {
+  local answer
+  answer=$(kubectl --context="$1" get "${@:3}" -o jsonpath="answer:$2")
+  [[ $answer == answer:* ]] || fail "kubectl does not answer: get ${*:3}"
+  printf '%s' "${answer#answer:}"
+}
+
+# relay: prints each line as it comes, and fails if there is none.
+relay() {
+  local line is_silent=yes
+  while IFS= read -r line || [[ -n $line ]]; do
+    printf '%s\n' "$line"
+    is_silent=''
+  done
+  [[ -z $is_silent ]]
+}
+
+# act COMMAND...: runs what says what it does, istioctl on standard error; silence is a failure.
+act() {
+  local codes=(0 0)
+  "$@" 2>&1 | relay || codes=("${PIPESTATUS[@]}")
+  [[ ${codes[0]} -eq 0 ]] || return "${codes[0]}"
+  [[ ${codes[1]} -eq 0 ]] || fail "no answer: $*"
+}
+
+wrong() {
+  printf 'error: %s\n' "$*" >&2
+  usage >&2
+  exit 2
+}
+
+readonly names=('cluster1' 'cluster2')
+readonly primaries=('cluster1')
+declare -A context=() primary=() istiod=() at_start=() selected=() is_early=()
+
+# cluster NAME CONTEXT PRIMARY SERVICE: the last is that of its control plane.
+cluster() {
+  context[$1]=$2 primary[$1]=$3 istiod[$1]=$4
+}
+
+# What the proxies of a cluster know from their start alone.
+cluster 'cluster1' 'cluster1' 'cluster1' 'istiod'
+at_start['cluster1']='istio=1.30.3 control-plane=cluster1 configuration=446efe05f517'
+cluster 'cluster2' 'cluster2' 'cluster1' 'istiod'
+at_start['cluster2']='istio=1.30.3 control-plane=cluster1 configuration=753c317368c6'
+
+dry_run='' from='' no_restart='' current='' index=''
+while [[ $# -gt 0 ]]; do
+  case $1 in
+    --dry-run) dry_run=yes ;;
+    --no-restart) no_restart=yes ;;
+    --from)
+      [[ $# -gt 1 ]] || wrong '--from needs a step'
+      from=$2
+      shift
+      ;;
+    --cluster)
+      [[ $# -gt 1 && -n ${context[${2:-.}]:-} ]] || wrong "--cluster needs one of: ${names[*]}"
+      selected[$2]=yes
+      shift
+      ;;
+    -h | --help) usage; exit 0 ;;
+    *) wrong "unknown argument $1" ;;
+  esac
+  shift
+done
+
+finish() {
+  local code=$? options=''
+  if [[ $code -ne 0 && -n $current ]]; then
+    for name in "${!selected[@]}"; do
+      options+=" --cluster $name"
+    done
+    [[ -z $no_restart ]] || options+=' --no-restart'
+    # A step out of turn is not where the rest begins.
+    [[ -n ${is_early[$index]:-} ]] || options+=" --from $current"
+    printf '\nerror: step %s failed in cluster %s; fix the cause and continue with:\n  ./install.sh%s\n' \
+      "$current" "${current%%/*}" "$options" >&2
+  fi
+}
+trap finish EXIT
+
+steps=() calls=() stages=() titles=() title='' number=0
+
+stage() {
+  title=$1 number=$((number + 1))
+}
+
+# step NAME FUNCTION [ARGUMENT]...
+step() {
+  steps+=("$1") calls+=("${*:2}") stages+=("$number") titles+=("$title")
+}
+
+# Runs a command, or prints it as you would type it.
+run() {
+  local word
+  if [[ -n $dry_run ]]; then
+    printf '  '
+    for word; do
+      [[ $word =~ ^[A-Za-z0-9_./:=,@%+-]+$ ]] || word="'${word//\'/\'\\\'\'}'"
+      printf ' %s' "$word"
+    done
+    printf '\n'
+  else
+    act "$@"
+  fi
+}
+
+# annotation CONTEXT KEY: of the namespace; empty where there is none.
+annotation() {
+  ask "$1" "{.items[*].metadata.annotations.$2}" namespaces --field-selector "metadata.name=$namespace"
+}
+
+# annotate CONTEXT KEY VALUE
+annotate() {
+  act kubectl --context="$1" annotate namespace "$namespace" --overwrite "$2=$3"
+}
+
+apply() {
+  run kubectl --context="$2" apply -k "$1/$3"
+}
+
+# Server-side: client-side apply would copy the private key into an annotation.
+apply_secret() {
+  run kubectl --context="$2" apply --server-side --field-manager=meshgen --force-conflicts -k "$1/$3"
+  run kubectl --context="$2" -n istio-system wait --for=condition=Ready --timeout="$timeout" externalsecrets.external-secrets.io/cacerts
+}
+
+apply_collector() {
+  run kubectl --context="$2" apply -k "$1/$3"
+  run kubectl --context="$2" -n "$namespace" rollout status deployment/zipkin --timeout="$timeout"
+}
+
+# new CLUSTER CONTEXT: `yes` if there was no control plane before, nor anything that knows one.
+new() {
+  local known found
+  known=$(annotation "$2" "$proxies")
+  found=$(ask "$2" '{.items[*].metadata.name}' services -n "$namespace" --field-selector "metadata.name=${istiod[$1]}")
+  [[ -n $known$found ]] || printf 'yes'
+}
+
+# What starts from now on starts with this configuration; written down before, so that an installation that was stopped knows it.
+note_new() {
+  local is_new
+  [[ -z $dry_run ]] || return 0
+  is_new=$(new "$1" "$2")
+  if [[ -n $is_new ]]; then
+    annotate "$2" "$proxies" "${at_start[$1]}"
+  fi
+}
+
+install_istio() {
+  note_new "$@"
+  run istioctl install --context="$2" -y -f "$1/30-istio/istio.yaml" -f "$1/30-istio/mesh-config.yaml"
+  run kubectl --context="$2" -n "$namespace" rollout status deployment/"$3" --timeout="$timeout"
+}
+
+# A remote without an istiod.
+install_remote() {
+  note_new "$@"
+  run istioctl install --context="$2" -y -f "$1/30-istio/istio.yaml"
+}
+
+# In a command of its own: together with istio.yaml it would replace istiod.
+install_gateway() {
+  run istioctl install --context="$2" -y -f "$1/40-eastwest-gateway/eastwest-gateway.yaml"
+  run kubectl --context="$2" -n "$namespace" rollout status deployment/istio-eastwestgateway --timeout="$timeout"
+}
+
+# tell_operator CLUSTER CONTEXT SERVICE [NAMESPACE]: what the Sail operator installs; Istio's CNI plugin if a namespace is named.
+tell_operator() {
+  run kubectl --context="$2" apply --server-side --field-manager=meshgen --force-conflicts -k "$1/30-istio"
+  if [[ -n ${4:-} ]]; then
+    run kubectl --context="$2" wait --for=condition=Reconciled istiocnis.sailoperator.io/default --timeout="$timeout"
+    run kubectl --context="$2" -n "$4" rollout status daemonset/istio-cni-node --timeout="$timeout"
+  fi
+}
+
+install_istio_resources() {
+  note_new "$@"
+  tell_operator "$@"
+  run kubectl --context="$2" wait --for=condition=Ready istios.sailoperator.io/default --timeout="$timeout"
+  run kubectl --context="$2" wait --for=condition=Reconciled istiorevisions.sailoperator.io/default --timeout="$timeout"
+  run kubectl --context="$2" -n "$namespace" rollout status deployment/"$3" --timeout="$timeout"
+}
+
+# A remote without an istiod. It gets ready only when its primary has its remote secret.
+install_remote_resources() {
+  note_new "$@"
+  tell_operator "$@"
+  run kubectl --context="$2" wait --for=condition=Reconciled istios.sailoperator.io/default --timeout="$timeout"
+  run kubectl --context="$2" wait --for=condition=Reconciled istiorevisions.sailoperator.io/default --timeout="$timeout"
+}
+
+# The east-west gateway as plain objects, which take over one of istioctl's without a restart.
+apply_gateway() {
+  run kubectl --context="$2" apply --server-side --field-manager=meshgen --force-conflicts -k "$1/40-eastwest-gateway"
+  run kubectl --context="$2" -n "$namespace" rollout status deployment/istio-eastwestgateway --timeout="$timeout"
+}
+
+# secrets_of PRIMARY: the selected clusters whose remote secrets its istiod needs.
+secrets_of() {
+  local name
+  for name in "${!selected[@]}"; do
+    if [[ $name != "$1" && ( -n ${selected[$1]:-} || ${primary[$name]} == "$1" ) ]]; then
+      printf '%s\n' "$name"
+    fi
+  done
+}
+
+remote_secrets() {
+  local wanted name options=()
+  wanted=$(secrets_of "$1")
+  while IFS= read -r name; do
+    [[ -z $name ]] || options+=(--cluster "$name")
+  done <<<"$wanted"
+  run "./$1/remote-secrets.sh" "${options[@]}"
+}
+
+# stored CLUSTER CONTEXT DIRECTORY OBJECT...: applies a directory, and waits until the External Secrets Operator has done what the objects say.
+stored() {
+  run kubectl --context="$2" apply -k "$1/$3"
+  [[ $# -gt 3 ]] || return 0
+  run kubectl --context="$2" -n "$namespace" wait --for=condition=Ready --timeout="$timeout" "${@:4}" ||
+    fail "in $timeout, the External Secrets Operator of $1 has not done what $3 says. This says why: kubectl --context=${2@Q} -n $namespace describe ${*:4}"
+}
+
+push() {
+  stored "$1" "$2" "$3" pushsecrets.external-secrets.io/istio-reader
+}
+
+# get CLUSTER CONTEXT DIRECTORY OTHER...
+get() {
+  local name objects=()
+  for name in "${@:4}"; do
+    # Nobody knows whether the others have pushed theirs.
+    [[ ${#selected[@]} -gt 0 && -z ${selected[$name]:-} ]] || objects+=("externalsecrets.external-secrets.io/istio-remote-secret-$name")
+  done
+  stored "$1" "$2" "$3" "${objects[@]}"
+}
+
+# operated CLUSTER KINDS VERSION: the External Secrets Operator is there.
+operated() {
+  local versions
+  versions=$(ask "${context[$1]}" '{.items[*].spec.versions[*].name}' customresourcedefinitions --field-selector "metadata.name=$2.external-secrets.io")
+  [[ " $versions " == *" $3 "* ]] ||
+    fail "cluster $1 does not know $2 of external-secrets.io/$3: install the External Secrets Operator there, 0.16 or later (https://external-secrets.io), and let it know the ClusterSecretStore mesh; or write \`remoteAccess: script\` into the topology"
+}
+
+# older CLUSTER CONTEXT: gateways and workloads that started with another configuration, a line each: NAMESPACE KIND/NAME. Of what has
+# restarted already, when a restart was stopped, nothing is listed.
+older() {
+  local workload
+  older_in "$1" "$2" "$namespace" deployments -l "$gateways"
+  for workload in "${workload_namespaces[@]}"; do
+    older_in "$1" "$2" "$workload" deployments,statefulsets,daemonsets
+  done
+}
+
+# older_in CLUSTER CONTEXT NAMESPACE KINDS [SELECTOR]
+older_in() {
+  local found kind name with
+  found=$(ask "$2" "{range .items[*]}{.kind} {.metadata.name} {.metadata.annotations.$proxies}{\"\n\"}{end}" "${@:4}" -n "$3")
+  while read -r kind name with; do
+    [[ -z $name || $with == "${at_start[$1]}" ]] || printf '%s %s/%s\n' "$3" "${kind,,}" "$name"
+  done <<<"$found"
+}
+
+# single CLUSTER CONTEXT: pods that start find one control plane, not an earlier one besides.
+single() {
+  local found name
+  found=$(ask "$2" '{range .items[*]}{.metadata.name}{"\n"}{end}' endpointslices -n "$namespace" -l "kubernetes.io/service-name=${istiod[$1]}")
+  while IFS= read -r name; do
+    # istioctl makes one with the name of the Service where that leads to another cluster, Kubernetes makes the others.
+    case "$name ${primary[$1]}" in
+      ' '*) continue ;;
+      "${istiod[$1]} $1") ;;
+      "${istiod[$1]} "* | *" $1") continue ;;
+    esac
+    fail "the EndpointSlice $name in the namespace $namespace of $1 leads to an earlier control plane: delete it"
+  done <<<"$found"
+}
+
+# Restarts what started with an older configuration: gateways and workloads, never istiod.
+restart() {
+  local known found where name
+  if [[ -n $dry_run ]]; then
+    printf '   # only what started with an older configuration:\n'
+    run kubectl --context="$2" -n "$namespace" rollout restart deployments -l "$gateways"
+    for where in "${workload_namespaces[@]}"; do
+      run kubectl --context="$2" -n "$where" rollout restart deployments,statefulsets,daemonsets
+    done
+    return
+  fi
+  known=$(annotation "$2" "$proxies")
+  if [[ $known == "${at_start[$1]}" ]]; then
+    printf 'everything started with this configuration\n'
+    return
+  fi
+  [[ -n $no_restart ]] || single "$1" "$2"
+  found=$(older "$1" "$2")
+  if [[ -n $no_restart && -n $found ]]; then
+    printf 'these started with an older configuration, and keep it until they restart:\n%s\n' "$found"
+    return
+  fi
+  while read -r where name; do
+    [[ -z $name ]] || act kubectl --context="$2" -n "$where" rollout restart "$name"
+  done <<<"$found"
+  while read -r where name; do
+    if [[ -n $name ]]; then
+      act kubectl --context="$2" -n "$where" rollout status "$name" --timeout="$timeout"
+      act kubectl --context="$2" -n "$where" annotate "$name" --overwrite "$proxies=${at_start[$1]}"
+    fi
+  done <<<"$found"
+  annotate "$2" "$proxies" "${at_start[$1]}"
+}
+
+stage 'Namespaces and certificate authorities'
+step 'cluster1/10-namespace' apply 10-namespace
+step 'cluster1/20-cacerts' apply_secret 20-cacerts
+step 'cluster2/10-namespace' apply 10-namespace
+stage 'Primaries'
+step 'cluster1/30-istio' install_istio_resources istiod istio-system
+step 'cluster1/40-eastwest-gateway' apply_gateway
+step 'cluster1/50-exposure' apply 50-exposure
+step 'cluster1/55-telemetry' apply 55-telemetry
+stage 'Remotes: webhook and the way to their primary'
+step 'cluster2/30-istio' install_remote_resources istiod istio-system
+stage 'Access to the clusters'
+step 'cluster2/70-remote-access' push 70-remote-access
+stage 'Remote secrets'
+step 'cluster1/80-remote-secrets' get 80-remote-secrets cluster2
+stage 'Remotes: east-west gateways'
+step 'cluster2/40-eastwest-gateway' apply_gateway
+stage 'Trace collector'
+step 'cluster1/60-zipkin' apply_collector 60-zipkin
+stage 'Restart of what runs with an older mesh config'
+step 'cluster1/restart' restart
+step 'cluster2/restart' restart
+
+# What is to be done: the steps of the selected clusters from the first one on.
+todo=() is_reached=''
+[[ -n $from ]] || is_reached=yes
+for index in "${!steps[@]}"; do
+  [[ ${steps[index]} != "$from" ]] || is_reached=yes
+  [[ -n $is_reached ]] || continue
+  name=${steps[index]%%/*}
+  if [[ ${#selected[@]} -eq 0 ]]; then
+    todo+=("$index")
+  elif [[ ${calls[index]} == remote_secrets ]]; then
+    wanted=$(secrets_of "$name")
+    [[ -z $wanted ]] || todo+=("$index")
+  elif [[ ${calls[index]} == 'get '* ]]; then
+    wanted=$(secrets_of "$name")
+    [[ -z $wanted && -z ${selected[$name]:-} ]] || todo+=("$index")
+  elif [[ -n ${selected[$name]:-} ]]; then
+    todo+=("$index")
+  fi
+done
+if [[ -z $is_reached ]]; then
+  printf 'error: no such step: %s; the steps are\n' "$from" >&2
+  printf '  %s\n' "${steps[@]}" >&2
+  exit 2
+fi
+
+# check_files CLUSTER: the certificates are complete, and those of the lock.
+check_files() {
+  local lines
+  lines=$(grep -E "^[0-9a-f]{64} $1/20-cacerts/[a-z.-]+\.(pem|yaml)$" meshgen.lock) || fail "meshgen.lock does not list the certificates of $1"
+  sha256sum --check --quiet --strict <<<"${lines// /  }" >&2 ||
+    fail "the certificates of $1 are not those of meshgen.lock: run meshgen build again"
+}
+
+# check_authority CLUSTER: a cluster that has a root keeps it.
+check_authority() {
+  local live ours
+  live=$(ask "${context[$1]}" '{.items[*].data.root-cert\.pem}' secrets -n "$namespace" --field-selector metadata.name=cacerts)
+  ours=$(base64 <"$1/20-cacerts/root-cert.pem")
+  [[ -z $live || $live == "${ours//$'\n'/}" ]] ||
+    fail "the Secret cacerts of cluster $1 has another root than this tree, and proxies of two roots refuse each other: does the context ${context[$1]} lead to $1? If the root is to be replaced, delete that Secret first"
+}
+
+# check_maker CLUSTER: what makes the Secret cacerts there knows its object.
+check_maker() {
+  local found
+  found=$(ask "${context[$1]}" '{.items[*].metadata.name}' customresourcedefinitions --field-selector metadata.name=externalsecrets.external-secrets.io)
+  [[ -n $found ]] ||
+    fail "cluster $1 does not know externalsecrets.external-secrets.io: install the External Secrets Operator there, or choose another \`secrets.form\` in the topology"
+}
+
+# check_operator CLUSTER: the Sail operator is there, which installs Istio.
+check_operator() {
+  local found
+  found=$(ask "${context[$1]}" '{.items[*].metadata.name}' customresourcedefinitions --field-selector metadata.name=istios.sailoperator.io)
+  [[ -n $found ]] ||
+    fail "the Sail operator is not installed in cluster $1: README.md says how to install it; then run this again, or write another way of installing Istio into the topology and build"
+}
+
+# announce CLUSTER: how much restarts.
+announce() {
+  local known is_new found lines=()
+  known=$(annotation "${context[$1]}" "$proxies")
+  is_new=$(new "$1" "${context[$1]}")
+  [[ -z $is_new && $known != "${at_start[$1]}" ]] || return 0
+  found=$(older "$1" "${context[$1]}")
+  [[ -z $found ]] || mapfile -t lines <<<"$found"
+  if [[ -n $no_restart ]]; then
+    printf '%s: gateways and workloads that you have to restart: %d\n' "$1" "${#lines[@]}"
+  else
+    printf '%s: gateways and workloads that restart at the end: %d\n' "$1" "${#lines[@]}"
+  fi
+  printf '  they started with %s\n  and it is now     %s\n' "${known:-what is not known}" "${at_start[$1]}"
+}
+
+if [[ -z $dry_run ]]; then
+  [[ ! -e .meshgen-journal ]] || fail 'a build was stopped here before it was complete: run meshgen build again'
+  for tool in kubectl istioctl sha256sum base64; do
+    command -v "$tool" >/dev/null || fail "$tool is not installed"
+  done
+  declare -A asked=()
+  for index in "${todo[@]}"; do
+    name=${steps[index]%%/*}
+    asked[$name]=yes
+    case ${calls[index]} in
+      'apply_secret '*) check_files "$name" ;;
+      remote_secrets)
+        wanted=$(secrets_of "$name")
+        if [[ ${#selected[@]} -eq 0 ]]; then
+          wanted=$(printf '%s\n' "${!context[@]}")
+        fi
+        while IFS= read -r other; do
+          asked[$other]=yes
+        done <<<"$wanted"
+        ;;
+    esac
+  done
+  found=$(istioctl version --remote=false)
+  found=${found##* }
+  [[ $found == "$istio_version" ]] || fail "istioctl is $found, and this mesh is made for $istio_version"
+  for name in "${names[@]}"; do
+    [[ -n ${asked[$name]:-} ]] || continue
+    found=$(kubectl --context="${context[$name]}" --request-timeout=20s get --raw /readyz) || found=''
+    [[ -n $found ]] || fail "cluster $name does not answer through the context ${context[$name]}"
+  done
+  for index in "${todo[@]}"; do
+    [[ ${calls[index]} != 'apply_secret '* ]] || check_authority "${steps[index]%%/*}"
+    [[ ${calls[index]} != 'apply_secret '* ]] || check_maker "${steps[index]%%/*}"
+  done
+  for index in "${todo[@]}"; do
+    case ${calls[index]} in
+      'push '*) operated "${steps[index]%%/*}" pushsecrets v1alpha1 ;;
+      'get '*) operated "${steps[index]%%/*}" externalsecrets v1 ;;
+    esac
+  done
+  for index in "${todo[@]}"; do
+    [[ ${calls[index]} != install_*_resources' '* ]] || check_operator "${steps[index]%%/*}"
+  done
+  # In a mesh that runs, remotes are upgraded first: their roles for readers come before an istiod that needs them. A primary that
+  # becomes a remote goes last of its stage: its own remotes have left it then.
+  ranked=()
+  for index in "${todo[@]}"; do
+    name=${steps[index]%%/*} rank=$((2 * stages[index])) known=''
+    case ${calls[index]} in
+      install_istio* | install_remote*)
+        if [[ ${primary[$name]} != "$name" ]]; then
+          known=$(annotation "${context[$name]}" "$proxies")
+        fi
+        ;;
+    esac
+    if [[ -n $known && " $known " != *" istio=$istio_version "* && " $known " == *" control-plane=${primary[$name]} "* ]]; then
+      # After the first stage, that of namespaces.
+      rank=3
+      is_early[$index]=yes
+    elif [[ " $known " == *" control-plane=$name "* ]]; then
+      rank=$((rank + 1))
+    fi
+    ranked+=("$rank $index")
+  done
+  sorted=$(printf '%s\n' "${ranked[@]}" | sort -n -k 1,1 -k 2,2)
+  todo=()
+  while read -r _ index; do
+    todo+=("$index")
+  done <<<"$sorted"
+  for index in "${todo[@]}"; do
+    [[ ${calls[index]} != restart ]] || announce "${steps[index]%%/*}"
+  done
+fi
+
+position=0 title=''
+for index in "${todo[@]}"; do
+  if [[ ${titles[index]} != "$title" ]]; then
+    title=${titles[index]}
+    printf '\n%s\n' "$title"
+  fi
+  position=$((position + 1))
+  current=${steps[index]}
+  name=${current%%/*}
+  read -ra words <<<"${calls[index]}"
+  printf '[%d/%d] %s\n' "$position" "${#todo[@]}" "$current"
+  "${words[0]}" "$name" "${context[$name]}" "${words[@]:1}"
+  current=''
+done
+
+if [[ -z $dry_run ]]; then
+  if [[ ${#selected[@]} -gt 0 ]]; then
+    printf '\nA cluster that is new is known to the other control planes once they have its remote secret. If it had one before, they have the new token within an hour:\n'
+    for name in "${primaries[@]}"; do
+      unknown=''
+      for other in "${!selected[@]}"; do
+        [[ ${primary[$other]} == "$name" ]] || unknown=yes
+      done
+      [[ -z $unknown || -n ${selected[$name]:-} ]] || printf '  kubectl --context=%q apply -k %s/80-remote-secrets\n' "${context[$name]}" "$name"
+    done
+  fi
+  printf '\nDone. Run ./verify.sh to check whether the mesh is up.\n'
+fi
