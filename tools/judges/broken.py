@@ -17,7 +17,10 @@ from .table import TREE_JUDGES, Judge, is_random, repository_judges
 # Trees that are broken in one way: the tree, the file, what is replaced by what, and the judge that refuses it.
 OLD, NEW = "3-clusters-2-control-planes-2-networks", "3-clusters-2-control-planes-2-networks-istio-1.30"
 HELM = "2-clusters-1-control-plane-2-networks-helm"
-SAIL = "2-clusters-1-control-plane-2-networks-sail"
+SOPS = "2-clusters-2-control-planes-2-networks-flux-sops"
+SEALED = "2-clusters-2-control-planes-2-networks-argocd-sealed-secrets"
+STORE = "3-clusters-2-control-planes-2-networks-store"
+SAIL = "2-clusters-1-control-plane-2-networks-sail-external-secrets"
 TOPOLOGY = "the topology"
 BROKEN = [
     ("a file that the kustomization lists is gone", OLD, "cluster1/50-exposure/kustomization.yaml", "expose-zipkin.yaml", "expose-jaeger.yaml", "kustomize"),
@@ -26,6 +29,11 @@ BROKEN = [
     ("an unknown field of a Gateway", OLD, "cluster1/50-exposure/expose-services.yaml", "selector:", "selektor:", "kubectl-validate"),
     ("a port that is no number", NEW, "cluster1/60-zipkin/zipkin.yaml", "port: 9411\n", "port: zipkin\n", "kubectl-validate"),
     ("an API that Kubernetes 1.21 does not serve", OLD, "cluster1/60-zipkin/zipkin.yaml", "      containers:", "      os: {name: linux}\n      containers:", "kubeconform"),
+    ("an unknown field of a PushSecret", STORE, "cluster1/70-remote-access/push.yaml", "deletionPolicy:", "deletePolicy:", "External Secrets, helm"),
+    ("a policy that the operator does not know", STORE, "cluster1/80-remote-secrets/remote-secrets.yaml", "creationPolicy: Owner", "creationPolicy: Owned", "External Secrets, helm"),
+    ("a token that may say more", STORE, "cluster1/80-remote-secrets/remote-secrets.yaml", '{{ regexFind "^[A-Za-z0-9._-]+$" .token }}', "{{ .token }}", "External Secrets, helm"),
+    ("the API server of another cluster", STORE, "cluster1/80-remote-secrets/remote-secrets.yaml", "https://192.168.20.20:6443", "https://192.168.10.10:6443", "External Secrets, helm"),
+    ("the token of another cluster", STORE, "cluster1/80-remote-secrets/remote-secrets.yaml", "key: mesh1/cluster2/istio-reader", "key: mesh1/cluster1/istio-reader", "External Secrets, helm"),
     ("a port beyond 65535", OLD, "cluster3/50-exposure/expose-istiod.yaml", "number: 15012", "number: 99999", "istioctl validate"),
     ("an unknown field of an IstioOperator", NEW, "cluster1/30-istio/istio.yaml", "  profile: demo", "  profil: demo", "istioctl validate"),
     ("no istiod beside the gateway", NEW, "cluster1/40-eastwest-gateway/eastwest-gateway.yaml", "port: 15443", "port: 15444", "istioctl generate"),
@@ -46,6 +54,10 @@ BROKEN = [
     ("a port of the profile's gateway that istioctl does not open", HELM, "cluster1/45-gateways/ingress.values.yaml", "targetPort: 8443", "targetPort: 443", "helm, istioctl"),
     ("a value that the chart does not know", HELM, "cluster1/45-gateways/ingress.values.yaml", "serviceAccount:", "serviceAcount:", "helm, istioctl"),
     ("a step of Helm in no context", HELM, "README.md", "--kube-context='cluster1' ", "", "steps and links"),
+    ("a ciphertext of another byte", SOPS, "cluster1/20-cacerts/cacerts.sops.yaml", "ca-key.pem: \"ENC[AES256_GCM,data:", "ca-key.pem: \"ENC[AES256_GCM,data:AAAA", "sops, age, kubeseal"),
+    ("a recipient less", SOPS, "cluster1/20-cacerts/cacerts.sops.yaml", "    recipient: age1", "    recipient: age2", "sops, age, kubeseal"),
+    ("a Secret sealed for another cluster", SEALED, "cluster1/20-cacerts/cacerts.sealed.yaml", None, "cluster2/20-cacerts/cacerts.sealed.yaml", "sops, age, kubeseal"),
+    ("a Secret sealed for another name", SEALED, "cluster1/20-cacerts/cacerts.sealed.yaml", "  name: cacerts\n  namespace: istio-system", "  name: cacerts\n  namespace: default", "sops, age, kubeseal"),
     ("a value that the Sail operator refuses", SAIL, "cluster1/30-istio/istio.yaml", "    pilot:", "    gateways: {}\n    pilot:", "Sail operator"),
     ("a version that the Sail operator does not know", SAIL, "cluster2/30-istio/istio.yaml", "version: v1.30.3", "version: v1.30.4", "Sail operator"),
     ("the mesh config of the operator goes nowhere", SAIL, "cluster1/30-istio/kustomization.yaml", "kind: Istio\n", "kind: Deployment\n", "kustomize"),

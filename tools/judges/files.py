@@ -2,6 +2,7 @@
 
 import shutil
 
+from . import secrets
 from .common import PEM, run, want
 
 
@@ -11,6 +12,7 @@ def chains(mesh):
     count = 0
     try:
         for directory in sorted(mesh.tree.glob("*/20-cacerts")):
+            (work / "ca-key.pem").write_text(secrets.key(mesh, directory))
             chain(directory, work)
             count += 1
     finally:
@@ -29,7 +31,8 @@ authorityKeyIdentifier=keyid
 
 def chain(directory, work):
     """The chain, and a workload's certificate that the intermediate's key signs as istiod does, by openssl and by Go."""
-    root, authority, key, whole = (directory / pem for pem in PEM)
+    root, authority, _, whole = (directory / pem for pem in PEM)
+    key = work / "ca-key.pem"
     run("openssl", "verify", "-no_check_time", "-x509_strict", "-CAfile", root, authority)
     public = run("openssl", "x509", "-in", authority, "-noout", "-pubkey")
     want(public == run("openssl", "pkey", "-in", key, "-pubout"), f"{directory}: key and certificate do not belong together")

@@ -23,6 +23,8 @@ class Mesh:
         self.clusters = {cluster["name"]: cluster for cluster in self.topology["clusters"]}
         self.is_thin = self.minor >= 24
         self.is_multi_network = len(self.topology["networks"]) > 1
+        has_keys = self.topology["certificates"].get("authority") != "none"
+        self.form = self.topology.get("secrets", {}).get("form", "files") if has_keys else "files"
         self.zipkin = self.topology.get("tracing", {}).get("zipkin")
 
     def primary(self, cluster):

@@ -5,7 +5,7 @@ import re
 import shlex
 
 from .common import CACHE, REPOSITORY, Refused, run, want
-from .controllers import CONTROLLERS
+from .controllers import CONTROLLERS, NAMESPACES
 
 
 def tree_pages(meshes, *options):
@@ -30,8 +30,8 @@ def mermaid(meshes):
     return count
 
 
-# Stand-ins that say how they are called.
-SAY = """say() { printf '%s\\x1f' "$@" && printf '\\x1e'; } >&3
+# Stand-ins that say how they are called, each call in one piece: both ends of a pipeline say it at once.
+SAY = """say() { local words; printf -v words '%s\\x1f' "$@"; printf '%s\\x1e' "$words"; } >&3
 kubectl() { say kubectl "$@"; }
 istioctl() { say istioctl "$@"; }
 helm() { say helm "$@"; }
@@ -46,9 +46,10 @@ def steps(meshes):
         count += len(follow(page, found, mesh))
         for words in calls([code["text"] for code in found["code"] if code["language"] == "sh"], mesh):
             program, context = words[0], next((word.removeprefix("--kube-").removeprefix("--") for word in words if re.match("--(kube-)?context=", word)), None)
-            paths = [word for flag, word in zip(words, words[1:]) if flag in ("-f", "-k")]
+            paths = [word for flag, word in zip(words, words[1:]) if flag in ("-f", "-k") and word != "-"]
             # Where the controller runs, the topology does not say.
             is_for_controller = bool(paths) and all(path.split("/")[0] in CONTROLLERS for path in paths)
+            is_for_controller |= "-n" in words and words[words.index("-n") + 1] in NAMESPACES
             want(program.endswith(".sh") or context or is_for_controller, f"{page}: {' '.join(words)} names no context", mesh)
             for path in paths:
                 cluster = mesh.clusters.get(path.split("/")[0], {"name": None})

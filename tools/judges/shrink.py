@@ -49,6 +49,7 @@ def fault(text, judge, emit):
     with tempfile.TemporaryDirectory() as place:
         # Random meshes name these.
         shutil.copytree(REPOSITORY / "tests/ca", Path(place) / "ca")
+        shutil.copytree(REPOSITORY / "topologies/seal", Path(place) / "seal")
         path = Path(place) / "random-000.yaml"
         path.write_text(text)
         try:

@@ -46,7 +46,8 @@ def in_order(objects):
     for document in objects:
         if document["kind"] == "Secret":
             # kustomize breaks the lines of Base64.
-            document["data"] = {name: "".join(value.split()) for name, value in document["data"].items()}
+            data = document.get("data", {})
+            document["data"] = {name: "".join(value.split()) for name, value in data.items()}
     return sorted(json.dumps(document, sort_keys=True) for document in objects)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import build, certificates, controllers, editor, files, helm, istio, manifests, pages, sail, simulator, vectors, workflows
+from . import build, certificates, controllers, editor, files, helm, istio, manifests, pages, sail, secrets, simulator, stores, vectors, workflows
 from .common import each
 
 # istioctl renders a random mesh in seconds: every tenth is enough beside all that are written down.
@@ -48,9 +48,11 @@ TREE_JUDGES = [
     Judge("kubeconform", each(manifests.kubeconform), "objects", usual_size),
     Judge("Argo CD, Flux", each(controllers.objects), "objects", usual_size),
     Judge("Sail operator", each(sail.resources), "resources", usual_size),
+    Judge("External Secrets, helm", each(stores.objects), "objects", a_few),
     Judge("istioctl validate", each(istio.istioctl_validate), "files", usual_size),
     Judge("istioctl generate", each(istio.istioctl_renders), "objects", a_few),
     Judge("helm, istioctl", each(helm.same_as_istioctl), "objects", a_few),
+    Judge("sops, age, kubeseal", each(secrets.opened), "keys", usual_size),
     Judge("openssl, Go", each(files.chains), "chains", a_few),
     Judge("bash, shellcheck", each(files.scripts), "scripts", a_few),
     Judge("simulator", each(simulator.said), "directories", is_written),
