@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::layout::{
     CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, EXPOSURE, GATEWAYS, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_ACCESS,
-    REMOTE_SECRETS, ROUTES, STORED_SECRETS, TELEMETRY, ZIPKIN,
+    REMOTE_SECRETS, ROOTS, ROUTES, STORED_SECRETS, TELEMETRY, ZIPKIN,
 };
 use crate::mesh::{Cluster, Mesh};
 use crate::topology::FreeForm;
@@ -24,6 +24,7 @@ mod namespace;
 mod profile_gateways;
 pub(crate) mod remote_access;
 mod remote_secrets;
+mod root_bundle;
 mod routes;
 pub(crate) mod sail;
 mod telemetry;
@@ -100,6 +101,12 @@ pub(crate) const DIRECTORIES: &[Directory] = &[
         name: CACERTS,
         what: "the Secret `cacerts` that istiod signs with",
         means: Means::Secret,
+        when: When::Prepared,
+    },
+    Directory {
+        name: ROOTS,
+        what: "the mesh's root certificates, for the authority that signs in the cluster",
+        means: Means::Objects,
         when: When::Prepared,
     },
     Directory { name: ISTIO, what: "Istio", means: Means::Istio, when: When::ControlPlane },
@@ -181,6 +188,7 @@ pub(crate) struct Script {
 /// Every manifest, by directory.
 pub(crate) const MANIFESTS: &[Manifest] = &[
     Manifest { directory: NAMESPACE, file: "namespace.yaml", role: Role::Resource, documents: namespace::documents },
+    Manifest { directory: ROOTS, file: "roots.yaml", role: Role::Resource, documents: root_bundle::documents },
     Manifest { directory: ISTIO, file: "istio.yaml", role: Role::Operator, documents: istio::documents },
     Manifest {
         directory: ISTIO,

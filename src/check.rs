@@ -253,6 +253,11 @@ impl Checked {
         self.beside.authorities.get(&position).map(String::as_str)
     }
 
+    /// The roots, in PEM, of whoever signs instead of istiod, where the topology names them.
+    pub(crate) fn roots(&self) -> Option<&str> {
+        self.beside.roots.as_deref()
+    }
+
     /// The certificate that the private key of a cluster is sealed with.
     pub(crate) fn sealing_of(&self, position: usize) -> Option<&SealingCertificate> {
         self.beside.sealing.get(&position)

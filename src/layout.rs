@@ -7,6 +7,8 @@ pub const ISTIO_SYSTEM: &str = "istio-system";
 pub const NAMESPACE: &str = "10-namespace";
 /// The Secret `cacerts`.
 pub const CACERTS: &str = "20-cacerts";
+/// The roots of whoever signs instead of istiod.
+pub const ROOTS: &str = "20-roots";
 /// Istio itself.
 pub const ISTIO: &str = "30-istio";
 /// The east-west gateway.

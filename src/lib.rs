@@ -10,7 +10,9 @@ use crate::mesh::Mesh;
 use crate::part::Part;
 use crate::pki::Authority;
 use crate::plan::Plan;
-use crate::rule::{END_OF_LIFE, EXTERNAL_CERTIFICATE, LOST_GATEWAY_ADDRESS, SEALING_CERTIFICATE, Stage};
+use crate::rule::{
+    END_OF_LIFE, EXTERNAL_CERTIFICATE, LOST_GATEWAY_ADDRESS, SEALING_CERTIFICATE, Stage, UNUSABLE_ROOTS,
+};
 use crate::source::Source;
 use crate::topology::{CertificateAuthority, Date};
 use crate::tree::Tree;
@@ -72,7 +74,7 @@ pub fn compile(source: &Source, authority: &Authority) -> Result<Compiled, Vec<D
     Ok(Compiled { tree: compile_checked(&checked, authority, None)?, warnings: findings.list })
 }
 
-/// A source with the files that its fields `apiServerCA` and `sealingCertificate` name, as `read` gives them.
+/// A source with the files that its fields `apiServerCA`, `rootCertificates` and `sealingCertificate` name, as `read` gives them.
 pub fn with_files(source: Source, read: impl Fn(&str) -> source::Beside) -> Source {
     // Nearly every topology names none, and is read once. A name with escapes has a backslash.
     let names = |field: &&[u8]| source.bytes.windows(field.len()).any(|window| window == *field);
@@ -82,11 +84,12 @@ pub fn with_files(source: Source, read: impl Fn(&str) -> source::Beside) -> Sour
     let Ok(loaded) = load::load(&source, &mut Vec::new()) else { return source };
     let clusters = loaded.topology.clusters.iter();
     let named = clusters.flat_map(|cluster| cluster.api_server_ca.iter().chain(&cluster.secrets.sealing_certificate));
-    let files = named.map(|file| (file.as_str().to_owned(), read(file.as_str()))).collect();
+    let files = named.chain(&loaded.topology.certificates.root_certificates);
+    let files = files.map(|file| (file.as_str().to_owned(), read(file.as_str()))).collect();
     Source { files, ..source }
 }
 
-const FILE_FIELDS: [&[u8]; 2] = [b"apiServerCA", b"sealingCertificate"];
+const FILE_FIELDS: [&[u8]; 3] = [b"apiServerCA", b"rootCertificates", b"sealingCertificate"];
 
 /// Reads a topology and applies every rule; `None` where there is an error among the findings.
 pub fn read(source: &Source, findings: &mut Findings) -> Option<Checked> {
@@ -98,14 +101,18 @@ pub fn examine(source: &Source, findings: &mut Findings) -> Option<Examined> {
     match load::load(source, &mut findings.list) {
         Ok(loaded) => {
             let mut examined = check::check(loaded, findings);
-            let (authorities, mut errors) = pki::api_server::read(examined.topology(), &source.files);
+            let (authorities, roots, mut errors) = pki::authorities::read(examined.topology(), &source.files);
+            let names_roots = examined.topology().certificates.root_certificates.is_some();
+            if let Some(cause) = examined.hides(pki::authorities::FIELDS).filter(|_| names_roots) {
+                findings.leave_out(UNUSABLE_ROOTS.name, cause);
+            }
             let (sealing, others) = pki::sealing::read(examined.topology(), &source.files);
             match examined.hides(pki::sealing::FIELDS) {
                 None => errors.extend(others),
                 Some(cause) if pki::sealing::is_about(&examined) => findings.leave_out(SEALING_CERTIFICATE.name, cause),
                 Some(_) => {}
             }
-            examined.take(Beside { authorities, sealing }, errors, findings);
+            examined.take(Beside { authorities, roots, sealing }, errors, findings);
             Some(examined)
         }
         Err(fatal) => {
@@ -185,7 +192,7 @@ pub fn doubt(examined: &Examined, source: &Source, today: Date, beside: Vec<Diag
         None => doubtful.extend(pki::inventory::warnings(examined.topology(), today)),
         Some(cause) => pki::inventory::WARNINGS.iter().for_each(|rule| findings.leave_out(rule.name, cause)),
     }
-    doubtful.extend(pki::api_server::warnings(examined.topology(), &source.files, today));
+    doubtful.extend(pki::authorities::warnings(examined.topology(), &source.files, today));
     doubtful.extend(pki::sealing::warnings(examined.topology(), &source.files, today));
     examined.warn(doubtful, findings);
     let is_external = examined.topology().certificates.authority == CertificateAuthority::External;

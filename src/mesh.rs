@@ -60,6 +60,8 @@ pub struct Mesh<'t> {
     pub collector: Option<Collector>,
     /// The root certificate; none where somebody else signs, whom meshgen does not know.
     pub root: Option<Root<'t>>,
+    /// The roots, in PEM, of whoever signs instead of istiod, where they are known.
+    pub other_roots: Option<&'t str>,
     /// Certificates that are never to be made again: a cluster, and a generation of its key.
     pub retired: Vec<(&'t str, u32)>,
     /// Who issues the certificates.
@@ -135,6 +137,7 @@ impl<'t> Mesh<'t> {
             clusters,
             collector,
             root,
+            other_roots: checked.roots(),
             retired: topology
                 .certificates
                 .retired

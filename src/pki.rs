@@ -14,7 +14,7 @@ pub use self::seed::{Seed, SeedError};
 pub use self::standing::{Standing, StandingRoot, Which};
 pub use self::trust::Trust;
 
-pub(crate) mod api_server;
+pub(crate) mod authorities;
 mod external;
 pub mod inventory;
 mod issue;

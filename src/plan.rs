@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::artifact::{self, DIRECTORIES, Directory, MANIFESTS, Means, Role, SCRIPTS, Script, When};
 use crate::istio;
-use crate::layout::{CACERTS, ISTIO, NAMESPACE, ROUTES};
+use crate::layout::{CACERTS, ISTIO, NAMESPACE, ROOTS, ROUTES};
 use crate::mesh::{Cluster, Mesh};
 use crate::parallel;
 use crate::release::RemoteShape;
@@ -318,7 +318,7 @@ pub(crate) fn order_for_a_running_mesh(
     let is_control_plane = |step: &str, is_it: &dyn Fn(&str) -> bool| {
         step.split_once('/').is_some_and(|(cluster, artifact)| artifact == ISTIO && is_it(cluster))
     };
-    let is_prepared = |step: &str| [NAMESPACE, CACERTS, ROUTES].iter().any(|artifact| step.ends_with(artifact));
+    let is_prepared = |step: &str| [NAMESPACE, CACERTS, ROOTS, ROUTES].iter().any(|artifact| step.ends_with(artifact));
     let last = steps.iter().rposition(|step| is_control_plane(step, &|_| true)).unwrap_or(0);
     let mut position = 0;
     steps.sort_by_cached_key(|step| {
@@ -373,6 +373,7 @@ impl<'m, 't> Plan<'m, 't> {
     pub(crate) fn title(&self, stage: StageName) -> &'static str {
         match stage {
             StageName::Prepared if self.has(CACERTS) => "Namespaces and certificate authorities",
+            StageName::Prepared if self.has(ROOTS) => "Namespaces and roots",
             stage => stage.title(),
         }
     }

@@ -106,7 +106,7 @@ impl Rule {
 }
 
 /// The rules that are applied elsewhere than by `check`'s table.
-pub(crate) const OTHER_RULES: [Rule; 18] = [
+pub(crate) const OTHER_RULES: [Rule; 19] = [
     SYNTAX,
     DUPLICATE_KEY,
     UNKNOWN_FIELD,
@@ -116,6 +116,7 @@ pub(crate) const OTHER_RULES: [Rule; 18] = [
     SEED_NEEDED,
     EXTERNAL_CERTIFICATE,
     UNUSABLE_API_SERVER_CA,
+    UNUSABLE_ROOTS,
     SEALING_CERTIFICATE,
     EXPIRING_CERTIFICATE,
     NOT_YET_VALID,
@@ -161,6 +162,10 @@ pub(crate) const EXTERNAL_CERTIFICATE: Rule =
 /// Files of CA certificates that control planes cannot use.
 pub(crate) const UNUSABLE_API_SERVER_CA: Rule =
     Rule::error("unusable-api-server-ca", include_str!("../docs/rules/unusable-api-server-ca.md")).stage(Stage::Beside);
+
+/// Files of root certificates that nobody can trust.
+pub(crate) const UNUSABLE_ROOTS: Rule =
+    Rule::error("unusable-roots", include_str!("../docs/rules/unusable-roots.md")).stage(Stage::Beside);
 
 /// Certificates of Sealed Secrets controllers that nothing can be sealed with.
 pub(crate) const SEALING_CERTIFICATE: Rule =

@@ -283,9 +283,11 @@ restart() {
   annotate "$2" "$proxies" "${at_start[$1]}"
 }
 
-stage 'Namespaces'
+stage 'Namespaces and roots'
 step 'cluster1/10-namespace' apply 10-namespace
+step 'cluster1/20-roots' apply 20-roots
 step 'cluster2/10-namespace' apply 10-namespace
+step 'cluster2/20-roots' apply 20-roots
 stage 'Primaries'
 step 'cluster1/30-istio' install_istio istiod
 step 'cluster1/40-eastwest-gateway' install_gateway

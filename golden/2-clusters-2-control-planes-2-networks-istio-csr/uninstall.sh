@@ -63,8 +63,8 @@ cluster() {
   context[$1]=$2 revision[$1]=$3 service[$1]=$4 directories[$1]=${*:5}
 }
 
-cluster 'cluster1' 'cluster1' 'default' 'istiod' 50-exposure
-cluster 'cluster2' 'cluster2' 'default' 'istiod' 50-exposure
+cluster 'cluster1' 'cluster1' 'default' 'istiod' 50-exposure 20-roots
+cluster 'cluster2' 'cluster2' 'default' 'istiod' 50-exposure 20-roots
 
 yes='' crds='' current=''
 while [[ $# -gt 0 ]]; do

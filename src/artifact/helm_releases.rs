@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::layout::{CACERTS, EASTWEST_GATEWAY, EXPOSURE, GATEWAYS, ISTIO, ISTIO_SYSTEM, NAMESPACE};
+use crate::layout::{CACERTS, EASTWEST_GATEWAY, EXPOSURE, GATEWAYS, ISTIO, ISTIO_SYSTEM, NAMESPACE, ROOTS};
 use crate::mesh::{Cluster, Mesh};
 use crate::topology::{Controller, GitOps, Install};
 use crate::words::short_name;
@@ -145,7 +145,7 @@ impl Release<'_> {
 
 /// The directories that a controller must not empty when it stops applying them: with them go control planes, gateways, and the way to
 /// them.
-pub(crate) const KEPT: [&str; 5] = [NAMESPACE, CACERTS, ISTIO, EASTWEST_GATEWAY, EXPOSURE];
+pub(crate) const KEPT: [&str; 6] = [NAMESPACE, CACERTS, ROOTS, ISTIO, EASTWEST_GATEWAY, EXPOSURE];
 
 /// The directories of which a controller must not delete what they no longer state: proxies may still use an earlier control plane, or
 /// the way to one. What is no longer used is deleted by a person, when `diff` says so.

@@ -7,6 +7,8 @@ use rsa::PublicKey;
 pub(crate) struct Beside {
     /// The CA certificates, in PEM, that control planes trust at the API server of a cluster.
     pub(crate) authorities: BTreeMap<usize, String>,
+    /// The roots, in PEM, of whoever signs instead of istiod.
+    pub(crate) roots: Option<String>,
     /// What the private key of a cluster is sealed with.
     pub(crate) sealing: BTreeMap<usize, SealingCertificate>,
 }

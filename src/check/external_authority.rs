@@ -6,7 +6,11 @@ use crate::topology::{CertificateAuthority, Certificates};
 
 use super::{Check, Context};
 
-pub(super) const CHECK: Check = Check::of(RULE, check).reads(&[&["certificates.authority", "certificates.directory"]]);
+pub(super) const CHECK: Check = Check::of(RULE, check).reads(&[&[
+    "certificates.authority",
+    "certificates.directory",
+    "certificates.rootCertificates",
+]]);
 
 const RULE: Rule = Rule::error("external-authority", include_str!("../../docs/rules/external-authority.md"));
 
@@ -32,6 +36,21 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
                         .help("write it relative to this file"),
                 );
             }
+        }
+    }
+    if let Some(file) = &certificates.root_certificates {
+        let place = path.child("rootCertificates");
+        if Utf8Path::new(file.as_str()).is_absolute() {
+            findings.push(
+                RULE.at(place, "`rootCertificates` is an absolute path")
+                    .label("other machines do not have it")
+                    .help("write it relative to this file"),
+            );
+        } else if certificates.authority != CertificateAuthority::None {
+            findings.push(
+                RULE.at(place, "`rootCertificates` has no effect without `authority: none`")
+                    .help("remove the line: the tree has the root of this authority"),
+            );
         }
     }
     let (why, help) = match (certificates.authority, &certificates.directory) {

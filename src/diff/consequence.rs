@@ -27,6 +27,7 @@ mod credentials;
 mod gateway;
 mod keys;
 mod members;
+mod roots;
 mod signer;
 mod starts;
 pub(super) mod takeover;
@@ -284,6 +285,7 @@ impl Situation<'_> {
                     &format!("{place}: {} was renamed: the old one stays until it is deleted", described(object)),
                 );
             }
+            What::Changed | What::Moved if roots::roots(object, found) => {}
             What::Changed | What::Moved => {
                 if fields::changes_class(object) {
                     self.gateway_class(&cluster.name, place, found);
@@ -361,6 +363,12 @@ impl Situation<'_> {
             "is no longer stated, and stays until it is deleted (Argo CD and Flux can prune it)"
         };
         found.add(Kind::Reapply, &format!("{}: {} {stays}", directory(object), described(object)));
+        if object.kind == "Bundle" {
+            found.add(
+                Kind::Reapply,
+                "20-roots: when it is deleted, its ConfigMap goes too, and an istio-csr that mounts it does not start again",
+            );
+        }
         if object.kind == "PushSecret" {
             found.add(Kind::Reapply, "70-remote-access: when it is deleted, what it pushed is deleted in the store");
         }

@@ -18,7 +18,8 @@ pub(super) fn values_name(path: &str) -> Option<&str> {
 
 /// The documents of a manifest, if all of them read as mappings.
 pub(super) fn documents(text: &str) -> Option<Vec<Value>> {
-    let documents = text.split("---\n").filter(|text| !text.trim().is_empty());
+    // Text of a PEM file may end with the same characters.
+    let documents = text.strip_prefix("---\n").unwrap_or(text).split("\n---\n").filter(|text| !text.trim().is_empty());
     documents
         .map(|text| {
             let document = Document::parse(text, &mut Vec::new()).ok()?;

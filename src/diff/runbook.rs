@@ -387,6 +387,7 @@ fn resource(kind: &str) -> String {
         "Gateway" | "VirtualService" | "ServiceEntry" => ".networking.istio.io",
         "Telemetry" => ".telemetry.istio.io",
         "Istio" | "IstioCNI" => ".sailoperator.io",
+        "Bundle" => ".trust.cert-manager.io",
         _ => return kind.to_lowercase(),
     };
     format!("{}{group}", kind.to_lowercase())

@@ -15,6 +15,10 @@ pub struct Certificates {
     /// The directory of the files of an external authority, relative to this file. It has a directory for each cluster, with
     /// `root-cert.pem`, `ca-cert.pem`, `cert-chain.pem` and, if you keep it there, `ca-key.pem`.
     pub directory: Option<Line>,
+    /// A file with the root certificates of whoever signs, in PEM, relative to this file. Only with `authority: none`, where
+    /// istio-csr signs: a `Bundle` of trust-manager brings them to it.
+    #[schemars(extend("examples" = ["ca/roots.pem"]))]
+    pub root_certificates: Option<Line>,
     /// The first day of the root, UTC. Required with `authority: seed`, and only there. Do not change it after the first build: another day makes another root.
     pub issued_on: Option<Date>,
     /// How many days the root is valid.

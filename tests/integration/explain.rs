@@ -142,7 +142,7 @@ fn every_page_names_sources_that_can_be_opened() {
     let forms = [
         r"^https://github\.com/istio/istio/blob/\d+\.\d+\.\d+/[\w./-]+$",
         r"^https://github\.com/istio/istio(\.io)?/issues/\d+$",
-        r"^https://github\.com/(FiloSottile/age|argoproj/argo-cd|bitnami-labs/sealed-secrets|cert-manager/istio-csr|external-secrets/external-secrets|getsops/sops|fluxcd/[a-z-]+|kubernetes/client-go)/blob/v\d+\.\d+\.\d+/[\w./-]+$",
+        r"^https://github\.com/(FiloSottile/age|argoproj/argo-cd|bitnami-labs/sealed-secrets|cert-manager/istio-csr|cert-manager/trust-manager|external-secrets/external-secrets|getsops/sops|fluxcd/[a-z-]+|kubernetes/client-go)/blob/v\d+\.\d+\.\d+/[\w./-]+$",
         r"^https://github\.com/istio-ecosystem/sail-operator/blob/\d+\.\d+\.\d+/[\w./-]+$",
         r#"^(RFC \d+|KEP-\d+|YAML 1\.2\.2|((istio|kubernetes)\.io|Rancher), ".+"|istio/api: `.+`)[^(]*( \(`.+`\))? \(https://[\w.-]+/\S*\)$"#,
         r"^meshgen's own: .{20,}$",

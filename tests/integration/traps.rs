@@ -588,7 +588,8 @@ fn source(mesh: &str) -> Source {
         String::from_utf8(common::read(&path).bytes).unwrap()
     };
     let Some((_, base, from, to)) = MESHES.iter().find(|(name, ..)| *name == mesh) else {
-        return Source::new(mesh, of_the_repository(mesh));
+        let source = Source::new(mesh, of_the_repository(mesh));
+        return common::beside(source, &common::repository().join("topologies"));
     };
     let text = if base.is_empty() { BASE.to_owned() } else { of_the_repository(base) };
     assert!(text.contains(from), "{mesh}");

@@ -87,6 +87,7 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("ExternalSecret", "externalsecret", "externalsecrets", "external-secrets.io", true),
     kind("SealedSecret", "sealedsecret", "sealedsecrets", "bitnami.com", true),
     kind("PushSecret", "pushsecret", "pushsecrets", "external-secrets.io", true),
+    kind("Bundle", "bundle", "bundles", "trust.cert-manager.io", false),
     kind("Istio", "istio", "istios", "sailoperator.io", false),
     kind("IstioCNI", "istiocni", "istiocnis", "sailoperator.io", false),
     kind("IstioRevision", "istiorevision", "istiorevisions", "sailoperator.io", false),
@@ -94,10 +95,10 @@ pub(crate) const KINDS: &[Kind] = &[
 ];
 
 impl Kind {
-    /// The kinds of Istio, of controllers, of Sealed Secrets and of the External Secrets Operator exist once their definitions do.
+    /// The kinds of Istio, of controllers, of Sealed Secrets, of trust-manager and of the External Secrets Operator exist once their definitions do.
     pub(crate) fn is_custom(&self) -> bool {
         self.group.ends_with(".istio.io")
-            || ["external-secrets.io", "bitnami.com", "sailoperator.io"].contains(&self.group)
+            || ["external-secrets.io", "bitnami.com", "sailoperator.io", "trust.cert-manager.io"].contains(&self.group)
             || self.is_of_controllers()
     }
 

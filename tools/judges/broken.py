@@ -20,6 +20,7 @@ HELM = "2-clusters-1-control-plane-2-networks-helm"
 SOPS = "2-clusters-2-control-planes-2-networks-flux-sops"
 SEALED = "2-clusters-2-control-planes-2-networks-argocd-sealed-secrets"
 STORE = "3-clusters-2-control-planes-2-networks-store"
+CSR = "2-clusters-2-control-planes-2-networks-istio-csr"
 SAIL = "2-clusters-1-control-plane-2-networks-sail-external-secrets"
 TOPOLOGY = "the topology"
 BROKEN = [
@@ -29,6 +30,7 @@ BROKEN = [
     ("an unknown field of a Gateway", OLD, "cluster1/50-exposure/expose-services.yaml", "selector:", "selektor:", "kubectl-validate"),
     ("a port that is no number", NEW, "cluster1/60-zipkin/zipkin.yaml", "port: 9411\n", "port: zipkin\n", "kubectl-validate"),
     ("an API that Kubernetes 1.21 does not serve", OLD, "cluster1/60-zipkin/zipkin.yaml", "      containers:", "      os: {name: linux}\n      containers:", "kubeconform"),
+    ("an unknown field of a Bundle", CSR, "cluster1/20-roots/roots.yaml", "namespaceSelector:", "namespaces:", "Argo CD, Flux"),
     ("an unknown field of a PushSecret", STORE, "cluster1/70-remote-access/push.yaml", "deletionPolicy:", "deletePolicy:", "External Secrets, helm"),
     ("a policy that the operator does not know", STORE, "cluster1/80-remote-secrets/remote-secrets.yaml", "creationPolicy: Owner", "creationPolicy: Owned", "External Secrets, helm"),
     ("a token that may say more", STORE, "cluster1/80-remote-secrets/remote-secrets.yaml", '{{ regexFind "^[A-Za-z0-9._-]+$" .token }}', "{{ .token }}", "External Secrets, helm"),

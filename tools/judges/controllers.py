@@ -8,11 +8,10 @@ NAMESPACES = ("argocd", "flux-system")
 
 
 def objects(mesh):
-    """The files of a controller, as its own definitions want them."""
-    if "gitops" not in mesh.topology:
-        return 0
+    """The files of a controller, and what other operators read, as their own definitions want them."""
     files = [path for name in CONTROLLERS for path in sorted((mesh.tree / name).rglob("*.yaml")) if path.name != "kustomization.yaml"]
     files += sorted(mesh.tree.glob("*/[0-9]*/helmreleases.yaml")) + sorted(mesh.tree.glob("*/20-cacerts/cacerts.sealed.yaml"))
+    files += sorted(mesh.tree.glob("*/20-roots/roots.yaml"))
     # kubectl-validate reads many files at once, but not as many as a command line holds.
     for begin in range(0, len(files), 100):
         run("kubectl-validate", "--version", "1.30", "--local-crds", CACHE / "crds-controllers", *files[begin : begin + 100])

@@ -119,13 +119,18 @@ impl Simulator {
         for (name, cluster) in lock.clusters {
             let Some(context) = cluster.context.as_deref() else { continue };
             let is_new = self.found(context);
-            let has = |file: &str| self.path("out").join(&name).join("20-cacerts").join(file).exists();
-            if has_store || has("cacerts.external.yaml") {
+            let has = |file: &str| self.path("out").join(&name).join(file).exists();
+            if has_store || has("20-cacerts/cacerts.external.yaml") {
                 self.let_know_the_store(context);
             }
-            if has("cacerts.sealed.yaml") {
-                let metadata = json!({"name": "sealedsecrets.bitnami.com"});
-                self.put(context, &json!({"kind": "CustomResourceDefinition", "metadata": metadata}));
+            let define = |name: &str| {
+                self.put(context, &json!({"kind": "CustomResourceDefinition", "metadata": {"name": name}}));
+            };
+            if has("20-cacerts/cacerts.sealed.yaml") {
+                define("sealedsecrets.bitnami.com");
+            }
+            if has("20-roots") {
+                define("bundles.trust.cert-manager.io");
             }
             if fs::read_to_string(self.path("out").join(&name).join("30-istio/istio.yaml"))
                 .is_ok_and(|text| text.starts_with("apiVersion: sailoperator.io/"))
