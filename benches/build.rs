@@ -17,7 +17,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use meshgen::diagnostic::Findings;
 use meshgen::disk::{self, Barrier, Claim, Writer};
 use meshgen::mesh::Mesh;
-use meshgen::pki::{Authority, Seed};
+use meshgen::pki::{Authority, Seed, Seeds};
 use meshgen::source::Source;
 use nix::sys::resource::{UsageWho, getrusage};
 
@@ -98,7 +98,7 @@ fn certificates(text: &str, seed: &Seed) -> Duration {
     let source = Source::new("bench.yaml", text);
     let checked = meshgen::read(&source, &mut Findings::default()).unwrap();
     let mesh = Mesh::resolve(&checked);
-    let authority = Authority::Seed(seed.clone());
+    let authority = Authority::from(seed.clone());
     let start = Instant::now();
     std::hint::black_box(authority.answer(&mesh).unwrap());
     start.elapsed()
@@ -109,7 +109,10 @@ fn issued_again(text: &str, seed: &Seed, out: &Utf8Path) -> usize {
     let source = Source::new("bench.yaml", text);
     let checked = meshgen::read(&source, &mut Findings::default()).unwrap();
     let standing = disk::read_standing(out).unwrap();
-    Authority::Renewing(seed.clone(), standing).answer(&Mesh::resolve(&checked)).unwrap().issued
+    Authority::Seeds(Seeds { present: Some(seed.clone()), next: None }, standing)
+        .answer(&Mesh::resolve(&checked))
+        .unwrap()
+        .issued
 }
 
 /// Writing a whole tree to a real disk, with and without waiting for it.
@@ -118,7 +121,7 @@ fn barrier(repository: &Path, seed: &Seed) {
     fs::create_dir_all(repository.join("target")).unwrap();
     let place = tempfile::tempdir_in(repository.join("target")).unwrap();
     let tree =
-        meshgen::compile(&Source::new("bench.yaml", topology(1000)), &Authority::Seed(seed.clone())).unwrap().tree;
+        meshgen::compile(&Source::new("bench.yaml", topology(1000)), &Authority::from(seed.clone())).unwrap().tree;
     let write = |writer: &Writer| {
         let out = Utf8PathBuf::from_path_buf(place.path().join("out")).unwrap();
         let _ = fs::remove_dir_all(&out);

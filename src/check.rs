@@ -74,6 +74,7 @@ mod remote_signer;
 mod reserved_port;
 mod retired_certificate;
 mod revision_mismatch;
+mod root_rotation_apart;
 mod sail_revision;
 mod self_signed_roots;
 mod shared_gateway;
@@ -97,6 +98,7 @@ mod unusable_address;
 mod unusable_allow;
 mod unusable_api_server;
 mod unusable_collector_address;
+mod unusable_next_root;
 mod unusable_node_port;
 mod unused_certificates;
 mod unused_network;
@@ -105,8 +107,8 @@ mod unused_store;
 mod workload_namespace;
 
 use allowed::{allowances, allowed_kinds, apply_allowances};
-pub(crate) use beside::Beside;
 pub use beside::SealingCertificate;
+pub(crate) use beside::{Authorities, Beside};
 use context::{Context, Index, collector_override_path, collector_path, free_forms, gateways};
 use holes::Holes;
 use reads::{About, Fields};
@@ -182,6 +184,8 @@ const CHECKS: &[Check] = &[
     sail_revision::CHECK,
     intermediate_outside_root::CHECK,
     retired_certificate::CHECK,
+    unusable_next_root::CHECK,
+    root_rotation_apart::CHECK,
     duplicate_context::CHECK,
     workload_namespace::CHECK,
     duplicate_address::CHECK,
@@ -250,12 +254,17 @@ impl Checked {
 
     /// The CA certificates, in PEM, that control planes trust at the API server of a cluster; none if that is the cluster's own.
     pub(crate) fn authorities_of(&self, position: usize) -> Option<&str> {
-        self.beside.authorities.get(&position).map(String::as_str)
+        self.beside.authorities.of_clusters.get(&position).map(String::as_str)
     }
 
     /// The roots, in PEM, of whoever signs instead of istiod, where the topology names them.
     pub(crate) fn roots(&self) -> Option<&str> {
-        self.beside.roots.as_deref()
+        self.beside.authorities.roots.as_deref()
+    }
+
+    /// The roots, in PEM, that workloads trust besides the mesh's own.
+    pub(crate) fn also_trusted(&self) -> &str {
+        &self.beside.authorities.also_trusted
     }
 
     /// The certificate that the private key of a cluster is sealed with.

@@ -36,6 +36,7 @@ mod init;
 mod man;
 mod output;
 mod retired;
+mod rotation;
 mod schema;
 mod secrecy;
 mod seed;

@@ -11,7 +11,8 @@ use crate::part::Part;
 use crate::pki::Authority;
 use crate::plan::Plan;
 use crate::rule::{
-    END_OF_LIFE, EXTERNAL_CERTIFICATE, LOST_GATEWAY_ADDRESS, SEALING_CERTIFICATE, Stage, UNUSABLE_ROOTS,
+    END_OF_LIFE, EXTERNAL_CERTIFICATE, LOST_GATEWAY_ADDRESS, ROTATION_UNFINISHED, Rule, SEALING_CERTIFICATE, Stage,
+    UNUSABLE_ROOTS,
 };
 use crate::source::Source;
 use crate::topology::{CertificateAuthority, Date};
@@ -74,7 +75,8 @@ pub fn compile(source: &Source, authority: &Authority) -> Result<Compiled, Vec<D
     Ok(Compiled { tree: compile_checked(&checked, authority, None)?, warnings: findings.list })
 }
 
-/// A source with the files that its fields `apiServerCA`, `rootCertificates` and `sealingCertificate` name, as `read` gives them.
+/// A source with the files that its fields `apiServerCA`, `rootCertificates`, `alsoTrust` and `sealingCertificate` name, as `read`
+/// gives them.
 pub fn with_files(source: Source, read: impl Fn(&str) -> source::Beside) -> Source {
     // Nearly every topology names none, and is read once. A name with escapes has a backslash.
     let names = |field: &&[u8]| source.bytes.windows(field.len()).any(|window| window == *field);
@@ -84,12 +86,13 @@ pub fn with_files(source: Source, read: impl Fn(&str) -> source::Beside) -> Sour
     let Ok(loaded) = load::load(&source, &mut Vec::new()) else { return source };
     let clusters = loaded.topology.clusters.iter();
     let named = clusters.flat_map(|cluster| cluster.api_server_ca.iter().chain(&cluster.secrets.sealing_certificate));
-    let files = named.chain(&loaded.topology.certificates.root_certificates);
+    let certificates = &loaded.topology.certificates;
+    let files = named.chain(&certificates.root_certificates).chain(&certificates.also_trust);
     let files = files.map(|file| (file.as_str().to_owned(), read(file.as_str()))).collect();
     Source { files, ..source }
 }
 
-const FILE_FIELDS: [&[u8]; 3] = [b"apiServerCA", b"rootCertificates", b"sealingCertificate"];
+const FILE_FIELDS: [&[u8]; 4] = [b"apiServerCA", b"rootCertificates", b"alsoTrust", b"sealingCertificate"];
 
 /// Reads a topology and applies every rule; `None` where there is an error among the findings.
 pub fn read(source: &Source, findings: &mut Findings) -> Option<Checked> {
@@ -101,8 +104,9 @@ pub fn examine(source: &Source, findings: &mut Findings) -> Option<Examined> {
     match load::load(source, &mut findings.list) {
         Ok(loaded) => {
             let mut examined = check::check(loaded, findings);
-            let (authorities, roots, mut errors) = pki::authorities::read(examined.topology(), &source.files);
-            let names_roots = examined.topology().certificates.root_certificates.is_some();
+            let (authorities, mut errors) = pki::authorities::read(examined.topology(), &source.files);
+            let certificates = &examined.topology().certificates;
+            let names_roots = certificates.root_certificates.is_some() || !certificates.also_trust.is_empty();
             if let Some(cause) = examined.hides(pki::authorities::FIELDS).filter(|_| names_roots) {
                 findings.leave_out(UNUSABLE_ROOTS.name, cause);
             }
@@ -112,7 +116,7 @@ pub fn examine(source: &Source, findings: &mut Findings) -> Option<Examined> {
                 Some(cause) if pki::sealing::is_about(&examined) => findings.leave_out(SEALING_CERTIFICATE.name, cause),
                 Some(_) => {}
             }
-            examined.take(Beside { authorities, roots, sealing }, errors, findings);
+            examined.take(Beside { authorities, sealing }, errors, findings);
             Some(examined)
         }
         Err(fatal) => {
@@ -188,9 +192,13 @@ pub fn doubt(examined: &Examined, source: &Source, today: Date, beside: Vec<Diag
         None => doubtful.extend(check::end_of_life(examined.topology(), today)),
         Some(cause) => findings.leave_out(END_OF_LIFE.name, cause),
     }
-    match examined.hides(pki::inventory::FIELDS) {
-        None => doubtful.extend(pki::inventory::warnings(examined.topology(), today)),
-        Some(cause) => pki::inventory::WARNINGS.iter().for_each(|rule| findings.leave_out(rule.name, cause)),
+    match examined.hides(pki::warnings::FIELDS) {
+        None => doubtful.extend(pki::warnings::warnings(examined.topology(), today)),
+        Some(cause) => {
+            let has_next = examined.topology().certificates.next_root.is_some();
+            let is_about = |rule: &&Rule| has_next || rule.name != ROTATION_UNFINISHED.name;
+            pki::warnings::RULES.iter().filter(is_about).for_each(|rule| findings.leave_out(rule.name, cause));
+        }
     }
     doubtful.extend(pki::authorities::warnings(examined.topology(), &source.files, today));
     doubtful.extend(pki::sealing::warnings(examined.topology(), &source.files, today));
@@ -249,7 +257,7 @@ impl ExternalFiles {
 pub fn check_external(checked: &Checked, external: &pki::External, today: Date) -> Vec<Diagnostic> {
     let mesh = Mesh::resolve(checked);
     match external.answer(&mesh, |_| true) {
-        Ok(trust) => external.expiring(&trust, &mesh, today),
+        Ok(trust) => external.warnings(&trust, &mesh, today),
         Err(findings) => findings,
     }
 }

@@ -89,6 +89,10 @@ pub struct Cluster {
     pub certificate: Option<(u32, Certificate)>,
     /// The authorities between that certificate and the root.
     pub issuers: Vec<Certificate>,
+    /// SHA-256 of each root that its proxies trust, in the order of `root-cert.pem`; none recorded where the mesh has one root.
+    pub roots: Vec<String>,
+    /// SHA-256 of the root under which it signs; not recorded where the mesh has one root.
+    pub anchor: Option<String>,
     /// The digest of its private key, where the tree has it in another form than that of a file.
     pub key: Option<Digest>,
     /// Who can read the private key: age recipients, the fingerprint of the certificate that it is sealed with, or the store that has it.
@@ -212,6 +216,8 @@ impl Lock {
             "gateway" if value.is_empty() => cluster.gateway = Some(Gateway::Unaddressed),
             "gateway" => cluster.gateway = Some(Gateway::At(value.strip_prefix("at ")?.to_owned())),
             "issuer" => cluster.issuers.push(value.parse().ok()?),
+            "trust" => cluster.roots.push(value.strip_prefix("sha256:")?.to_owned()),
+            "anchor" => cluster.anchor = Some(value.strip_prefix("sha256:")?.to_owned()),
             "key" => cluster.key = Some(value.parse().ok()?),
             "reader" => cluster.readers.push(text()?),
             "certificate" => {
@@ -366,6 +372,12 @@ impl Cluster {
         }
         for issuer in &self.issuers {
             writeln!(out, "issuer of {name} {issuer}")?;
+        }
+        for root in &self.roots {
+            writeln!(out, "trust of {name} sha256:{root}")?;
+        }
+        if let Some(anchor) = &self.anchor {
+            writeln!(out, "anchor of {name} sha256:{anchor}")?;
         }
         if let Some(key) = self.key {
             writeln!(out, "key of {name} {key}")?;

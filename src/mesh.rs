@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::check::Checked;
 use crate::release::{Release, TracingMeans, release};
 use crate::topology::{
-    self, AgeRecipient, CertificateAuthority, Controller, FreeForm, GitOps, Install, IstioVersion, PodRouting,
+    self, AgeRecipient, CertificateAuthority, Controller, Date, FreeForm, GitOps, Install, IstioVersion, PodRouting,
     RemoteAccess, SecretStore, Topology,
 };
 
-pub use self::certificates::{Intermediate, Root};
+pub use self::certificates::{Intermediate, Root, Roots, Which};
 pub(crate) use self::cluster::runs_istiod;
 pub use self::cluster::{Cluster, Route};
 pub use self::gateway::Gateway;
@@ -58,8 +58,10 @@ pub struct Mesh<'t> {
     pub clusters: Vec<Cluster<'t>>,
     /// Where traces go.
     pub collector: Option<Collector>,
-    /// The root certificate; none where somebody else signs, whom meshgen does not know.
-    pub root: Option<Root<'t>>,
+    /// The roots that meshgen makes; none where somebody else signs, whom meshgen does not know.
+    pub roots: Option<Roots<'t>>,
+    /// Other roots, in PEM, that all workloads trust besides.
+    pub also_trusted: &'t str,
     /// The roots, in PEM, of whoever signs instead of istiod, where they are known.
     pub other_roots: Option<&'t str>,
     /// Certificates that are never to be made again: a cluster, and a generation of its key.
@@ -89,14 +91,14 @@ impl<'t> Mesh<'t> {
             topology.clusters.iter().enumerate().map(|(position, cluster)| (cluster.name.as_str(), position)).collect();
         let collector = Collector::resolve(topology, release, &positions);
         let authority = topology.certificates.authority;
-        let root = (authority != CertificateAuthority::None).then(|| Root::resolve(topology));
+        let roots = (authority != CertificateAuthority::None).then(|| Roots::resolve(topology));
         let mut clusters: Vec<Cluster<'t>> = topology
             .clusters
             .iter()
             .enumerate()
             .map(|(position, cluster)| {
                 let primary = cluster.primary().map_or(position, |primary| positions[primary]);
-                let resolved = Cluster::resolve(position, primary, topology, release, root.as_ref());
+                let resolved = Cluster::resolve(position, primary, topology, release, roots.as_ref());
                 Cluster {
                     api_server_ca: checked.authorities_of(position),
                     sealing: checked.sealing_of(position),
@@ -136,7 +138,8 @@ impl<'t> Mesh<'t> {
             networks,
             clusters,
             collector,
-            root,
+            roots,
+            also_trusted: checked.also_trusted(),
             other_roots: checked.roots(),
             retired: topology
                 .certificates
@@ -146,6 +149,13 @@ impl<'t> Mesh<'t> {
                 .collect(),
             authority,
         }
+    }
+
+    /// The last day of the first root to end, of those that meshgen makes and workloads trust.
+    pub fn roots_end(&self) -> Option<Date> {
+        let requests = self.clusters.iter().filter_map(|cluster| cluster.intermediate.as_ref());
+        let trusted = requests.flat_map(Intermediate::trusted);
+        self.roots.as_ref().and_then(|roots| trusted.map(|which| roots.get(*which).not_after).min())
     }
 
     /// The full name of a Service in `istio-system`, as every cluster's DNS and every istiod know it.

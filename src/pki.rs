@@ -28,35 +28,46 @@ mod seed;
 mod standing;
 mod trust;
 pub mod verify;
+pub(crate) mod warnings;
 mod x509;
 
 /// Who answers the mesh's certificate requests.
 #[derive(Debug)]
 pub enum Authority {
-    /// Keys derive from the mesh's seed.
-    Seed(Seed),
-    /// The same; what stands already and is what is asked for is not signed again.
-    Renewing(Seed, Standing),
-    /// Without the seed: what stands already, or nothing.
-    Standing(Standing),
+    /// Keys derive from seeds; what stands already and is what is asked for is not signed again.
+    Seeds(Seeds, Standing),
     /// A company's own: what its files hold, and what a build wrote earlier.
     External(External, Standing),
 }
 
+/// The seeds that are at hand. Without the one from which a root derives, what stands under that root is taken over, or nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Seeds {
+    /// The seed of the mesh.
+    pub present: Option<Seed>,
+    /// The seed of the next root, where that derives from a seed of its own.
+    pub next: Option<Seed>,
+}
+
 impl Authority {
-    /// What a build wrote earlier, if one did.
-    pub(crate) fn standing(&self) -> Option<&Standing> {
-        match self {
-            Self::Seed(_) => None,
-            Self::Renewing(_, standing) | Self::Standing(standing) | Self::External(_, standing) => Some(standing),
-        }
+    /// What a build wrote earlier.
+    pub(crate) fn standing(&self) -> &Standing {
+        let (Self::Seeds(_, standing) | Self::External(_, standing)) = self;
+        standing
+    }
+}
+
+/// A seed alone, for a mesh of which nothing was built.
+impl From<Seed> for Authority {
+    fn from(seed: Seed) -> Self {
+        Self::Seeds(Seeds { present: Some(seed), next: None }, Standing::default())
     }
 }
 
 /// What one cluster's istiod signs with: the four files of the Secret `cacerts`, in PEM (RFC 7468), and what is public of them.
 #[derive(Clone)]
 pub struct Bundle {
-    /// `root-cert.pem`: the mesh's root.
+    /// `root-cert.pem`: the roots that workloads trust.
     pub root_certificate: String,
     /// `ca-cert.pem`: the intermediate.
     pub certificate: String,
@@ -72,6 +83,10 @@ pub struct Bundle {
     pub facts: Facts,
     /// The facts of the authorities between the intermediate and its root; none where the root itself signs.
     pub issuers: Vec<Facts>,
+    /// SHA-256 of the root at the end of the chain, in hexadecimal.
+    pub anchor: String,
+    /// SHA-256 of each root that workloads trust.
+    pub trusted: Vec<String>,
 }
 
 impl Bundle {
@@ -91,6 +106,8 @@ impl Bundle {
             chain: files.chain.to_owned(),
             facts: proven.certificate,
             issuers: proven.issuers,
+            anchor: proven.anchor,
+            trusted: proven.roots.into_iter().map(|root| root.fingerprint).collect(),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::yaml;
 
 pub mod commits;
 mod edges;
+pub mod rotation;
 pub mod waiting;
 
 /// The units of a mesh, in order.

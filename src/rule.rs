@@ -106,7 +106,7 @@ impl Rule {
 }
 
 /// The rules that are applied elsewhere than by `check`'s table.
-pub(crate) const OTHER_RULES: [Rule; 19] = [
+pub(crate) const OTHER_RULES: [Rule; 21] = [
     SYNTAX,
     DUPLICATE_KEY,
     UNKNOWN_FIELD,
@@ -125,7 +125,9 @@ pub(crate) const OTHER_RULES: [Rule; 19] = [
     LOST_GATEWAY_ADDRESS,
     END_OF_LIFE,
     OLD_ISSUED_ON,
+    ROTATION_UNFINISHED,
     SHORT_INTERMEDIATE,
+    UNEQUAL_ROOTS,
 ];
 
 /// Text that cannot be read as a topology.
@@ -193,6 +195,14 @@ pub(crate) const LOST_GATEWAY_ADDRESS: Rule =
 /// A release of Istio that is no longer supported.
 pub(crate) const END_OF_LIFE: Rule =
     Rule::warning("end-of-life", include_str!("../docs/rules/end-of-life.md")).stage(Stage::Day);
+
+/// A change of the root that takes long.
+pub(crate) const ROTATION_UNFINISHED: Rule =
+    Rule::warning("rotation-unfinished", include_str!("../docs/rules/rotation-unfinished.md")).stage(Stage::Day);
+
+/// Clusters of which one trusts a root that another does not trust.
+pub(crate) const UNEQUAL_ROOTS: Rule =
+    Rule::warning("unequal-roots", include_str!("../docs/rules/unequal-roots.md")).stage(Stage::Beside);
 
 /// A cluster whose certificate is older than those of the others.
 pub(crate) const OLD_ISSUED_ON: Rule =

@@ -25,16 +25,14 @@ const SECRET: &str = "cacerts";
 ///
 /// # Errors
 /// A finding for each cluster that needs a new ciphertext.
-pub(crate) fn seal(mesh: &Mesh<'_>, trust: &mut Trust, standing: Option<&Standing>) -> Result<(), Vec<Diagnostic>> {
+pub(crate) fn seal(mesh: &Mesh<'_>, trust: &mut Trust, standing: &Standing) -> Result<(), Vec<Diagnostic>> {
     let mut findings = Vec::new();
     for (cluster, bundle) in mesh.clusters.iter().zip(&mut trust.bundles) {
         let (Some(file), Some(bundle)) = (mesh.secrets.form.file(), bundle) else { continue };
-        let text = standing.and_then(|standing| {
-            let has_readers = standing.has_readers(cluster.name, &readers(mesh, cluster));
-            standing.text(cluster.name, file).filter(|_| has_readers)
-        });
+        let has_readers = standing.has_readers(cluster.name, &readers(mesh, cluster));
+        let text = standing.text(cluster.name, file).filter(|_| has_readers);
         if bundle.key.is_none() && bundle.key_digest.is_none() {
-            bundle.key_digest = standing.and_then(|standing| standing.key_digest(cluster.name));
+            bundle.key_digest = standing.key_digest(cluster.name);
         }
         match object(mesh, cluster, bundle, text) {
             Some(object) => bundle.object = Some(yaml::print(&object)),

@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::address::{Address, Cidr, IpAddress};
-pub use self::certificates::{CertificateAuthority, Certificates, ClusterCertificates, Retired};
+pub use self::certificates::{
+    CertificateAuthority, Certificates, ClusterCertificates, NextRoot, Retired, RootPhase, RootSeed,
+};
 pub use self::cluster::{Cluster, ClusterIstio, Node};
 pub use self::delivery::{ChartRepository, ClusterGitOps, Controller, GitOps, Install};
 pub use self::fix::fix;

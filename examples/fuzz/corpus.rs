@@ -48,7 +48,7 @@ impl Corpus {
 /// Bundles that meshgen makes from a seed.
 fn own_bundles() -> impl Iterator<Item = Vec<u8>> {
     let source = Source::new("mesh.yaml", fs::read(repository().join(TOPOLOGY)).unwrap());
-    let tree = meshgen::compile(&source, &Authority::Seed(Seed::new([7; 32]))).unwrap().tree;
+    let tree = meshgen::compile(&source, &Authority::from(Seed::new([7; 32]))).unwrap().tree;
     ["cluster1", "cluster2"].into_iter().map(move |cluster| {
         let file = |name| String::from_utf8(tree.get(&bundle_path(cluster, name)).unwrap().bytes.clone()).unwrap();
         bundles::text(&EXTERNAL_FILES.map(|name| Some(file(name))))

@@ -2,15 +2,24 @@ use std::collections::BTreeMap;
 
 use rsa::PublicKey;
 
-/// What files beside the topology contain, by the position of the cluster that names them.
+/// What files beside the topology contain.
 #[derive(Debug, Default)]
 pub(crate) struct Beside {
-    /// The CA certificates, in PEM, that control planes trust at the API server of a cluster.
-    pub(crate) authorities: BTreeMap<usize, String>,
-    /// The roots, in PEM, of whoever signs instead of istiod.
-    pub(crate) roots: Option<String>,
-    /// What the private key of a cluster is sealed with.
+    /// CA certificates.
+    pub(crate) authorities: Authorities,
+    /// What the private key of a cluster is sealed with, by its position.
     pub(crate) sealing: BTreeMap<usize, SealingCertificate>,
+}
+
+/// CA certificates, in PEM.
+#[derive(Debug, Default)]
+pub(crate) struct Authorities {
+    /// By the position of the cluster, those that control planes trust at its API server.
+    pub(crate) of_clusters: BTreeMap<usize, String>,
+    /// The roots of whoever signs instead of istiod.
+    pub(crate) roots: Option<String>,
+    /// The roots that workloads trust besides the mesh's own.
+    pub(crate) also_trusted: String,
 }
 
 /// The certificate of the Sealed Secrets controller that opens what is sealed for one cluster.

@@ -30,22 +30,19 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
         ),
         (CertificateAuthority::External, Some(directory)) => {
             if Utf8Path::new(directory.as_str()).is_absolute() {
-                findings.push(
-                    RULE.at(path.child("directory"), "`directory` is an absolute path")
-                        .label("other machines do not have it")
-                        .help("write it relative to this file"),
-                );
+                findings.push(absolute(path.child("directory"), "directory"));
             }
+        }
+    }
+    for (index, file) in certificates.also_trust.iter().enumerate() {
+        if Utf8Path::new(file.as_str()).is_absolute() {
+            findings.push(absolute(path.child("alsoTrust").index(index), "alsoTrust"));
         }
     }
     if let Some(file) = &certificates.root_certificates {
         let place = path.child("rootCertificates");
         if Utf8Path::new(file.as_str()).is_absolute() {
-            findings.push(
-                RULE.at(place, "`rootCertificates` is an absolute path")
-                    .label("other machines do not have it")
-                    .help("write it relative to this file"),
-            );
+            findings.push(absolute(place, "rootCertificates"));
         } else if certificates.authority != CertificateAuthority::None {
             findings.push(
                 RULE.at(place, "`rootCertificates` has no effect without `authority: none`")
@@ -68,6 +65,12 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
+fn absolute(place: FieldPath, name: &str) -> Diagnostic {
+    RULE.at(place, format!("`{name}` is an absolute path"))
+        .label("other machines do not have it")
+        .help("write it relative to this file")
+}
+
 /// The fields that ask a seed for something.
 fn without_use(context: &Context<'_>, certificates: &Certificates) -> Vec<(FieldPath, &'static str)> {
     let path = FieldPath::root().child("certificates");
@@ -79,6 +82,8 @@ fn without_use(context: &Context<'_>, certificates: &Certificates) -> Vec<(Field
         ("intermediatesIssuedOn", certificates.intermediates_issued_on.is_some()),
         ("intermediateValidityDays", certificates.intermediate_validity_days.is_some()),
         ("retired", !certificates.retired.is_empty()),
+        ("nextRoot", certificates.next_root.is_some()),
+        ("alsoTrust", !certificates.also_trust.is_empty()),
         ("rootValidityDays", is_none && certificates.has_root_validity()),
         ("generation", is_none && certificates.has_generation()),
     ];
@@ -86,7 +91,11 @@ fn without_use(context: &Context<'_>, certificates: &Certificates) -> Vec<(Field
         mesh.into_iter().filter(|(_, is_written)| *is_written).map(|(name, _)| (path.child(name), name)).collect();
     for (place, cluster) in context.clusters() {
         let Some(own) = &cluster.certificates else { continue };
-        let fields = [("issuedOn", own.issued_on.is_some()), ("generation", own.generation.is_some())];
+        let fields = [
+            ("issuedOn", own.issued_on.is_some()),
+            ("generation", own.generation.is_some()),
+            ("nextRootPhase", own.next_root_phase.is_some()),
+        ];
         let written = fields.into_iter().filter(|(_, is_written)| *is_written);
         found.extend(written.map(|(name, _)| (place.child("certificates").child(name), name)));
     }

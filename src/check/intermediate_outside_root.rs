@@ -1,6 +1,8 @@
+use std::ops::Range;
+
 use crate::diagnostic::{Diagnostic, FieldPath, Place};
 use crate::rule::Rule;
-use crate::topology::{Date, Topology};
+use crate::topology::{ClusterCertificates, Date, NextRoot, RootPhase, Topology};
 
 use super::{About, Check, Context};
 
@@ -8,7 +10,11 @@ pub(super) const CHECK: Check = Check::of(RULE, check).about(About::Mesh(has_day
     "certificates.issuedOn",
     "certificates.rootValidityDays",
     "certificates.intermediatesIssuedOn",
+    "certificates.nextRoot.issuedOn",
+    "certificates.nextRoot.validityDays",
+    "certificates.nextRoot.phase",
     "clusters[].certificates.issuedOn",
+    "clusters[].certificates.nextRootPhase",
 ]]);
 
 const RULE: Rule =
@@ -19,28 +25,42 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     if certificates.issued_on.is_none() {
         return;
     }
-    let root = certificates.root_validity();
     let path = FieldPath::root().child("certificates");
-    let issued = path.child("issuedOn");
+    let next = certificates.next_root.as_ref().map(NextRoot::validity);
+    // The first day of an intermediate, and its root. Under the next root, an earlier day than its first is taken for its first.
+    let begins = |own: Option<&ClusterCertificates>, first: Date| {
+        let is_by_next = certificates.phase(own).is_some_and(RootPhase::is_signed_by_next);
+        match next.clone().filter(|_| is_by_next) {
+            Some(next) => (first.max(next.start), next, path.child("nextRoot").child("issuedOn")),
+            None => (first, certificates.root_validity(), path.child("issuedOn")),
+        }
+    };
     if let Some(first) = certificates.intermediates_issued_on {
+        let (first, root, issued) = begins(None, first);
         outside(path.child("intermediatesIssuedOn"), first, &root, &issued, findings);
     }
-    let mut longest = None;
+    // The one that would outlive its root by most.
+    let mut longest: Option<(i64, Date, Range<Date>, FieldPath)> = None;
     for (place, cluster) in context.clusters() {
-        let own = cluster.certificates.as_ref().and_then(|own| own.issued_on);
-        if let Some(first) = own {
+        let own = cluster.certificates.as_ref();
+        let (first, root, issued) = begins(own, certificates.first_day(own));
+        if own.is_some_and(|own| own.issued_on.is_some()) {
             outside(place.child("certificates").child("issuedOn"), first, &root, &issued, findings);
         }
-        longest = longest.max(Some(certificates.first_day(cluster.certificates.as_ref())));
+        let room = (root.end.0 - first.0).whole_days();
+        if longest.as_ref().is_none_or(|(least, ..)| room < *least) {
+            longest = Some((room, first, root, issued));
+        }
     }
-    let (Some(days), Some(first)) = (certificates.intermediate_validity_days, longest) else { return };
+    let (Some(days), Some((room, first, root, issued))) = (certificates.intermediate_validity_days, longest) else {
+        return;
+    };
     let end = first.plus_days(days);
     if root.contains(&first) && end > root.end {
         let message = format!(
             "an intermediate issued on {first} for {} outlives its root",
             crate::words::plural(days as usize, "day")
         );
-        let room = (root.end.0 - first.0).whole_days();
         findings.push(
             RULE.at(path.child("intermediateValidityDays"), message)
                 .label(format!("ends on {end}"))
@@ -53,7 +73,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
 fn outside(
     place: impl Into<Place>,
     first: Date,
-    root: &std::ops::Range<Date>,
+    root: &Range<Date>,
     issued: &FieldPath,
     findings: &mut Vec<Diagnostic>,
 ) {

@@ -3,14 +3,13 @@ use clap::{Args, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
 use crate::diagnostic::Findings;
-use crate::lock::{Certificate, Digest, Lock};
+use crate::lock::Lock;
 use crate::part::Part;
-use crate::pki::{Authority, Seed, Standing, StandingRoot, Which};
+use crate::pki::{Authority, Seed, Seeds, Standing};
 use crate::plan::commits::{has_controller, rename_advice, renamed, two_commits};
 use crate::source::Source;
 use crate::template::word;
 use crate::topology::CertificateAuthority;
-use crate::tree::Tree;
 use crate::words::printable;
 use crate::{ExternalFiles, compile_checked, disk, lost_addresses, parallel};
 
@@ -18,12 +17,13 @@ use super::completions::ClusterNames;
 use super::secrecy::GitOption;
 use super::seed::{self, SeedOption, SeedPlace};
 use super::{
-    DONE, FOUND, NOT_DONE, Outcome, Refusal, ca, external, lost_lock, output, print, read_source, retired, say,
-    say_findings, source_name, waited,
+    DONE, FOUND, NOT_DONE, Outcome, Refusal, ca, external, lost_lock, output, print, read_source, retired, rotation,
+    say, say_findings, source_name, waited,
 };
 
 /// The options of `build`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(super) struct Arguments {
     /// The topology; `-` is standard input
     #[arg(value_hint = ValueHint::FilePath)]
@@ -49,9 +49,20 @@ pub(super) struct Arguments {
     /// Build even if the certificates in DIR have another root: the clusters of a running mesh cannot call each other until all have the new root
     #[arg(long)]
     replace_root: bool,
+    /// Build even if clusters would refuse each other on the way from the roots in DIR to these
+    #[arg(long)]
+    skip_phase: bool,
     /// Print errors only: no warnings, no notes and no result
     #[arg(short, long)]
     quiet: bool,
+}
+
+impl Arguments {
+    fn warn(&self, warning: &str) {
+        if !self.quiet {
+            say(warning);
+        }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
@@ -83,11 +94,14 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let (authority, origin) = match kind {
         CertificateAuthority::None => {
             refuse_seed(arguments)?;
-            (Authority::Standing(standing), "`authority: none`".to_owned())
+            (Authority::Seeds(Seeds::default(), standing), "`authority: none`".to_owned())
         }
         CertificateAuthority::Seed => {
             let place = seed::place(&arguments.seed, &arguments.topology)?;
-            (authority(arguments, &place, standing)?, format!("the seed {place}"))
+            let next = seed::place_of_next(&arguments.seed, &arguments.topology, &checked.topology().certificates)?;
+            let origin =
+                next.as_ref().map_or(format!("the seed {place}"), |next| format!("the seeds {place} and {next}"));
+            (authority(arguments, &place, next.as_ref(), standing)?, origin)
         }
         CertificateAuthority::External => {
             let external = external::read_named(ExternalFiles::of(&checked), &arguments.topology)?;
@@ -115,7 +129,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     if !arguments.replace_root {
         let made = if kind == CertificateAuthority::None { &Vec::new() } else { &record.roots };
-        refuse_other_root(&roots, made, &tree, &origin)?;
+        if !rotation::has_common_root(&lock, made) {
+            rotation::refuse_other_root(&roots, made, &tree, &origin)?;
+        } else if !arguments.skip_phase {
+            rotation::refuse_cut(&lock, &record)?;
+        }
     }
     let mut code = output::put(output, &tree, &arguments.put, arguments.quiet)?;
     if let Some(reference) = &arguments.since {
@@ -152,11 +170,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 
 /// Refuses options that name or make a seed where nobody needs one.
 fn refuse_seed(arguments: &Arguments) -> Result<(), Refusal> {
-    let option = match (arguments.seed.is_given(), arguments.new_ca) {
-        (true, _) => "--ca",
-        (_, true) => "--new-ca",
-        _ => return Ok(()),
-    };
+    let Some(option) = arguments.seed.given().or(arguments.new_ca.then_some("--new-ca")) else { return Ok(()) };
     Err(Refusal(format!(
         "{} says `authority: none`, so that no certificate derives from a seed\n\
          help: leave out `{option}`, or write `authority: seed` and `issuedOn` if meshgen is to make the certificates",
@@ -164,29 +178,32 @@ fn refuse_seed(arguments: &Arguments) -> Result<(), Refusal> {
     )))
 }
 
-/// The issuer: the seed if there is one, and otherwise the certificates in the output.
-fn authority(arguments: &Arguments, place: &SeedPlace, standing: Standing) -> Result<Authority, Refusal> {
-    match seed(arguments, place, &standing)? {
-        Some(seed) => Ok(Authority::Renewing(seed, standing)),
-        None if standing.is_unpinned() => {
-            let otherwise = "if it is lost, name the seed of the mesh with `--ca FILE`: only the seed makes the same certificates again";
-            Err(lost_lock(&arguments.output, &standing, otherwise))
-        }
-        None if standing.has_root() => Ok(Authority::Standing(standing)),
-        None => Err(Refusal(format!(
+/// The issuer: the seeds that are at hand, and the certificates in the output.
+fn authority(
+    arguments: &Arguments,
+    place: &SeedPlace,
+    next: Option<&SeedPlace>,
+    standing: Standing,
+) -> Result<Authority, Refusal> {
+    let present = seed(arguments, place, &standing)?;
+    let next = next.map(|place| seed::find(place, &arguments.git, |warning| arguments.warn(warning))).transpose()?;
+    let seeds = Seeds { present, next: next.flatten() };
+    if seeds.present.is_none() && standing.is_unpinned() {
+        let otherwise = "if it is lost, name the seed of the mesh with `--ca FILE`: only the seed makes the same certificates again";
+        return Err(lost_lock(&arguments.output, &standing, otherwise));
+    }
+    if seeds.present.is_none() && seeds.next.is_none() && !standing.has_root() {
+        return Err(Refusal(format!(
             "the mesh has no seed to derive its keys from: run `meshgen ca new --ca {}` once (or build with `--new-ca`), or name yours with `--ca FILE`",
             word(place.path.as_str())
-        ))),
+        )));
     }
+    Ok(Authority::Seeds(seeds, standing))
 }
 
 /// The seed of the mesh: the existing one, or with `--new-ca` a new one.
 fn seed(arguments: &Arguments, place: &SeedPlace, standing: &Standing) -> Result<Option<Seed>, Refusal> {
-    let warn = |warning: &str| {
-        if !arguments.quiet {
-            say(warning);
-        }
-    };
+    let warn = |warning: &str| arguments.warn(warning);
     if !arguments.new_ca || place.is_stream() || disk::exists(&place.path) {
         return seed::find(place, &arguments.git, warn);
     }
@@ -204,61 +221,6 @@ fn seed(arguments: &Arguments, place: &SeedPlace, standing: &Standing) -> Result
         )));
     }
     ca::make(&place.path, &arguments.git, warn).map(Some)
-}
-
-/// Refuses to replace the root in the output by those that were made, none for an authority that meshgen does not know; `origin` is what
-/// they were made from.
-fn refuse_other_root(
-    standing: &[StandingRoot],
-    made: &[Certificate],
-    tree: &Tree,
-    origin: &str,
-) -> Result<(), Refusal> {
-    let is_same = |root: &&StandingRoot| match &root.is {
-        Which::Fingerprint(fingerprint) => made.iter().any(|root| root.fingerprint == *fingerprint),
-        Which::Unreadable(files) => {
-            files.iter().all(|(path, digest)| tree.get(path).is_some_and(|file| Digest::of(&file.bytes) == *digest))
-        }
-        Which::Unknown => made.is_empty(),
-    };
-    let Some(StandingRoot { path, is }) = standing.iter().find(|root| !is_same(root)) else {
-        return Ok(());
-    };
-    let is_unknown = made.is_empty();
-    let made = retired::roots(made, is_unknown);
-    let in_use = match is {
-        Which::Fingerprint(fingerprint) => format!("sha256:{fingerprint}"),
-        Which::Unknown => retired::UNKNOWN_ROOT.to_owned(),
-        Which::Unreadable(_) => {
-            return Err(Refusal(format!(
-                "{path} cannot be read, so nothing says which root is in use\n  would be: {made}\n  from: {origin}\n\
-                 help: restore the certificates: `git checkout -- {}`\n\
-                 help: only if the mesh is to have another root, build with `--replace-root`",
-                word(path.as_str())
-            )));
-        }
-    };
-    if is_unknown || *is == Which::Unknown {
-        return Err(Refusal(format!(
-            "{path} names another root than this topology gives\n  \
-             in use: {in_use}\n  \
-             would be: {made}\n  \
-             from: {origin}\n\
-             In a running mesh, proxies with certificates of one authority refuse those of the other: traffic between them stops until \
-             every workload has a certificate of the new one.\n\
-             help: only if the mesh is to change its authority, build with `--replace-root`; `meshgen diff` says what to do then"
-        )));
-    }
-    Err(Refusal(format!(
-        "{path} names another root than this topology and this seed give\n  \
-         in use: {in_use}\n  \
-         would be: {made}\n  \
-         from: {origin}\n\
-         In a running mesh, proxies that trust one of them refuse the others: traffic between them stops until every cluster \
-         has the new certificates and every workload was restarted.\n\
-         help: build with the seed, the mesh ID, `certificates.issuedOn` and `rootValidityDays` that the mesh was built with\n\
-         help: only if the mesh is to have another root, build with `--replace-root`"
-    )))
 }
 
 /// Draws the errors that stop the build.

@@ -2,6 +2,7 @@ use camino::Utf8Path;
 
 use crate::diff::private_key::is_unexplained;
 use crate::lock::{self, Certificate, Lock};
+use crate::plan::rotation;
 
 use super::git::Git;
 use super::{Refusal, directory_of, say};
@@ -36,10 +37,13 @@ pub(super) fn taken_back(output: &Utf8Path, reference: &str, after: &Lock) -> Re
     let text = String::from_utf8_lossy(&bytes);
     let refused = |why| Refusal(format!("git:{reference}:{place}: {why}"));
     let before: Lock = text.parse().map_err(refused)?;
-    let roots = |lock: &Lock| roots(&lock.roots, lock.is_without_root);
+    let told = |lock: &Lock| roots(&lock.roots, lock.is_without_root);
     let mut lines = Vec::new();
-    if roots(&before) != roots(after) {
-        lines.push(format!("another root than in {reference}  {} → {}", roots(&before), roots(after)));
+    // A root that is trusted no more is nobody's gain, as long as no cluster is cut off.
+    let is_known = |root: &Certificate| before.roots.iter().any(|known| known.fingerprint == root.fingerprint);
+    let is_other = !after.roots.iter().all(is_known) || before.is_without_root != after.is_without_root;
+    if is_other || rotation::cut(&before, after).is_some() {
+        lines.push(format!("another root than in {reference}  {} → {}", told(&before), told(after)));
     }
     for (name, generation) in generations(&before) {
         if let Some(now) = generation_of(after, name).filter(|now| *now < generation) {

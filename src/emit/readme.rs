@@ -178,7 +178,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         version: mesh.version.to_string(),
         clusters: mesh.clusters.iter().map(|cluster| row(mesh, cluster)).collect(),
         networks: mesh.networks.iter().map(|network| network.name).collect(),
-        root_valid_until: mesh.root.as_ref().map_or_else(String::new, |root| root.not_after.to_string()),
+        root_valid_until: mesh.roots_end().map_or_else(String::new, |day| day.to_string()),
         picture: if is_summary { picture::summary(mesh) } else { picture::clusters(mesh) },
         is_summary,
         responsibilities: responsibilities(plan),

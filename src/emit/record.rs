@@ -18,7 +18,7 @@ pub(crate) fn of_plan(plan: &Plan<'_, '_>) -> Lock {
     let waiting = mesh.collector.as_ref().filter(|collector| collector.is_waiting);
     Lock {
         istio: Some(Istio { version: mesh.version, installer: installers(mesh) }),
-        is_without_root: mesh.root.is_none(),
+        is_without_root: mesh.roots.is_none(),
         workloads: mesh.workload_namespaces.iter().map(|namespace| (*namespace).to_owned()).collect(),
         retired: mesh.retired.iter().map(|(cluster, generation)| ((*cluster).to_owned(), *generation)).collect(),
         traces_wait_for: waiting.map(|collector| mesh.clusters[collector.cluster].name.to_owned()),
@@ -38,6 +38,7 @@ fn installers(mesh: &Mesh<'_>) -> String {
 /// The record of a whole tree.
 pub(super) fn of_tree(plan: &Plan<'_, '_>, trust: &Trust, tree: &Tree) -> Lock {
     let mut lock = Lock { files: digests(plan.mesh, trust, tree), ..with_certificates(plan, trust) };
+    leave_out_trust(&mut lock);
     lock.files.sort();
     lock
 }
@@ -49,7 +50,7 @@ pub(super) fn of_part(plan: &Plan<'_, '_>, trust: &Trust, tree: &Tree, part: &Pa
     let standing = part.lock;
     lock.clusters.retain(|cluster, _| part.has(cluster));
     let others = standing.clusters.iter().filter(|(cluster, _)| !part.has(cluster));
-    lock.clusters.extend(others.map(|(name, cluster)| (name.clone(), cluster.clone())));
+    lock.clusters.extend(others.map(|(name, cluster)| (name.clone(), with_trust(cluster, standing))));
     lock.steps.retain(|step| !is_other(step) || standing.steps.contains(step));
     let left = standing.steps.iter().filter(|step| is_other(step) && !lock.steps.contains(step));
     let left: Vec<String> = left.cloned().collect();
@@ -58,10 +59,19 @@ pub(super) fn of_part(plan: &Plan<'_, '_>, trust: &Trust, tree: &Tree, part: &Pa
     lock.files = standing.files.iter().filter(|(path, _)| is_kept(path)).cloned().collect();
     lock.files.extend(digests(plan.mesh, trust, tree));
     lock.files.sort();
-    // The other clusters still have the authority of before, if the topology names another one now.
-    if lock.roots.is_empty() && lock.has_certificates() {
-        lock.roots.clone_from(&standing.roots);
+    // The other clusters still have the roots of before.
+    let is_known = |root: &&lock::Certificate| trust.roots.iter().any(|own| own.fingerprint == root.fingerprint);
+    let mut roots: Vec<lock::Certificate> = lock.roots.clone();
+    roots.extend(standing.roots.iter().filter(|root| !is_known(root)).cloned());
+    let is_trusted = |root: &lock::Certificate| {
+        let mut clusters = lock.clusters.values();
+        clusters.any(|cluster| cluster.roots.contains(&root.fingerprint))
+    };
+    roots.retain(is_trusted);
+    if !roots.is_empty() {
+        lock.roots = roots;
     }
+    leave_out_trust(&mut lock);
     lock.is_without_root |= standing.is_without_root && standing.clusters.keys().any(|cluster| !part.has(cluster));
     lock
 }
@@ -83,6 +93,8 @@ fn of_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, at_start: &str) -> lock::C
         routes: mesh.routes_to(cluster).into_iter().map(|route| (route.destination, route.via)).collect(),
         certificate: None,
         issuers: Vec::new(),
+        roots: Vec::new(),
+        anchor: None,
         key: None,
         readers: if cluster.intermediate.is_some() { secrets::readers(mesh, cluster) } else { Vec::new() },
     }
@@ -96,9 +108,31 @@ fn with_certificates(plan: &Plan<'_, '_>, trust: &Trust) -> Lock {
         let record = lock.clusters.get_mut(cluster.name).expect("each cluster was just recorded");
         record.certificate = Some((request.generation, certificate(&bundle.facts)));
         record.issuers = bundle.issuers.iter().map(certificate).collect();
+        record.roots.clone_from(&bundle.trusted);
+        record.anchor = Some(bundle.anchor.clone());
         record.key = bundle.object.as_ref().and_then(|_| bundle.key_digest());
     }
     lock
+}
+
+/// A cluster of a standing lock, with what it trusts also where the mesh had one root.
+fn with_trust(cluster: &lock::Cluster, standing: &Lock) -> lock::Cluster {
+    let [root] = standing.roots.as_slice() else { return cluster.clone() };
+    if cluster.certificate.is_none() {
+        return cluster.clone();
+    }
+    let root = root.fingerprint.clone();
+    lock::Cluster { roots: vec![root.clone()], anchor: Some(root), ..cluster.clone() }
+}
+
+/// Where the mesh has one root, nothing is to be said of each cluster.
+fn leave_out_trust(lock: &mut Lock) {
+    if lock.roots.len() < 2 {
+        for cluster in lock.clusters.values_mut() {
+            cluster.roots.clear();
+            cluster.anchor = None;
+        }
+    }
 }
 
 fn certificate(facts: &Facts) -> lock::Certificate {

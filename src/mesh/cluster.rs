@@ -5,7 +5,7 @@ use crate::layout::ISTIO_SYSTEM;
 use crate::release::{Release, RemoteShape};
 use crate::topology::{self, Install, OPENSHIFT, Topology};
 
-use super::{Gateway, Intermediate, Provider, Root};
+use super::{Gateway, Intermediate, Provider, Roots};
 
 /// What istiod takes where no mesh config states a trust domain (`1.30.3:pkg/config/mesh/mesh.go`).
 const DEFAULT_TRUST_DOMAIN: &str = "cluster.local";
@@ -79,7 +79,7 @@ impl<'t> Cluster<'t> {
         primary: usize,
         topology: &'t Topology,
         release: &Release,
-        root: Option<&Root<'t>>,
+        roots: Option<&Roots<'t>>,
     ) -> Self {
         let written = &topology.clusters[position];
         let runs_istiod = runs_istiod(written, release);
@@ -103,7 +103,7 @@ impl<'t> Cluster<'t> {
             install: topology.install(written),
             cni: topology.has_cni(written).filter(|_| states_cni),
             is_on_openshift: topology.is_on_openshift(written),
-            intermediate: root.filter(|_| runs_istiod).map(|root| Intermediate::resolve(topology, written, root)),
+            intermediate: roots.filter(|_| runs_istiod).map(|roots| Intermediate::resolve(topology, written, roots)),
             provider: None,
             stated_trust_domain: (!runs_istiod && release.reads_remote_mesh_config)
                 .then_some(topology.mesh.trust_domain.as_str())

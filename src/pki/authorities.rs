@@ -1,10 +1,11 @@
-//! CA certificates in files beside the topology: those that control planes trust at the API servers of other clusters, and the roots
-//! of whoever signs instead of istiod.
+//! CA certificates in files beside the topology: those that control planes trust at the API servers of other clusters, the roots of
+//! whoever signs instead of istiod, and those that workloads trust besides the mesh's own.
 
 use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 
+use crate::check::Authorities;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::rule::{EXPIRING_CERTIFICATE, NOT_YET_VALID, UNUSABLE_API_SERVER_CA, UNUSABLE_ROOTS};
 use crate::source::Beside;
@@ -12,7 +13,7 @@ use crate::topology::{CertificateAuthority, Date, Topology};
 
 use super::inventory::DAYS_TO_RENEW;
 use super::pem::blocks;
-use super::verify::facts;
+use super::verify::{check_root, facts};
 use super::x509::Parsed;
 
 /// What decides whether the roots are read.
@@ -23,55 +24,65 @@ const MAXIMUM_BYTES: usize = 256 << 10;
 
 /// A file that the topology names.
 struct Named<'t> {
-    /// The position of the cluster whose API server has a certificate of them; none for the roots.
-    cluster: Option<usize>,
+    whose: Whose,
     place: FieldPath,
     file: &'t str,
 }
 
-/// The certificates of the files that clusters name, in PEM, by the position of the cluster; the roots; and what is wrong with the
-/// other files.
-pub(crate) fn read(
-    topology: &Topology,
-    files: &BTreeMap<String, Beside>,
-) -> (BTreeMap<usize, String>, Option<String>, Vec<Diagnostic>) {
-    let mut authorities = BTreeMap::new();
-    let mut roots = None;
+/// Whose certificates are in a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// An API server, of the cluster at this position, has a certificate of them.
+    ApiServer(usize),
+    /// They sign for workloads instead of istiod.
+    Signer,
+    /// Workloads trust them besides.
+    AlsoTrusted,
+}
+
+/// The certificates of the files that a topology names, and what is wrong with the other files.
+pub(crate) fn read(topology: &Topology, files: &BTreeMap<String, Beside>) -> (Authorities, Vec<Diagnostic>) {
+    let mut read = Authorities::default();
     let mut findings = Vec::new();
-    for Named { cluster, place, file } in named(topology) {
-        let text = certificates(files.get(file)).map(|certificates| certificates.iter().map(Parsed::strict).collect());
-        match (text, cluster) {
-            (Ok(text), Some(position)) => drop(authorities.insert(position, text)),
-            (Ok(text), None) => roots = Some(text),
+    for Named { whose, place, file } in named(topology) {
+        let text = certificates(files.get(file), whose).map(|all| all.iter().map(Parsed::strict).collect::<String>());
+        match (text, whose) {
+            (Ok(text), Whose::ApiServer(position)) => drop(read.of_clusters.insert(position, text)),
+            (Ok(text), Whose::Signer) => read.roots = Some(text),
+            (Ok(text), Whose::AlsoTrusted) => read.also_trusted.push_str(&text),
             (Err((reason, help)), _) => {
-                let (rule, label) = match cluster {
-                    Some(_) => (UNUSABLE_API_SERVER_CA, "what istiods would trust"),
-                    None => (UNUSABLE_ROOTS, "what all workloads would trust"),
+                let (rule, label) = match whose {
+                    Whose::ApiServer(_) => (UNUSABLE_API_SERVER_CA, "what istiods would trust"),
+                    Whose::Signer | Whose::AlsoTrusted => (UNUSABLE_ROOTS, "what all workloads would trust"),
                 };
                 findings.push(rule.at(place, format!("`{file}` {reason}")).label(label).help(help));
             }
         }
     }
-    (authorities, roots, findings)
+    (read, findings)
 }
 
 /// Warnings about files of which no certificate is valid yet, or the last one expires, on a day.
 pub(crate) fn warnings(topology: &Topology, files: &BTreeMap<String, Beside>, today: Date) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    for Named { cluster, place, file } in named(topology) {
-        let Ok(certificates) = certificates(files.get(file)) else { continue };
+    for Named { whose, place, file } in named(topology) {
+        let Ok(certificates) = certificates(files.get(file), whose) else { continue };
         let facts = || certificates.iter().map(facts);
         let first = facts().map(|facts| facts.not_before).min().filter(|first| *first > today);
         let last = facts().map(|facts| facts.not_after).max();
         let is_ending = |last: &Date| (last.0 - today.0).whole_days() <= DAYS_TO_RENEW;
-        let (present, next) = match cluster {
-            Some(_) => (
+        let (present, next) = match whose {
+            Whose::ApiServer(_) => (
                 "write the CA of the proxy's present certificate too",
                 "write the next CA into the file too, before the proxy has a certificate of it",
             ),
-            None => (
+            Whose::Signer => (
                 "write the root of the present certificates too",
                 "write the next root into the file too, before anything is signed under it",
+            ),
+            Whose::AlsoTrusted => (
+                "write the root of the present certificates too",
+                "write the next root of that authority too, or remove the file if nothing is signed under it any more",
             ),
         };
         if let Some(first) = first {
@@ -89,21 +100,26 @@ fn named(topology: &Topology) -> impl Iterator<Item = Named<'_>> {
     let clusters = topology.clusters.iter().enumerate();
     let of_clusters = clusters.filter_map(|(position, cluster)| {
         let place = FieldPath::root().child("clusters").index(position).child("apiServerCA");
-        Some(Named { cluster: Some(position), place, file: cluster.api_server_ca.as_ref()?.as_str() })
+        Some(Named { whose: Whose::ApiServer(position), place, file: cluster.api_server_ca.as_ref()?.as_str() })
     });
     let certificates = &topology.certificates;
+    let path = FieldPath::root().child("certificates");
     let roots =
         certificates.root_certificates.as_ref().filter(|_| certificates.authority == CertificateAuthority::None);
-    let of_mesh = roots.map(|file| Named {
-        cluster: None,
-        place: FieldPath::root().child("certificates").child("rootCertificates"),
+    let place = path.child("rootCertificates");
+    let of_mesh = roots.map(|file| Named { whose: Whose::Signer, place, file: file.as_str() });
+    let is_own = certificates.authority == CertificateAuthority::Seed;
+    let besides = certificates.also_trust.iter().enumerate().filter(move |_| is_own);
+    let besides = besides.map(move |(index, file)| Named {
+        whose: Whose::AlsoTrusted,
+        place: path.child("alsoTrust").index(index),
         file: file.as_str(),
     });
-    of_clusters.chain(of_mesh).filter(|named| !Utf8Path::new(named.file).is_absolute())
+    of_clusters.chain(of_mesh).chain(besides).filter(|named| !Utf8Path::new(named.file).is_absolute())
 }
 
 /// The certificates of a file, or what is wrong with it and what to do.
-fn certificates(file: Option<&Beside>) -> Result<Vec<Parsed>, (String, &'static str)> {
+fn certificates(file: Option<&Beside>, whose: Whose) -> Result<Vec<Parsed>, (String, &'static str)> {
     const HELP: &str = "name a file with CA certificates, in PEM and nothing else";
     let fault = |reason: &str| (reason.to_owned(), HELP);
     let bytes = match file {
@@ -122,6 +138,20 @@ fn certificates(file: Option<&Beside>) -> Result<Vec<Parsed>, (String, &'static 
     let certificates = Parsed::all(text).map_err(|reason| (reason, HELP))?;
     match certificates.iter().find(|certificate| !certificate.is_authority() || !certificate.may_sign_certificates()) {
         Some(other) => Err((format!("contains the certificate `{}`, which is not a CA's", other.subject()), HELP)),
+        None if whose == Whose::AlsoTrusted => only_roots(certificates),
         None => Ok(certificates),
     }
+}
+
+/// Certificates that workloads are told to trust as they are told to trust the mesh's own: each is a root that Go and OpenSSL accept.
+fn only_roots(certificates: Vec<Parsed>) -> Result<Vec<Parsed>, (String, &'static str)> {
+    for certificate in &certificates {
+        let mut faults = Vec::new();
+        check_root(certificate, &mut faults);
+        if let Some(fault) = faults.first() {
+            let reason = format!("contains `{}`, which {}", certificate.subject(), fault.reason);
+            return Err((reason, "name a file with root certificates, in PEM and nothing else"));
+        }
+    }
+    Ok(certificates)
 }

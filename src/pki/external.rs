@@ -1,3 +1,4 @@
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -7,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::diagnostic::{Diagnostic, FieldPath, Place};
 use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE, is_private};
 use crate::mesh::{Cluster, Mesh};
-use crate::rule::{EXPIRING_CERTIFICATE, EXTERNAL_CERTIFICATE, NOT_YET_VALID};
+use crate::rule::{EXPIRING_CERTIFICATE, EXTERNAL_CERTIFICATE, NOT_YET_VALID, UNEQUAL_ROOTS};
 use crate::topology::Date;
 
 use super::Bundle;
@@ -81,14 +82,32 @@ impl External {
             .collect();
         findings
             .extend(verify::verify_together(&proven).into_iter().map(|(cluster, fault)| self.finding(cluster, &fault)));
-        match proven.into_iter().next() {
-            Some((_, first)) if findings.is_empty() => Ok(Trust { roots: first.roots, bundles, issued: 0 }),
+        // Of each other cluster all roots are among those of the one that has most.
+        match proven.into_iter().min_by_key(|(_, proven)| Reverse(proven.roots.len())) {
+            Some((_, most)) if findings.is_empty() => Ok(Trust { roots: most.roots, bundles, issued: 0 }),
             _ => Err(findings),
         }
     }
 
-    /// Warnings about certificates that are not valid yet, have expired or soon will, on a day.
-    pub fn expiring(&self, trust: &Trust, mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
+    /// Warnings about certificates that are not valid yet, have expired or soon will, on a day, and about roots that some clusters trust
+    /// and others do not.
+    pub fn warnings(&self, trust: &Trust, mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
+        let mut findings = self.expiring(trust, mesh, today);
+        for (cluster, bundle) in mesh.clusters.iter().zip(&trust.bundles) {
+            let Some(bundle) = bundle else { continue };
+            for root in trust.roots.iter().filter(|root| !bundle.trusted.contains(&root.fingerprint)) {
+                let place = Place::File(self.path(cluster.name, ROOT_CERTIFICATE));
+                let message =
+                    format!("`{}` does not trust `{}`, which another cluster trusts", cluster.name, root.subject);
+                findings.push(UNEQUAL_ROOTS.at(place, message).help(
+                    "right while a root is replaced; give all clusters the same root-cert.pem before anything is signed under that root",
+                ));
+            }
+        }
+        findings
+    }
+
+    fn expiring(&self, trust: &Trust, mesh: &Mesh<'_>, today: Date) -> Vec<Diagnostic> {
         let is_ending =
             |facts: &Facts| (facts.not_after.0 - today.0).whole_days() <= DAYS_TO_RENEW || facts.not_before > today;
         let bundles =

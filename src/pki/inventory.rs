@@ -1,26 +1,21 @@
-//! Which certificates a mesh has, or asks for, and how long they last.
+//! Which certificates a mesh has, or asks for.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::layout::bundle_path;
-use crate::mesh::{Intermediate, Mesh, Root, runs_istiod};
-use crate::release::{Release, release};
-use crate::rule::{EXPIRING_CERTIFICATE, NOT_YET_VALID, OLD_ISSUED_ON, Rule, SHORT_INTERMEDIATE};
-use crate::topology::{CertificateAuthority, Date, Topology};
+use crate::mesh::{Intermediate, Mesh, Root};
+use crate::topology::Date;
 
 use super::key::KeyPath;
 use super::naming::{self, ORGANIZATION};
 use super::standing::Damage;
 use super::verify::{self, Facts};
 use super::{Standing, Trust};
-use crate::words::{hex, plural};
+use crate::words::hex;
 
 /// A certificate is renewed this many days before its end at the latest.
 pub(super) const DAYS_TO_RENEW: i64 = 90;
-/// The shortest useful validity of an intermediate.
-const DAYS_WORTH_ISSUING: i64 = 365;
 
 /// What a certificate is in its mesh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -58,6 +53,9 @@ pub struct Entry {
     pub not_before: Date,
     /// The last day.
     pub not_after: Date,
+    /// The clusters whose workloads do not trust a root that others trust, because it is being replaced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_trusted_by: Vec<String>,
 }
 
 impl Entry {
@@ -84,7 +82,7 @@ impl Entry {
     /// What is known before a certificate is made.
     fn request(&self) -> Self {
         let subject = naming::without_fingerprint(&self.subject);
-        Self { subject, serial: None, fingerprint: None, key: None, ..self.clone() }
+        Self { subject, serial: None, fingerprint: None, key: None, not_trusted_by: Vec::new(), ..self.clone() }
     }
 
     /// Whether a root is of the kind that meshgen makes: an authority of your own gives its root another name.
@@ -103,56 +101,73 @@ impl Entry {
             generation,
             not_before: facts.not_before,
             not_after: facts.not_after,
+            not_trusted_by: Vec::new(),
         }
     }
 }
 
 /// The certificates of a topology. They are known without the seed.
 pub fn requested(mesh: &Mesh<'_>) -> Vec<Entry> {
-    let Some(requested @ Root { names_seed, not_before, not_after, .. }) = &mesh.root else { return Vec::new() };
-    let unit = |not_before| if *names_seed { format!(",OU={}", naming::unit(not_before, None)) } else { String::new() };
-    let serial = |path: &KeyPath| (!names_seed).then(|| hex(&path.serial_number(None)));
-    let root = Entry {
-        role: Role::Root,
-        cluster: None,
-        subject: format!("CN={}{},O={ORGANIZATION}", naming::root(requested), unit(*not_before)),
-        serial: serial(&KeyPath::root(requested)),
-        fingerprint: None,
-        key: None,
-        generation: None,
-        not_before: *not_before,
-        not_after: *not_after,
+    let Some(roots) = &mesh.roots else { return Vec::new() };
+    let unit = |names_seed, not_before| {
+        if names_seed { format!(",OU={}", naming::unit(not_before, None)) } else { String::new() }
     };
-    let intermediates = mesh.clusters.iter().filter_map(|cluster| cluster.intermediate.as_ref()).map(|request| Entry {
+    let serial = |names_seed: bool, path: &KeyPath| (!names_seed).then(|| hex(&path.serial_number(None)));
+    let requests: Vec<&Intermediate<'_>> =
+        mesh.clusters.iter().filter_map(|cluster| cluster.intermediate.as_ref()).collect();
+    let own = roots.each().filter_map(|(which, root)| {
+        let trusts = |request: &&Intermediate<'_>| request.trusted().contains(&which);
+        let others = requests.iter().filter(|request| !trusts(request)).map(|request| request.cluster.to_owned());
+        let Root { names_seed, not_before, not_after, .. } = *root;
+        requests.iter().any(trusts).then(|| Entry {
+            role: Role::Root,
+            cluster: None,
+            subject: format!("CN={}{},O={ORGANIZATION}", naming::root(mesh.id), unit(names_seed, not_before)),
+            serial: serial(names_seed, &KeyPath::root(root)),
+            fingerprint: None,
+            key: None,
+            generation: None,
+            not_before,
+            not_after,
+            not_trusted_by: others.collect(),
+        })
+    });
+    let besides =
+        verify::each_of(mesh.also_trusted).into_iter().map(|(root, _)| Entry::of(Role::Root, None, None, root));
+    let intermediates = requests.iter().map(|request| Entry {
         role: Role::Signer,
         cluster: Some(request.cluster.to_owned()),
         subject: format!(
             "L={},CN={}{},O={ORGANIZATION}",
             request.cluster,
             naming::intermediate(request),
-            unit(request.not_before)
+            unit(request.names_seed, request.not_before)
         ),
-        serial: serial(&KeyPath::intermediate(request)),
+        serial: serial(request.names_seed, &KeyPath::intermediate(request)),
         fingerprint: None,
         key: None,
         generation: Some(request.generation),
         not_before: request.not_before,
         not_after: request.not_after,
+        not_trusted_by: Vec::new(),
     });
-    [root].into_iter().chain(intermediates).collect()
+    own.chain(besides).chain(intermediates).collect()
 }
 
 /// The certificates that an external authority issued.
 pub fn answered(mesh: &Mesh<'_>, trust: &Trust) -> Vec<Entry> {
-    let roots = trust.roots.iter().map(|root| Entry::of(Role::Root, None, None, root.clone()));
-    let others = mesh.clusters.iter().flat_map(|cluster| {
-        let bundle = trust.bundles[cluster.position].as_ref();
+    let bundles =
+        || mesh.clusters.iter().filter_map(|cluster| Some((cluster, trust.bundles[cluster.position].as_ref()?)));
+    let roots = trust.roots.iter().map(|root| {
+        let others = bundles().filter(|(_, bundle)| !bundle.trusted.contains(&root.fingerprint));
+        let others = others.map(|(cluster, _)| cluster.name.to_owned()).collect();
+        Entry { not_trusted_by: others, ..Entry::of(Role::Root, None, None, root.clone()) }
+    });
+    let others = bundles().flat_map(|(cluster, bundle)| {
         let generation = cluster.intermediate.as_ref().map(|request| request.generation);
-        bundle.into_iter().flat_map(move |bundle| {
-            let issuers = bundle.issuers.iter().map(|issuer| (Role::Issuer, None, issuer));
-            let all = issuers.chain([(Role::Signer, generation, &bundle.facts)]);
-            all.map(|(role, generation, facts)| Entry::of(role, Some(cluster.name), generation, facts.clone()))
-        })
+        let issuers = bundle.issuers.iter().map(|issuer| (Role::Issuer, None, issuer));
+        let all = issuers.chain([(Role::Signer, generation, &bundle.facts)]);
+        all.map(|(role, generation, facts)| Entry::of(role, Some(cluster.name), generation, facts.clone()))
     });
     roots.chain(others).collect()
 }
@@ -181,6 +196,7 @@ pub fn unproven(cluster: &str, generation: Option<u32>, files: [Option<&str>; 3]
 /// What is wrong with it, a sentence for each fault.
 pub fn standing(standing: &Standing) -> Result<Vec<Entry>, Vec<String>> {
     let mut entries: Vec<Entry> = Vec::new();
+    let mut trusted: Vec<(&str, Vec<String>)> = Vec::new();
     let mut faults = Vec::new();
     for cluster in standing.clusters() {
         let files = match standing.files(cluster) {
@@ -192,6 +208,7 @@ pub fn standing(standing: &Standing) -> Result<Vec<Entry>, Vec<String>> {
         };
         match verify::verify(files) {
             Ok(proven) => {
+                trusted.push((cluster, proven.roots.iter().map(|root| root.fingerprint.clone()).collect()));
                 let roots = proven.roots.into_iter().map(|root| Entry::of(Role::Root, None, None, root));
                 let issuers = proven.issuers.into_iter().map(|issuer| Entry::of(Role::Issuer, None, None, issuer));
                 for entry in roots.chain(issuers) {
@@ -210,144 +227,17 @@ pub fn standing(standing: &Standing) -> Result<Vec<Entry>, Vec<String>> {
             }
         }
     }
+    for entry in entries.iter_mut().filter(|entry| entry.role == Role::Root) {
+        let others =
+            trusted.iter().filter(|(_, roots)| !roots.iter().any(|root| entry.fingerprint.as_ref() == Some(root)));
+        entry.not_trusted_by = others.map(|(cluster, _)| (*cluster).to_owned()).collect();
+    }
     entries.sort_by_key(|entry| entry.role);
     if faults.is_empty() { Ok(entries) } else { Err(faults) }
 }
 
-/// The rules of [`warnings`].
-pub(crate) const WARNINGS: [Rule; 4] = [EXPIRING_CERTIFICATE, NOT_YET_VALID, OLD_ISSUED_ON, SHORT_INTERMEDIATE];
-
-/// The fields that decide on [`warnings`].
-pub(crate) const FIELDS: &[&str] = &[
-    "istio.version",
-    "certificates.authority",
-    "certificates.issuedOn",
-    "certificates.rootValidityDays",
-    "certificates.intermediatesIssuedOn",
-    "certificates.intermediateValidityDays",
-    "clusters[].name",
-    "clusters[].controlPlane",
-    "clusters[].certificates.issuedOn",
-];
-
-/// The warnings about the certificates that a topology asks for, on a day.
-pub(crate) fn warnings(topology: &Topology, today: Date) -> Vec<Diagnostic> {
-    let certificates = FieldPath::root().child("certificates");
-    let release =
-        release(topology.istio.version).filter(|_| topology.certificates.authority == CertificateAuthority::Seed);
-    let Some(release) = release else { return Vec::new() };
-    let root = &Root::resolve(topology);
-    let requests: Vec<Request<'_>> = requests(topology, release, root).collect();
-    let mut findings = not_yet_valid(root, &requests, today);
-    let left = days_left(root.not_after, today);
-    if left <= DAYS_TO_RENEW {
-        let message = format!("the root certificate {}", ends(root.not_after, left));
-        findings.push(
-            EXPIRING_CERTIFICATE
-                .at(certificates.child("issuedOn"), message)
-                .label(format!("plus {}", days((root.not_after.0 - root.not_before.0).whole_days())))
-                .help("plan a migration to a new root: every workload must trust it before the old one expires"),
-        );
-        // An intermediate that expires because its root does gets no second warning.
-        return findings;
-    }
-    let has_fresh = requests.iter().any(|(_, _, request)| days_left(request.not_after, today) >= DAYS_WORTH_ISSUING);
-    for (position, has_day, request) in &requests {
-        let path = FieldPath::root().child("clusters").index(*position);
-        let place = if *has_day { path.child("certificates").child("issuedOn") } else { path.child("name") };
-        let left = days_left(request.not_after, today);
-        let late = (!has_day && has_fresh && left < DAYS_WORTH_ISSUING).then(|| {
-            let message = format!(
-                "the certificate of `{}` has {} left, and others of this mesh have more than a year",
-                request.cluster,
-                days(left)
-            );
-            (OLD_ISSUED_ON, message)
-        });
-        findings.extend(intermediate_warning(request, root, today).or(late).map(|(rule, message)| {
-            rule.at(place, message)
-                .label(format!("valid from {} to {}", request.not_before, request.not_after))
-                .help(match rule {
-                    EXPIRING_CERTIFICATE => {
-                        "write a later `certificates.issuedOn` for this cluster, or `intermediatesIssuedOn` for all: each renews under the same root"
-                    }
-                    OLD_ISSUED_ON => {
-                        "a cluster that joins late takes the day of the mesh: write `certificates: {issuedOn: …}` for it, with a recent day"
-                    }
-                    _ => "the root expires soon after: plan the next one",
-                })
-        }));
-    }
-    findings
-}
-
-/// An intermediate: the position of its cluster, whether that has a day of its own, and what it is asked to be.
-type Request<'t> = (usize, bool, Intermediate<'t>);
-
-fn requests<'t>(topology: &'t Topology, release: &Release, root: &Root<'t>) -> impl Iterator<Item = Request<'t>> {
-    topology.clusters.iter().enumerate().filter_map(|(position, cluster)| {
-        let has_day = cluster.certificates.as_ref().is_some_and(|own| own.issued_on.is_some());
-        runs_istiod(cluster, release).then(|| (position, has_day, Intermediate::resolve(topology, cluster, root)))
-    })
-}
-
-/// Certificates that begin after today: the root, or else all intermediates that take a day of the mesh, and each that has its own.
-fn not_yet_valid(root: &Root<'_>, requests: &[Request<'_>], today: Date) -> Vec<Diagnostic> {
-    let certificates = FieldPath::root().child("certificates");
-    let finding = |place: FieldPath, what: &str, day: Date| {
-        NOT_YET_VALID
-            .at(place, format!("{what} not valid before {day}, in {}", days(days_left(day, today))))
-            .help("write today's day or an earlier one: nothing accepts a certificate before its first day")
-    };
-    if root.not_before > today {
-        return vec![finding(certificates.child("issuedOn"), "the root certificate is", root.not_before)];
-    }
-    let mut findings = Vec::new();
-    let mut is_told = false;
-    for (position, has_day, request) in requests.iter().filter(|(_, _, request)| request.not_before > today) {
-        if *has_day {
-            let place = FieldPath::root().child("clusters").index(*position).child("certificates").child("issuedOn");
-            findings.push(finding(place, &format!("the certificate of `{}` is", request.cluster), request.not_before));
-        } else if !std::mem::replace(&mut is_told, true) {
-            let place = certificates.child("intermediatesIssuedOn");
-            findings.push(finding(place, "intermediate certificates are", request.not_before));
-        }
-    }
-    findings
-}
-
-fn intermediate_warning(request: &Intermediate<'_>, root: &Root<'_>, today: Date) -> Option<(Rule, String)> {
-    let left = days_left(request.not_after, today);
-    if left <= DAYS_TO_RENEW {
-        return Some((
-            EXPIRING_CERTIFICATE,
-            format!("the certificate of `{}` {}", request.cluster, ends(request.not_after, left)),
-        ));
-    }
-    let whole = (request.not_after.0 - request.not_before.0).whole_days();
-    let is_cut = request.not_after == root.not_after && whole < DAYS_WORTH_ISSUING;
-    is_cut.then(|| {
-        let message = format!(
-            "the certificate of `{}` is issued with {} left, because its root expires then",
-            request.cluster,
-            days(whole)
-        );
-        (SHORT_INTERMEDIATE, message)
-    })
-}
-
-fn ends(not_after: Date, left: i64) -> String {
-    match left {
-        ..0 => format!("expired on {not_after}"),
-        left => format!("expires on {not_after}, in {}", days(left)),
-    }
-}
-
-fn days(count: i64) -> String {
-    plural(usize::try_from(count).unwrap_or_default(), "day")
-}
-
-fn days_left(not_after: Date, today: Date) -> i64 {
+/// How many days are left at a day; negative once it has expired.
+pub(super) fn days_left(not_after: Date, today: Date) -> i64 {
     (not_after.0 - today.0).whole_days()
 }
 
@@ -367,6 +257,7 @@ mod tests {
             generation: None,
             not_before: day(2026),
             not_after: day(2036),
+            not_trusted_by: Vec::new(),
         }
     }
 

@@ -30,7 +30,7 @@ impl<'m> RootAuthority<'m> {
         let fingerprint = request.names_seed.then(|| seed.fingerprint());
         let seed_named = fingerprint.as_deref();
         let mut params = params(&path, &key, seed_named, request.not_before, request.not_after);
-        params.distinguished_name.push(DnType::CommonName, naming::root(request));
+        params.distinguished_name.push(DnType::CommonName, naming::root(request.mesh_id));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pem = params.self_signed(&key).expect("the parameters are complete").pem();
         match TrustAnchor::prove_with(&pem, key.signing()) {
@@ -39,8 +39,8 @@ impl<'m> RootAuthority<'m> {
         }
     }
 
-    /// Signs certificates, and verifies them from their bytes.
-    pub(super) fn issue(&self, request: &Intermediate<'_>) -> Bundle {
+    /// Signs a certificate, and verifies it from its bytes, beside the text of all roots that workloads trust.
+    pub(super) fn issue(&self, request: &Intermediate<'_>, roots: &str) -> Bundle {
         let path = KeyPath::intermediate(request);
         let key = DerivedKey::derive(self.seed, &path);
         let seed_named = self.fingerprint.as_deref();
@@ -55,9 +55,8 @@ impl<'m> RootAuthority<'m> {
         let certificate = params.signed_by(&key, &issuer).expect("the parameters are complete").pem();
         let chain = format!("{certificate}{}", self.anchor.pem());
         let key = key.pem();
-        let root_certificate = self.anchor.pem();
-        let files = Files { root_certificate, certificate: &certificate, chain: &chain, key: Some(&key) };
-        match verify::verify_fresh(files, &self.anchor) {
+        let files = Files { root_certificate: roots, certificate: &certificate, chain: &chain, key: Some(&key) };
+        match verify::verify_fresh(files, &self.anchor, roots) {
             Ok(proven) => Bundle::taken(files, Some(key.clone()), proven),
             Err(faults) => panic!("the certificate of {} does not hold: {faults:?}\n{chain}", request.cluster),
         }
@@ -125,9 +124,16 @@ mod tests {
         let (not_before, not_after) = (day(2026), day(2028));
         let seed = Seed::new([7; 32]);
         let root = RootAuthority::new(&seed, &Root { mesh_id: "mesh1", names_seed: false, not_before, not_after });
-        let request =
-            Intermediate { mesh_id: "mesh1", cluster: "east", generation: 1, names_seed: false, not_before, not_after };
-        let bundle = root.issue(&request);
+        let request = Intermediate {
+            mesh_id: "mesh1",
+            cluster: "east",
+            generation: 1,
+            phase: None,
+            names_seed: false,
+            not_before,
+            not_after,
+        };
+        let bundle = root.issue(&request, root.anchor().pem());
         let everybody = TrustAnchor::prove(root.anchor().pem()).unwrap();
         assert!(root.anchor().key.is_some() && everybody.key.is_none());
         let (_, der) = pem::decode_vec(bundle.certificate.as_bytes()).unwrap();
@@ -153,9 +159,9 @@ mod tests {
                 chain: &chain,
                 key: bundle.key.as_ref().map(|key| key.as_str()),
             };
-            let told = verify::verify_standing(files, root.anchor());
-            assert_eq!(told, verify::verify_fresh(files, root.anchor()));
-            assert_eq!(told, verify::verify_standing(files, &everybody));
+            let told = verify::verify_standing(files, root.anchor(), root.anchor().pem());
+            assert_eq!(told, verify::verify_fresh(files, root.anchor(), root.anchor().pem()));
+            assert_eq!(told, verify::verify_standing(files, &everybody, everybody.pem()));
             assert_eq!(told, verify::verify(files));
             match told {
                 Ok(_) => assert!(holds),
@@ -171,9 +177,16 @@ mod tests {
         let (seed, other) = (Seed::new([7; 32]), Seed::new([8; 32]));
         let request = Root { mesh_id: "mesh1", names_seed: false, not_before, not_after };
         let (root, other) = (RootAuthority::new(&seed, &request), RootAuthority::new(&other, &request));
-        let request =
-            Intermediate { mesh_id: "mesh1", cluster: "east", generation: 1, names_seed: false, not_before, not_after };
-        let bundle = root.issue(&request);
+        let request = Intermediate {
+            mesh_id: "mesh1",
+            cluster: "east",
+            generation: 1,
+            phase: None,
+            names_seed: false,
+            not_before,
+            not_after,
+        };
+        let bundle = root.issue(&request, root.anchor().pem());
         // What signs has another key than it says: what it signs, it would sign again.
         let mut anchor = TrustAnchor::prove(root.anchor().pem()).unwrap();
         anchor.key = Some(other.key.signing().clone());
@@ -184,8 +197,8 @@ mod tests {
         let certificate = pem::encode_string("CERTIFICATE", LineEnding::LF, &signed(&der, |_, _| (*r, *s))).unwrap();
         let chain = format!("{certificate}{}", anchor.pem());
         let files = Files { root_certificate: anchor.pem(), certificate: &certificate, chain: &chain, key: None };
-        assert!(verify::verify_standing(files, &anchor).is_ok());
-        let faults = verify::verify_fresh(files, &anchor).unwrap_err();
+        assert!(verify::verify_standing(files, &anchor, anchor.pem()).is_ok());
+        let faults = verify::verify_fresh(files, &anchor, anchor.pem()).unwrap_err();
         assert!(faults[0].reason.starts_with("has a signature of"), "{faults:?}");
     }
 
@@ -195,9 +208,16 @@ mod tests {
         let (not_before, not_after) = (day(2026), day(2028));
         let seed = Seed::new([7; 32]);
         let root = RootAuthority::new(&seed, &Root { mesh_id: "mesh1", names_seed: false, not_before, not_after });
-        let request =
-            Intermediate { mesh_id: "mesh1", cluster: "east", generation: 1, names_seed: false, not_before, not_after };
-        let (_, der) = pem::decode_vec(root.issue(&request).certificate.as_bytes()).unwrap();
+        let request = Intermediate {
+            mesh_id: "mesh1",
+            cluster: "east",
+            generation: 1,
+            phase: None,
+            names_seed: false,
+            not_before,
+            not_after,
+        };
+        let (_, der) = pem::decode_vec(root.issue(&request, root.anchor().pem()).certificate.as_bytes()).unwrap();
         // `critical FALSE`, which DER leaves out: who writes the certificate again to verify it does not see these bytes.
         let key_identifier = [0x06, 0x03, 0x55, 0x1d, 0x0e];
         let at = der.windows(5).position(|bytes| bytes == key_identifier).unwrap() + 5;
@@ -208,7 +228,7 @@ mod tests {
         let chain = format!("{certificate}{}", root.anchor().pem());
         let root_certificate = root.anchor().pem();
         let files = Files { root_certificate, certificate: &certificate, chain: &chain, key: None };
-        for told in [verify::verify(files), verify::verify_standing(files, root.anchor())] {
+        for told in [verify::verify(files), verify::verify_standing(files, root.anchor(), root.anchor().pem())] {
             let faults = told.unwrap_err();
             assert!(faults.iter().any(|fault| fault.reason.starts_with("has a signature of")), "{faults:?}");
         }

@@ -1,14 +1,14 @@
 //! What root and intermediates are called. Where names tell the seed, so do serial numbers, and two roots of one mesh differ in both.
 
-use crate::mesh::{Intermediate, Root};
+use crate::mesh::Intermediate;
 use crate::topology::Date;
 
 /// The organization in every name.
 pub(super) const ORGANIZATION: &str = "Istio";
 
 /// The common name of a mesh's root.
-pub(super) fn root(request: &Root<'_>) -> String {
-    format!("{} root CA", request.mesh_id)
+pub(super) fn root(mesh_id: &str) -> String {
+    format!("{mesh_id} root CA")
 }
 
 /// The common name of a mesh's intermediates, which tell their cluster as the locality.

@@ -1,20 +1,23 @@
 //! The certificates of a mesh, each verified from its bytes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::layout::{KEY, bundle_path};
 use crate::lock;
-use crate::mesh::{Cluster, Intermediate, Mesh, Root};
+use crate::mesh::{Cluster, Intermediate, Mesh, Root, Roots, Which};
 use crate::parallel;
 use crate::rule::SEED_NEEDED;
+use crate::topology::{CertificateAuthority, RootSeed};
 
 use super::issue::RootAuthority;
 use super::key::KeyPath;
 use super::naming;
+use super::pem::{blocks, is_strict};
 use super::standing::Damage;
-use super::verify::{self, Facts, Fault, TrustAnchor};
-use super::{Authority, Bundle, Seed, Standing};
+use super::verify::{self, Facts, Fault, Files, TrustAnchor};
+use super::{Authority, Bundle, Seeds, Standing};
 use crate::words::hex;
 
 /// Issuing fewer takes less time than starting a thread.
@@ -23,7 +26,7 @@ const CLUSTERS_WORTH_A_THREAD: usize = 4;
 /// The roots of a mesh, and the bundle of each cluster.
 #[derive(Debug)]
 pub struct Trust {
-    /// The facts of every root that the mesh's proxies trust: one, where meshgen makes it; none, where it knows of none.
+    /// The facts of every root that proxies of any cluster trust; none, where meshgen knows of none.
     pub roots: Vec<Facts>,
     /// By the position of the cluster; none if the cluster runs no istiod.
     pub bundles: Vec<Option<Bundle>>,
@@ -34,8 +37,10 @@ pub struct Trust {
 impl Trust {
     /// Sets the dates of certificates in a mesh to those of the external authority.
     pub(crate) fn set_dates(&self, mesh: &mut Mesh<'_>) {
-        if let (Some(request), Some(root)) = (&mut mesh.root, self.roots.first()) {
-            (request.not_before, request.not_after) = (root.not_before, root.not_after);
+        let is_external = mesh.authority == CertificateAuthority::External;
+        let first_to_end = self.roots.iter().min_by_key(|root| root.not_after).filter(|_| is_external);
+        if let (Some(roots), Some(root)) = (&mut mesh.roots, first_to_end) {
+            (roots.present.not_before, roots.present.not_after) = (root.not_before, root.not_after);
         }
         for (cluster, bundle) in mesh.clusters.iter_mut().zip(&self.bundles) {
             if let (Some(request), Some(bundle)) = (&mut cluster.intermediate, bundle) {
@@ -63,110 +68,211 @@ impl Authority {
         mesh: &Mesh<'_>,
         is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync,
     ) -> Result<Trust, Vec<Diagnostic>> {
-        let Some(root) = &mesh.root else {
+        let Some(roots) = &mesh.roots else {
             return Ok(Trust { roots: Vec::new(), bundles: vec![None; mesh.clusters.len()], issued: 0 });
         };
         match self {
-            Self::Seed(seed) => Ok(issue(mesh, root, seed, &Standing::default(), is_wanted)),
-            Self::Renewing(seed, standing) => Ok(issue(mesh, root, seed, standing, is_wanted)),
-            Self::Standing(standing) => take_over(mesh, root, standing, is_wanted),
+            Self::Seeds(seeds, standing) => Answering::of(mesh, roots, seeds, standing)?.answer(mesh, is_wanted),
             Self::External(external, _) => external.answer(mesh, is_wanted),
         }
     }
 }
 
-/// Reuses existing certificates that match their requests, and signs the rest.
-fn issue(
-    mesh: &Mesh<'_>,
-    root: &Root<'_>,
-    seed: &Seed,
-    standing: &Standing,
-    is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync,
-) -> Trust {
-    let root = RootAuthority::new(seed, root);
-    let issued = AtomicUsize::new(0);
-    let bundles = parallel::map(&mesh.clusters, CLUSTERS_WORTH_A_THREAD, |cluster| {
-        let request = cluster.intermediate.as_ref().filter(|_| is_wanted(cluster))?;
-        let standing = standing.files(cluster.name).ok().filter(|files| files.root_certificate == root.anchor().pem());
-        let taken = standing.and_then(|files| {
-            let proven = verify::verify_standing(files, root.anchor()).ok()?;
-            let key = files.key.map_or_else(|| root.key(request), |key| key.to_owned().into());
-            is_answer(&proven.certificate, request, root.fingerprint()).then(|| Bundle::taken(files, Some(key), proven))
-        });
-        Some(taken.unwrap_or_else(|| {
-            issued.fetch_add(1, Ordering::Relaxed);
-            root.issue(request)
-        }))
-    });
-    Trust { roots: vec![root.anchor().facts().clone()], bundles, issued: issued.into_inner() }
+/// Who signs under a root.
+#[allow(clippy::large_enum_variant, reason = "a mesh has two at most")]
+enum Signer<'a> {
+    /// The seed is at hand, from which the root derives.
+    Seed(RootAuthority<'a>),
+    /// The root is one that a build wrote, and nothing new is signed under it.
+    Standing(TrustAnchor),
 }
 
-/// Reuses existing certificates for all requests. Without the seed nothing can be signed.
-fn take_over(
+impl Signer<'_> {
+    fn anchor(&self) -> &TrustAnchor {
+        match self {
+            Self::Seed(authority) => authority.anchor(),
+            Self::Standing(anchor) => anchor,
+        }
+    }
+}
+
+/// What answers the requests of a mesh: its roots, and what stands already.
+struct Answering<'a> {
+    roots: &'a Roots<'a>,
+    signers: BTreeMap<Which, Signer<'a>>,
+    /// The roots that all workloads trust besides.
+    also_trusted: Vec<(Facts, String)>,
+    standing: &'a Standing,
+}
+
+impl<'a> Answering<'a> {
+    /// The roots that any cluster trusts.
+    ///
+    /// # Errors
+    /// Neither a seed nor the tree has one of them.
+    fn of(
+        mesh: &Mesh<'_>,
+        roots: &'a Roots<'a>,
+        seeds: &'a Seeds,
+        standing: &'a Standing,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let requests = mesh.clusters.iter().filter_map(|cluster| cluster.intermediate.as_ref());
+        let wanted: BTreeSet<Which> = requests.flat_map(Intermediate::trusted).copied().collect();
+        let mut signers = BTreeMap::new();
+        for which in wanted {
+            let has_own_seed = roots.next.as_ref().is_some_and(|(_, seed)| *seed == RootSeed::Next);
+            let seed = if which == Which::Next && has_own_seed { &seeds.next } else { &seeds.present };
+            let request = roots.get(which);
+            let signer = match seed {
+                Some(seed) => Signer::Seed(RootAuthority::new(seed, request)),
+                None => Signer::Standing(standing_root(mesh, request, which, standing)?),
+            };
+            signers.insert(which, signer);
+        }
+        let is_own =
+            |facts: &Facts| signers.values().any(|signer| signer.anchor().facts().fingerprint == facts.fingerprint);
+        let mut also_trusted = verify::each_of(mesh.also_trusted);
+        also_trusted.retain(|(facts, _)| !is_own(facts));
+        Ok(Self { roots, signers, also_trusted, standing })
+    }
+
+    /// What is wrong with a standing text of roots: it has the root that signs, and beside it only those of this topology, of which one
+    /// may come or go.
+    fn find_fault(&self, text: &str, signs: &TrustAnchor) -> Option<&'static str> {
+        let is_own = |facts: &Facts, which, request| match self.signers.get(&which) {
+            Some(signer) => signer.anchor().facts().fingerprint == facts.fingerprint,
+            None => is_root(facts, request, self.standing),
+        };
+        let is_known = |facts: &Facts| {
+            self.roots.each().any(|(which, request)| is_own(facts, which, request))
+                || self.also_trusted.iter().any(|(also, _)| also.fingerprint == facts.fingerprint)
+        };
+        let all = verify::each_of(text);
+        if all.iter().all(|(facts, _)| facts.fingerprint != signs.facts().fingerprint) {
+            return Some("its root is not the root of the other clusters");
+        }
+        let is_right = is_strict(text) && all.iter().all(|(facts, _)| is_known(facts));
+        (!is_right).then_some("root-cert.pem contains more than the certificate that meshgen writes")
+    }
+
+    /// The text of the roots that workloads of a cluster trust.
+    fn roots(&self, request: &Intermediate<'_>) -> String {
+        let own = request.trusted().iter().map(|which| self.signers[which].anchor().pem());
+        own.chain(self.also_trusted.iter().map(|(_, pem)| pem.as_str())).collect()
+    }
+
+    fn answer(
+        &self,
+        mesh: &Mesh<'_>,
+        is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync,
+    ) -> Result<Trust, Vec<Diagnostic>> {
+        let issued = AtomicUsize::new(0);
+        let answers = parallel::map(&mesh.clusters, CLUSTERS_WORTH_A_THREAD, |cluster| {
+            let request = cluster.intermediate.as_ref().filter(|_| is_wanted(cluster))?;
+            let roots = self.roots(request);
+            Some(match &self.signers[&request.signer()] {
+                Signer::Seed(authority) => {
+                    let taken = taken(self.standing, authority, request, &roots);
+                    Ok(taken.unwrap_or_else(|| {
+                        issued.fetch_add(1, Ordering::Relaxed);
+                        authority.issue(request, &roots)
+                    }))
+                }
+                Signer::Standing(anchor) => {
+                    self.standing_answer(anchor, request, &roots).map_err(|damage| refused(cluster, &damage))
+                }
+            })
+        });
+        let mut bundles = Vec::new();
+        let mut findings = Vec::new();
+        for answer in answers {
+            match answer.transpose() {
+                Ok(bundle) => bundles.push(bundle),
+                Err(finding) => findings.push(finding),
+            }
+        }
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+        let own = self.signers.values().map(|signer| signer.anchor().facts().clone());
+        let roots = own.chain(self.also_trusted.iter().map(|(facts, _)| facts.clone())).collect();
+        Ok(Trust { roots, bundles, issued: issued.into_inner() })
+    }
+
+    /// The existing bundle of a cluster, or why it cannot be used.
+    fn standing_answer(&self, root: &TrustAnchor, request: &Intermediate<'_>, roots: &str) -> Result<Bundle, Damage> {
+        let standing = self.standing;
+        let files = standing.files(request.cluster)?;
+        if let Some(fault) = self.find_fault(files.root_certificate, root) {
+            return Err(new_certificate(fault));
+        }
+        let files = Files { root_certificate: roots, ..files };
+        let proven =
+            verify::verify_standing(files, root, roots).map_err(|faults| new_certificate(&sentence(&faults)))?;
+        if !is_answer(&proven.certificate, request, fingerprint(root.facts(), request.names_seed)) {
+            let Facts { not_before, not_after, .. } = &proven.certificate;
+            let Intermediate { not_before: first, not_after: last, generation, .. } = request;
+            return Err(new_certificate(&format!(
+                "expected generation {generation} from {first} to {last}, found another from {not_before} to {not_after}"
+            )));
+        }
+        let mut bundle = Bundle::taken(files, files.key.map(|key| key.to_owned().into()), proven);
+        if bundle.key.is_none() {
+            let path = bundle_path(request.cluster, KEY);
+            let unlisted = || Damage {
+                sentence: format!("the digest of {path} is not in {}", lock::FILE),
+                help: Some(format!("restore {} from Git", lock::FILE)),
+            };
+            bundle.key_digest = Some(standing.key_digest(request.cluster).ok_or_else(unlisted)?);
+        }
+        Ok(bundle)
+    }
+}
+
+/// The existing bundle of a cluster, if it is what is asked for.
+fn taken(
+    standing: &Standing,
+    authority: &RootAuthority<'_>,
+    request: &Intermediate<'_>,
+    roots: &str,
+) -> Option<Bundle> {
+    let files = Files { root_certificate: roots, ..standing.files(request.cluster).ok()? };
+    let proven = verify::verify_standing(files, authority.anchor(), roots).ok()?;
+    let key = files.key.map_or_else(|| authority.key(request), |key| key.to_owned().into());
+    is_answer(&proven.certificate, request, authority.fingerprint()).then(|| Bundle::taken(files, Some(key), proven))
+}
+
+/// The root of a request as a build wrote it. Without the seed no other can be made.
+fn standing_root(
     mesh: &Mesh<'_>,
     request: &Root<'_>,
+    which: Which,
     standing: &Standing,
-    is_wanted: impl Fn(&Cluster<'_>) -> bool + Sync,
-) -> Result<Trust, Vec<Diagnostic>> {
+) -> Result<TrustAnchor, Vec<Diagnostic>> {
     let clusters: Vec<&Cluster<'_>> = mesh.clusters.iter().filter(|cluster| cluster.intermediate.is_some()).collect();
-    let standing_root =
-        clusters.iter().find_map(|cluster| Some((*cluster, standing.files(cluster.name).ok()?.root_certificate)));
-    let proven = standing_root.map(|(cluster, root)| TrustAnchor::prove(root).map_err(|faults| (cluster, faults)));
-    let root = match proven {
-        Some(Ok(root)) if is_root(root.facts(), request, standing) => root,
-        Some(Err((cluster, faults))) => return Err(vec![refused(cluster, &new_certificate(&sentence(&faults)))]),
-        found => {
-            let damaged = clusters.iter().filter_map(|cluster| {
-                let damage = standing.files(cluster.name).err().filter(|damage| damage.help.is_some())?;
-                Some(refused(cluster, &damage))
-            });
-            let damaged: Vec<Diagnostic> = if found.is_none() { damaged.collect() } else { Vec::new() };
-            return Err(if damaged.is_empty() { vec![other_root(standing)] } else { damaged });
+    let mut unusable = None;
+    for cluster in &clusters {
+        let Ok(files) = standing.files(cluster.name) else { continue };
+        for root in blocks(files.root_certificate) {
+            match TrustAnchor::prove(&[root.text, "\n"].concat()) {
+                Ok(root) if is_root(root.facts(), request, standing) => return Ok(root),
+                Ok(_) => {}
+                Err(faults) => {
+                    unusable.get_or_insert_with(|| refused(cluster, &new_certificate(&sentence(&faults))));
+                }
+            }
         }
-    };
-    let answers = parallel::map(&mesh.clusters, CLUSTERS_WORTH_A_THREAD, |cluster| {
-        let request = cluster.intermediate.as_ref().filter(|_| is_wanted(cluster))?;
-        Some(standing_answer(standing, &root, request).map_err(|damage| refused(cluster, &damage)))
+    }
+    if let Some(unusable) = unusable {
+        return Err(vec![unusable]);
+    }
+    let damaged = clusters.iter().filter_map(|cluster| {
+        let damage = standing.files(cluster.name).err().filter(|damage| damage.help.is_some())?;
+        Some(refused(cluster, &damage))
     });
-    let mut bundles = Vec::new();
-    let mut findings = Vec::new();
-    for answer in answers {
-        match answer.transpose() {
-            Ok(bundle) => bundles.push(bundle),
-            Err(finding) => findings.push(finding),
-        }
-    }
-    if findings.is_empty() {
-        Ok(Trust { roots: vec![root.facts().clone()], bundles, issued: 0 })
-    } else {
-        Err(findings)
-    }
-}
-
-/// The existing bundle of a cluster, or why it cannot be used.
-fn standing_answer(standing: &Standing, root: &TrustAnchor, request: &Intermediate<'_>) -> Result<Bundle, Damage> {
-    let files = standing.files(request.cluster)?;
-    if files.root_certificate != root.pem() {
-        return Err(new_certificate("its root is not the root of the other clusters"));
-    }
-    let proven = verify::verify_standing(files, root).map_err(|faults| new_certificate(&sentence(&faults)))?;
-    if !is_answer(&proven.certificate, request, fingerprint(root.facts(), request.names_seed)) {
-        let Facts { not_before, not_after, .. } = &proven.certificate;
-        let Intermediate { not_before: first, not_after: last, generation, .. } = request;
-        return Err(new_certificate(&format!(
-            "expected generation {generation} from {first} to {last}, found another from {not_before} to {not_after}"
-        )));
-    }
-    let mut bundle = Bundle::taken(files, files.key.map(|key| key.to_owned().into()), proven);
-    if bundle.key.is_none() {
-        let path = bundle_path(request.cluster, KEY);
-        let unlisted = || Damage {
-            sentence: format!("the digest of {path} is not in {}", lock::FILE),
-            help: Some(format!("restore {} from Git", lock::FILE)),
-        };
-        bundle.key_digest = Some(standing.key_digest(request.cluster).ok_or_else(unlisted)?);
-    }
-    Ok(bundle)
+    let is_none_there = clusters.iter().all(|cluster| standing.files(cluster.name).is_err());
+    let damaged: Vec<Diagnostic> = if is_none_there { damaged.collect() } else { Vec::new() };
+    Err(if damaged.is_empty() { vec![other_root(standing, which)] } else { damaged })
 }
 
 fn sentence(faults: &[Fault]) -> String {
@@ -187,11 +293,15 @@ fn is_answer(facts: &Facts, request: &Intermediate<'_>, fingerprint: Option<&str
 
 fn is_root(facts: &Facts, request: &Root<'_>, standing: &Standing) -> bool {
     facts.serial == hex(&KeyPath::root(request).serial_number(fingerprint(facts, request.names_seed)))
-        && standing.lock().roots.first().is_some_and(|root| root.fingerprint == facts.fingerprint)
+        && standing.lock().roots.iter().any(|root| root.fingerprint == facts.fingerprint)
 }
 
-fn other_root(standing: &Standing) -> Diagnostic {
+fn other_root(standing: &Standing, which: Which) -> Diagnostic {
     let place = FieldPath::root().child("certificates");
+    if which == Which::Next {
+        let place = place.child("nextRoot");
+        return SEED_NEEDED.at(place, "the next root needs its seed, because no build has made it").help(WHO_CAN_HELP);
+    }
     let finding = if standing.is_empty() {
         SEED_NEEDED.at(place, "the certificates need the seed, because nothing was built yet")
     } else {

@@ -63,6 +63,8 @@ pub struct Proven {
     pub certificate: Facts,
     /// The facts of the authorities between it and its root.
     pub issuers: Vec<Facts>,
+    /// SHA-256 of that root in hexadecimal.
+    pub anchor: String,
 }
 
 /// The reason if a file contains more than meshgen writes.
@@ -131,6 +133,12 @@ pub(super) fn facts_of(text: &str) -> Option<Vec<Facts>> {
     Some(Parsed::all(text).ok()?.iter().map(facts).collect())
 }
 
+/// Each certificate of a text that was read before: its facts, and the certificate alone.
+pub(super) fn each_of(text: &str) -> Vec<(Facts, String)> {
+    let certificates = if text.is_empty() { Vec::new() } else { Parsed::all(text).unwrap_or_default() };
+    certificates.iter().map(|certificate| (facts(certificate), certificate.strict())).collect()
+}
+
 /// Verifies a bundle, or says what is wrong with it. Every root of the bundle is verified, and is one of the facts.
 ///
 /// # Errors
@@ -156,16 +164,16 @@ pub fn verify(files: Files<'_>) -> Result<Proven, Vec<Fault>> {
     proven.filter(|_| faults.is_empty()).ok_or(faults)
 }
 
-/// Verifies a bundle that an earlier build wrote, under a root that was verified before. Its files contain exactly what meshgen
-/// writes.
+/// Verifies a bundle that an earlier build wrote, under a root that was verified before, as was each other one of `roots`, the text of
+/// all that workloads trust. Its files contain exactly what meshgen writes.
 ///
 /// Each build verifies each existing bundle. The digest in `meshgen.lock` is not enough, because anyone who changes the bundle can
 /// change the digest too.
 ///
 /// # Errors
 /// Every fault, in the order of the files.
-pub fn verify_standing(files: Files<'_>, anchor: &TrustAnchor) -> Result<Proven, Vec<Fault>> {
-    verify_own(files, anchor, anchor.key.as_ref())
+pub fn verify_standing(files: Files<'_>, anchor: &TrustAnchor, roots: &str) -> Result<Proven, Vec<Fault>> {
+    verify_own(files, anchor, roots, anchor.key.as_ref())
 }
 
 /// Verifies a bundle that was just made. Only the public key is used, so that a mistake in
@@ -173,14 +181,19 @@ pub fn verify_standing(files: Files<'_>, anchor: &TrustAnchor) -> Result<Proven,
 ///
 /// # Errors
 /// Every fault, in the order of the files.
-pub(super) fn verify_fresh(files: Files<'_>, anchor: &TrustAnchor) -> Result<Proven, Vec<Fault>> {
-    verify_own(files, anchor, None)
+pub(super) fn verify_fresh(files: Files<'_>, anchor: &TrustAnchor, roots: &str) -> Result<Proven, Vec<Fault>> {
+    verify_own(files, anchor, roots, None)
 }
 
-fn verify_own(files: Files<'_>, anchor: &TrustAnchor, key: Option<&SigningKey>) -> Result<Proven, Vec<Fault>> {
+fn verify_own(
+    files: Files<'_>,
+    anchor: &TrustAnchor,
+    roots: &str,
+    key: Option<&SigningKey>,
+) -> Result<Proven, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut fault = |file, reason: &str| faults.push(Fault { file, reason: reason.to_owned() });
-    if files.root_certificate != anchor.pem {
+    if files.root_certificate != roots {
         fault(ROOT, "is not the root of the mesh");
     }
     if !is_strict(files.certificate) {
@@ -192,7 +205,17 @@ fn verify_own(files: Files<'_>, anchor: &TrustAnchor, key: Option<&SigningKey>) 
     if files.key.is_some_and(|key| blocks(key).len() != 1 || !is_strict(key)) {
         fault(KEY, "contains more than the key that meshgen writes");
     }
-    let proven = prove(files, std::slice::from_ref(&anchor.certificate), key, &mut faults);
+    let several;
+    let roots = if roots == anchor.pem {
+        std::slice::from_ref(&anchor.certificate)
+    } else {
+        several = read(ROOT, roots, &mut faults).unwrap_or_default();
+        &several
+    };
+    let proven = prove(files, roots, key, &mut faults);
+    if proven.as_ref().is_some_and(|proven| proven.anchor != anchor.facts.fingerprint) {
+        faults.push(Fault { file: CHAIN, reason: "does not end with the root that signs".to_owned() });
+    }
     proven.filter(|_| faults.is_empty()).ok_or(faults)
 }
 
@@ -201,7 +224,7 @@ fn read(file: &'static str, text: &str, faults: &mut Vec<Fault>) -> Option<Vec<P
     Parsed::all(text).map_err(|reason| faults.push(Fault { file, reason })).ok()
 }
 
-/// Verifies a bundle against its roots, which were verified before. `key` is the private key of the only root.
+/// Verifies a bundle against its roots, which were verified before. `key` is the private key of the root that signs.
 fn prove(files: Files<'_>, roots: &[Parsed], key: Option<&SigningKey>, faults: &mut Vec<Fault>) -> Option<Proven> {
     let certificates = read(CERTIFICATE, files.certificate, faults);
     // istiod reads the first block of ca-cert.pem alone (1.30.3:security/pkg/pki/util/keycertbundle.go).
@@ -227,10 +250,12 @@ fn prove(files: Files<'_>, roots: &[Parsed], key: Option<&SigningKey>, faults: &
         roots: roots.iter().map(facts).collect(),
         certificate: facts(certificate),
         issuers: issuers.map(|issuer| facts(issuer)).collect(),
+        anchor: links.last().expect("a chain has a link").fingerprint(),
     })
 }
 
-fn check_root(root: &Parsed, faults: &mut Vec<Fault>) {
+/// Checks a certificate as a root that workloads are told to trust.
+pub(super) fn check_root(root: &Parsed, faults: &mut Vec<Fault>) {
     let mut fault = |reason: String| faults.push(Fault { file: ROOT, reason });
     if !root.is_issued_under_the_name_of(root) || !root.is_signed_by(root) {
         fault("is not signed by itself: use the root, not an intermediate".to_owned());
@@ -353,22 +378,48 @@ fn ders(certificates: &[Parsed]) -> BTreeSet<&[u8]> {
     certificates.iter().map(|certificate| certificate.der.as_slice()).collect()
 }
 
-/// The faults between bundles, by cluster: different roots, or a duplicate serial number or key.
+/// The faults between bundles, by cluster: roots of which neither cluster trusts all of the other's, a certificate under a root that
+/// another cluster does not trust, or a duplicate serial number or key.
 pub fn verify_together<'c>(bundles: &[(&'c str, Proven)]) -> Vec<(&'c str, Fault)> {
     let mut faults = Vec::new();
-    let Some((first, reference)) = bundles.first() else { return faults };
     let mut serials = BTreeMap::new();
     let mut keys = BTreeMap::new();
     for (cluster, bundle) in bundles {
         let mut fault = |file, reason| faults.push((*cluster, Fault { file, reason }));
-        if fingerprints(&bundle.roots) != fingerprints(&reference.roots) {
-            fault(ROOT, format!("is not the root of `{first}`: clusters with different roots do not trust each other"));
-        }
         if let Some(other) = serials.insert(&bundle.certificate.serial, cluster) {
             fault(CERTIFICATE, format!("has the same serial number as the certificate of `{other}`"));
         }
         if let Some(other) = keys.insert(&bundle.certificate.key, cluster) {
             fault(CERTIFICATE, format!("has the same key as `{other}`: each cluster needs its own"));
+        }
+    }
+    let mut sets: Vec<(&str, BTreeSet<&str>)> =
+        bundles.iter().map(|(cluster, bundle)| (*cluster, fingerprints(&bundle.roots))).collect();
+    sets.sort_by_key(|(_, roots)| roots.len());
+    let mut last: Option<&(&str, BTreeSet<&str>)> = None;
+    let mut is_ordered = true;
+    for set in &sets {
+        match last {
+            Some((other, roots)) if !roots.is_subset(&set.1) => {
+                is_ordered = false;
+                let reason = if roots.len() == 1 && set.1.len() == 1 {
+                    format!("is not the root of `{other}`: clusters with different roots do not trust each other")
+                } else {
+                    format!(
+                        "lacks a root of `{other}`, which lacks one of its: all roots of one of them have to be roots of the other"
+                    )
+                };
+                faults.push((set.0, Fault { file: ROOT, reason }));
+            }
+            _ => last = Some(set),
+        }
+    }
+    // Where all sets are ordered, the smallest has what all trust.
+    if let Some((other, roots)) = sets.first().filter(|_| is_ordered) {
+        for (cluster, _) in bundles.iter().filter(|(_, bundle)| !roots.contains(bundle.anchor.as_str())) {
+            let reason =
+                format!("is under a root that `{other}` does not trust: its proxies refuse those of `{cluster}`");
+            faults.push((*cluster, Fault { file: CERTIFICATE, reason }));
         }
     }
     faults

@@ -43,6 +43,79 @@ pub struct Certificates {
     /// Certificates that are never to be made again, for example because a cluster left or a key leaked.
     #[serde(default)]
     pub retired: Vec<Retired>,
+    /// The root that takes the place of the present one, and how far that has come.
+    pub next_root: Option<NextRoot>,
+    /// Files with root certificates that all workloads trust besides, in PEM, relative to this file: those of a mesh that is merged
+    /// with this one, or of an authority that signed before or will sign.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["ca/roots.pem"]]))]
+    pub also_trust: Vec<Line>,
+}
+
+/// The root that takes the place of the present one, without an outage: first all workloads trust both, then the intermediates are
+/// signed under the next one, then the present one is trusted no more.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NextRoot {
+    /// The first day of the next root, UTC. It is named like the roots of `naming: 2`.
+    #[schemars(extend("examples" = ["2036-01-10"]))]
+    pub issued_on: Date,
+    /// How many days the next root is valid.
+    #[serde(default = "default_root_validity_days")]
+    #[schemars(range(min = 1, max = 36500))]
+    pub validity_days: u32,
+    /// The seed from which the next root derives.
+    #[serde(default)]
+    pub seed: RootSeed,
+    /// How far it has come. Go one phase at a time, and wait in between until `verify.sh` says that the next one may begin.
+    pub phase: RootPhase,
+}
+
+/// The seed from which a root derives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum RootSeed {
+    /// The seed of the present root.
+    #[default]
+    Present,
+    /// A second seed, because the present one leaked or is lost: `--ca-next`, `MESHGEN_CA_NEXT_SEED_FILE`, or `ca-next.seed` beside
+    /// this file.
+    Next,
+}
+
+/// How far the change of a root has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum RootPhase {
+    /// Workloads trust both roots, and intermediates are under the present one.
+    Trust,
+    /// Workloads trust both roots, and intermediates are under the next one.
+    Sign,
+    /// Workloads trust the next root alone.
+    Drop,
+}
+
+impl RootPhase {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trust => "trust",
+            Self::Sign => "sign",
+            Self::Drop => "drop",
+        }
+    }
+
+    /// Whether intermediates are under the next root.
+    pub(crate) fn is_signed_by_next(self) -> bool {
+        self >= Self::Sign
+    }
+}
+
+impl NextRoot {
+    /// The days on which the next root is valid.
+    pub(crate) fn validity(&self) -> Range<Date> {
+        self.issued_on..self.issued_on.plus_days(self.validity_days)
+    }
 }
 
 /// A certificate that was in use, with every date that it had.
@@ -84,6 +157,12 @@ impl Certificates {
         own.and_then(|own| own.generation).unwrap_or(self.generation)
     }
 
+    /// How far the change of the root has come in a cluster, which may be one phase ahead of the mesh or behind it.
+    pub(crate) fn phase(&self, own: Option<&ClusterCertificates>) -> Option<RootPhase> {
+        let next = self.next_root.as_ref()?;
+        own.and_then(|own| own.next_root_phase).or(Some(next.phase))
+    }
+
     /// The first day of an intermediate, of which its cluster may say something.
     pub(crate) fn first_day(&self, own: Option<&ClusterCertificates>) -> Date {
         let own = own.and_then(|own| own.issued_on);
@@ -119,6 +198,9 @@ pub struct ClusterCertificates {
     /// The generation of this cluster's key. Default: `certificates.generation`.
     #[schemars(range(min = 1, max = u32::MAX), extend("examples" = [2]))]
     pub generation: Option<u32>,
+    /// How far the change of the root has come in this cluster, one phase ahead of the others or behind them. Default:
+    /// `certificates.nextRoot.phase`.
+    pub next_root_phase: Option<RootPhase>,
 }
 
 fn default_root_validity_days() -> u32 {

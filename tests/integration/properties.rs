@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use meshgen::lock::Lock;
+use meshgen::pki::verify::{self, Files, Proven};
 use meshgen::source::Source;
 use meshgen::tree::Tree;
 use proptest::prelude::*;
@@ -319,13 +320,29 @@ fn check_tracing(generated: &Generated, tree: &Tree) {
     }
 }
 
-fn check_certificates(tree: &Tree) {
+fn check_certificates(generated: &Generated, tree: &Tree) {
     let of = |file: &str| -> Vec<&[u8]> {
         tree.iter().filter(|(path, _)| path.ends_with(file)).map(|(_, file)| file.bytes.as_slice()).collect()
     };
-    assert!(of("root-cert.pem").windows(2).all(|pair| pair[0] == pair[1]));
+    if generated.value["certificates"]["nextRoot"].is_null() {
+        assert!(of("root-cert.pem").windows(2).all(|pair| pair[0] == pair[1]));
+    }
     for file in ["ca-cert.pem", "ca-key.pem"] {
         assert_eq!(of(file).iter().collect::<BTreeSet<_>>().len(), of(file).len());
+    }
+    // Whatever the phase of each, all clusters trust each other.
+    let proven: Vec<Proven> = clusters(generated)
+        .iter()
+        .filter_map(|cluster| {
+            let file = |file: &str| text(tree, &format!("{}/20-cacerts/{file}", name(cluster)));
+            let (root_certificate, certificate) = (file("root-cert.pem")?, file("ca-cert.pem")?);
+            let (chain, key) = (file("cert-chain.pem")?, file("ca-key.pem"));
+            let files = Files { root_certificate, certificate, chain, key };
+            Some(verify::verify(files).unwrap())
+        })
+        .collect();
+    for (one, other) in proven.iter().flat_map(|one| proven.iter().map(move |other| (one, other))) {
+        assert!(other.roots.iter().any(|root| root.fingerprint == one.anchor));
     }
 }
 
@@ -466,7 +483,7 @@ proptest! {
         check_order(&generated, &tree);
         check_references(&generated, &tree);
         check_tracing(&generated, &tree);
-        check_certificates(&tree);
+        check_certificates(&generated, &tree);
         check_secrets(&generated, &tree);
         check_ownership(&generated.value, |file| document(&tree, file));
         prop_assert_eq!(&compiled(&generated), &tree);

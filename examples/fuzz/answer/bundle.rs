@@ -61,7 +61,7 @@ pub(super) fn answer(bytes: &[u8], is_whole: bool) -> Answer {
     }
     // What meshgen takes as its own is a bundle like others.
     if let Ok(anchor) = TrustAnchor::prove(files.root_certificate)
-        && let Ok(own) = verify::verify_standing(files, &anchor)
+        && let Ok(own) = verify::verify_standing(files, &anchor, anchor.pem())
     {
         assert_eq!(told.as_ref(), Ok(&own), "it is taken where it stands, and not from an authority");
     }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use meshgen::layout::bundle_path;
 use meshgen::lock::{self, Digest, Lock};
-use meshgen::pki::{Authority, Seed, Standing};
+use meshgen::pki::{Authority, Seed, Seeds, Standing};
 use meshgen::source::Source;
 use meshgen::tree::Tree;
 use zeroize::Zeroizing;
@@ -29,7 +29,7 @@ impl Mesh {
              - {{name: east, network: lan, apiServer: 'https://10.0.0.1:6443', secrets: {own}}}\n"
         );
         let source = meshgen::with_files(Source::new("mesh.yaml", text), |_| Ok(SEALING.to_vec()));
-        let tree = meshgen::compile(&source, &Authority::Seed(Seed::new([7; 32]))).unwrap().tree;
+        let tree = meshgen::compile(&source, &Authority::from(Seed::new([7; 32]))).unwrap().tree;
         Self { source, tree, file: bundle_path("east", file) }
     }
 }
@@ -64,7 +64,7 @@ pub(super) fn answer(bytes: &[u8]) -> Answer {
         let standing = pem.map(|(path, file)| (path.to_owned(), String::from_utf8(file.bytes.clone()).unwrap()));
         let standing =
             standing.chain([(file.clone(), text.to_owned())]).map(|(path, text)| (path, Zeroizing::new(text)));
-        match meshgen::compile(source, &Authority::Standing(Standing::new("out", record, standing))) {
+        match meshgen::compile(source, &Authority::Seeds(Seeds::default(), Standing::new("out", record, standing))) {
             Err(findings) => assert!(!findings.is_empty(), "refused without a word"),
             Ok(compiled) => {
                 assert_eq!(compiled.tree.get(file).unwrap().bytes, bytes, "what stands is emitted otherwise");

@@ -15,7 +15,7 @@ use crate::cli::{
 };
 use crate::diagnostic::Findings;
 use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE};
-use crate::pki::{Authority, Standing};
+use crate::pki::{Authority, Seeds, Standing};
 use crate::topology::CertificateAuthority;
 use crate::{ExternalFiles, disk};
 
@@ -66,7 +66,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             let place = seed::place(&arguments.seed, &arguments.topology)?;
             let seed = seed::find(&place, &arguments.git, say)?;
             let missing = "the mesh has no seed here, and private keys derive from it: name it with `--ca FILE`";
-            Authority::Seed(seed.ok_or_else(|| Refusal(missing.to_owned()))?)
+            let present = Some(seed.ok_or_else(|| Refusal(missing.to_owned()))?);
+            let next = seed::place_of_next(&arguments.seed, &arguments.topology, &checked.topology().certificates)?;
+            let next = next.map(|place| seed::find(&place, &arguments.git, say)).transpose()?.flatten();
+            Authority::Seeds(Seeds { present, next }, Standing::default())
         }
         CertificateAuthority::External => {
             let external = external::read_named(ExternalFiles::of(&checked), &arguments.topology)?;

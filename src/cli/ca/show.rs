@@ -10,7 +10,7 @@ use crate::pki::Standing;
 use crate::pki::inventory::{self, Entry, Role};
 use crate::terminal::{PLAIN, RED, YELLOW, styled, wrap};
 use crate::topology::Date;
-use crate::words::plural;
+use crate::words::{bare_names, plural};
 
 use crate::cli::{
     DONE, FOUND, NOT_DONE, Outcome, Refusal, Today, external, is_colour_wanted, lost_lock, print, read_source, say,
@@ -164,6 +164,10 @@ fn table(entries: &[Entry], today: Date, within: Option<u32>, is_coloured: bool)
         rows.extend(wrap(&format!("subject {subject}"), COLUMNS, "  ", "          "));
         rows.extend(serial.as_ref().map(|serial| format!("  serial  {serial}")));
         rows.extend(entry.fingerprint.as_ref().map(|fingerprint| format!("  sha256  {fingerprint}")));
+        if !entry.not_trusted_by.is_empty() {
+            let clusters = bare_names(entry.not_trusted_by.iter().map(String::as_str));
+            rows.extend(wrap(&format!("not trusted by {clusters}"), COLUMNS, "  ", "  "));
+        }
     }
     rows.join("\n") + "\n"
 }

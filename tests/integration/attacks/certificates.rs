@@ -19,7 +19,10 @@ pub(super) const ATTACKS: &[Attack] = &[
         name: "does so in one cluster",
         gain: "every identity, in that cluster",
         step: Step::UpToDate,
-        says: &["`east` needs a new certificate", "its root is not the root of the other clusters"],
+        says: &[
+            "`east` needs a new certificate",
+            "root-cert.pem contains more than the certificate that meshgen writes",
+        ],
         change: "
             cat $ATTACKER/out/east/20-cacerts/root-cert.pem >>out/east/20-cacerts/root-cert.pem
             correct east/20-cacerts/root-cert.pem
@@ -60,7 +63,38 @@ pub(super) const ATTACKS: &[Attack] = &[
         change: "rm -r out; cp -r $ATTACKER/out .",
     },
     Attack {
-        name: "does so, and keeps the `root` line of the lock",
+        name: "writes a `nextRoot` that derives from the attacker's seed, and builds the tree",
+        gain: "every identity of the mesh: proxies trust a root of the attacker besides",
+        step: Step::UpToDate,
+        says: &["another root than in main  sha256:"],
+        change: "
+            sed -i 's/issuedOn: 2026-11-01/&, nextRoot: {issuedOn: 2030-01-01, seed: next, phase: trust}/' mesh.yaml
+            build --ca-next $ATTACKER/../attacker.seed
+        ",
+    },
+    Attack {
+        name: "does so, and builds only the certificates of one cluster",
+        gain: "the same, in that cluster",
+        step: Step::UpToDate,
+        says: &["another root than in main  sha256:"],
+        change: "
+            sed -i 's/issuedOn: 2026-11-01/&, nextRoot: {issuedOn: 2030-01-01, seed: next, phase: trust}/' mesh.yaml
+            build --ca-next $ATTACKER/../attacker.seed --cluster east
+        ",
+    },
+    Attack {
+        name: "names a root of the attacker in `alsoTrust`, and builds the tree",
+        gain: "the same",
+        step: Step::UpToDate,
+        says: &["another root than in main  sha256:"],
+        change: "
+            cp $ATTACKER/out/east/20-cacerts/root-cert.pem also.pem
+            sed -i 's/issuedOn: 2026-11-01/&, alsoTrust: [also.pem]/' mesh.yaml
+            build
+        ",
+    },
+    Attack {
+        name: "replaces the whole tree, and keeps the `root` line of the lock",
         gain: "the same, past the step that compares this line",
         step: Step::UpToDate,
         says: &["the existing root is not the root of this topology"],

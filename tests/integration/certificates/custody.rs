@@ -417,6 +417,8 @@ fn what_holds_keys_says_what_it_is_and_prints_no_key() {
         chain: read("cert-chain.pem"),
         facts: facts.clone(),
         issuers: Vec::new(),
+        anchor: facts.fingerprint.clone(),
+        trusted: vec![facts.fingerprint.clone()],
     };
     assert_eq!(format!("{bundle:?}"), format!("Bundle {{ facts: {facts:?}, .. }}"));
 }

@@ -322,13 +322,26 @@ const BROKEN: &[(Break, &str)] = &[
         },
         "root-cert.pem of `west` is not a certificate authority",
     ),
-    // A root that one cluster alone trusts.
+    // Each trusts a root that the other does not trust.
+    (
+        |c| {
+            for (cluster, other) in [("east", "other"), ("west", "further")] {
+                c.make(other, P256, ROOT, None, 3650);
+                let roots = format!("{}{}", c.get(cluster, "root-cert.pem"), c.0.read(&format!("{other}.pem")));
+                c.put(cluster, "root-cert.pem", &roots);
+            }
+        },
+        "root-cert.pem of `west` lacks a root of `east`, which lacks one of its",
+    ),
+    // West signs under a root that east does not trust yet.
     (
         |c| {
             c.make("other", P256, ROOT, None, 3650);
-            c.put("west", "root-cert.pem", &format!("{}{}", c.get("west", "root-cert.pem"), c.0.read("other.pem")));
+            c.make("west9", P256, INTERMEDIATE, Some("other"), 730);
+            c.deliver("west", "west9", "other");
+            c.put("west", "root-cert.pem", &format!("{}{}", c.get("east", "root-cert.pem"), c.0.read("other.pem")));
         },
-        "root-cert.pem of `west` is not the root of `east`",
+        "ca-cert.pem of `west` is under a root that `east` does not trust",
     ),
     // Every certificate in root-cert.pem is trusted, so every one has to be a root.
     (

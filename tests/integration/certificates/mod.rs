@@ -7,5 +7,6 @@ mod naming;
 mod none;
 mod profile;
 mod renewal;
+mod rotation;
 mod secrets;
 pub(crate) mod workshop;

@@ -23,7 +23,7 @@ fn shown(workshop: &Workshop, place: &str) -> Vec<Value> {
 
 fn built(certificates: &str, seed: u8) -> Vec<Entry> {
     let source = Source::new("mesh.yaml", topology(certificates, &TWO));
-    let tree = meshgen::compile(&source, &Authority::Seed(Seed::new([seed; 32]))).unwrap().tree;
+    let tree = meshgen::compile(&source, &Authority::from(Seed::new([seed; 32]))).unwrap().tree;
     let public = |path: &str| String::from_utf8(tree.get(path).unwrap().bytes.clone()).unwrap();
     let bundle = |name: &str| {
         let files = ["root-cert.pem", "ca-cert.pem", "cert-chain.pem"];

@@ -5,8 +5,8 @@ use std::fs;
 
 use meshgen::diagnostic::Findings;
 use meshgen::mesh::Mesh;
-use meshgen::pki::Authority;
 use meshgen::pki::verify::TrustAnchor;
+use meshgen::pki::{Authority, Seeds};
 use meshgen::source::Source;
 
 use super::workshop::{Workshop, files, topology};
@@ -251,7 +251,7 @@ fn no_key_and_no_seed_is_printed_whatever_fails() {
         }
     }
     assert!(panics > 0, "no limit made a build panic");
-    let printed = format!("{:?} {:?}", super::workshop::seed(), Authority::Seed(super::workshop::seed()));
+    let printed = format!("{:?} {:?}", super::workshop::seed(), Authority::from(super::workshop::seed()));
     assert!(!printed.contains("0707") && !printed.contains("7, 7"), "{printed}");
 }
 
@@ -405,7 +405,10 @@ fn what_stands_and_is_asked_for_is_not_signed_again() {
         let out = workshop.path("out");
         let standing = meshgen::disk::read_standing(camino::Utf8Path::from_path(&out).unwrap()).unwrap();
         let seed = super::workshop::seed;
-        assert_eq!(Authority::Renewing(seed(), standing).answer(&mesh).unwrap().issued, 0);
-        assert_eq!(Authority::Seed(seed()).answer(&mesh).unwrap().issued, 2);
+        assert_eq!(
+            Authority::Seeds(Seeds { present: Some(seed()), next: None }, standing).answer(&mesh).unwrap().issued,
+            0
+        );
+        assert_eq!(Authority::from(seed()).answer(&mesh).unwrap().issued, 2);
     }
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::thread;
 
 use meshgen::diagnostic::Findings;
-use meshgen::pki::{Authority, Seed};
+use meshgen::pki::{Authority, Seed, Seeds, Standing};
 use meshgen::source::Source;
 use meshgen::tree::Tree;
 
@@ -67,7 +67,8 @@ pub(crate) fn compile(source: &Source) -> Tree {
 
 /// The same with another seed.
 pub(crate) fn compile_with(source: &Source, seed: Seed) -> Tree {
-    match meshgen::compile(source, &Authority::Seed(seed)) {
+    let seeds = Seeds { present: Some(seed), next: Some(Seed::new([9; 32])) };
+    match meshgen::compile(source, &Authority::Seeds(seeds, Standing::default())) {
         Ok(compiled) => compiled.tree,
         Err(findings) => panic!("{}", report(source, &findings)),
     }

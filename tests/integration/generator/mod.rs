@@ -54,7 +54,25 @@ struct Intermediates {
     is_absent: bool,
     /// How private keys reach their clusters: the position in `FORMS`.
     form: usize,
+    next_root: Option<NextRoot>,
 }
+
+/// The root that takes the place of the present one.
+#[derive(Debug, Clone)]
+struct NextRoot {
+    /// How many days after the present root it begins.
+    later: u32,
+    days: Option<u32>,
+    /// The position in `PHASES`.
+    phase: usize,
+    has_own_seed: bool,
+}
+
+/// How long a root is valid if nothing else is written.
+const DEFAULT_ROOT_DAYS: u32 = 3650;
+
+/// How far the change of a root comes, in order.
+const PHASES: [&str; 3] = ["trust", "sign", "drop"];
 
 #[derive(Debug, Clone)]
 struct TracingChoices {
@@ -89,6 +107,8 @@ struct ClusterChoices {
     allowed: Vec<usize>,
     external_ips: usize,
     is_node_port_selected: bool,
+    /// Whether it is one phase ahead, where the root changes.
+    is_ahead: bool,
     service: ServiceChoices,
     replicas: Option<usize>,
     pod: Vec<usize>,
@@ -229,15 +249,22 @@ fn intermediates() -> impl Strategy<Value = Intermediates> {
         prop::option::of(1..=2u32),
         prop::bool::weighted(0.1),
         prop_oneof![2 => Just(0), 1 => 0..FORMS.len()],
+        prop::option::weighted(0.3, next_root()),
     )
-        .prop_map(|(issued_later, days, generation, naming, is_absent, form)| Intermediates {
+        .prop_map(|(issued_later, days, generation, naming, is_absent, form, next_root)| Intermediates {
             issued_later,
             days,
             generation,
             naming,
             is_absent,
             form,
+            next_root,
         })
+}
+
+fn next_root() -> impl Strategy<Value = NextRoot> {
+    (2..1000u32, prop::option::of(1000..4000u32), 0..PHASES.len(), any::<bool>())
+        .prop_map(|(later, days, phase, has_own_seed)| NextRoot { later, days, phase, has_own_seed })
 }
 
 fn tracing() -> impl Strategy<Value = TracingChoices> {
@@ -284,6 +311,7 @@ fn cluster() -> impl Strategy<Value = ClusterChoices> {
         vec(0..ALLOWED.len(), 0..2),
         1..4usize,
         prop::bool::weighted(0.1),
+        prop::bool::weighted(0.3),
     );
     let service = (
         (prop::bool::weighted(0.2), prop::option::weighted(0.2, 0..3usize)),
@@ -320,6 +348,7 @@ fn cluster() -> impl Strategy<Value = ClusterChoices> {
         allowed: fourth.1,
         external_ips: fourth.2,
         is_node_port_selected: fourth.3,
+        is_ahead: fourth.4,
         service: fifth.0,
         replicas: fifth.1,
         pod: fifth.2,
@@ -338,6 +367,16 @@ fn generate(choices: &Choices) -> Generated {
 }
 
 impl Choices {
+    /// The next root, if it begins before the present one ends, and all intermediates begin before it ends.
+    fn next_root(&self) -> Option<&NextRoot> {
+        let begins = |days: &u32| *days < self.root_days;
+        let all = self.intermediates.issued_later.iter();
+        let latest = all.chain(self.clusters.iter().filter_map(|cluster| cluster.issued_later.as_ref()));
+        let latest = latest.copied().filter(begins).max().unwrap_or_default();
+        let next = self.intermediates.next_root.as_ref().filter(|next| begins(&next.later))?;
+        (latest < next.later + next.days.unwrap_or(DEFAULT_ROOT_DAYS)).then_some(next)
+    }
+
     fn way(&self) -> usize {
         let is_late = self.version >= FIRST_WITH_CHARTS;
         match self.way {
@@ -443,10 +482,27 @@ fn certificates(choices: &Choices) -> Value {
     // The last of the clusters' intermediates has to end within the root's days.
     let own = choices.clusters.iter().filter_map(|cluster| cluster.issued_later);
     let latest = own.chain(later).filter(|days| *days < choices.root_days).max().unwrap_or_default();
-    let days = all.days.filter(|days| latest + days <= choices.root_days);
+    let next = choices.next_root();
+    let fits_next = |days: u32| {
+        next.is_none_or(|next| latest.max(next.later) + days <= next.later + next.days.unwrap_or(DEFAULT_ROOT_DAYS))
+    };
+    let days = all.days.filter(|days| latest + days <= choices.root_days && fits_next(*days));
     insert(&mut certificates, "intermediateValidityDays", days.map(|days| json!(days)));
     insert(&mut certificates, "generation", all.generation.map(|generation| json!(generation)));
     insert(&mut certificates, "naming", all.naming.map(|naming| json!(naming)));
+    insert(
+        &mut certificates,
+        "nextRoot",
+        next.map(|next| {
+            let mut value = Map::from_iter([
+                ("issuedOn".to_owned(), json!(day_after(next.later))),
+                ("phase".to_owned(), json!(PHASES[next.phase])),
+            ]);
+            insert(&mut value, "validityDays", next.days.map(|days| json!(days)));
+            insert(&mut value, "seed", next.has_own_seed.then(|| json!("next")));
+            value.into()
+        }),
+    );
     certificates.into()
 }
 
@@ -615,6 +671,8 @@ fn cluster_value(choices: &Choices, shape: &Shape, position: usize) -> Value {
     let later = cluster.issued_later.filter(|days| *days < choices.root_days);
     insert(&mut certificates, "issuedOn", later.map(|days| json!(day_after(days))));
     insert(&mut certificates, "generation", cluster.generation.map(|generation| json!(generation)));
+    let ahead = choices.next_root().and_then(|next| PHASES.get(next.phase + 1)).filter(|_| cluster.is_ahead);
+    insert(&mut certificates, "nextRootPhase", ahead.map(|phase| json!(phase)));
     insert(
         &mut value,
         "certificates",

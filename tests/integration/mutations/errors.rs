@@ -419,6 +419,29 @@ pub(crate) const ERRORS: &[Mutation] = &[
         case.set("certificates.retired", json!([{ "cluster": name, "generation": generation }]));
         Some("certificates.retired[0]".to_owned())
     }),
+    Mutation("unusable-next-root", |case| {
+        let first = case.value["certificates"]["issuedOn"].as_str()?.to_owned();
+        case.set("certificates.nextRoot", json!({ "issuedOn": first, "phase": "trust" }));
+        for position in 0..case.clusters().len() {
+            case.remove(&format!("clusters[{position}].certificates"));
+        }
+        Some("certificates.nextRoot.issuedOn".to_owned())
+    }),
+    Mutation("root-rotation-apart", |case| {
+        if !makes_certificates(case) {
+            return None;
+        }
+        let signs = |case: &Case, position| case.is_primary(position) || case.is_old();
+        let one = case.any_cluster(signs)?;
+        case.any_cluster(|case, position| position != one && signs(case, position))?;
+        case.value["certificates"].as_object()?.get("nextRoot")?;
+        for position in 0..case.clusters().len() {
+            case.remove(&format!("clusters[{position}].certificates"));
+        }
+        let (mesh, own) = if case.rng.bool() { ("trust", "drop") } else { ("drop", "trust") };
+        case.set("certificates.nextRoot.phase", json!(mesh));
+        Some(case.set(format!("clusters[{one}].certificates.nextRootPhase"), json!(own)))
+    }),
     Mutation("duplicate-context", |case| {
         let later = case.any_cluster(|_, position| position > 0)?;
         let earlier = case.rng.usize(..later);

@@ -312,6 +312,13 @@ pub(crate) const WARNINGS: &[Mutation] = &[
         case.today = day("2028-06-01");
         Some(format!("clusters[{old}].name"))
     }),
+    Mutation("rotation-unfinished", |case| {
+        case.any_cluster(|case, position| case.is_primary(position) || case.is_old())?;
+        certificates(case, 3650);
+        case.set("certificates.nextRoot", json!({ "issuedOn": "2027-01-10", "phase": "trust" }));
+        case.today = day("2027-06-01");
+        Some("certificates.nextRoot.phase".to_owned())
+    }),
     Mutation("short-intermediate", |case| {
         let cluster = case.any_cluster(|case, position| case.is_primary(position) || case.is_old())?;
         certificates(case, 3650);
