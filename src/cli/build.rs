@@ -40,7 +40,7 @@ pub(super) struct Arguments {
     git: GitOption,
     #[command(flatten)]
     put: output::Options,
-    /// With `--check`: exit with 1 also if this commit has another root, a later generation of a key or more retired certificates
+    /// With `--check`: exit with 1 also if a root is new since this commit, or if it has a later generation of a key or more retired certificates
     #[arg(long, value_name = "REF", requires = "check")]
     since: Option<String>,
     /// Make a seed if the mesh has none and nothing was built yet

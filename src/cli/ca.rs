@@ -36,6 +36,9 @@ struct New {
     /// The file for the seed; an existing file is never overwritten
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, default_value = SEED)]
     ca: Utf8PathBuf,
+    /// Keep the root apart: this new file is its seed, which stays offline and is needed only to sign certificates
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    offline_root: Option<Utf8PathBuf>,
     #[command(flatten)]
     git: GitOption,
 }
@@ -45,19 +48,67 @@ const HEADER: &str = "\
 # Keep it out of Git, and keep a copy offline: without it no certificate can be issued or renewed.
 ";
 
+const HEADER_OF_ROOT: &str = "\
+# The secret seed of a mesh's root, made by `meshgen ca new --offline-root`. Whoever has it has every private key of the mesh.
+# Keep it offline, with a copy: it is needed to sign certificates, and for nothing else.
+";
+
+const HEADER_OF_ISSUING: &str = "\
+# The secret issuing seed of a mesh, made by `meshgen ca new --offline-root`. Whoever has it has the private key of every cluster, but
+# not of the root. Keep it out of Git. The root's seed makes it again: `meshgen ca new --offline-root` keeps that one apart.
+";
+
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let new = match &arguments.verb {
         Verb::New(new) => new,
         Verb::Show(arguments) => return show::run(arguments),
         Verb::Export(arguments) => return export::run(arguments),
     };
-    make(&new.ca, &new.git, say)?;
+    match &new.offline_root {
+        None => drop(make(&new.ca, &new.git, say)?),
+        Some(root) => make_apart(root, &new.ca, &new.git, say)?,
+    }
     Ok(DONE)
 }
 
-/// Makes a new seed, and tells what was written. The operating system's random bytes are used here and nowhere else.
+/// Makes a new seed, and tells what was written.
 pub(super) fn make(path: &Utf8Path, git: &GitOption, tell: impl Fn(&str)) -> Result<Seed, Refusal> {
     refuse_place(path)?;
+    let seed = Seed::new(*random()?);
+    let ignored = write(path, HEADER, &seed, git)?;
+    tell(&format!("{path} is the new seed of the mesh: keep a copy of it offline"));
+    tell_ignored(ignored, tell);
+    Ok(seed)
+}
+
+/// Makes the seed of a root, and the issuing seed that derives from it.
+fn make_apart(root: &Utf8Path, issuing: &Utf8Path, git: &GitOption, tell: impl Fn(&str)) -> Result<(), Refusal> {
+    refuse_place(root)?;
+    refuse_place(issuing)?;
+    if root == issuing {
+        return Err(Refusal(format!("{root} cannot be both seeds: name another file with `--ca FILE`")));
+    }
+    let seed = Seed::of_root(*random()?);
+    let ignored = write(root, HEADER_OF_ROOT, &seed, git)?;
+    tell(&format!(
+        "{root} is the seed of the mesh's root: build once with `--ca {}`, then keep it offline, with a copy",
+        word(root.as_str())
+    ));
+    tell_ignored(ignored, &tell);
+    let ignored = write(issuing, HEADER_OF_ISSUING, &seed.issuing(), git)?;
+    tell(&format!("{issuing} is the issuing seed: it gives builds the private keys, as long as no certificate is new"));
+    tell_ignored(ignored, &tell);
+    Ok(())
+}
+
+fn tell_ignored(ignored: Option<Utf8PathBuf>, tell: impl Fn(&str)) {
+    if let Some(ignored) = ignored {
+        tell(&format!("{ignored} lists the seed now, so that Git ignores it"));
+    }
+}
+
+/// New secret bytes. The operating system's random bytes are used here and nowhere else.
+fn random() -> Result<Zeroizing<[u8; 32]>, Refusal> {
     if is_in_ci() {
         return Err(Refusal(
             "`CI` is set, and no seed is made in CI: it would be lost with the machine, and the mesh needs it to renew its certificates\n\
@@ -69,19 +120,19 @@ pub(super) fn make(path: &Utf8Path, git: &GitOption, tell: impl Fn(&str)) -> Res
     let mut bytes = Zeroizing::new([0; 32]);
     getrandom::fill(bytes.as_mut())
         .map_err(|error| Refusal(format!("the operating system gives no random bytes: {error}")))?;
-    let seed = Seed::new(*bytes);
+    Ok(bytes)
+}
+
+/// Writes a seed to a new file; the `.gitignore` that lists it from now on.
+fn write(path: &Utf8Path, header: &str, seed: &Seed, git: &GitOption) -> Result<Option<Utf8PathBuf>, Refusal> {
     // Ignored first: at no moment is there a seed that `git add` would take.
     let ignored = ignore(path, git)?;
     let line = seed.line();
-    let mut text = Zeroizing::new(String::with_capacity(HEADER.len() + line.len()));
-    text.push_str(HEADER);
+    let mut text = Zeroizing::new(String::with_capacity(header.len() + line.len()));
+    text.push_str(header);
     text.push_str(&line);
     disk::create_private(path, text.as_bytes())?;
-    tell(&format!("{path} is the new seed of the mesh: keep a copy of it offline"));
-    if let Some(ignored) = ignored {
-        tell(&format!("{ignored} lists the seed now, so that Git ignores it"));
-    }
-    Ok(seed)
+    Ok(ignored)
 }
 
 /// Refuses a path where no seed can be made.

@@ -26,7 +26,7 @@ pub(super) struct RootAuthority<'m> {
 impl<'m> RootAuthority<'m> {
     pub(super) fn new(seed: &'m Seed, request: &Root<'_>) -> Self {
         let path = KeyPath::root(request);
-        let key = DerivedKey::derive(seed, &path);
+        let key = DerivedKey::of_root(seed, request);
         let fingerprint = request.names_seed.then(|| seed.fingerprint());
         let seed_named = fingerprint.as_deref();
         let mut params = params(&path, &key, seed_named, request.not_before, request.not_after);
@@ -42,7 +42,7 @@ impl<'m> RootAuthority<'m> {
     /// Signs a certificate, and verifies it from its bytes, beside the text of all roots that workloads trust.
     pub(super) fn issue(&self, request: &Intermediate<'_>, roots: &str) -> Bundle {
         let path = KeyPath::intermediate(request);
-        let key = DerivedKey::derive(self.seed, &path);
+        let key = DerivedKey::of_intermediate(self.seed, request);
         let seed_named = self.fingerprint.as_deref();
         let mut params = params(&path, &key, seed_named, request.not_before, request.not_after);
         params.distinguished_name.push(DnType::CommonName, naming::intermediate(request));
@@ -64,7 +64,7 @@ impl<'m> RootAuthority<'m> {
 
     /// A cluster's private key alone.
     pub(super) fn key(&self, request: &Intermediate<'_>) -> Zeroizing<String> {
-        DerivedKey::derive(self.seed, &KeyPath::intermediate(request)).pem()
+        DerivedKey::of_intermediate(self.seed, request).pem()
     }
 
     /// The seed's fingerprint, where names tell it.

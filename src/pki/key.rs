@@ -56,8 +56,19 @@ fn with_length(part: &str) -> impl Iterator<Item = u8> + '_ {
 }
 
 impl DerivedKey {
+    /// The key of a root.
+    pub(super) fn of_root(seed: &Seed, request: &Root<'_>) -> Self {
+        assert!(seed.can_sign(), "an issuing seed has no root");
+        Self::derive(seed, &KeyPath::root(request))
+    }
+
+    /// The key of an intermediate.
+    pub(super) fn of_intermediate(seed: &Seed, request: &Intermediate<'_>) -> Self {
+        Self::derive(&seed.issuing(), &KeyPath::intermediate(request))
+    }
+
     /// The first output of HKDF-SHA256 (RFC 5869) that is a scalar of P-256.
-    pub(super) fn derive(seed: &Seed, path: &KeyPath) -> Self {
+    fn derive(seed: &Seed, path: &KeyPath) -> Self {
         let hkdf = Hkdf::<Sha256>::new(Some(b"meshgen pki v1"), seed.bytes());
         let signing = (0u8..=u8::MAX).find_map(|counter| {
             let mut scalar = Zeroizing::new([0; 32]);

@@ -1,27 +1,44 @@
 use std::fmt;
 
+use hkdf::Hkdf;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::words::hex;
 use crate::words::push_hex;
 
-/// The word that a seed's line begins with.
-const FORMAT: &str = "meshgen-seed-1";
+/// What a seed has, by the word that its line begins with.
+const FORMATS: [(&str, Part); 3] =
+    [("meshgen-seed-1", Part::Whole), ("meshgen-root-seed-1", Part::Root), ("meshgen-issuing-seed-1", Part::Issuing)];
 
 /// The fingerprint of `topologies/ca.seed`, which is public.
 const DEMONSTRATION: &str = "757c902943566217";
 
-/// 32 secret bytes from which all keys of a mesh derive.
+/// 32 secret bytes from which keys of a mesh derive.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct Seed([u8; 32]);
+pub struct Seed {
+    bytes: [u8; 32],
+    #[zeroize(skip)]
+    part: Part,
+}
+
+/// Which keys derive from a seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Those of the root and of all intermediates.
+    Whole,
+    /// The root's, and by way of the issuing seed those of the intermediates.
+    Root,
+    /// Those of the intermediates alone.
+    Issuing,
+}
 
 /// Why a text is not a seed. It never repeats a part of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SeedError {
     /// All lines are comments.
     Empty,
-    /// The last line is not `meshgen-seed-1`, 64 hexadecimal digits and 8 of a checksum.
+    /// The last line is not `meshgen-seed-1` or another format, 64 hexadecimal digits and 8 of a checksum.
     Malformed,
     /// Something follows the seed's line, or stands before it without being a comment.
     SurroundedByText,
@@ -32,13 +49,36 @@ pub enum SeedError {
 }
 
 impl Seed {
-    /// A seed of given bytes.
+    /// A seed of given bytes, from which all keys of a mesh derive.
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self { bytes, part: Part::Whole }
+    }
+
+    /// A root's seed of given bytes, which is needed only to sign.
+    pub fn of_root(bytes: [u8; 32]) -> Self {
+        Self { bytes, part: Part::Root }
+    }
+
+    /// The seed from which the keys of intermediates derive: itself, or what derives from a root's seed by HKDF-SHA256 (RFC 5869).
+    #[must_use]
+    pub fn issuing(&self) -> Self {
+        if self.part != Part::Root {
+            return self.clone();
+        }
+        let mut seed = Self { bytes: [0; 32], part: Part::Issuing };
+        let hkdf = Hkdf::<Sha256>::new(Some(b"meshgen issuing seed v1"), &self.bytes);
+        hkdf.expand(&[], &mut seed.bytes).expect("32 octets are one block");
+        seed
+    }
+
+    /// Whether a root derives from it, and so whatever is signed under that.
+    pub(super) fn can_sign(&self) -> bool {
+        self.part != Part::Issuing
     }
 
     /// Reads a seed's file: comment lines that begin with `#`, then one line
-    /// `meshgen-seed-1 <64 hex digits> <8 hex digits of its checksum>`.
+    /// `meshgen-seed-1 <64 hex digits> <8 hex digits of its checksum>`, or with `meshgen-root-seed-1` or `meshgen-issuing-seed-1` in
+    /// front.
     ///
     /// # Errors
     /// A text is not a seed, or the seed is damaged.
@@ -49,16 +89,17 @@ impl Seed {
             return Err(SeedError::SurroundedByText);
         }
         let mut words = line.split(' ');
-        match words.next() {
-            Some(FORMAT) => {}
-            Some(word) if is_format(word) => return Err(SeedError::UnknownFormat),
-            _ => return Err(SeedError::Malformed),
-        }
+        let word = words.next().unwrap_or_default();
+        let part = match FORMATS.iter().find(|(format, _)| *format == word) {
+            Some((_, part)) => *part,
+            None if is_format(word) => return Err(SeedError::UnknownFormat),
+            None => return Err(SeedError::Malformed),
+        };
         let (Some(digits), Some(checksum), None) = (words.next(), words.next(), words.next()) else {
             return Err(SeedError::Malformed);
         };
         let bytes = Zeroizing::new(decode(digits).ok_or(SeedError::Malformed)?);
-        let seed = Self(*bytes);
+        let seed = Self { bytes: *bytes, part };
         if checksum.len() != 8 {
             return Err(SeedError::Malformed);
         }
@@ -67,10 +108,11 @@ impl Seed {
 
     /// The line that [`Seed::parse`] reads.
     pub fn line(&self) -> Zeroizing<String> {
-        let mut line = Zeroizing::new(String::with_capacity(FORMAT.len() + 1 + 64 + 1 + 8 + 1));
-        line.push_str(FORMAT);
+        let format = self.format();
+        let mut line = Zeroizing::new(String::with_capacity(format.len() + 1 + 64 + 1 + 8 + 1));
+        line.push_str(format);
         line.push(' ');
-        push_hex(&mut line, &self.0);
+        push_hex(&mut line, &self.bytes);
         line.push(' ');
         line.push_str(&self.checksum());
         line.push('\n');
@@ -81,7 +123,7 @@ impl Seed {
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(b"meshgen seed fingerprint\0");
-        hash.update(self.0);
+        hash.update(self.bytes);
         hex(&hash.finalize()[..8])
     }
 
@@ -91,15 +133,20 @@ impl Seed {
     }
 
     pub(super) fn bytes(&self) -> &[u8; 32] {
-        &self.0
+        &self.bytes
+    }
+
+    fn format(&self) -> &'static str {
+        let (format, _) = FORMATS.iter().find(|(_, part)| *part == self.part).expect("each part has a format");
+        format
     }
 
     /// The first four bytes of SHA-256 over format and seed.
     fn checksum(&self) -> String {
         let mut hash = Sha256::new();
-        hash.update(FORMAT);
+        hash.update(self.format());
         hash.update([0]);
-        hash.update(self.0);
+        hash.update(self.bytes);
         hex(&hash.finalize()[..4])
     }
 }
@@ -125,7 +172,7 @@ impl fmt::Display for SeedError {
 
 /// Whether a word names a format, of this meshgen or of another.
 fn is_format(word: &str) -> bool {
-    let number = word.strip_prefix("meshgen-seed-");
+    let number = FORMATS.iter().find_map(|(format, _)| word.strip_prefix(format.strip_suffix('1')?));
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 

@@ -12,12 +12,12 @@ use crate::rule::SEED_NEEDED;
 use crate::topology::{CertificateAuthority, RootSeed};
 
 use super::issue::RootAuthority;
-use super::key::KeyPath;
+use super::key::{DerivedKey, KeyPath};
 use super::naming;
 use super::pem::{blocks, is_strict};
 use super::standing::Damage;
 use super::verify::{self, Facts, Fault, Files, TrustAnchor};
-use super::{Authority, Bundle, Seeds, Standing};
+use super::{Authority, Bundle, Seed, Seeds, Standing};
 use crate::words::hex;
 
 /// Issuing fewer takes less time than starting a thread.
@@ -83,15 +83,16 @@ impl Authority {
 enum Signer<'a> {
     /// The seed is at hand, from which the root derives.
     Seed(RootAuthority<'a>),
-    /// The root is one that a build wrote, and nothing new is signed under it.
-    Standing(TrustAnchor),
+    /// The root is one that a build wrote, and nothing new is signed under it. Private keys derive from an issuing seed, if one is at
+    /// hand.
+    Standing(TrustAnchor, Option<&'a Seed>),
 }
 
 impl Signer<'_> {
     fn anchor(&self) -> &TrustAnchor {
         match self {
             Self::Seed(authority) => authority.anchor(),
-            Self::Standing(anchor) => anchor,
+            Self::Standing(anchor, _) => anchor,
         }
     }
 }
@@ -124,8 +125,8 @@ impl<'a> Answering<'a> {
             let seed = if which == Which::Next && has_own_seed { &seeds.next } else { &seeds.present };
             let request = roots.get(which);
             let signer = match seed {
-                Some(seed) => Signer::Seed(RootAuthority::new(seed, request)),
-                None => Signer::Standing(standing_root(mesh, request, which, standing)?),
+                Some(seed) if seed.can_sign() => Signer::Seed(RootAuthority::new(seed, request)),
+                seed => Signer::Standing(standing_root(mesh, request, which, standing)?, seed.as_ref()),
             };
             signers.insert(which, signer);
         }
@@ -178,8 +179,8 @@ impl<'a> Answering<'a> {
                         authority.issue(request, &roots)
                     }))
                 }
-                Signer::Standing(anchor) => {
-                    self.standing_answer(anchor, request, &roots).map_err(|damage| refused(cluster, &damage))
+                Signer::Standing(anchor, issuing) => {
+                    self.standing_answer(anchor, *issuing, request, &roots).map_err(|damage| refused(cluster, &damage))
                 }
             })
         });
@@ -200,7 +201,13 @@ impl<'a> Answering<'a> {
     }
 
     /// The existing bundle of a cluster, or why it cannot be used.
-    fn standing_answer(&self, root: &TrustAnchor, request: &Intermediate<'_>, roots: &str) -> Result<Bundle, Damage> {
+    fn standing_answer(
+        &self,
+        root: &TrustAnchor,
+        issuing: Option<&Seed>,
+        request: &Intermediate<'_>,
+        roots: &str,
+    ) -> Result<Bundle, Damage> {
         let standing = self.standing;
         let files = standing.files(request.cluster)?;
         if let Some(fault) = self.find_fault(files.root_certificate, root) {
@@ -217,7 +224,15 @@ impl<'a> Answering<'a> {
             )));
         }
         let mut bundle = Bundle::taken(files, files.key.map(|key| key.to_owned().into()), proven);
-        if bundle.key.is_none() {
+        if let Some(seed) = issuing.filter(|_| bundle.key.is_none()) {
+            let key = DerivedKey::of_intermediate(seed, request).pem();
+            let is_its = verify::verify_standing(Files { key: Some(&key), ..files }, root, roots).is_ok();
+            let other = || Damage {
+                sentence: "its key derives from another seed than this one".to_owned(),
+                help: Some("name the issuing seed that was made with the seed of the mesh's root".to_owned()),
+            };
+            bundle.key = Some(is_its.then_some(key).ok_or_else(other)?);
+        } else if bundle.key.is_none() {
             let path = bundle_path(request.cluster, KEY);
             let unlisted = || Damage {
                 sentence: format!("the digest of {path} is not in {}", lock::FILE),
@@ -328,4 +343,4 @@ fn refused(cluster: &Cluster<'_>, damage: &Damage) -> Diagnostic {
     SEED_NEEDED.at(place, message).label(damage.sentence.as_str()).help(help)
 }
 
-const WHO_CAN_HELP: &str = "ask a person who has the seed of the mesh to build and commit, or name the seed with `--ca FILE` or `MESHGEN_CA_SEED_FILE`";
+const WHO_CAN_HELP: &str = "ask a person who has the seed of the mesh, or of its root if that is kept apart, to build and commit; or name the seed with `--ca FILE` or `MESHGEN_CA_SEED_FILE`";

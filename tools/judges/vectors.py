@@ -17,6 +17,8 @@ DIRECTORY = "tests/vectors"
 # The order of P-256 (FIPS 186-5, by way of SP 800-186, section 3.2.1.3).
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 DIGITS = re.compile("[0-9a-f]{64}")
+ROOT, ISSUING = "meshgen-root-seed-1", "meshgen-issuing-seed-1"
+FORMATS = ("meshgen-seed-1", ROOT, ISSUING)
 
 
 class Unread(Exception):
@@ -34,7 +36,10 @@ def vectors(repository):
 
 def compare_seed(vector):
     try:
-        found = {"fingerprint": fingerprint_of(read_seed(vector["text"]))}
+        word, seed = read_seed(vector["text"])
+        found = {"fingerprint": fingerprint_of(seed)}
+        if "issuing" in vector:
+            found["issuing"] = line_of(ISSUING, issuing(word, seed))
     except Unread as why:
         found = {"refused": str(why)}
     wanted = {field: vector[field] for field in vector.keys() - {"about", "text"}}
@@ -50,14 +55,27 @@ def read_seed(text):
     if len(lines) > 1:
         raise Unread("surrounded-by-text")
     words = lines[0].split(" ")
-    if words[0] != "meshgen-seed-1" and re.fullmatch("meshgen-seed-[0-9]+", words[0]):
+    if words[0] not in FORMATS and re.fullmatch("meshgen-(root-|issuing-)?seed-[0-9]+", words[0]):
         raise Unread("unknown-format")
-    if words[0] != "meshgen-seed-1" or len(words) != 3 or not DIGITS.fullmatch(words[1]) or len(words[2]) != 8:
+    if words[0] not in FORMATS or len(words) != 3 or not DIGITS.fullmatch(words[1]) or len(words[2]) != 8:
         raise Unread("malformed")
     seed = bytes.fromhex(words[1])
-    if hashlib.sha256(b"meshgen-seed-1\0" + seed).digest()[:4].hex() != words[2]:
+    if checksum(words[0], seed) != words[2]:
         raise Unread("damaged")
-    return seed
+    return words[0], seed
+
+
+def checksum(word, seed):
+    return hashlib.sha256(word.encode() + b"\0" + seed).digest()[:4].hex()
+
+
+def line_of(word, seed):
+    return f"{word} {seed.hex()} {checksum(word, seed)}"
+
+
+def issuing(word, seed):
+    """The seed from which the keys of intermediates derive."""
+    return HKDF(hashes.SHA256(), 32, b"meshgen issuing seed v1", b"").derive(seed) if word == ROOT else seed
 
 
 def fingerprint_of(seed):
@@ -65,7 +83,7 @@ def fingerprint_of(seed):
 
 
 def compare_mesh(name, vector):
-    seed, mesh = read_seed(vector["seed"]), vector["mesh"]
+    (word, seed), mesh = read_seed(vector["seed"]), vector["mesh"]
     wanted = vector["root"]
     path = path_of(mesh, "root", wanted["notBefore"], wanted["notAfter"])
     root_key = derived(seed, path)
@@ -73,7 +91,7 @@ def compare_mesh(name, vector):
     for wanted in vector["intermediates"]:
         cluster = wanted["cluster"]
         path = path_of(mesh, "intermediate", cluster, str(wanted["generation"]), wanted["notBefore"], wanted["notAfter"])
-        key = derived(seed, path)
+        key = derived(issuing(word, seed), path)
         compare(f"{name}, {cluster}", wanted, key, certificate(vector, wanted, path, key, root_key))
     return 1 + len(vector["intermediates"])
 
@@ -106,7 +124,7 @@ def certificate(vector, wanted, path, key, root_key):
     """The certificate of a request; one without a cluster is the root's."""
     mesh, cluster = vector["mesh"], wanted.get("cluster")
     tells_seed = {1: False, 2: True}[vector["naming"]]
-    fingerprint = fingerprint_of(read_seed(vector["seed"]))
+    fingerprint = fingerprint_of(read_seed(vector["seed"])[1])
     serial = bytearray(hashlib.sha256(path + (path_of(fingerprint) if tells_seed else b"")).digest()[:20])
     serial[0] = serial[0] & 0x7F | 0x40
 

@@ -5,6 +5,7 @@ mod custody;
 mod external;
 mod naming;
 mod none;
+mod offline;
 mod profile;
 mod renewal;
 mod rotation;

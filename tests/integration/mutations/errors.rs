@@ -401,7 +401,13 @@ pub(crate) const ERRORS: &[Mutation] = &[
     }),
     Mutation("intermediate-outside-root", |case| match case.rng.u8(..3) {
         _ if !makes_certificates(case) => None,
-        0 => Some(case.set("certificates.intermediatesIssuedOn", json!("2026-10-31"))),
+        0 => {
+            // Under the next root, a day before its first is taken for its first.
+            let is_by_next =
+                ["sign", "drop"].iter().any(|phase| case.value["certificates"]["nextRoot"]["phase"] == *phase);
+            let day = if is_by_next { "2199-12-31" } else { "2026-10-31" };
+            Some(case.set("certificates.intermediatesIssuedOn", json!(day)))
+        }
         1 => {
             let cluster = case.any_cluster(|_, _| true)?;
             Some(case.set(format!("clusters[{cluster}].certificates.issuedOn"), json!("2199-12-31")))
