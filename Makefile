@@ -1,5 +1,5 @@
 # The default target lists the others.
-.PHONY: help build test scripts pairs gitops power-loss mutants lint deny advisories msrv reproducible fmt golden output bench fuzz tools verify check clean
+.PHONY: help build test scripts pairs gitops rotation power-loss mutants lint deny advisories msrv reproducible fmt golden output bench fuzz tools verify check clean
 .DEFAULT_GOAL := help
 
 MESHGEN := target/release/meshgen
@@ -28,7 +28,10 @@ pairs: ## Follow every change of every mesh of up to three clusters, which takes
 	MESHGEN_SMALL_EVERY=1 cargo test --locked --test integration -- --nocapture convergence::every_change
 
 gitops: build ## Bring a mesh up from Git with real Flux controllers, API servers and istiods (installs these, which takes 20 minutes; needs root)
-	tools/gitops/run
+	tools/lab/run flux
+
+rotation: build ## Replace the root of a mesh with real API servers, Helm and istiods (installs these, as gitops does; needs root)
+	tools/lab/run rotation
 
 power-loss: ## Lose power at each operation of a build, on ext4, xfs, btrfs and f2fs, which needs root
 	tools/power-loss

@@ -31,7 +31,7 @@ class Kubelet(threading.Thread):
         super().__init__(daemon=True)
         self.api, self.number, self.directory, self.pilot = api, number, directory, pilot
         self.balancers = balancers
-        self.processes, self.addresses, self.forwarded = {}, {}, set()
+        self.processes, self.addresses, self.forwarded, self.mounts = {}, {}, set(), {}
         self.count = 0
         self.images = []
         self.is_stopped = False
@@ -59,6 +59,9 @@ class Kubelet(threading.Thread):
         alive = {pod["metadata"]["uid"] for pod in pods}
         for uid in [uid for uid in self.processes if uid not in alive]:
             self.processes.pop(uid).kill()
+        for uid in list(self.processes):
+            for namespace, volume, place in self.mounts.get(uid, []):
+                self.mount(namespace, volume, place)
         for service in self.api.get("/api/v1/services")["items"]:
             self.balance(service)
 
@@ -119,8 +122,10 @@ class Kubelet(threading.Thread):
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
         volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes", [])}
-        for mount in container.get("volumeMounts", []):
-            self.mount(meta["namespace"], volumes[mount["name"]], home / mount["mountPath"].lstrip("/"))
+        mounts = [(meta["namespace"], volumes[mount["name"]], home / mount["mountPath"].lstrip("/")) for mount in container.get("volumeMounts", [])]
+        for mount in mounts:
+            self.mount(*mount)
+        self.mounts[meta["uid"]] = mounts
         account = f"/api/v1/namespaces/{meta['namespace']}/serviceaccounts/{pod['spec']['serviceAccountName']}/token"
         token = self.api.post(account, {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 86400}})
         kubeconfig = home / "kubeconfig"
@@ -149,9 +154,23 @@ class Kubelet(threading.Thread):
         else:
             return
         found = self.api.find(f"/api/v1/namespaces/{namespace}/{group}/{name}")
-        for key, value in ((found or {}).get("data") or {}).items():
-            place.mkdir(parents=True, exist_ok=True)
-            (place / key).write_bytes(base64.b64decode(value) if group == "secrets" else value.encode())
+        data = (found or {}).get("data") or {}
+        files = {key: base64.b64decode(value) if group == "secrets" else value.encode() for key, value in data.items()}
+        if files != {path.name: path.read_bytes() for path in place.glob("[!.]*")}:
+            self.replace(place, files)
+
+    def replace(self, place, files):
+        """All files of a volume at once, as kubelet does it: each is a link through one that is renamed."""
+        self.count += 1
+        version = f"..{self.count}"
+        (place / version).mkdir(parents=True)
+        for name, content in files.items():
+            (place / version / name).write_bytes(content)
+        (place / "..next").symlink_to(version)
+        (place / "..next").rename(place / "..data")
+        for name in files:
+            if not (place / name).is_symlink():
+                (place / name).symlink_to(f"..data/{name}")
 
     def balance(self, service):
         meta, spec = service["metadata"], service["spec"]
