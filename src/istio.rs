@@ -9,12 +9,14 @@ use crate::topology::{FreeForm, OPENSHIFT};
 
 use crate::fact::{FACTS, Fact, Known, Write};
 
-pub(crate) use self::at_start::at_start;
+pub(crate) use self::at_start::{at_start, roots_at_start};
+pub(crate) use self::lifetime::certificate_hours;
 pub(crate) use self::mesh_config::mesh_config;
 pub(crate) use self::values::{author, gateway_global, gateway_values, values};
 pub(crate) use crate::fact::TRACING_PROVIDER;
 
 mod at_start;
+mod lifetime;
 mod mesh_config;
 mod values;
 

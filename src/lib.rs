@@ -143,12 +143,13 @@ pub fn compile_checked(
     let Some(part) = part else {
         let mut trust = authority.answer(&mesh)?;
         secrets::seal(&mesh, &mut trust, authority.standing())?;
-        trust.set_dates(&mut mesh);
+        trust.tell(&mut mesh);
         return Ok(emit::emit(&mesh, trust));
     };
     part.refuse_unknown(&mesh)?;
     let mut trust = authority.answer_for(&mesh, |cluster| part.has(cluster.name))?;
     secrets::seal(&mesh, &mut trust, authority.standing())?;
+    trust.tell(&mut mesh);
     Ok(emit::emit_part(&mesh, trust, part))
 }
 
@@ -291,7 +292,7 @@ pub fn outline(source: &Source, external: Option<&pki::External>) -> Result<Outl
         None => pki::inventory::requested(&mesh),
         Some(external) => {
             let trust = external.answer(&mesh, |_| true).map_err(Findings::of)?;
-            trust.set_dates(&mut mesh);
+            trust.tell(&mut mesh);
             pki::inventory::answered(&mesh, &trust)
         }
     };

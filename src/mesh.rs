@@ -6,7 +6,7 @@ use crate::check::Checked;
 use crate::release::{Release, TracingMeans, release};
 use crate::topology::{
     self, AgeRecipient, CertificateAuthority, Controller, Date, FreeForm, GitOps, Install, IstioVersion, PodRouting,
-    RemoteAccess, SecretStore, Topology,
+    RemoteAccess, RootPhase, SecretStore, Topology,
 };
 
 pub use self::certificates::{Intermediate, Root, Roots, Which};
@@ -99,7 +99,9 @@ impl<'t> Mesh<'t> {
             .map(|(position, cluster)| {
                 let primary = cluster.primary().map_or(position, |primary| positions[primary]);
                 let resolved = Cluster::resolve(position, primary, topology, release, roots.as_ref());
+                let roots = roots.as_ref().zip(resolved.intermediate.as_ref());
                 Cluster {
+                    trusts: roots.and_then(|(roots, request)| roots.tell_apart(request, checked.also_trusted())),
                     api_server_ca: checked.authorities_of(position),
                     sealing: checked.sealing_of(position),
                     ..resolved
@@ -148,6 +150,27 @@ impl<'t> Mesh<'t> {
                 .map(|retired| (retired.cluster.as_str(), retired.generation))
                 .collect(),
             authority,
+        }
+    }
+
+    /// Whether the workloads of a cluster trust several roots, of which one comes or goes.
+    pub(crate) fn is_changing_root(&self, cluster: &Cluster<'_>) -> bool {
+        let istiod = if cluster.runs_istiod { cluster } else { self.primary_of(cluster) };
+        istiod.trusts.is_some()
+    }
+
+    /// Whether the workloads of any cluster do.
+    pub(crate) fn changes_root(&self) -> bool {
+        self.clusters.iter().any(|cluster| self.is_changing_root(cluster))
+    }
+
+    /// The phase after that of the clusters which are least far on the way to the next root.
+    pub(crate) fn next_phase(&self) -> Option<RootPhase> {
+        let phases = self.clusters.iter().filter_map(|cluster| cluster.intermediate.as_ref()?.phase);
+        match phases.min()? {
+            RootPhase::Trust => Some(RootPhase::Sign),
+            RootPhase::Sign => Some(RootPhase::Drop),
+            RootPhase::Drop => None,
         }
     }
 

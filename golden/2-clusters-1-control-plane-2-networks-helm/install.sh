@@ -189,10 +189,30 @@ note_new() {
   fi
 }
 
+# A running istiod takes another certificate, and other roots only when it starts. It tells every namespace the roots that it has.
+restart_istiod() {
+  local live ours
+  if [[ -n $dry_run ]]; then
+    printf '   # only where the roots in the Secret cacerts have changed under a running istiod:\n'
+    run kubectl --context="$2" -n "$namespace" rollout restart "deployment/$3"
+    return
+  fi
+  live=$(ask "$2" '{.items[*].data.root-cert\.pem}' configmaps -n "$namespace" --field-selector metadata.name=istio-ca-root-cert)
+  ours=$(<"$1/20-cacerts/root-cert.pem")
+  [[ -n $live && $live != "$ours" ]] || return 0
+  if [[ -n $no_restart ]]; then
+    printf '%s has other roots than this tree until it restarts\n' "$3"
+    return
+  fi
+  act kubectl --context="$2" -n "$namespace" rollout restart "deployment/$3"
+  act kubectl --context="$2" -n "$namespace" rollout status "deployment/$3" --timeout="$timeout"
+}
+
 install_istio() {
   note_new "$@"
   run istioctl install --context="$2" -y -f "$1/30-istio/istio.yaml" -f "$1/30-istio/mesh-config.yaml"
   run kubectl --context="$2" -n "$namespace" rollout status deployment/"$3" --timeout="$timeout"
+  restart_istiod "$@"
 }
 
 # A remote without an istiod.
@@ -221,6 +241,7 @@ install_istio_charts() {
   install_base "$@"
   run helm upgrade --install "$3" oci://registry.example.net/istio/charts/istiod --version 1.29.6 --kube-context="$2" -n istio-system -f "$1/30-istio/istiod.values.yaml" -f "$1/30-istio/mesh-config.values.yaml" "${ownership[@]}"
   run kubectl --context="$2" -n "$namespace" rollout status deployment/"$3" --timeout="$timeout"
+  restart_istiod "$@"
 }
 
 # A remote without an istiod.
@@ -394,12 +415,25 @@ check_files() {
     fail "the certificates of $1 are not those of meshgen.lock: run meshgen build again"
 }
 
-# check_authority CLUSTER: a cluster that has a root keeps it.
+# has_all ROOTS OTHERS: each certificate of the second text is in the first.
+has_all() {
+  local rest=$2
+  [[ $rest == *-----BEGIN* ]] || return 1
+  while [[ $rest == *-----BEGIN* ]]; do
+    [[ $1 == *"${rest%%-----END*}"* ]] || return 1
+    rest=${rest#*-----END CERTIFICATE-----}
+    rest=${rest#$'\n'}
+  done
+}
+
+# check_authority CLUSTER: a cluster that has roots keeps one at least: some come, or some go.
 check_authority() {
   local live ours
   live=$(ask "${context[$1]}" '{.items[*].data.root-cert\.pem}' secrets -n "$namespace" --field-selector metadata.name=cacerts)
-  ours=$(base64 <"$1/20-cacerts/root-cert.pem")
-  [[ -z $live || $live == "${ours//$'\n'/}" ]] ||
+  [[ -n $live ]] || return 0
+  live=$(base64 --decode <<<"$live") || fail "the Secret cacerts of cluster $1 has no root that can be read"
+  ours=$(<"$1/20-cacerts/root-cert.pem")
+  has_all "$live" "$ours" || has_all "$ours" "$live" ||
     fail "the Secret cacerts of cluster $1 has another root than this tree, and proxies of two roots refuse each other: does the context ${context[$1]} lead to $1? If the root is to be replaced, delete that Secret first"
 }
 

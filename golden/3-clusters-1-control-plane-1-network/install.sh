@@ -190,8 +190,11 @@ note_new() {
 }
 
 authority_of() {
-  local digest
-  digest=$(sha256sum <"$1/20-cacerts/cert-chain.pem")
+  local digest count roots=''
+  count=$(grep -c BEGIN "$1/20-cacerts/root-cert.pem")
+  # While the root is replaced, there is more to read than the chain.
+  [[ $count == 1 ]] || roots=root-cert.pem
+  digest=$(cd "$1/20-cacerts" && cat cert-chain.pem $roots | sha256sum)
   printf '%s' "${digest%% *}"
 }
 
@@ -268,7 +271,7 @@ older_in() {
   local found kind name with
   found=$(ask "$2" "{range .items[*]}{.kind} {.metadata.name} {.metadata.annotations.$proxies}{\"\n\"}{end}" "${@:4}" -n "$3")
   while read -r kind name with; do
-    [[ -z $name || $with == "${at_start[$1]}" ]] || printf '%s %s/%s\n' "$3" "${kind,,}" "$name"
+    [[ -z $name || $with == "${at_start[$1]}" || $with == "${at_start[$1]} roots="* ]] || printf '%s %s/%s\n' "$3" "${kind,,}" "$name"
   done <<<"$found"
 }
 
@@ -284,7 +287,8 @@ restart() {
     return
   fi
   known=$(annotation "$2" "$proxies")
-  if [[ $known == "${at_start[$1]}" ]]; then
+  # Further roots that they know do no harm.
+  if [[ $known == "${at_start[$1]}" || $known == "${at_start[$1]} roots="* ]]; then
     printf 'everything started with this configuration\n'
     return
   fi
@@ -360,12 +364,25 @@ check_files() {
     fail "the certificates of $1 are not those of meshgen.lock: run meshgen build again"
 }
 
-# check_authority CLUSTER: a cluster that has a root keeps it.
+# has_all ROOTS OTHERS: each certificate of the second text is in the first.
+has_all() {
+  local rest=$2
+  [[ $rest == *-----BEGIN* ]] || return 1
+  while [[ $rest == *-----BEGIN* ]]; do
+    [[ $1 == *"${rest%%-----END*}"* ]] || return 1
+    rest=${rest#*-----END CERTIFICATE-----}
+    rest=${rest#$'\n'}
+  done
+}
+
+# check_authority CLUSTER: a cluster that has roots keeps one at least: some come, or some go.
 check_authority() {
   local live ours
   live=$(ask "${context[$1]}" '{.items[*].data.root-cert\.pem}' secrets -n "$namespace" --field-selector metadata.name=cacerts)
-  ours=$(base64 <"$1/20-cacerts/root-cert.pem")
-  [[ -z $live || $live == "${ours//$'\n'/}" ]] ||
+  [[ -n $live ]] || return 0
+  live=$(base64 --decode <<<"$live") || fail "the Secret cacerts of cluster $1 has no root that can be read"
+  ours=$(<"$1/20-cacerts/root-cert.pem")
+  has_all "$live" "$ours" || has_all "$ours" "$live" ||
     fail "the Secret cacerts of cluster $1 has another root than this tree, and proxies of two roots refuse each other: does the context ${context[$1]} lead to $1? If the root is to be replaced, delete that Secret first"
 }
 

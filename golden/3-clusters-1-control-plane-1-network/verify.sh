@@ -126,15 +126,28 @@ versions() {
   fi
 }
 
-# root DIRECTORY SELECTOR: the root that proxies and webhooks trust is that of the tree.
+# root DIRECTORY SELECTOR: the roots that proxies and webhooks trust are those of the tree.
 root() {
-  local stated encoded found line
+  local stated encoded found line where='' told='' others='' is_none=yes
   stated=$(<"$1/root-cert.pem")
-  look '{.items[*].data.root-cert\.pem}' configmaps -n "$namespace" --field-selector metadata.name=istio-ca-root-cert || return
-  if [[ $answer == "$stated" ]]; then
-    ok 'its proxies trust the root of this tree'
+  look '{range .items[*]}namespace:{.metadata.namespace}{"\n"}{.data.root-cert\.pem}{"\n"}{end}namespace:' \
+    configmaps --all-namespaces --field-selector metadata.name=istio-ca-root-cert || return
+  while IFS= read -r line; do
+    case $line in
+      namespace:*)
+        [[ -z $where || $told == "$stated"$'\n' ]] || others+=", $where"
+        [[ $where != "$namespace" ]] || is_none=''
+        where=${line#namespace:} told=''
+        ;;
+      ?*) told+=$line$'\n' ;;
+    esac
+  done <<<"$answer"
+  if [[ -n $is_none ]]; then
+    bad 'istiod has told its proxies no root'
+  elif [[ -n $others ]]; then
+    bad "its proxies trust another root than that of this tree, in ${others#, }"
   else
-    bad 'its proxies trust another root than that of this tree'
+    ok 'its proxies trust the root of this tree'
   fi
   encoded=$(base64 <"$1/root-cert.pem")
   encoded=${encoded//$'\n'/}
@@ -166,7 +179,10 @@ intermediate() {
   else
     bad 'istiod has another certificate than that of this tree: apply 20-cacerts'
   fi
-  encoded=$(sha256sum <"$1/cert-chain.pem")
+  local count roots=''
+  count=$(grep -c BEGIN "$1/root-cert.pem")
+  [[ $count == 1 ]] || roots=root-cert.pem
+  encoded=$(cd "$1" && cat cert-chain.pem $roots | sha256sum)
   look "{.items[*].metadata.annotations.$authority}" namespaces --field-selector "metadata.name=$namespace" || return
   if [[ $answer == "${encoded%% *}" ]]; then
     ok 'istiod started with this certificate'
@@ -192,19 +208,24 @@ certificate() {
   root=$(<"$1/root-cert.pem")
   if [[ -z $chain || -z $trusted ]]; then
     bad 'the gateway does not say which certificates it has'
-  elif [[ ${trusted//[[:space:]]/} != "${root//[[:space:]]/}" ]]; then
-    bad 'the gateway trusts another root than that of this tree'
-  elif [[ ${chain//[[:space:]]/} != *"${signer//[[:space:]]/}"* ]]; then
-    skipped 'the certificate of the gateway is not under the intermediate of this tree yet: it takes another within a day, or when it restarts'
+  elif [[ ${trusted//[[:space:]]/} == "${root//[[:space:]]/}" ]]; then
+    if [[ ${chain//[[:space:]]/} == *"${signer//[[:space:]]/}"* ]]; then
+      ok 'the gateway has a certificate under the root and the intermediate of this tree'
+    else
+      skipped 'the certificate of the gateway is not under the intermediate of this tree yet: it takes another within a day, or when it restarts'
+    fi
+  elif [[ $root == *"${trusted%%-----END*}"* || $trusted == *"${root%%-----END*}"* ]]; then
+    skipped 'the gateway trusts roots of before: it takes those of this tree within a day, or when it restarts'
   else
-    ok 'the gateway has a certificate under the root and the intermediate of this tree'
+    bad 'the gateway trusts another root than that of this tree'
   fi
 }
 
 # started AT-START
 started() {
   look "{.items[*].metadata.annotations.$proxies}" namespaces --field-selector "metadata.name=$namespace" || return
-  if [[ $answer == "$1" ]]; then
+  # Further roots that they know do no harm.
+  if [[ $answer == "$1" || $answer == "$1 roots="* ]]; then
     ok 'its proxies started with this configuration'
   elif [[ -z $answer ]]; then
     skipped 'install.sh did not write down with which configuration its proxies started'

@@ -1,6 +1,7 @@
 use serde::Serialize;
 
 use crate::command::{self, Command, Place};
+use crate::istio;
 use crate::layout::{CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, ISTIO, REMOTE_ACCESS, REMOTE_SECRETS};
 use crate::mesh::Mesh;
 use crate::plan::waiting::{Awaited, awaited};
@@ -27,6 +28,8 @@ struct Values<'m> {
     maker: Option<Maker>,
     /// Whether istiod reads them only when it starts.
     istiod_restarts: bool,
+    /// Whether proxies trust further roots, and know them from their start alone.
+    knows_roots_at_start: bool,
     /// Whether remotes have no istiod.
     is_thin: bool,
     /// The kind of the object that leads a thin remote to its primary.
@@ -134,6 +137,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             secret_file: mesh.secrets.form.file().unwrap_or_default(),
             maker: maker(mesh.secrets.form),
             istiod_restarts: plan.has(CACERTS) && !mesh.release.reloads_authority,
+            knows_roots_at_start: mesh.clusters.iter().any(|cluster| istio::roots_at_start(mesh, cluster).is_some()),
             is_thin: mesh.release.remotes == RemoteShape::Thin,
             way: match mesh.release.way_to_primary {
                 WayToPrimary::Endpoints => "Endpoints",

@@ -8,7 +8,9 @@ use crate::plan::waiting::{self, Awaited};
 use crate::plan::{self, Plan, StageName, What, Who};
 use crate::release::{RELEASES, Release, RemoteShape, SAIL};
 use crate::template;
-use crate::topology::{CertificateAuthority, Controller, Install, PodRouting, SERVICES_PORT, SecretForm, Via};
+use crate::topology::{
+    CertificateAuthority, Controller, Install, PodRouting, RootPhase, SERVICES_PORT, SecretForm, Via,
+};
 use crate::words::{fence, joined};
 
 use super::install_script::store;
@@ -60,6 +62,10 @@ struct Values<'m> {
     store: String,
     has_external_authority: bool,
     has_static_networks: bool,
+    /// Whether workloads trust several roots.
+    is_changing_root: bool,
+    /// The phase that comes next, of a root that meshgen makes; empty where none comes.
+    next_phase: &'static str,
     reloads_authority: bool,
     /// Whether there are remotes without an istiod.
     has_thin_remotes: bool,
@@ -178,6 +184,8 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         version: mesh.version.to_string(),
         clusters: mesh.clusters.iter().map(|cluster| row(mesh, cluster)).collect(),
         networks: mesh.networks.iter().map(|network| network.name).collect(),
+        is_changing_root: mesh.changes_root(),
+        next_phase: mesh.next_phase().map_or("", RootPhase::as_str),
         root_valid_until: mesh.roots_end().map_or_else(String::new, |day| day.to_string()),
         picture: if is_summary { picture::summary(mesh) } else { picture::clusters(mesh) },
         is_summary,

@@ -2,6 +2,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::istio;
 use crate::layout::{CACERTS, ROUTES};
 use crate::mesh::{Cluster, Gateway, Mesh};
 use crate::plan::{Contents, Plan, waiting};
@@ -20,6 +21,8 @@ struct Values<'m> {
     has_authority: bool,
     /// Whether istiod reads them only when it starts.
     istiod_restarts: bool,
+    /// Whether there is another phase to come in which workloads trust other roots.
+    is_changing_root: bool,
     /// The kinds of what meshgen states, as kubectl lists them.
     our_kinds: String,
     /// Where remote secrets come from; empty where a person fetches them.
@@ -68,6 +71,8 @@ struct Checked<'m> {
     has_collector: bool,
     /// The cluster whose root it trusts.
     root: &'m str,
+    /// After how many hours all of its proxies have other roots, or certificates under another; 0 where none come.
+    settles_in: u32,
     /// The revision that its webhooks are labelled with.
     revision: &'m str,
     /// The addresses of its nodes, where they need routes: words for the shell.
@@ -107,6 +112,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             lists_remote_clusters: mesh.release.lists_remote_clusters,
             has_authority: plan.has(CACERTS),
             istiod_restarts: plan.has(CACERTS) && !mesh.release.reloads_authority,
+            is_changing_root: mesh.changes_root(),
             our_kinds: [OUR_KINDS, if store.is_empty() { "" } else { STORED_KINDS }].concat(),
             store,
             has_sail: mesh.has_install(Install::Sail),
@@ -165,6 +171,7 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Conte
         }),
         has_collector: mesh.collector.as_ref().is_some_and(|collector| collector.cluster == cluster.position),
         root: if cluster.runs_istiod { cluster.name } else { mesh.primary_of(cluster).name },
+        settles_in: if mesh.is_changing_root(cluster) { istio::certificate_hours(mesh, cluster) } else { 0 },
         // istioctl calls an installation without a revision `default`.
         revision: cluster.revision.unwrap_or("default"),
         nodes: if contents.scripts.iter().any(|(script, _)| *script == ROUTES) {

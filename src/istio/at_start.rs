@@ -16,8 +16,23 @@ const DIGITS: usize = 12;
 pub(crate) fn at_start(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> String {
     let primary = mesh.primary_of(cluster).name;
     let revision = cluster.revision.map(|revision| format!(" revision={revision}")).unwrap_or_default();
-    let digest = &hex(&Sha256::digest(configuration(mesh, cluster).to_string()))[..DIGITS];
-    format!("istio={} control-plane={primary}{revision} configuration={digest}", mesh.version)
+    let digest = digest(configuration(mesh, cluster).to_string().as_bytes());
+    let roots = roots_at_start(mesh, cluster).map(|roots| format!(" roots={roots}")).unwrap_or_default();
+    format!("istio={} control-plane={primary}{revision} configuration={digest}{roots}", mesh.version)
+}
+
+/// Which roots its proxies have to know from their start on, because they look for them only then: some, where a root is coming. It
+/// stands last, because to know further roots does no harm when one has gone. The agent of 1.11 reads the file of roots once
+/// (`1.11.2:pkg/istio-agent/agent.go`, `1.11.2:security/pkg/nodeagent/caclient/providers/citadel/client.go`).
+pub(crate) fn roots_at_start(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Option<String> {
+    let roots = cluster.trusts.as_ref().filter(|_| !mesh.release.reloads_authority)?;
+    Some(digest(roots.as_bytes()))
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let mut digits = hex(&Sha256::digest(bytes));
+    digits.truncate(DIGITS);
+    digits
 }
 
 /// The configuration that is injected: that of the cluster's own istiod, or of its primary's for the cluster.

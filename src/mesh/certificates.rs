@@ -76,6 +76,19 @@ impl<'t> Roots<'t> {
         [(Which::Present, &self.present)].into_iter().chain(next)
     }
 
+    /// What tells the roots apart that workloads of a cluster trust, where there are several.
+    pub(crate) fn tell_apart(&self, request: &Intermediate<'t>, also_trusted: &str) -> Option<String> {
+        let trusted = request.trusted();
+        (trusted.len() > 1 || !also_trusted.is_empty()).then(|| {
+            let own = trusted.iter().map(|which| {
+                let seed = self.next.as_ref().filter(|_| *which == Which::Next).map(|(_, seed)| *seed);
+                let root = self.get(*which);
+                format!("{} {} {} {seed:?}\n", root.names_seed, root.not_before, root.not_after)
+            });
+            own.chain([also_trusted.to_owned()]).collect()
+        })
+    }
+
     /// One of them; the present one where no other takes its place.
     pub(crate) fn get(&self, which: Which) -> &Root<'t> {
         match (which, &self.next) {

@@ -25,6 +25,8 @@ pub struct Cluster<'t> {
     pub api_server: &'t str,
     /// The CA certificates, in PEM, that other clusters' istiods trust there; `None` for the cluster's own CA.
     pub api_server_ca: Option<&'t str>,
+    /// What tells the roots apart that its workloads trust, where its istiod states several.
+    pub trusts: Option<String>,
     /// The certificate that its private key is sealed with.
     pub sealing: Option<&'t SealingCertificate>,
     /// The URL of the proxy through which they reach it.
@@ -92,6 +94,7 @@ impl<'t> Cluster<'t> {
             context: written.kubectl_context(),
             api_server: written.api_server.as_str(),
             api_server_ca: None,
+            trusts: None,
             sealing: None,
             proxy_url: written.proxy_url.as_ref().map(|proxy| proxy.url().as_str()),
             primary,

@@ -35,8 +35,8 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Sets the dates of certificates in a mesh to those of the external authority.
-    pub(crate) fn set_dates(&self, mesh: &mut Mesh<'_>) {
+    /// Tells a mesh what the files of the external authority say of its certificates.
+    pub(crate) fn tell(&self, mesh: &mut Mesh<'_>) {
         let is_external = mesh.authority == CertificateAuthority::External;
         let first_to_end = self.roots.iter().min_by_key(|root| root.not_after).filter(|_| is_external);
         if let (Some(roots), Some(root)) = (&mut mesh.roots, first_to_end) {
@@ -45,6 +45,9 @@ impl Trust {
         for (cluster, bundle) in mesh.clusters.iter_mut().zip(&self.bundles) {
             if let (Some(request), Some(bundle)) = (&mut cluster.intermediate, bundle) {
                 (request.not_before, request.not_after) = (bundle.facts.not_before, bundle.facts.not_after);
+                if is_external {
+                    cluster.trusts = (bundle.trusted.len() > 1).then(|| bundle.trusted.join("\n"));
+                }
             }
         }
     }

@@ -16,6 +16,7 @@ mod keys;
 mod nodes;
 mod readme;
 mod remote_secrets;
+mod rotation;
 mod sail;
 mod stores;
 mod uninstall;

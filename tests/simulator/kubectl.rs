@@ -52,6 +52,7 @@ const FLAGS: &[&str] = &[
     "--all",
     "--all-namespaces",
     "--ignore-not-found",
+    "--watch",
     "--server-side",
     "--force-conflicts",
     "--overwrite",
@@ -213,15 +214,25 @@ fn named(cluster: &Cluster, arguments: &Arguments, types: &str, names: &[&str]) 
 }
 
 fn get(cluster: &Cluster, arguments: &Arguments, types: &str, names: &[&str]) -> Outcome {
-    let keys = named(cluster, arguments, types, names)?;
-    let objects: Vec<&Value> = keys.iter().map(|key| &cluster.objects[key]).collect();
+    let (keys, objects) = if types == "pods" {
+        (Vec::new(), pods(cluster, arguments))
+    } else {
+        let keys = named(cluster, arguments, types, names)?;
+        let objects = keys.iter().map(|key| with_time(cluster, &cluster.objects[key])).collect();
+        (keys, objects)
+    };
     let is_one = !names.is_empty() || types.contains('/');
-    let root = match objects[..] {
+    let root = match &objects[..] {
         [] if is_one => return Ok(String::new()),
         [object] if is_one => object.clone(),
         _ => json!({"apiVersion": "v1", "kind": "List", "items": objects}),
     };
-    match arguments.any(&["-o", "--output"]).unwrap_or_default() {
+    let format = arguments.any(&["-o", "--output"]).unwrap_or_default();
+    // Each object by itself; what comes later is not waited for.
+    if let Some(("jsonpath", template)) = format.split_once('=').filter(|_| arguments.has("--watch")) {
+        return objects.iter().map(|object| query::jsonpath(object, template).map_err(strange)).collect();
+    }
+    match format {
         "name" => Ok(keys.iter().map(|key| object_name(key) + "\n").collect()),
         "json" => Ok(root.to_string()),
         format => match format.split_once('=') {
@@ -230,6 +241,36 @@ fn get(cluster: &Cluster, arguments: &Arguments, types: &str, names: &[&str]) ->
             _ => Err(strange(format!("get -o {format}"))),
         },
     }
+}
+
+/// An object as an API server has it: who changed what of it, and when.
+fn with_time(cluster: &Cluster, object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(hour) = object.pointer("/simulator/changed/hour").and_then(Value::as_u64) {
+        object["metadata"]["managedFields"] = json!([{"time": moment(cluster.hour - hour)}]);
+    }
+    object
+}
+
+/// The pods with a proxy, one for each Deployment: those of gateways, or those whose sidecar speaks mutual TLS.
+fn pods(cluster: &Cluster, arguments: &Arguments) -> Vec<Value> {
+    let is_of_gateways = arguments.any(&["-l"]).is_some_and(|selector| selector.starts_with("istio in "));
+    let proxies = cluster.objects.values().filter_map(|object| {
+        let hour = object.pointer("/simulator/startHour")?.as_u64()?;
+        let is_gateway = text(object, "/metadata/namespace") == "istio-system";
+        (is_gateway == is_of_gateways)
+            .then(|| json!({"kind": "Pod", "status": {"startTime": moment(cluster.hour - hour)}}))
+    });
+    proxies.collect()
+}
+
+/// The moment some hours ago (RFC 3339).
+#[allow(clippy::disallowed_methods, reason = "scripts compare it with the clock of the machine")]
+fn moment(hours: u64) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let moment = time::OffsetDateTime::from_unix_timestamp(i64::try_from(now - hours * 3600).unwrap()).unwrap();
+    let (hour, minute, second) = moment.to_hms();
+    format!("{}T{hour:02}:{minute:02}:{second:02}Z", moment.date())
 }
 
 /// `deployment.apps/istiod`.

@@ -149,7 +149,22 @@ pub(crate) fn all(state: &mut State) {
         }
         pods(cluster, &starts, &reached, hour);
     }
+    for context in &contexts {
+        let cluster = state.clusters.get_mut(context).expect("the context is there");
+        note_changes(cluster, hour);
+    }
     sail::judge(state, &contexts);
+}
+
+/// Notes when the roots of proxies and the certificate of istiod were changed last.
+fn note_changes(cluster: &mut Cluster, hour: u64) {
+    for key in [key("ConfigMap", NAMESPACE, "istio-ca-root-cert"), key("Secret", NAMESPACE, "cacerts")] {
+        let Some(object) = cluster.objects.get_mut(&key) else { continue };
+        let data = object["data"].to_string();
+        if object.pointer("/simulator/changed/data") != Some(&json!(data)) {
+            object["simulator"]["changed"] = json!({"data": data, "hour": hour});
+        }
+    }
 }
 
 /// What istiod gives a proxy.
@@ -197,6 +212,7 @@ fn start(state: &State, context: &str, of: &str) -> Option<Start> {
     let certificate = json!({
         "authority": istiod.pointer("/simulator/authority"),
         "root": istiod.pointer("/simulator/root"),
+        "anchor": istiod.pointer("/simulator/anchor"),
         "hour": state.settings.hour,
     });
     Some(Start { bootstrap, certificate })
@@ -208,7 +224,10 @@ fn istiods(cluster: &mut Cluster) {
     let authority = cluster
         .objects
         .get(&key("Secret", NAMESPACE, "cacerts"))
-        .map(|secret| json!({"authority": secret["data"]["ca-cert.pem"], "root": secret["data"]["root-cert.pem"]}));
+        .map(|secret| {
+            let data = &secret["data"];
+            json!({"authority": data["ca-cert.pem"], "root": data["root-cert.pem"], "anchor": last_block(&data["cert-chain.pem"])})
+        });
     let own = authority.unwrap_or_else(|| json!({"authority": "c2VsZi1zaWduZWQ=", "root": "c2VsZi1zaWduZWQ="}));
     for object in cluster.objects.values_mut().filter(|object| is_istiod(object)) {
         let authority = match text(object, "/install/signer") {
@@ -225,11 +244,18 @@ fn istiods(cluster: &mut Cluster) {
         if !is_started || reloads {
             object["simulator"]["authority"] = authority["authority"].clone();
             object["simulator"]["root"] = authority["root"].clone();
+            object["simulator"]["anchor"] = authority["anchor"].clone();
         }
         object["simulator"]["version"] = object["install"]["version"].clone();
         object["simulator"]["template"] = now;
         object["simulator"]["isReady"] = json!(true);
     }
+}
+
+/// The last block of a PEM file, which of a chain is its root.
+fn last_block(encoded: &Value) -> String {
+    let text = base64::decoded(encoded.as_str().unwrap_or_default());
+    text.rfind("-----BEGIN").map(|begin| text[begin..].to_owned()).unwrap_or_default()
 }
 
 /// An istiod writes roots and the certificates of webhooks in a remote without an istiod if the annotation of its namespace names the
@@ -358,9 +384,13 @@ fn trust(cluster: &mut Cluster, root: &Value) {
         .map(|object| text(object, "/metadata/name").to_owned())
         .collect();
     for namespace in namespaces {
-        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "istio-ca-root-cert", "namespace": namespace},
-                            "data": {"root-cert.pem": text_of_root}});
-        cluster.objects.insert(key("ConfigMap", &namespace, "istio-ca-root-cert"), object);
+        let mut object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "istio-ca-root-cert", "namespace": namespace},
+                                "data": {"root-cert.pem": text_of_root}});
+        let key = key("ConfigMap", &namespace, "istio-ca-root-cert");
+        if let Some(noted) = cluster.objects.get(&key).and_then(|before| before.get("simulator")) {
+            object["simulator"] = noted.clone();
+        }
+        cluster.objects.insert(key, object);
     }
     for object in cluster.objects.values_mut() {
         if text(object, "/kind") == "MutatingWebhookConfiguration" {
@@ -396,7 +426,9 @@ fn pods(cluster: &mut Cluster, starts: &BTreeMap<String, Start>, reached: &BTree
         if is_started {
             let age = hour - object.pointer("/simulator/certificate/hour").and_then(Value::as_u64).unwrap_or(hour);
             match starts.get(&of) {
-                Some(start) if age >= HALF_A_DAY => object["simulator"]["certificate"] = start.certificate.clone(),
+                Some(start) if age >= HALF_A_DAY && is_trusted(object, start) => {
+                    object["simulator"]["certificate"] = start.certificate.clone();
+                }
                 _ => {}
             }
             // Its connection outlives the credentials with which its istiod asked who it is.
@@ -409,7 +441,18 @@ fn pods(cluster: &mut Cluster, starts: &BTreeMap<String, Start>, reached: &BTree
         if let Some(start) = start {
             object["simulator"]["started"] = start.bootstrap.clone();
             object["simulator"]["certificate"] = start.certificate.clone();
+            object["simulator"]["rootAtStart"] = start.certificate["root"].clone();
+            object["simulator"]["startHour"] = json!(hour);
             object["simulator"]["template"] = now;
         }
     }
+}
+
+/// Whether the agent of a running proxy trusts its istiod: that of 1.11 reads the roots once, later ones whenever the file changes
+/// (`1.11.2:pkg/istio-agent/agent.go`, `1.30.3:pkg/istio-agent/agent.go`).
+fn is_trusted(object: &Value, start: &Start) -> bool {
+    let is_old = text(object, "/simulator/started/version").starts_with("1.11.");
+    let known = base64::decoded(text(object, "/simulator/rootAtStart"));
+    let anchor = start.certificate["anchor"].as_str().unwrap_or_default();
+    !is_old || known.contains(anchor)
 }

@@ -68,17 +68,19 @@ pub(crate) struct Settings {
 pub(crate) struct Cluster {
     pub(crate) context: String,
     pub(crate) objects: Map<String, Value>,
+    /// How many hours have passed.
+    pub(crate) hour: u64,
     /// The text of its file, to see what changed.
     before: String,
 }
 
 impl Cluster {
     /// Reads a file. `Value` is parsed by code of `serde_json`, which is optimised where that of this program is not.
-    fn read(path: &Path) -> Option<Self> {
+    fn read(path: &Path, hour: u64) -> Option<Self> {
         let before = fs::read_to_string(path).ok()?;
         let mut value: Value = before.parse().unwrap();
         let Value::Object(objects) = value["objects"].take() else { panic!("a cluster has objects") };
-        Some(Self { context: text(&value, "/context").to_owned(), objects, before })
+        Some(Self { context: text(&value, "/context").to_owned(), objects, hour, before })
     }
 }
 
@@ -113,7 +115,7 @@ impl State {
     /// The cluster of a context.
     pub(crate) fn cluster(&mut self, context: &str) -> Option<&mut Cluster> {
         if !self.clusters.contains_key(context) {
-            let cluster = Cluster::read(&self.file(context))?;
+            let cluster = Cluster::read(&self.file(context), self.settings.hour)?;
             self.clusters.insert(context.to_owned(), cluster);
         }
         self.clusters.get_mut(context)
@@ -125,7 +127,7 @@ impl State {
             return;
         }
         for entry in fs::read_dir(self.directory.join("clusters")).unwrap() {
-            let cluster = Cluster::read(&entry.unwrap().path()).unwrap();
+            let cluster = Cluster::read(&entry.unwrap().path(), self.settings.hour).unwrap();
             self.clusters.entry(cluster.context.clone()).or_insert(cluster);
         }
         if let Ok(text) = fs::read_to_string(self.directory.join(STORE)) {

@@ -235,13 +235,19 @@ impl Simulator {
 
     /// Puts a script in the place of a program.
     pub(crate) fn stand_in(&self, name: &str, script: &str) {
-        fs::create_dir_all(self.path("made")).unwrap();
-        let made = self.path("made").join(name);
-        fs::write(&made, script).unwrap();
-        fs::set_permissions(&made, fs::Permissions::from_mode(0o755)).unwrap();
         let installed = self.path("programs").join(name);
         let _ = fs::remove_file(&installed);
-        assert!(super::program("cp").arg("-a").args([made, installed]).status().unwrap().success());
+        self.made(&installed, script);
+    }
+
+    /// Makes a program, of which this process has never had a file open.
+    fn made(&self, installed: &Path, script: &str) {
+        fs::create_dir_all(self.path("made")).unwrap();
+        let made = self.path("made").join(installed.file_name().unwrap());
+        fs::write(&made, script).unwrap();
+        fs::set_permissions(&made, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(super::program("cp").arg("-a").args([&made, installed]).status().unwrap().success());
+        fs::remove_dir_all(self.path("made")).unwrap();
     }
 
     pub(crate) fn lock(&self) -> Lock {
@@ -322,10 +328,35 @@ impl Simulator {
 
     /// Lets a day pass, in halves: a proxy takes another certificate after twelve hours.
     pub(crate) fn pass_a_day(&self) {
-        for _ in 0..2 {
-            self.set("hour", json!(self.settings()["hour"].as_u64().unwrap_or(0) + 12));
-            assert_eq!(self.finish(&mut super::program(self.path("programs/tick"))).code, Some(0));
+        self.tick(12);
+        self.tick(12);
+    }
+
+    /// Lets hours pass, a few at a time: proxies take certificates at different hours.
+    pub(crate) fn pass(&self, hours: u64) {
+        for begun in (0..hours).step_by(3) {
+            self.tick((hours - begun).min(3));
         }
+    }
+
+    fn tick(&self, hours: u64) {
+        self.set("hour", json!(self.hour() + hours));
+        assert_eq!(self.finish(&mut super::program(self.path("programs/tick"))).code, Some(0));
+    }
+
+    /// How many hours have passed.
+    pub(crate) fn hour(&self) -> u64 {
+        self.settings()["hour"].as_u64().unwrap_or(0)
+    }
+
+    /// Changes a script of the tree.
+    pub(crate) fn rewrite(&self, script: &str, change: impl Fn(String) -> String) {
+        let path = self.path("out").join(script);
+        let before = fs::read_to_string(&path).unwrap();
+        let after = change(before.clone());
+        assert_ne!(before, after);
+        fs::remove_file(&path).unwrap();
+        self.made(&path, &after);
     }
 
     /// Runs a script that has to succeed; what it called.
