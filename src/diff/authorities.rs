@@ -103,11 +103,14 @@ fn compare_role(before: &Side, after: &Side, name: &str, role: Role) -> Vec<Cert
         new.retain(|new| !old.iter().any(|old| old.is_same(new)));
         return new.into_iter().map(|new| change(None, Some(new))).collect();
     }
+    let count = old.len();
     old.retain(|old| {
         let same = new.iter().position(|new| old.is_same(new));
         same.map(|same| new.remove(same)).is_none()
     });
-    if let ([_], [_]) = (old.as_slice(), new.as_slice()) {
+    // Where one stays, another one comes, or goes.
+    let is_replaced = role != Role::Root || old.len() == count;
+    if let ([_], [_], true) = (old.as_slice(), new.as_slice(), is_replaced) {
         return vec![change(old.pop(), new.pop())];
     }
     let gone = old.into_iter().map(|old| change(Some(old), None));

@@ -19,6 +19,7 @@ use super::impact::Kind;
 use super::manifest::VALUES;
 use super::{AuthorityChange, ClusterChange, CredentialChange, Membership, ObjectChange, What};
 use crate::pki::inventory::Role;
+use crate::plan::rotation::Cut;
 use keys::private_key;
 use takeover::Move;
 
@@ -28,6 +29,7 @@ mod gateway;
 mod keys;
 mod members;
 mod roots;
+mod rotation;
 mod signer;
 mod starts;
 pub(super) mod takeover;
@@ -58,6 +60,8 @@ pub(super) struct Situation<'s> {
 pub(super) struct AskedOnce {
     has_hurdle: OnceLock<bool>,
     has_unlabelled_gateways: OnceLock<bool>,
+    is_root_replaced: OnceLock<bool>,
+    cut: OnceLock<Option<Cut>>,
 }
 
 impl Situation<'_> {
@@ -118,6 +122,7 @@ impl Situation<'_> {
         }
         self.signer(&cluster.name, found);
         self.authorities(cluster, found);
+        self.other_roots(cluster, found);
         let (Some(old), Some(new)) = (self.before.version, self.after.version) else { return };
         if old != new && self.hurdle(&cluster.name).is_none() {
             self.version(cluster, found);
@@ -152,27 +157,16 @@ impl Situation<'_> {
         }
     }
 
-    /// Whether a root replaces another.
-    pub(super) fn is_root_replaced(&self) -> bool {
-        let is_replaced =
-            |change: &AuthorityChange| change.certificate.before.is_some() && change.certificate.after.is_some();
-        self.authorities.iter().any(|change| change.role == Role::Root && is_replaced(change))
-    }
-
-    /// The consequence if a cluster trusts one root more or less, or if the issuer of its certificate changes.
+    /// The consequence if the issuer of a cluster's certificate changes.
     fn authorities(&self, cluster: &ClusterChange, found: &mut Found) {
         if self.has_other_authority() {
             return;
         }
         for change in self.authorities.iter().filter(|change| change.clusters.contains(&cluster.name)) {
-            let why = match (change.role, &change.certificate.before, &change.certificate.after) {
-                (Role::Root, None, _) => {
-                    "its proxies trust one more root: anyone with the key of that root can sign for every identity of the mesh"
-                }
-                (Role::Root, _, None) => "its proxies no longer trust a root: they reject every certificate under it",
-                (Role::Issuer, ..) => "the authority between its certificate and the root changes",
-                _ => continue,
-            };
+            if change.role != Role::Issuer {
+                continue;
+            }
+            let why = "the authority between its certificate and the root changes";
             found.add(Kind::Certificates, why);
         }
     }

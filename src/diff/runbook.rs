@@ -104,6 +104,7 @@ impl Runbook<'_> {
         phases.push(phase("Remove the clusters that left", self.left()));
         phases.push(phase("Node routes that nothing needs any more", self.old_routes()));
         phases.push(phase("Revoke the credentials that no control plane of this mesh has any more", self.tokens()));
+        phases.push(phase(SETTLED, self.settled()));
         phases.retain(|phase| !phase.commands.is_empty());
         phases
     }
@@ -215,12 +216,20 @@ impl Runbook<'_> {
                     || self.is_released_anew(name)
                     || is_touched()
                     || is_certified() && self.after().has_step(name, CACERTS) && !self.reloads_authority()
+                    // One that runs takes other roots only when it starts.
+                    || self.restarts_for_roots(change)
             }
             // kubectl applies what it says, and the version is not in it.
             EASTWEST_GATEWAY => self.is_upgraded() && !self.after().install(name).states_gateways() || is_touched(),
             EGRESS_GATEWAY | GATEWAYS => self.is_upgraded() || self.is_released_anew(name) || is_touched(),
             _ => is_touched(),
         }
+    }
+
+    /// Whether the installation restarts an istiod for other roots; a controller restarts nothing.
+    fn restarts_for_roots(&self, change: &ClusterChange) -> bool {
+        let is_by_script = self.after().controller().is_none() && self.after().has_step(&change.name, CACERTS);
+        is_by_script && self.situation.changes_roots(change)
     }
 
     /// A cluster with another name leaves before it joins.
@@ -371,6 +380,12 @@ impl Runbook<'_> {
         commands
     }
 
+    /// What says when the next phase of a root may begin.
+    fn settled(&self) -> Vec<String> {
+        let is_due = self.situation.has_phase_to_come(self.clusters);
+        if is_due { vec![Command::script("NEW/verify.sh").to_string()] } else { Vec::new() }
+    }
+
     fn context(&self, name: &str) -> String {
         let member = self.after().member(name).or_else(|| self.before().member(name));
         member.map_or(name, |member| member.context.as_str()).to_owned()
@@ -392,6 +407,10 @@ fn resource(kind: &str) -> String {
     };
     format!("{}{group}", kind.to_lowercase())
 }
+
+/// The title above what tells when a root may change further.
+const SETTLED: &str =
+    "Before the next phase of the root, wait until this says that it may begin: a day after the last control plane";
 
 /// The title above certificates that no istiod has read.
 const UNREAD: &str = "Delete the certificates that no istiod is to sign with";

@@ -114,7 +114,9 @@ impl Side {
                 if !entries.iter().any(|entry| is_its(&entry)) {
                     return Vec::new();
                 }
-                entries.iter().filter(|entry| entry.role == Role::Root || is_its(entry)).collect()
+                let is_trusted = |entry: &&Entry| !entry.not_trusted_by.iter().any(|name| name == cluster);
+                let is_root = |entry: &&Entry| entry.role == Role::Root && is_trusted(entry);
+                entries.iter().filter(|entry| is_root(entry) || is_its(entry)).collect()
             }
             Certificates::Standing(read) => {
                 let Some(entries) = read.get(cluster) else { return Vec::new() };

@@ -53,6 +53,9 @@ pub struct Entry {
     pub not_before: Date,
     /// The last day.
     pub not_after: Date,
+    /// The subject of the root under which a signer is, where its cluster trusts several; less the seed's fingerprint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<String>,
     /// The clusters whose workloads do not trust a root that others trust, because it is being replaced.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_trusted_by: Vec<String>,
@@ -79,10 +82,23 @@ impl Entry {
             && self.request() == other.request()
     }
 
+    /// Whether this is its subject, less the seed's fingerprint.
+    pub(crate) fn is_called(&self, subject: &str) -> bool {
+        naming::without_fingerprint(&self.subject) == subject
+    }
+
     /// What is known before a certificate is made.
     fn request(&self) -> Self {
         let subject = naming::without_fingerprint(&self.subject);
-        Self { subject, serial: None, fingerprint: None, key: None, not_trusted_by: Vec::new(), ..self.clone() }
+        Self {
+            subject,
+            serial: None,
+            fingerprint: None,
+            key: None,
+            under: None,
+            not_trusted_by: Vec::new(),
+            ..self.clone()
+        }
     }
 
     /// Whether a root is of the kind that meshgen makes: an authority of your own gives its root another name.
@@ -101,6 +117,7 @@ impl Entry {
             generation,
             not_before: facts.not_before,
             not_after: facts.not_after,
+            under: None,
             not_trusted_by: Vec::new(),
         }
     }
@@ -115,6 +132,9 @@ pub fn requested(mesh: &Mesh<'_>) -> Vec<Entry> {
     let serial = |names_seed: bool, path: &KeyPath| (!names_seed).then(|| hex(&path.serial_number(None)));
     let requests: Vec<&Intermediate<'_>> =
         mesh.clusters.iter().filter_map(|cluster| cluster.intermediate.as_ref()).collect();
+    let subject = |root: &Root<'_>| {
+        format!("CN={}{},O={ORGANIZATION}", naming::root(mesh.id), unit(root.names_seed, root.not_before))
+    };
     let own = roots.each().filter_map(|(which, root)| {
         let trusts = |request: &&Intermediate<'_>| request.trusted().contains(&which);
         let others = requests.iter().filter(|request| !trusts(request)).map(|request| request.cluster.to_owned());
@@ -122,13 +142,14 @@ pub fn requested(mesh: &Mesh<'_>) -> Vec<Entry> {
         requests.iter().any(trusts).then(|| Entry {
             role: Role::Root,
             cluster: None,
-            subject: format!("CN={}{},O={ORGANIZATION}", naming::root(mesh.id), unit(names_seed, not_before)),
+            subject: subject(root),
             serial: serial(names_seed, &KeyPath::root(root)),
             fingerprint: None,
             key: None,
             generation: None,
             not_before,
             not_after,
+            under: None,
             not_trusted_by: others.collect(),
         })
     });
@@ -149,6 +170,8 @@ pub fn requested(mesh: &Mesh<'_>) -> Vec<Entry> {
         generation: Some(request.generation),
         not_before: request.not_before,
         not_after: request.not_after,
+        under: (request.trusted().len() > 1 || !mesh.also_trusted.is_empty())
+            .then(|| subject(roots.get(request.signer()))),
         not_trusted_by: Vec::new(),
     });
     own.chain(besides).chain(intermediates).collect()
@@ -167,9 +190,19 @@ pub fn answered(mesh: &Mesh<'_>, trust: &Trust) -> Vec<Entry> {
         let generation = cluster.intermediate.as_ref().map(|request| request.generation);
         let issuers = bundle.issuers.iter().map(|issuer| (Role::Issuer, None, issuer));
         let all = issuers.chain([(Role::Signer, generation, &bundle.facts)]);
-        all.map(|(role, generation, facts)| Entry::of(role, Some(cluster.name), generation, facts.clone()))
+        let root = trust.roots.iter().find(|root| root.fingerprint == bundle.anchor);
+        let under = under(root.filter(|_| bundle.trusted.len() > 1));
+        all.map(move |(role, generation, facts)| {
+            let under = under.clone().filter(|_| role == Role::Signer);
+            Entry { under, ..Entry::of(role, Some(cluster.name), generation, facts.clone()) }
+        })
     });
     roots.chain(others).collect()
+}
+
+/// The root of a signer as an entry names it.
+fn under(root: Option<&Facts>) -> Option<String> {
+    root.map(|root| naming::without_fingerprint(&root.subject))
 }
 
 /// The certificates in the three public files of a cluster's bundle, each once and not verified.
@@ -178,7 +211,8 @@ pub fn unproven(cluster: &str, generation: Option<u32>, files: [Option<&str>; 3]
     let is_root = |facts: &Facts| roots.iter().any(|root| root.fingerprint == facts.fingerprint);
     let mut entries: Vec<Entry> = Vec::new();
     for facts in certificate.iter().take(1) {
-        entries.push(Entry::of(Role::Signer, Some(cluster), generation, facts.clone()));
+        let under = under(chain.last().filter(|last| roots.len() > 1 && is_root(last)));
+        entries.push(Entry { under, ..Entry::of(Role::Signer, Some(cluster), generation, facts.clone()) });
     }
     let issuers = certificate.iter().chain(&chain).filter(|facts| !is_root(facts));
     let others = issuers.map(|facts| Entry::of(Role::Issuer, Some(cluster), None, facts.clone()));
@@ -209,6 +243,8 @@ pub fn standing(standing: &Standing) -> Result<Vec<Entry>, Vec<String>> {
         match verify::verify(files) {
             Ok(proven) => {
                 trusted.push((cluster, proven.roots.iter().map(|root| root.fingerprint.clone()).collect()));
+                let root = proven.roots.iter().find(|root| root.fingerprint == proven.anchor);
+                let under = under(root.filter(|_| proven.roots.len() > 1));
                 let roots = proven.roots.into_iter().map(|root| Entry::of(Role::Root, None, None, root));
                 let issuers = proven.issuers.into_iter().map(|issuer| Entry::of(Role::Issuer, None, None, issuer));
                 for entry in roots.chain(issuers) {
@@ -218,7 +254,8 @@ pub fn standing(standing: &Standing) -> Result<Vec<Entry>, Vec<String>> {
                 }
                 let certificate = standing.lock().clusters.get(cluster).and_then(|record| record.certificate.as_ref());
                 let generation = certificate.map(|(generation, _)| *generation);
-                entries.push(Entry::of(Role::Signer, Some(cluster), generation, proven.certificate));
+                let signer = Entry::of(Role::Signer, Some(cluster), generation, proven.certificate);
+                entries.push(Entry { under, ..signer });
             }
             Err(found) => {
                 faults.extend(
@@ -257,6 +294,7 @@ mod tests {
             generation: None,
             not_before: day(2026),
             not_after: day(2036),
+            under: None,
             not_trusted_by: Vec::new(),
         }
     }

@@ -66,6 +66,12 @@ fn the_page_on_changes_shows_reports_as_they_are() {
         let report = plain(&compared(&before, &after));
         assert!(page.contains(&format!("```text\n{report}```\n")), "docs/changes.md does not show:\n{report}");
     }
+    let rotation = std::fs::read_to_string(common::repository().join("docs/rotation.md")).unwrap();
+    for case in ["root-trust", "root-sign", "root-drop"] {
+        let (before, after) = pair(&common::repository().join("tests/diff").join(case));
+        let report = plain(&compared(&before, &after));
+        assert!(rotation.contains(&format!("```text\n{report}```\n")), "docs/rotation.md does not show:\n{report}");
+    }
     for kind in [
         Kind::NotInPlace,
         Kind::Interrupts,

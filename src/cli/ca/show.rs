@@ -164,6 +164,9 @@ fn table(entries: &[Entry], today: Date, within: Option<u32>, is_coloured: bool)
         rows.extend(wrap(&format!("subject {subject}"), COLUMNS, "  ", "          "));
         rows.extend(serial.as_ref().map(|serial| format!("  serial  {serial}")));
         rows.extend(entry.fingerprint.as_ref().map(|fingerprint| format!("  sha256  {fingerprint}")));
+        if let Some(root) = &entry.under {
+            rows.extend(wrap(&format!("under   {}", root.replace(',', ", ")), COLUMNS, "  ", "          "));
+        }
         if !entry.not_trusted_by.is_empty() {
             let clusters = bare_names(entry.not_trusted_by.iter().map(String::as_str));
             rows.extend(wrap(&format!("not trusted by {clusters}"), COLUMNS, "  ", "  "));

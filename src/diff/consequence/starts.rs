@@ -96,7 +96,8 @@ impl Situation<'_> {
             member.and_then(|member| member.at_start.clone())
         };
         let (old, new) = (start(self.before)?, start(self.after)?);
-        if old == new {
+        // To know further roots does no harm.
+        if old == new || old.strip_prefix(&new).is_some_and(|more| more.starts_with(" roots=")) {
             return self.is_no_longer_noted(name).then(|| "what nobody noted".to_owned());
         }
         let words = |text: &str| -> BTreeMap<String, String> {
@@ -109,6 +110,7 @@ impl Situation<'_> {
             ("control-plane", "the control plane"),
             ("revision", "the revision"),
             ("configuration", "the configuration"),
+            ("roots", "the roots by which they trust istiod"),
         ];
         let differ = names.into_iter().filter(|(key, _)| old.get(*key) != new.get(*key));
         let differ: Vec<String> = differ.map(|(_, words)| words.to_owned()).collect();

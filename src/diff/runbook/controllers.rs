@@ -14,7 +14,7 @@ use super::super::private_key::form;
 use super::super::{ClusterChange, KeyForm, Membership, ObjectChange, What};
 use super::credentials::{LET_GO, PUSH_SECRET};
 use super::keys::{GIVEN, MADE, STORED, TAKEN};
-use super::{Phase, RELEASE, Runbook, UNREAD, phase};
+use super::{Phase, RELEASE, Runbook, SETTLED, UNREAD, phase};
 
 impl Runbook<'_> {
     /// The phases where a controller applies the second side.
@@ -67,6 +67,7 @@ impl Runbook<'_> {
             phase("Label the namespaces whose workloads go over to the other revision", self.revision_labels()),
             phase("Remove what leads to an earlier control plane", self.earlier_ways()),
             phase("Let Argo CD delete istiods that serve their cluster no longer: it asks", demoted),
+            phase("Restart istiod, which takes other roots only when it starts", self.other_roots()),
             phase("Restart istiod where it takes over a remote", self.taken_over()),
             phase("Give control planes the credentials of other clusters", Self::credentials(&steps)),
             phase("Restart what keeps an earlier configuration", self.restarted(&steps)),
@@ -82,6 +83,7 @@ impl Runbook<'_> {
             phase("Remove the clusters that left", self.left_clusters()),
             phase("Node routes that nothing needs any more", self.old_routes()),
             phase("Revoke the credentials that no control plane of this mesh has any more", self.tokens()),
+            phase(SETTLED, self.settled()),
         ];
         phases.insert(0, phase(STORED, self.stored()));
         phases.insert(1, phase("Stop the earlier controller, which deletes nothing then", self.stopped()));

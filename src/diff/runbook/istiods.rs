@@ -57,7 +57,7 @@ impl Runbook<'_> {
     /// `install.sh` does not put another root into a Secret.
     pub(super) fn earlier_roots(&self) -> Vec<String> {
         let delete = |name: &str| self.kubectl(name, &["-n", ISTIO_SYSTEM, "delete", "secret", CACERTS_SECRET]);
-        self.replaced_roots().map(delete).collect()
+        self.replaced_roots().filter(|name| self.situation.has_no_common_root(name)).map(delete).collect()
     }
 
     /// The clusters whose root is replaced, those in which there is no Istio yet among them.
@@ -75,6 +75,13 @@ impl Runbook<'_> {
 
     fn has_authority(&self, name: &str) -> bool {
         self.before().has_step(name, CACERTS) && self.after().has_step(name, CACERTS)
+    }
+
+    /// Where a controller brings other roots, no script restarts istiod.
+    pub(super) fn other_roots(&self) -> Vec<String> {
+        let changed = self.running().filter(|cluster| self.situation.has_other_roots(cluster));
+        let changed = changed.map(|cluster| cluster.name.as_str()).filter(|name| self.has_authority(name));
+        changed.flat_map(|name| self.restarted_istiod(name)).collect()
     }
 
     pub(super) fn taken_over(&self) -> Vec<String> {
@@ -132,7 +139,9 @@ impl Runbook<'_> {
         let left = other.iter().filter(has_left);
         commands.extend(left.flat_map(|name| self.without_authority(name)));
         let is_running = |name: &&&str| self.before().runs_istiod(name) && self.after().runs_istiod(name);
-        for name in replaced.iter().chain(other.iter().filter(is_running)) {
+        // install.sh restarts istiod where its roots are others.
+        let by_people = replaced.iter().filter(|_| self.after().controller().is_some());
+        for name in by_people.chain(other.iter().filter(is_running)) {
             commands.extend(self.restarted_istiod(name));
         }
         let namespaces: Vec<&str> = self.after().record.workloads.iter().map(String::as_str).collect();

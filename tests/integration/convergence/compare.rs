@@ -29,7 +29,18 @@ pub(super) fn rest(simulator: &Simulator, context: &str) -> BTreeMap<String, Val
         }
         forget_labels(key, object);
         if let Some(noted) = object.get_mut("simulator").and_then(Value::as_object_mut) {
-            for name in ["controller", "leads", "restarts", "synced", "template", "tokens", "written"] {
+            for name in [
+                "changed",
+                "controller",
+                "leads",
+                "restarts",
+                "rootAtStart",
+                "startHour",
+                "synced",
+                "template",
+                "tokens",
+                "written",
+            ] {
                 noted.remove(name);
             }
             if let Some(certificate) = noted.get_mut("certificate") {
@@ -38,6 +49,12 @@ pub(super) fn rest(simulator: &Simulator, context: &str) -> BTreeMap<String, Val
         }
         if let Some(metadata) = object.pointer_mut("/spec/template/metadata").and_then(Value::as_object_mut) {
             metadata.remove("annotations");
+        }
+        // To know further roots does no harm.
+        if let Some(Value::String(started)) = object.pointer_mut("/metadata/annotations/meshgen~1proxies-started-with")
+            && let Some(end) = started.find(" roots=")
+        {
+            started.truncate(end);
         }
         if let Some(metadata) = object["metadata"].as_object_mut() {
             metadata.remove("creationTimestamp");
@@ -167,21 +184,32 @@ fn is_in_shop(key: &str) -> bool {
     key.starts_with("Deployment/shop/") || key == "Namespace//shop"
 }
 
-/// Proxies of two roots refuse each other: none waits for the day that passes.
+/// Proxies that refuse each other: none waits for the day that passes.
 pub(super) fn roots(walk: &Walk<'_>, to: &Installed) -> Vec<String> {
-    const ROOT: &str = "/simulator/certificate/root";
+    const CERTIFICATE: &str = "/simulator/certificate";
     let mut wrong = Vec::new();
     for (name, (context, _)) in places(walk.after) {
         for (key, object) in walk.simulator.objects(&context) {
-            let wanted = to.a_day_later[&name].get(&key).and_then(|object| object.pointer(ROOT));
-            if object.pointer(ROOT).is_some_and(|root| wanted.is_some_and(|wanted| root != wanted))
-                && !is_of_a_person(walk, &key)
-            {
+            let wanted = to.a_day_later[&name].get(&key).and_then(|object| object.pointer(CERTIFICATE));
+            let (Some(found), Some(wanted)) = (object.pointer(CERTIFICATE), wanted) else { continue };
+            let is_accepted = trusts(found, wanted) && trusts(wanted, found);
+            if !is_accepted && !is_of_a_person(walk, &key) {
                 wrong.push(format!("{name}: {key} has another root"));
             }
         }
     }
     wrong
+}
+
+/// Whether a proxy trusts the root under which another one has its certificate.
+fn trusts(one: &Value, other: &Value) -> bool {
+    match other["anchor"].as_str() {
+        Some(anchor) if !anchor.is_empty() => {
+            base64::decoded(one["root"].as_str().unwrap_or_default()).contains(anchor)
+        }
+        // That of an authority which nobody knows.
+        _ => one["root"] == other["root"],
+    }
 }
 
 /// Whoever ran a primary that left has the tokens that it read clusters with.

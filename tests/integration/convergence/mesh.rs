@@ -36,6 +36,8 @@ pub(super) struct Mesh {
     tracing: Option<Tracing>,
     /// Days after the root's first on which intermediates begin.
     renewed: u32,
+    /// How far the change to another root has come, in `PHASES`.
+    root_phase: usize,
     /// Whether the tree has no certificates.
     is_without_certificates: bool,
     /// Whether the values name another authority.
@@ -119,6 +121,7 @@ pub(super) enum Change {
     CollectorImage,
     Renewed,
     Rekeyed,
+    RootPhase,
     Certificates,
     Signer,
     TrustDomain,
@@ -149,7 +152,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 55] = [
+    pub(super) const ALL: [Self; 56] = [
         Self::Joins,
         Self::Leaves,
         Self::Renamed,
@@ -178,6 +181,7 @@ impl Change {
         Self::CollectorImage,
         Self::Renewed,
         Self::Rekeyed,
+        Self::RootPhase,
         Self::Certificates,
         Self::Signer,
         Self::TrustDomain,
@@ -208,6 +212,18 @@ impl Change {
     ];
 }
 
+/// The phases in which another root takes the place of the present one, and nothing of it before.
+const PHASES: [&str; 4] = ["", "trust", "sign", "drop"];
+
+/// A phase before or after another.
+fn neighbour(phase: usize, choices: &mut Choices) -> usize {
+    match phase {
+        0 => 1,
+        3 => 2,
+        phase => choices.one_of(&[phase - 1, phase + 1]),
+    }
+}
+
 const FORMS: [&str; 4] = ["files", "sops", "sealedSecrets", "externalSecrets"];
 
 const RECIPIENTS: [&str; 2] = [
@@ -230,6 +246,8 @@ pub(super) fn chain(choices: &mut Choices, index: usize) -> ([Mesh; 3], [Change;
         let third = second.changed(changes[1], choices);
         // A script of the old tree knows a cluster by its old context.
         let is_both = [Change::Context, Change::Renamed].iter().all(|change| changes.contains(change));
+        // Two phases at once are a phase that is left out.
+        let is_both = is_both || changes == [Change::RootPhase; 2];
         let meshes = [first, second, third];
         let are_different = meshes[0] != meshes[1] && meshes[1] != meshes[2] && meshes[2] != meshes[0];
         if are_different && !is_both && meshes.iter().all(Mesh::is_valid) {
@@ -284,6 +302,7 @@ impl Mesh {
             config: Map::new(),
             tracing: None,
             renewed: 0,
+            root_phase: 0,
             is_without_certificates: false,
             is_signed_by_another: false,
             is_static: [false; 3],
@@ -307,6 +326,7 @@ impl Mesh {
             is_stored: choices.below(3) == 0,
             form: choices.one_of(&FORMS),
             has_other_readers: false,
+            root_phase: choices.one_of(&[0, 0, 0, 1, 2, 3]),
             ..Self::empty(choices.one_of(&VERSIONS))
         };
         for _ in 0..=choices.below(4) {
@@ -389,6 +409,9 @@ impl Mesh {
         }
         if self.has_long_names && !self.is_without_certificates {
             certificates["naming"] = json!(2);
+        }
+        if self.root_phase > 0 && !self.is_without_certificates {
+            certificates["nextRoot"] = json!({"issuedOn": "2026-10-20", "phase": PHASES[self.root_phase]});
         }
         let networks: Vec<Value> = (0..3)
             .filter(|network| self.members.iter().any(|member| member.network == *network))
@@ -517,10 +540,9 @@ impl Mesh {
         let is_thin = !self.version.starts_with("1.11");
         let member = &mut self.members[at];
         match change {
+            Change::RootPhase => self.root_phase = neighbour(self.root_phase, choices),
             Change::Joins => self.join(choices),
-            Change::Leaves => {
-                self.members.remove(at);
-            }
+            Change::Leaves => drop(self.members.remove(at)),
             Change::Renamed => {
                 let (old, new) = (member.name.clone(), format!("{}x", member.name));
                 for member in &mut self.members {
