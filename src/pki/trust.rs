@@ -290,7 +290,7 @@ fn standing_root(
     });
     let is_none_there = clusters.iter().all(|cluster| standing.files(cluster.name).is_err());
     let damaged: Vec<Diagnostic> = if is_none_there { damaged.collect() } else { Vec::new() };
-    Err(if damaged.is_empty() { vec![other_root(standing, which)] } else { damaged })
+    Err(if damaged.is_empty() { vec![other_root(mesh, standing, which)] } else { damaged })
 }
 
 fn sentence(faults: &[Fault]) -> String {
@@ -314,11 +314,17 @@ fn is_root(facts: &Facts, request: &Root<'_>, standing: &Standing) -> bool {
         && standing.lock().roots.iter().any(|root| root.fingerprint == facts.fingerprint)
 }
 
-fn other_root(standing: &Standing, which: Which) -> Diagnostic {
+fn other_root(mesh: &Mesh<'_>, standing: &Standing, which: Which) -> Diagnostic {
     let place = FieldPath::root().child("certificates");
     if which == Which::Next {
         let place = place.child("nextRoot");
-        return SEED_NEEDED.at(place, "the next root needs its seed, because no build has made it").help(WHO_CAN_HELP);
+        let next = mesh.roots.as_ref().and_then(|roots| roots.next.as_ref());
+        let has_own_seed = next.is_some_and(|(_, seed)| *seed == RootSeed::Next);
+        return SEED_NEEDED.at(place, "the next root needs its seed, because no build has made it").help(if has_own_seed {
+            "name its seed with `--ca-next FILE` or `MESHGEN_CA_NEXT_SEED_FILE`; if there is none yet, make it with `meshgen ca new --ca ca-next.seed`"
+        } else {
+            WHO_CAN_HELP
+        });
     }
     let finding = if standing.is_empty() {
         SEED_NEEDED.at(place, "the certificates need the seed, because nothing was built yet")

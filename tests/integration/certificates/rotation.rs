@@ -252,7 +252,10 @@ fn a_second_seed_takes_over_from_one_that_leaked_or_is_lost() {
         let workshop = Workshop::with_seed(&topology(BEFORE, &CLUSTERS));
         done(&workshop.build(&[]));
         workshop.say(&in_phase("trust"), &CLUSTERS);
-        refused(&workshop.build(&[]), &["the next root needs its seed, because no build has made it"]);
+        refused(
+            &workshop.build(&[]),
+            &["the next root needs its seed, because no build has made it", "meshgen ca new --ca ca-next.seed"],
+        );
         workshop.write("ca-next.seed", next.line().as_str());
         workshop.chmod("ca-next.seed", 0o600);
         if is_lost {

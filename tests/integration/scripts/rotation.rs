@@ -273,3 +273,56 @@ fn a_longer_certificate_is_waited_for() {
     let said = simulator.run("verify.sh", &[]);
     assert!(said.text.contains("have not changed for 36 hours"), "{}", said.text);
 }
+
+/// One of two meshes that become one: some of the clusters, under a root of its own.
+fn part(clusters: &[&str], certificates: &str) -> String {
+    let whole = mesh("1.30.3", certificates).replace("controlPlane: east, ", "");
+    let mut text = String::new();
+    let is_in = |name: &&str| clusters.contains(name);
+    let others: Vec<(&str, usize)> = CONTEXTS.into_iter().zip(1..).filter(|(name, _)| !is_in(name)).collect();
+    for line in whole.lines().filter(|line| !others.iter().any(|(name, _)| line.contains(&format!("{{name: {name},"))))
+    {
+        text += line;
+        text += "\n";
+    }
+    for (_, number) in others {
+        text = text.replace(&format!("{{name: n{number}}}, "), "").replace(&format!(", {{name: n{number}}}"), "");
+    }
+    text
+}
+
+/// The steps of docs/rotation.md.
+#[test]
+fn two_meshes_become_one_and_no_request_fails() {
+    let (one, other) = (["east", "north"], ["west"]);
+    let simulator = Simulator::new(&part(&one, BEFORE));
+    simulator.calls("install.sh", &[]);
+    simulator.build(&part(&other, "issuedOn: 2026-12-01"));
+    simulator.calls("install.sh", &[]);
+    assert!(!outages(&simulator).is_empty());
+    // Each trusts the other's root, which stands in its tree.
+    for (clusters, certificates) in [
+        (&one[..], format!("{BEFORE}, alsoTrust: [ca/mesh1-2026-12-01.pem]")),
+        (&other[..], "issuedOn: 2026-12-01, alsoTrust: [ca/mesh1-2026-11-01.pem]".to_owned()),
+    ] {
+        simulator.build(&part(clusters, &certificates));
+        simulator.calls("install.sh", &[]);
+        simulator.pass(5);
+    }
+    simulator.pass(24);
+    assert_eq!(outages(&simulator), Vec::<String>::new());
+    // The clusters of the one move into the topology of the other, and at last only one root is left.
+    for certificates in [format!("{BEFORE}, alsoTrust: [ca/mesh1-2026-12-01.pem]"), BEFORE.to_owned()] {
+        simulator.build(&part(&CONTEXTS, &certificates));
+        for cluster in ["west", "north", "east"] {
+            done(&simulator.run("install.sh", &["--cluster", cluster]));
+            assert_eq!(live(&simulator, 5), Vec::<String>::new(), "{certificates}");
+        }
+        assert_eq!(live(&simulator, 24), Vec::<String>::new(), "{certificates}");
+    }
+    let fresh = Simulator::new(&part(&CONTEXTS, BEFORE));
+    fresh.calls("install.sh", &[]);
+    for (proxy, wanted) in proxies(&simulator).iter().zip(&proxies(&fresh)) {
+        assert!(proxy.anchor == wanted.anchor && proxy.roots == wanted.roots, "{}", proxy.name);
+    }
+}
