@@ -1,5 +1,6 @@
 // Verifies a certificate chain as istiod does: with Go's crypto/x509.
 // Usage: chain DIRECTORY LEAF: root-cert.pem, ca-cert.pem and cert-chain.pem in the directory, and a certificate that its key signed.
+// Or: chain accepts DIRECTORY OTHER: whether who trusts the roots in the one directory accepts the authority in the other; it says yes or no.
 package main
 
 import (
@@ -35,9 +36,30 @@ func certificate(directory, file string) *x509.Certificate {
 	return certificate
 }
 
+func accepts(directory, other string) {
+	roots, chain := x509.NewCertPool(), x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(read(directory, "root-cert.pem")) || !chain.AppendCertsFromPEM(read(other, "cert-chain.pem")) {
+		fail(directory, fmt.Errorf("no certificates"))
+	}
+	authority := certificate(other, "ca-cert.pem")
+	options := x509.VerifyOptions{
+		Roots: roots, Intermediates: chain, CurrentTime: authority.NotBefore.AddDate(0, 0, 1),
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	}
+	if _, err := authority.Verify(options); err != nil {
+		fmt.Println("no")
+	} else {
+		fmt.Println("yes")
+	}
+}
+
 func main() {
+	if len(os.Args) == 4 && os.Args[1] == "accepts" {
+		accepts(os.Args[2], os.Args[3])
+		return
+	}
 	if len(os.Args) != 3 {
-		fail("usage", fmt.Errorf("chain DIRECTORY LEAF"))
+		fail("usage", fmt.Errorf("chain DIRECTORY LEAF, or chain accepts DIRECTORY OTHER"))
 	}
 	directory, leaf := os.Args[1], os.Args[2]
 	roots, chain := x509.NewCertPool(), x509.NewCertPool()
