@@ -33,7 +33,7 @@ pub enum CutKind {
 ///
 /// Of a lock that does not say which of several roots a cluster trusts, as after a merge without a build, the worst is assumed.
 pub fn cut(before: &Lock, after: &Lock) -> Option<Cut> {
-    let (old, new) = (trusting(before), trusting(after));
+    let (old, new) = (trusting(before, after), trusting(after, after));
     let find = |signers: &BTreeMap<&str, Trusting<'_>>, others: &BTreeMap<&str, Trusting<'_>>, is| {
         // Few roots sign: each is looked for once.
         let mut signing: BTreeMap<&str, &str> = BTreeMap::new();
@@ -58,9 +58,14 @@ struct Trusting<'l> {
     anchors: Vec<&'l str>,
 }
 
-/// By the name of the cluster; none of one without a certificate.
-fn trusting(lock: &Lock) -> BTreeMap<&str, Trusting<'_>> {
+/// By the name of the cluster; none of one without a certificate. A lock of format 1 has no facts of clusters: they are those of another.
+fn trusting<'l>(lock: &'l Lock, other: &'l Lock) -> BTreeMap<&'l str, Trusting<'l>> {
     let all: Vec<&str> = lock.roots.iter().map(|root| root.fingerprint.as_str()).collect();
+    if lock.is_format_1 {
+        let certified = other.clusters.iter().filter(|(_, cluster)| cluster.certificate.is_some());
+        let told = certified.map(|(name, _)| (name.as_str(), Trusting { roots: all.clone(), anchors: all.clone() }));
+        return told.collect();
+    }
     let certified = lock.clusters.iter().filter(|(_, cluster)| cluster.certificate.is_some());
     let told = certified.map(|(name, cluster)| {
         let roots = cluster.roots.iter().map(String::as_str).collect();
