@@ -1,5 +1,5 @@
 # The default target lists the others.
-.PHONY: help build test scripts pairs gitops rotation power-loss mutants lint deny advisories msrv reproducible fmt golden output bench fuzz tools verify check clean
+.PHONY: help build test scripts pairs rotations gitops rotation power-loss mutants lint deny advisories msrv reproducible fmt golden output bench fuzz tools verify check clean
 .DEFAULT_GOAL := help
 
 MESHGEN := target/release/meshgen
@@ -26,6 +26,9 @@ scripts: ## Let every call of every script of every topology fail in every way, 
 
 pairs: ## Follow every change of every mesh of up to three clusters, which takes two hours
 	MESHGEN_SMALL_EVERY=1 cargo test --locked --test integration -- --nocapture convergence::every_change
+
+rotations: ## Replace roots a thousand times in the simulator, where clusters lag and installations stop, which takes hours
+	MESHGEN_ROTATIONS=1000 cargo test --locked --test integration -- --nocapture scripts::rotation::a_random_rotation_has_no_outage
 
 gitops: build ## Bring a mesh up from Git with real Flux controllers, API servers and istiods (installs these, which takes 20 minutes; needs root)
 	tools/lab/run flux

@@ -7,7 +7,7 @@ use crate::mesh::{Cluster, Mesh};
 use crate::release::{RemoteShape, TracingMeans, switches};
 use crate::topology::{FreeForm, OPENSHIFT};
 
-use crate::fact::{FACTS, Fact, Known, Write};
+use crate::fact::{FACTS, Fact, Known, Write, is_no_authority};
 
 pub(crate) use self::at_start::{at_start, roots_at_start};
 pub(crate) use self::lifetime::certificate_hours;
@@ -19,6 +19,11 @@ mod at_start;
 mod lifetime;
 mod mesh_config;
 mod values;
+
+/// Whether the istiod of a cluster signs with its Secret `cacerts`.
+pub(crate) fn signs(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> bool {
+    !is_no_authority(&values(mesh, cluster))
+}
 
 /// What a mesh that obeys every rule knows of a cluster.
 fn known<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> Known<'m> {

@@ -369,25 +369,25 @@ check_files() {
     fail "the certificates of $1 are not those of meshgen.lock: run meshgen build again"
 }
 
-# has_all ROOTS OTHERS: each certificate of the second text is in the first.
-has_all() {
+# shares ROOTS OTHERS: a certificate of the second text is in the first.
+shares() {
   local rest=$2
-  [[ $rest == *-----BEGIN* ]] || return 1
   while [[ $rest == *-----BEGIN* ]]; do
-    [[ $1 == *"${rest%%-----END*}"* ]] || return 1
+    [[ $1 != *"${rest%%-----END*}"* ]] || return 0
     rest=${rest#*-----END CERTIFICATE-----}
     rest=${rest#$'\n'}
   done
+  return 1
 }
 
-# check_authority CLUSTER: a cluster that has roots keeps one at least: some come, or some go.
+# check_authority CLUSTER: a cluster that has roots keeps one of them.
 check_authority() {
   local live ours
   live=$(ask "${context[$1]}" '{.items[*].data.root-cert\.pem}' secrets -n "$namespace" --field-selector metadata.name=cacerts)
   [[ -n $live ]] || return 0
   live=$(base64 --decode <<<"$live") || fail "the Secret cacerts of cluster $1 has no root that can be read"
   ours=$(<"$1/20-cacerts/root-cert.pem")
-  has_all "$live" "$ours" || has_all "$ours" "$live" ||
+  shares "$live" "$ours" ||
     fail "the Secret cacerts of cluster $1 has another root than this tree, and proxies of two roots refuse each other: does the context ${context[$1]} lead to $1? If the root is to be replaced, delete that Secret first"
 }
 

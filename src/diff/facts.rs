@@ -117,9 +117,11 @@ impl<'s> Known<'s> {
         let owner =
             if self.runs_istiod(cluster) { Some(cluster) } else { self.member(cluster).map(|own| &*own.primary) };
         let values = owner.and_then(|owner| {
-            let path = [owner, "/", ISTIO, "/istio.yaml"].concat();
-            let objects = documents(self.files_of(owner).get(path.as_str())?)?;
-            objects.first()?.pointer("/spec/values")?.as_object().cloned()
+            let text = |file: &str| self.text(&[owner, "/", ISTIO, "/", file].concat());
+            match text("istio.yaml") {
+                Some(text) => documents(text)?.first()?.pointer("/spec/values")?.as_object().cloned(),
+                None => documents(text("istiod.values.yaml")?)?.first()?.as_object().cloned(),
+            }
         });
         values.is_some_and(|values| is_no_authority(&values))
     }

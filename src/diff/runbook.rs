@@ -76,7 +76,7 @@ impl Runbook<'_> {
             phase("Node routes, before anything needs them", self.new_routes()),
             phase("Delete what cannot be changed: it is made anew", [self.immutable(), self.earlier_roots()].concat()),
             phase(UNREAD, self.unread_certificates()),
-            phase(MADE, self.makers_of_secrets()),
+            phase(MADE, self.makers_of_secrets(|_| true)),
             phase(TAKEN, self.given_secrets()),
             phase(LET_GO, self.let_go()),
         ];
@@ -226,10 +226,15 @@ impl Runbook<'_> {
         }
     }
 
-    /// Whether the installation restarts an istiod for other roots; a controller restarts nothing.
+    /// Whether the installation restarts an istiod that signs, because it has other roots; a controller restarts nothing.
     fn restarts_for_roots(&self, change: &ClusterChange) -> bool {
-        let is_by_script = self.after().controller().is_none() && self.after().has_step(&change.name, CACERTS);
-        is_by_script && self.situation.changes_roots(change)
+        let name = change.name.as_str();
+        self.after().controller().is_none()
+            && change.membership == Membership::Stays
+            && self.after().has_step(name, CACERTS)
+            && self.before().runs_istiod(name)
+            && (self.situation.changes_roots(change) || self.situation.has_other_authority())
+            && !self.after().has_no_authority(name)
     }
 
     /// A cluster with another name leaves before it joins.

@@ -28,6 +28,8 @@ struct Values<'m> {
     maker: Option<Maker>,
     /// Whether istiod reads them only when it starts.
     istiod_restarts: bool,
+    /// The clusters whose istiod is no authority, with spaces between them.
+    silent: String,
     /// Whether proxies trust further roots, and know them from their start alone.
     knows_roots_at_start: bool,
     /// Whether remotes have no istiod.
@@ -122,6 +124,12 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         service: cluster.istiod_service(),
         at_start,
     });
+    let silent: Vec<&str> = mesh
+        .clusters
+        .iter()
+        .filter(|cluster| cluster.runs_istiod && !istio::signs(mesh, cluster))
+        .map(|cluster| cluster.name)
+        .collect();
     let waiting: Vec<&str> =
         mesh.clusters.iter().filter(|cluster| cluster.is_waiting).map(|cluster| cluster.name).collect();
     template::render(
@@ -137,6 +145,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             secret_file: mesh.secrets.form.file().unwrap_or_default(),
             maker: maker(mesh.secrets.form),
             istiod_restarts: plan.has(CACERTS) && !mesh.release.reloads_authority,
+            silent: silent.join(" "),
             knows_roots_at_start: mesh.clusters.iter().any(|cluster| istio::roots_at_start(mesh, cluster).is_some()),
             is_thin: mesh.release.remotes == RemoteShape::Thin,
             way: match mesh.release.way_to_primary {

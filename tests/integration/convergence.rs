@@ -252,6 +252,11 @@ fn walk(from: &Installed, to: &Installed) -> Option<String> {
     walk.simulator
         .set("balancers", json!([balancers(old), balancers(new)].into_iter().flatten().collect::<BTreeMap<_, _>>()));
     walk.simulator.take_tree(&to.simulator);
+    // Whoever goes over to another controller has installed it.
+    let delivery = Delivery::of(new);
+    if let Some(delivery) = delivery.filter(|delivery| !delivery.is_as(Delivery::of(old).as_ref())) {
+        delivery.prepare(&walk.simulator);
+    }
     let mut wrong = Vec::new();
     let mut by_controller = Delivery::of(new).map(|_| [BTreeSet::new(), BTreeSet::new()]);
     let is_told = |name: &str| diff.clusters.iter().any(|one| one.name == name && one.worst() != Kind::Nothing);

@@ -360,7 +360,10 @@ pub(crate) fn apply_object(
     if served.is_namespaced && !cluster.objects.contains_key(&key("Namespace", "", place)) {
         return Err(said(format!("Error from server (NotFound): namespaces \"{place}\" not found")));
     }
-    // A Secret has one manager.
+    // A Secret has one manager here, and what another gives up of it was never that one's.
+    if kind == "Secret" && manager.is_some() && managers::is_given_up(&object) {
+        return Ok("unchanged");
+    }
     let change = match manager.filter(|_| kind != "Secret") {
         Some(manager) => managers::apply(cluster, object, manager, is_forced),
         None => put(cluster, object),

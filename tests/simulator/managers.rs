@@ -41,7 +41,7 @@ pub(crate) fn apply(
 }
 
 /// Whether an object says no more than which one it is.
-fn is_given_up(object: &Value) -> bool {
+pub(crate) fn is_given_up(object: &Value) -> bool {
     let has_no = |value: &Value, known: &[&str]| {
         value.as_object().is_none_or(|fields| fields.keys().all(|field| known.contains(&field.as_str())))
     };

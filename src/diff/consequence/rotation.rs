@@ -24,8 +24,8 @@ impl Situation<'_> {
         refuses(self.before, self.after) || refuses(self.after, self.before)
     }
 
-    /// Whether a cluster trusts no root any more that it trusted before: `install.sh` does not put such roots into a Secret.
-    pub(in crate::diff) fn has_no_common_root(&self, name: &str) -> bool {
+    /// Whether a cluster keeps none of its roots: `install.sh` does not put such roots into a Secret.
+    pub(in crate::diff) fn keeps_no_root(&self, name: &str) -> bool {
         let (old, new) = (roots(self.before, name), roots(self.after, name));
         !old.is_empty() && !new.is_empty() && !old.iter().any(|old| new.iter().any(|new| old.is_same(new)))
     }
@@ -43,6 +43,7 @@ impl Situation<'_> {
             && self.authorities.iter().any(|change| change.role == Role::Root && change.clusters.iter().any(is_its))
             && !roots(self.before, &cluster.name).is_empty()
             && !roots(self.after, &cluster.name).is_empty()
+            && !self.after.has_no_authority(&cluster.name)
     }
 
     /// Whether proxies take other roots or certificates, and others come after these.

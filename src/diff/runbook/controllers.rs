@@ -49,6 +49,8 @@ impl Runbook<'_> {
             phase(UNREAD, self.unread_certificates()),
             phase(TAKEN, self.given_secrets()),
             phase(GIVEN, self.identities()),
+            // The next controller would apply the Secret again and again, and so would what made it.
+            phase(MADE, self.makers_of_secrets(|name| self.situation.is_handed_over(name))),
             phase(
                 "Keep from Flux what remote secrets are made of, which people renew from now on",
                 self.left_by_flux(),
@@ -58,7 +60,7 @@ impl Runbook<'_> {
                 commands: commit,
                 steps: applied,
             },
-            phase(MADE, self.makers_of_secrets()),
+            phase(MADE, self.makers_of_secrets(|name| !self.situation.is_handed_over(name))),
             phase("Certificates, which nothing in the cluster makes any more", self.certificates(&steps, true)),
             phase(LET_GO, self.let_go()),
             phase("Delete what cannot be changed: the controller makes it anew", self.immutable()),

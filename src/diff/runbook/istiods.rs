@@ -1,10 +1,13 @@
 //! What changes who serves a cluster, and under which root.
 
+use std::collections::BTreeSet;
+
 use crate::command::{self, Place};
 use crate::layout::{CACERTS, ISTIO_SYSTEM};
 use crate::release::WayToPrimary;
 
 use super::super::KeyForm;
+use super::super::Membership;
 use super::super::private_key::form;
 use super::{CACERTS_SECRET, Known, Runbook};
 
@@ -56,8 +59,8 @@ impl Runbook<'_> {
 
     /// `install.sh` does not put another root into a Secret.
     pub(super) fn earlier_roots(&self) -> Vec<String> {
-        let delete = |name: &str| self.kubectl(name, &["-n", ISTIO_SYSTEM, "delete", "secret", CACERTS_SECRET]);
-        self.replaced_roots().filter(|name| self.situation.has_no_common_root(name)).map(delete).collect()
+        let replaced = self.replaced_roots().filter(|name| self.situation.keeps_no_root(name));
+        replaced.flat_map(|name| self.without_secret(name)).collect()
     }
 
     /// The clusters whose root is replaced, those in which there is no Istio yet among them.
@@ -139,14 +142,27 @@ impl Runbook<'_> {
         let left = other.iter().filter(has_left);
         commands.extend(left.flat_map(|name| self.without_authority(name)));
         let is_running = |name: &&&str| self.before().runs_istiod(name) && self.after().runs_istiod(name);
-        // install.sh restarts istiod where its roots are others.
-        let by_people = replaced.iter().filter(|_| self.after().controller().is_some());
-        for name in by_people.chain(other.iter().filter(is_running)) {
+        let by_script: BTreeSet<&str> = self
+            .clusters
+            .iter()
+            .filter(|cluster| self.restarts_for_roots(cluster))
+            .map(|cluster| cluster.name.as_str())
+            .collect();
+        let by_people = replaced.iter().chain(other.iter().filter(is_running));
+        for name in by_people.filter(|name| !by_script.contains(*name)) {
             commands.extend(self.restarted_istiod(name));
         }
         let namespaces: Vec<&str> = self.after().record.workloads.iter().map(String::as_str).collect();
+        // What joins starts before the istiod restarts that serves it.
+        let is_served = |name: &&str| {
+            let primary = self.after().member(name).map(|member| member.primary.as_str());
+            primary.is_some_and(|primary| other.contains(&primary) && !by_script.contains(primary))
+        };
+        let joined = self.clusters.iter().filter(|cluster| cluster.membership == Membership::Joins);
+        let joined = joined.map(|cluster| cluster.name.as_str()).filter(is_served);
         let restarted = |name: &&str| !replaced.is_empty() || other.contains(name);
-        for name in self.running().map(|cluster| cluster.name.as_str()).filter(restarted) {
+        let running = self.running().map(|cluster| cluster.name.as_str()).filter(restarted);
+        for name in running.chain(joined) {
             let context = self.context(name);
             let place = Place::Terminal { cluster: name, context: &context, istiod: "" };
             commands.extend(command::restarts(&namespaces, place).iter().map(ToString::to_string));

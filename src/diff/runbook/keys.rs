@@ -71,13 +71,13 @@ impl Runbook<'_> {
     }
 
     /// Deletes the objects from which a controller of the cluster made the Secret. Where Flux applies the directory, it prunes them.
-    pub(super) fn makers_of_secrets(&self) -> Vec<String> {
+    pub(super) fn makers_of_secrets(&self, is_due: impl Fn(&str) -> bool) -> Vec<String> {
         let is_pruned = |change: &PrivateKeyChange| {
             self.before().controller() == Some("flux")
                 && self.after().controller() == Some("flux")
                 && change.after != KeyForm::File
         };
-        let gone = self.reformed().filter(|(_, change)| !is_pruned(change));
+        let gone = self.reformed().filter(|(name, change)| is_due(name) && !is_pruned(change));
         let gone = gone.filter_map(|(name, change)| Some((name, change.before.maker()?.0)));
         gone.map(|(name, object)| self.kubectl(name, &["-n", ISTIO_SYSTEM, "delete", object, "--ignore-not-found"]))
             .collect()
