@@ -141,6 +141,15 @@ impl Lock {
         self.clusters.get(cluster).and_then(|cluster| cluster.key).or_else(of_file)
     }
 
+    /// SHA-256 of each root that the proxies of a cluster trust.
+    pub(crate) fn roots_of(&self, cluster: &str) -> Vec<&str> {
+        let own = self.clusters.get(cluster).map(|cluster| &cluster.roots).filter(|roots| !roots.is_empty());
+        match own {
+            Some(roots) => roots.iter().map(String::as_str).collect(),
+            None => self.roots.iter().map(|root| root.fingerprint.as_str()).collect(),
+        }
+    }
+
     /// The paths of the files.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(|(path, _)| path.as_str())

@@ -89,7 +89,8 @@ pub(super) fn compare(before: &Known<'_>, after: &Known<'_>, cluster: &str) -> O
     differs.then_some(change)
 }
 
-/// Whether two trees have different ciphertexts of a cluster's key, and neither its certificate nor its readers explain it.
+/// Whether two trees have different ciphertexts of a cluster's key, and neither its certificate, the roots beside it nor its readers
+/// explain it.
 pub(crate) fn is_unexplained(before: &Lock, after: &Lock, cluster: &str) -> bool {
     let (Some(old), Some(new)) = (before.clusters.get(cluster), after.clusters.get(cluster)) else { return false };
     let digests = |file: &str| {
@@ -99,7 +100,8 @@ pub(crate) fn is_unexplained(before: &Lock, after: &Lock, cluster: &str) -> bool
     let differs = |file: &&str| matches!(digests(file), (Some(one), Some(other)) if one != other);
     let is_other_ciphertext = SECRET_FILES.iter().any(differs);
     let is_same_certificate = old.certificate == new.certificate && old.issuers == new.issuers;
+    let has_same_roots = before.roots_of(cluster) == after.roots_of(cluster);
     is_same_certificate
-        && (is_other_ciphertext && old.readers == new.readers
+        && (is_other_ciphertext && old.readers == new.readers && has_same_roots
             || old.key.is_some() && new.key.is_some() && old.key != new.key)
 }

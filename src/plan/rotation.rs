@@ -68,8 +68,7 @@ fn trusting<'l>(lock: &'l Lock, other: &'l Lock) -> BTreeMap<&'l str, Trusting<'
     }
     let certified = lock.clusters.iter().filter(|(_, cluster)| cluster.certificate.is_some());
     let told = certified.map(|(name, cluster)| {
-        let roots = cluster.roots.iter().map(String::as_str).collect();
-        let roots = if cluster.roots.is_empty() { all.clone() } else { roots };
+        let roots = lock.roots_of(name);
         let anchors = cluster.anchor.as_deref().map_or_else(|| all.clone(), |anchor| vec![anchor]);
         (name.as_str(), Trusting { roots, anchors })
     });

@@ -410,3 +410,32 @@ fn the_roots_of_two_clusters_may_be_a_step_apart() {
     }
     assert!(!company.0.read("out/meshgen.lock").contains("trust of"));
 }
+
+/// A Secret that SOPS encrypts has the roots beside the key, so that each of its ciphertexts is another when they change.
+#[test]
+fn a_ciphertext_is_another_because_the_roots_beside_it_are() {
+    const FORMS: [&str; 2] = [
+        "secrets: {form: sops, ageRecipients: [age1zpejrgxzskssg32j03pzex3t3w7t98c4ynx30g8kltxmk5auu44qh9j82f]}\n",
+        "secrets: {form: externalSecrets, store: {name: mesh}}\n",
+    ];
+    for form in FORMS {
+        let say = |certificates: &str| topology(certificates, &CLUSTERS) + form;
+        let workshop = Workshop::with_seed(&say(BEFORE));
+        workshop.run("git", &["init", "-q"]);
+        workshop.write(".gitignore", "ca.seed\n");
+        done(&workshop.build(&[]));
+        for certificates in phases() {
+            workshop.run("git", &["add", "-A"]);
+            workshop.run("git", &["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a phase"]);
+            workshop.write("mesh.yaml", say(&certificates));
+            done(&workshop.build(&[]));
+            let said = workshop.build(&["--check", "--since", "HEAD"]);
+            // A root that is new is for people to look at, and nothing else is.
+            let lines: Vec<&str> = said.stdout.lines().collect();
+            assert_eq!(lines.len(), usize::from(certificates.contains("trust")), "{said:?}");
+            assert!(lines.iter().all(|line| line.starts_with("another root than in HEAD")), "{said:?}");
+            let differs = workshop.meshgen(&["diff", "--since", "HEAD", "out"]).stdout;
+            assert!(!differs.contains("another ciphertext"), "{differs}");
+        }
+    }
+}
