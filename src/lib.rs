@@ -108,6 +108,7 @@ pub fn examine(source: &Source, findings: &mut Findings) -> Option<Examined> {
             let certificates = &examined.topology().certificates;
             let names_roots = certificates.root_certificates.is_some() || !certificates.also_trust.is_empty();
             if let Some(cause) = examined.hides(pki::authorities::FIELDS).filter(|_| names_roots) {
+                errors.retain(|error| error.rule != UNUSABLE_ROOTS.name);
                 findings.leave_out(UNUSABLE_ROOTS.name, cause);
             }
             let (sealing, others) = pki::sealing::read(examined.topology(), &source.files);
