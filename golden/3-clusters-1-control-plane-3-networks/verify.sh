@@ -181,7 +181,7 @@ intermediate() {
   fi
   local count roots=''
   count=$(grep -c BEGIN "$1/root-cert.pem")
-  [[ $count == 1 ]] || roots=root-cert.pem
+  [[ $count == 1 ]] || roots="root-cert.pem"
   encoded=$(cd "$1" && cat cert-chain.pem $roots | sha256sum)
   look "{.items[*].metadata.annotations.$authority}" namespaces --field-selector "metadata.name=$namespace" || return
   if [[ $answer == "${encoded%% *}" ]]; then

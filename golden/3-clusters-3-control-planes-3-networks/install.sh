@@ -192,7 +192,7 @@ authority_of() {
   local digest count roots=''
   count=$(grep -c BEGIN "$1/20-cacerts/root-cert.pem")
   # While the root is replaced, there is more to read than the chain.
-  [[ $count == 1 ]] || roots=root-cert.pem
+  [[ $count == 1 ]] || roots="root-cert.pem"
   digest=$(cd "$1/20-cacerts" && cat cert-chain.pem $roots | sha256sum)
   printf '%s' "${digest%% *}"
 }
