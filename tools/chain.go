@@ -36,7 +36,8 @@ func certificate(directory, file string) *x509.Certificate {
 	return certificate
 }
 
-func accepts(directory, other string) {
+// The authority of other, what it is verified with by the roots of directory, and why these refuse it.
+func verify(directory, other string) (*x509.Certificate, x509.VerifyOptions, error) {
 	roots, chain := x509.NewCertPool(), x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(read(directory, "root-cert.pem")) || !chain.AppendCertsFromPEM(read(other, "cert-chain.pem")) {
 		fail(directory, fmt.Errorf("no certificates"))
@@ -46,7 +47,12 @@ func accepts(directory, other string) {
 		Roots: roots, Intermediates: chain, CurrentTime: authority.NotBefore.AddDate(0, 0, 1),
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	}
-	if _, err := authority.Verify(options); err != nil {
+	_, err := authority.Verify(options)
+	return authority, options, err
+}
+
+func accepts(directory, other string) {
+	if _, _, err := verify(directory, other); err != nil {
 		fmt.Println("no")
 	} else {
 		fmt.Println("yes")
@@ -62,16 +68,8 @@ func main() {
 		fail("usage", fmt.Errorf("chain DIRECTORY LEAF, or chain accepts DIRECTORY OTHER"))
 	}
 	directory, leaf := os.Args[1], os.Args[2]
-	roots, chain := x509.NewCertPool(), x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(read(directory, "root-cert.pem")) || !chain.AppendCertsFromPEM(read(directory, "cert-chain.pem")) {
-		fail(directory, fmt.Errorf("no certificates"))
-	}
-	authority := certificate(directory, "ca-cert.pem")
-	options := x509.VerifyOptions{
-		Roots: roots, Intermediates: chain, CurrentTime: authority.NotBefore.AddDate(0, 0, 1),
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
-	}
-	if _, err := authority.Verify(options); err != nil {
+	authority, options, err := verify(directory, directory)
+	if err != nil {
 		fail(directory, err)
 	}
 	if !authority.IsCA || authority.CheckSignatureFrom(authority) == nil {
