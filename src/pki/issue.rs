@@ -118,12 +118,12 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn who_holds_the_key_tells_signatures_as_everybody_does() {
+    fn days() -> (Date, Date) {
         let day = |year| Date(time::Date::from_calendar_date(year, time::Month::November, 1).unwrap());
-        let (not_before, not_after) = (day(2026), day(2028));
-        let seed = Seed::new([7; 32]);
-        let root = RootAuthority::new(&seed, &Root { mesh_id: "mesh1", names_seed: false, not_before, not_after });
+        (day(2026), day(2028))
+    }
+
+    fn bundle(root: &RootAuthority<'_>, (not_before, not_after): (Date, Date)) -> Bundle {
         let request = Intermediate {
             mesh_id: "mesh1",
             cluster: "east",
@@ -133,7 +133,15 @@ mod tests {
             not_before,
             not_after,
         };
-        let bundle = root.issue(&request, root.anchor().pem());
+        root.issue(&request, root.anchor().pem())
+    }
+
+    #[test]
+    fn who_holds_the_key_tells_signatures_as_everybody_does() {
+        let (not_before, not_after) = days();
+        let seed = Seed::new([7; 32]);
+        let root = RootAuthority::new(&seed, &Root { mesh_id: "mesh1", names_seed: false, not_before, not_after });
+        let bundle = bundle(&root, (not_before, not_after));
         let everybody = TrustAnchor::prove(root.anchor().pem()).unwrap();
         assert!(root.anchor().key.is_some() && everybody.key.is_none());
         let (_, der) = pem::decode_vec(bundle.certificate.as_bytes()).unwrap();
@@ -172,21 +180,11 @@ mod tests {
 
     #[test]
     fn a_new_signature_is_verified_by_the_public_key() {
-        let day = |year| Date(time::Date::from_calendar_date(year, time::Month::November, 1).unwrap());
-        let (not_before, not_after) = (day(2026), day(2028));
+        let (not_before, not_after) = days();
         let (seed, other) = (Seed::new([7; 32]), Seed::new([8; 32]));
         let request = Root { mesh_id: "mesh1", names_seed: false, not_before, not_after };
         let (root, other) = (RootAuthority::new(&seed, &request), RootAuthority::new(&other, &request));
-        let request = Intermediate {
-            mesh_id: "mesh1",
-            cluster: "east",
-            generation: 1,
-            phase: None,
-            names_seed: false,
-            not_before,
-            not_after,
-        };
-        let bundle = root.issue(&request, root.anchor().pem());
+        let bundle = bundle(&root, (not_before, not_after));
         // What signs has another key than it says: what it signs, it would sign again.
         let mut anchor = TrustAnchor::prove(root.anchor().pem()).unwrap();
         anchor.key = Some(other.key.signing().clone());
@@ -204,20 +202,10 @@ mod tests {
 
     #[test]
     fn a_signature_is_over_the_bytes_that_stand_there() {
-        let day = |year| Date(time::Date::from_calendar_date(year, time::Month::November, 1).unwrap());
-        let (not_before, not_after) = (day(2026), day(2028));
+        let (not_before, not_after) = days();
         let seed = Seed::new([7; 32]);
         let root = RootAuthority::new(&seed, &Root { mesh_id: "mesh1", names_seed: false, not_before, not_after });
-        let request = Intermediate {
-            mesh_id: "mesh1",
-            cluster: "east",
-            generation: 1,
-            phase: None,
-            names_seed: false,
-            not_before,
-            not_after,
-        };
-        let (_, der) = pem::decode_vec(root.issue(&request, root.anchor().pem()).certificate.as_bytes()).unwrap();
+        let (_, der) = pem::decode_vec(bundle(&root, (not_before, not_after)).certificate.as_bytes()).unwrap();
         // `critical FALSE`, which DER leaves out: who writes the certificate again to verify it does not see these bytes.
         let key_identifier = [0x06, 0x03, 0x55, 0x1d, 0x0e];
         let at = der.windows(5).position(|bytes| bytes == key_identifier).unwrap() + 5;

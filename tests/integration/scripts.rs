@@ -26,6 +26,17 @@ mod verify;
 const EAST: &str = "admin@east's $HOME";
 const WEST: &str = "`touch pwned` west";
 
+/// One installer in all clusters, and in one cluster of each kind of the mesh.
+const MIXES: [&[&str]; 3] = [&["east", "west"], &["east"], &["west"]];
+
+/// A topology in which another program installs Istio, in the clusters that are named.
+fn installed_by(installer: &str, clusters: &[&str], topology: String) -> String {
+    clusters.iter().fold(topology, |text, name| {
+        let cluster = format!("  - name: {name}\n");
+        text.replace(&cluster, &format!("{cluster}    istio: {{install: {installer}}}\n"))
+    })
+}
+
 /// A primary and a remote. At 1.11 the remote has an istiod of its own, at 1.30 it has none.
 fn topology(version: &str) -> String {
     format!(

@@ -4,14 +4,8 @@ use super::*;
 
 /// The mesh of the other tests with Helm, in the clusters that are named.
 fn with_helm(clusters: &[&str]) -> String {
-    clusters.iter().fold(topology("1.30.3"), |text, name| {
-        let cluster = format!("  - name: {name}\n");
-        text.replace(&cluster, &format!("{cluster}    istio: {{install: helm}}\n"))
-    })
+    installed_by("helm", clusters, topology("1.30.3"))
 }
-
-/// All of helm, one cluster of each kind of the mesh, and none.
-const MIXES: [&[&str]; 3] = [&["east", "west"], &["east"], &["west"]];
 
 fn installed_with_helm(clusters: &[&str]) -> Simulator {
     let simulator = Simulator::new(&with_helm(clusters));

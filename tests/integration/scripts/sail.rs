@@ -4,15 +4,8 @@ use super::*;
 
 /// The mesh of the other tests with the operator, in the clusters that are named.
 fn with_sail(clusters: &[&str]) -> String {
-    let text = topology("1.30.3").replace("  egressGateway: true\n", "");
-    clusters.iter().fold(text, |text, name| {
-        let cluster = format!("  - name: {name}\n");
-        text.replace(&cluster, &format!("{cluster}    istio: {{install: sail}}\n"))
-    })
+    installed_by("sail", clusters, topology("1.30.3").replace("  egressGateway: true\n", ""))
 }
-
-/// All of the operator, one cluster of each kind of the mesh.
-const MIXES: [&[&str]; 3] = [&["east", "west"], &["east"], &["west"]];
 
 fn installed_with_sail(clusters: &[&str]) -> Simulator {
     let simulator = Simulator::new(&with_sail(clusters));
