@@ -107,15 +107,18 @@ pub fn examine(source: &Source, findings: &mut Findings) -> Option<Examined> {
             let (authorities, mut errors) = pki::authorities::read(examined.topology(), &source.files);
             let certificates = &examined.topology().certificates;
             let names_roots = certificates.root_certificates.is_some() || !certificates.also_trust.is_empty();
-            if let Some(cause) = examined.hides(pki::authorities::FIELDS).filter(|_| names_roots) {
-                errors.retain(|error| error.rule != UNUSABLE_ROOTS.name);
-                findings.leave_out(UNUSABLE_ROOTS.name, cause);
-            }
             let (sealing, others) = pki::sealing::read(examined.topology(), &source.files);
-            match examined.hides(pki::sealing::FIELDS) {
-                None => errors.extend(others),
-                Some(cause) if pki::sealing::is_about(&examined) => findings.leave_out(SEALING_CERTIFICATE.name, cause),
-                Some(_) => {}
+            errors.extend(others);
+            for (rule, fields, is_about) in [
+                (UNUSABLE_ROOTS, pki::authorities::FIELDS, names_roots),
+                (SEALING_CERTIFICATE, pki::sealing::FIELDS, pki::sealing::is_about(&examined)),
+            ] {
+                if let Some(cause) = examined.hides(fields) {
+                    errors.retain(|error| error.rule != rule.name);
+                    if is_about {
+                        findings.leave_out(rule.name, cause);
+                    }
+                }
             }
             examined.take(Beside { authorities, sealing }, errors, findings);
             Some(examined)
