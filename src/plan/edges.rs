@@ -11,8 +11,9 @@ impl<'m, 't> Plan<'m, 't> {
     /// The units that a controller applies, in order, each with the positions of those among them that have to be done just before.
     ///
     /// A unit comes after the one before it of its cluster and stage, and the first of a stage after the last of its cluster, and of its
-    /// primary, in the stages before. Remote secrets come after the token of each cluster that they are of. What a person does is passed over: what it comes after is waited for instead. Nothing waits for the
-    /// ordinary gateways: their load balancers may never get an address, and the mesh needs none of them.
+    /// primary, in the stages before. Remote secrets come after the token of each cluster that they are of. What a person does is passed
+    /// over: what it comes after is waited for instead. Nothing waits for the ordinary gateways: their load balancers may never get an
+    /// address, and the mesh needs none of them.
     pub(crate) fn graph(&self) -> Vec<(&Unit<'m, 't>, Vec<usize>)> {
         let mut graph = Vec::new();
         let mut last = Last::new();

@@ -61,16 +61,12 @@ struct Trusting<'l> {
 /// By the name of the cluster; none of one without a certificate. A lock of format 1 has no facts of clusters: they are those of another.
 fn trusting<'l>(lock: &'l Lock, other: &'l Lock) -> BTreeMap<&'l str, Trusting<'l>> {
     let all: Vec<&str> = lock.roots.iter().map(|root| root.fingerprint.as_str()).collect();
-    if lock.is_format_1 {
-        let certified = other.clusters.iter().filter(|(_, cluster)| cluster.certificate.is_some());
-        let told = certified.map(|(name, _)| (name.as_str(), Trusting { roots: all.clone(), anchors: all.clone() }));
-        return told.collect();
-    }
-    let certified = lock.clusters.iter().filter(|(_, cluster)| cluster.certificate.is_some());
+    let clusters = if lock.is_format_1 { &other.clusters } else { &lock.clusters };
+    let certified = clusters.iter().filter(|(_, cluster)| cluster.certificate.is_some());
     let told = certified.map(|(name, cluster)| {
-        let roots = lock.roots_of(name);
-        let anchors = cluster.anchor.as_deref().map_or_else(|| all.clone(), |anchor| vec![anchor]);
-        (name.as_str(), Trusting { roots, anchors })
+        let anchor = cluster.anchor.as_deref().filter(|_| !lock.is_format_1);
+        let roots = if lock.is_format_1 { all.clone() } else { lock.roots_of(name) };
+        (name.as_str(), Trusting { roots, anchors: anchor.map_or_else(|| all.clone(), |anchor| vec![anchor]) })
     });
     told.collect()
 }

@@ -56,10 +56,7 @@ impl Situation<'_> {
 
     pub(super) fn other_roots(&self, cluster: &ClusterChange, found: &mut Found) {
         self.cut_off(cluster, found);
-        let root_of = |side: &Known<'_>| -> Option<String> {
-            side.certificates(&cluster.name).into_iter().find_map(|entry| entry.under.clone())
-        };
-        if let (Some(old), Some(new)) = (root_of(self.before), root_of(self.after))
+        if let (Some(old), Some(new)) = (under(self.before, &cluster.name), under(self.after, &cluster.name))
             && old != new
         {
             found.add(Kind::Certificates, &format!("its istiod signs under `{new}` instead of `{old}`"));
@@ -118,11 +115,15 @@ impl Situation<'_> {
 /// The root under which the istiod of a cluster signs.
 fn signs<'s>(side: &'s Known<'_>, name: &str) -> Option<&'s Entry> {
     let roots = roots(side, name);
-    let under = side.certificates(name).into_iter().find_map(|entry| entry.under.as_deref());
-    match (under, roots.as_slice()) {
+    match (under(side, name), roots.as_slice()) {
         (None, [root]) => Some(root),
         (under, _) => roots.into_iter().find(|root| under.is_some_and(|under| root.is_called(under))),
     }
+}
+
+/// What the root is called under which the istiod of a cluster signs.
+fn under<'s>(side: &'s Known<'_>, name: &str) -> Option<&'s str> {
+    side.certificates(name).into_iter().find_map(|entry| entry.under.as_deref())
 }
 
 /// The roots that the workloads of a cluster trust.
