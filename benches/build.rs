@@ -230,6 +230,28 @@ fn checks(place: &Path, repository: &Path) {
     println!("`check` of {} topologies: each at most {} ms ({name}).", times.len(), milliseconds(*slowest));
 }
 
+/// What reads a topology of 1,000 clusters and says something of all of them, beside `check` of the same file.
+fn tables(place: &Path) {
+    const RUNS: usize = 11;
+    let file = place.join("tables.yaml");
+    fs::write(&file, topology(1000)).unwrap();
+    let time = |words: &[&str]| {
+        let run = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
+            command.arg(words[0]).arg(&file).args(&words[1..]).stdout(Stdio::null());
+            timed(&mut command)
+        };
+        median((0..RUNS).map(|_| run()).collect())
+    };
+    println!("\n| of 1,000 clusters | ms | more than `check` |\n|---|---:|---:|");
+    let check = time(&["check"]);
+    println!("| `check` | {} | |", milliseconds(check));
+    for words in [&["flows"][..], &["flows", "--format", "csv"], &["flows", "--format", "json"]] {
+        let table = time(words);
+        println!("| `{}` | {} | {} |", words.join(" "), milliseconds(table), milliseconds(table.saturating_sub(check)));
+    }
+}
+
 fn main() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
     let seed_file = repository.join("topologies/ca.seed");
@@ -290,6 +312,7 @@ fn main() {
         }
     }
     checks(place.path(), repository);
+    tables(place.path());
     no_op(place.path(), &seed_file);
     difference(place.path(), &seed_file);
     barrier(repository, &seed);

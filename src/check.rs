@@ -112,6 +112,7 @@ pub(crate) use beside::{Authorities, Beside};
 use context::{Context, Index, collector_override_path, collector_path, free_forms, gateways};
 use holes::Holes;
 use reads::{About, Fields};
+pub(crate) use undiscoverable_gateway::NODE_SELECTOR;
 pub(crate) use unknown_cluster::RULE as UNKNOWN_CLUSTER;
 
 /// A rule, and how it is applied.

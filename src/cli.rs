@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use rustix::process::DumpableBehavior;
 use rustix::process::{Resource, Rlimit};
 
-use crate::diagnostic::Findings;
+use crate::diagnostic::{Findings, nearest};
 use crate::disk;
 use crate::lock;
 use crate::pki::Standing;
@@ -19,7 +19,7 @@ use crate::report;
 use crate::source::Source;
 use crate::template::word;
 use crate::topology::Date;
-use crate::words::printable_lines;
+use crate::words::{names, printable, printable_lines};
 
 use self::terminal::{columns, is_colour_wanted};
 
@@ -31,10 +31,12 @@ mod diff;
 mod explain;
 mod external;
 mod fix;
+mod flows;
 mod git;
 mod init;
 mod man;
 mod output;
+mod path;
 mod retired;
 mod rotation;
 mod schema;
@@ -64,6 +66,10 @@ enum Verb {
     Init(init::Arguments),
     /// Explain a rule, with an example that breaks it and one that follows it.
     Explain(explain::Arguments),
+    /// Show what firewalls have to let through: who reaches whom, on which port, and why.
+    Flows(flows::Arguments),
+    /// Tell how a call gets from one cluster to another, check by check, and where it fails.
+    Path(path::Arguments),
     /// Make the secret seed of a mesh, and show its certificates.
     Ca(ca::Arguments),
     /// Print the JSON Schema of topologies.
@@ -93,6 +99,8 @@ pub fn run() -> ExitCode {
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Init(arguments) => init::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
+        Verb::Flows(arguments) => flows::run(&arguments),
+        Verb::Path(arguments) => path::run(&arguments),
         Verb::Ca(arguments) => ca::run(&arguments),
         Verb::Schema => schema::run(),
         Verb::Completions(arguments) => completions::run(&arguments),
@@ -179,6 +187,18 @@ fn directory_of(topology: &Utf8Path) -> Utf8PathBuf {
         Some(parent) if topology != "-" && parent != "" => parent.to_owned(),
         _ => Utf8PathBuf::from("."),
     }
+}
+
+/// Refuses a cluster that the topology does not have.
+fn refuse_unknown(cluster: &str, known: Vec<&str>) -> Result<(), Refusal> {
+    if known.contains(&cluster) {
+        return Ok(());
+    }
+    let help = match nearest(cluster, known.iter().copied()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("name one of its clusters: {}", names(known)),
+    };
+    Err(Refusal(format!("the topology has no cluster `{}`: {help}", printable(cluster))))
 }
 
 /// Writes a result to standard output. A closed pipe is not an error.

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::flows::{self, Changes, Row};
 use crate::parallel;
 use crate::pki::inventory::{Entry, Role};
 use crate::schema;
@@ -70,6 +71,9 @@ pub struct Diff {
     pub paths: Vec<PathChange>,
     /// The control planes whose credentials change.
     pub credentials: Vec<CredentialChange>,
+    /// What firewalls between clusters have to let through from now on, and what no longer; null where a side is a tree, which does
+    /// not say all of it. What does not leave a cluster is not here.
+    pub flows: Option<Vec<Row>>,
     /// What is to be done, in order. It is empty where one mesh cannot become the other, and where nothing is to be done.
     pub runbook: Vec<Phase>,
     /// Facts that only one side records because an older meshgen built the other. Whether they differ is not known.
@@ -160,6 +164,7 @@ impl Diff {
     pub fn is_empty(&self) -> bool {
         self.authorities.is_empty()
             && self.pages.is_empty()
+            && self.flows.as_ref().is_none_or(Vec::is_empty)
             && self.clusters.iter().all(|cluster| !cluster.differs() && cluster.membership == Membership::Stays)
     }
 
@@ -213,11 +218,17 @@ pub fn compare(before: &Side, after: &Side) -> Diff {
         pages: text::compare_all(before.pages(), after.pages()),
         authorities,
         paths: reach::paths(before, after),
+        flows: flows(before, after),
         runbook,
         credentials,
         clusters,
         unrecorded,
     }
+}
+
+fn flows(before: &Side, after: &Side) -> Option<Vec<Row>> {
+    let changes = Changes::between(before.flows.as_ref()?, after.flows.as_ref()?);
+    Some(flows::rows(&flows::What::Changes(changes.between_clusters())))
 }
 
 /// Comparing fewer clusters takes less time than starting a thread.

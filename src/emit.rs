@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use crate::artifact::{MANIFESTS, SCRIPTS};
+use crate::flows::Flows;
 use crate::layout::{CACERTS, GITIGNORE, ROUTES};
 use crate::lock::{self, Lock};
 use crate::mesh::{Cluster, Mesh};
@@ -178,6 +179,8 @@ pub struct Outline {
     pub record: Lock,
     /// The root, then each cluster's certificate.
     pub certificates: Vec<inventory::Entry>,
+    /// Who has to reach whom.
+    pub flows: Flows,
 }
 
 /// The files of some clusters in the plan, without their PEM files.

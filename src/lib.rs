@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::check::{Beside, Checked, Examined};
 use crate::diagnostic::{Cause, Diagnostic, FieldPath, Findings, Severity};
 use crate::emit::Outline;
+use crate::flows::Flows;
 use crate::lock::Lock;
 use crate::mesh::Mesh;
 use crate::part::Part;
@@ -29,6 +30,7 @@ pub mod disk;
 pub mod emit;
 mod fact;
 pub mod fix;
+pub mod flows;
 mod istio;
 pub mod layout;
 pub mod load;
@@ -37,6 +39,7 @@ pub mod mesh;
 pub mod modeline;
 mod parallel;
 pub mod part;
+pub mod path;
 pub mod pki;
 pub mod plan;
 pub mod release;
@@ -155,6 +158,16 @@ pub fn compile_checked(
     secrets::seal(&mesh, &mut trust, authority.standing())?;
     trust.tell(&mut mesh);
     Ok(emit::emit_part(&mesh, trust, part))
+}
+
+/// Who has to reach whom in the mesh of a topology that obeys every rule.
+pub fn flows_of(checked: &Checked) -> Flows {
+    Flows::of(&Mesh::resolve(checked))
+}
+
+/// Answers questions about calls in the mesh of a topology that obeys every rule, of whose clusters `objects` are known.
+pub fn ask<A>(checked: &Checked, objects: &path::Objects, question: impl FnOnce(&path::Paths<'_, '_>) -> A) -> A {
+    question(&path::Paths::of(&Mesh::resolve(checked), objects))
 }
 
 /// What a secret store has to have of a cluster: the name, and the certificate with its private key; none if no istiod runs there.
@@ -300,9 +313,10 @@ pub fn outline(source: &Source, external: Option<&pki::External>) -> Result<Outl
             pki::inventory::answered(&mesh, &trust)
         }
     };
+    let flows = Flows::of(&mesh);
     let mut plan = Plan::of(&mesh);
     let record = emit::record::of_plan(&plan);
-    Ok(Outline { tree: emit::without_secrets(&mut plan), record, certificates })
+    Ok(Outline { tree: emit::without_secrets(&mut plan), record, certificates, flows })
 }
 
 /// Whether there is a mistake among the findings that stops a build.

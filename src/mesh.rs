@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::check::Checked;
 use crate::release::{Release, TracingMeans, release};
 use crate::topology::{
-    self, AgeRecipient, CertificateAuthority, Controller, Date, FreeForm, GitOps, Install, IstioVersion, PodRouting,
-    RemoteAccess, RootPhase, SecretStore, Topology,
+    self, AgeRecipient, CertificateAuthority, Cidr, Controller, Date, FreeForm, GitOps, Install, IstioVersion,
+    PodRouting, RemoteAccess, RootPhase, SecretStore, Topology,
 };
 
 pub use self::certificates::{Intermediate, Root, Roots, Which};
@@ -48,6 +48,8 @@ pub struct Mesh<'t> {
     pub remote_access: Option<&'t SecretStore>,
     /// Namespaces whose pods restart when a change of mesh config asks for it.
     pub workload_namespaces: Vec<&'t str>,
+    /// Where workstations and pipelines are, if that is stated.
+    pub workstations: &'t [Cidr],
     /// How private keys reach the clusters.
     pub secrets: &'t topology::Secrets,
     /// The networks that have clusters, in the order in which they are declared.
@@ -130,6 +132,7 @@ impl<'t> Mesh<'t> {
             profile: &topology.istio.profile,
             egress_gateway: topology.istio.egress_gateway,
             gitops: topology.gitops.as_ref(),
+            workstations: &topology.workstations,
             secrets: &topology.secrets,
             remote_access: match topology.remote_access {
                 RemoteAccess::Script => None,
@@ -216,10 +219,15 @@ impl<'t> Mesh<'t> {
         self.clusters.iter().filter(|cluster| !cluster.is_primary())
     }
 
+    /// The position of the network of a cluster.
+    pub(crate) fn network_position(&self, cluster: &Cluster<'_>) -> usize {
+        let position = self.networks.iter().position(|network| network.name == cluster.network);
+        position.expect("a cluster's network has that cluster")
+    }
+
     /// The network of a cluster.
     pub fn network_of(&self, cluster: &Cluster<'_>) -> &Network<'t> {
-        let network = self.networks.iter().find(|network| network.name == cluster.network);
-        network.expect("a cluster's network has that cluster")
+        &self.networks[self.network_position(cluster)]
     }
 
     /// The routes from a cluster's nodes to the pods and Services of its network's other clusters.

@@ -80,6 +80,11 @@ pub struct Topology {
     /// The applications in the mesh.
     #[serde(default)]
     pub workloads: Workloads,
+    /// The addresses of workstations and pipelines, from which the scripts run. `meshgen flows` names them. Default: not stated, and the
+    /// table says so in words.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["192.0.2.0/24"]]))]
+    pub workstations: Vec<Cidr>,
     /// The networks. Pods on one network reach each other directly; pods on different networks use an east-west gateway.
     #[schemars(length(min = 1))]
     pub networks: Vec<Network>,

@@ -29,7 +29,7 @@ pub(super) const CHECK: Check = Check::of(RULE, check)
 const RULE: Rule = Rule::error("undiscoverable-gateway", include_str!("../../docs/rules/undiscoverable-gateway.md"));
 
 /// With it istiod takes the external addresses of the nodes and the node port (`1.30.3:pilot/pkg/serviceregistry/kube/controller/network.go`).
-pub(super) const NODE_SELECTOR: &str = "traffic.istio.io/nodeSelector";
+pub(crate) const NODE_SELECTOR: &str = "traffic.istio.io/nodeSelector";
 
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     if context.populated_networks().len() < 2 {

@@ -142,18 +142,7 @@ fn sides(arguments: &Arguments) -> Result<(Place, Place), Refusal> {
         ))),
         (Some(path), None, Some(reference)) => {
             let path = Utf8PathBuf::from(path);
-            let (Some(name), true) = (path.file_name(), disk::exists(&path)) else {
-                return Err(Refusal(format!("{path}: there is no such file or directory")));
-            };
-            let from = super::directory_of(&path);
-            let before = Committed {
-                name: format!("git:{reference}:{path}"),
-                reference: reference.clone(),
-                path: format!("./{name}"),
-                from,
-                is_here: true,
-            };
-            Ok((Place::Commit(before), Place::Disk(path)))
+            Ok((Place::Commit(Committed::since(reference, &path)?), Place::Disk(path)))
         }
         (Some(before), Some(after), None) if before == "-" && after == "-" => {
             Err(Refusal(format!("standard input gives one side only, not both {before} and {after}")))
@@ -183,7 +172,48 @@ impl Place {
     }
 }
 
+/// A topology as a commit has it; `None`, with a note, if the commit does not have it.
+pub(super) fn topology_since(path: &Utf8Path, reference: &str) -> Result<Option<Source>, Refusal> {
+    if path == "-" {
+        return Err(Refusal(format!("standard input has no state in {reference}: name the file of the topology")));
+    }
+    let committed = Committed::since(reference, path)?;
+    let git = Git::at(&committed.from, reference)?;
+    match git.find(&committed.path)? {
+        None => {
+            committed.say_it_is_new();
+            Ok(None)
+        }
+        Some(Found::Tree(_)) => Err(Refusal(format!("{} is a directory, and a topology is a file", committed.name))),
+        Some(Found::File(bytes)) => Ok(Some(committed.topology(&git, bytes))),
+    }
+}
+
 impl Committed {
+    /// What a commit has of a file or directory here.
+    fn since(reference: &str, path: &Utf8Path) -> Result<Self, Refusal> {
+        let (Some(name), true) = (path.file_name(), disk::exists(path)) else {
+            return Err(Refusal(format!("{path}: there is no such file or directory")));
+        };
+        Ok(Self {
+            name: format!("git:{reference}:{path}"),
+            reference: reference.to_owned(),
+            path: format!("./{name}"),
+            from: super::directory_of(path),
+            is_here: true,
+        })
+    }
+
+    /// The directory of the path, for files beside it.
+    fn base(&self) -> String {
+        Utf8Path::new(&self.path).parent().map_or(String::new(), |parent| format!("{parent}/"))
+    }
+
+    fn topology(&self, git: &Git, bytes: Vec<u8>) -> Source {
+        let base = self.base();
+        crate::with_files(Source::new(self.name.as_str(), bytes), |file| git.read_beside(&base, file))
+    }
+
     /// The side; `None` if its topology has errors, which were reported.
     fn side(&self) -> Result<Option<Side>, Refusal> {
         let Self { name, reference, path, from, is_here } = self;
@@ -201,9 +231,9 @@ impl Committed {
                 Ok(Some(Side::standing(name, lock, files)))
             }
             Some(Found::File(bytes)) => {
-                let base = Utf8Path::new(path).parent().map_or(String::new(), |parent| format!("{parent}/"));
+                let base = self.base();
                 let read = |file: &str| git.read(&format!("{base}{file}"));
-                let source = crate::with_files(Source::new(name.as_str(), bytes), |file| git.read_beside(&base, file));
+                let source = self.topology(&git, bytes);
                 let external = external::read_by(&source, read)?;
                 Ok(requested(name, &source, external.as_ref()))
             }
@@ -221,13 +251,17 @@ impl Committed {
 
     /// The side of a mesh that the commit does not have.
     fn nothing(&self) -> Side {
+        self.say_it_is_new();
+        Side::nothing(&self.name)
+    }
+
+    fn say_it_is_new(&self) {
         let Self { name, reference, .. } = self;
         let commit = format!("git:{reference}:");
         let path = name.strip_prefix(&commit).unwrap_or(name);
         say(&format!(
             "note: {path} is new since {reference}, so every cluster joins; if it was renamed, compare `{commit}OLD` with it"
         ));
-        Side::nothing(name)
     }
 }
 

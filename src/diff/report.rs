@@ -9,6 +9,7 @@ use super::{
     TextChange, What, one_line,
 };
 use crate::artifact::SCRIPTS;
+use crate::flows::{self, Change, NamedPort, Port, Row};
 use crate::pki::inventory::{Entry, Role};
 use crate::words::{bare_names, plain_json, plural};
 use crate::yaml;
@@ -323,6 +324,37 @@ fn ways(diff: &Diff) -> Vec<String> {
     lines
         .map(|path| format!("{} to {}: {} → {}", list(&path.from), list(&path.to), way(path.before), way(path.after)))
         .collect()
+}
+
+/// What firewalls have to let through, and what no longer, one line each. The pods of one network are together.
+fn firewall(diff: &Diff) -> Vec<String> {
+    let is_together = |one: &Row, other: &Row| {
+        let is_to_pods = |row: &Row| row.destination.role == flows::Role::Pods;
+        is_to_pods(one)
+            && is_to_pods(other)
+            && (one.change, &one.source.text, &one.why) == (other.change, &other.source.text, &other.why)
+    };
+    let line = |rows: &[Row]| {
+        let row = &rows[0];
+        let what = if row.change == Some(Change::Removed) { "goes" } else { "comes" };
+        let ids = bare_names(rows.iter().map(|row| row.id.as_str()));
+        let addresses = bare_names(row.destination.addresses.iter().map(String::as_str));
+        let destination = match rows {
+            [_] if addresses.is_empty() => row.destination.text.clone(),
+            [_] => format!("{addresses} ({})", row.destination.text),
+            rows => {
+                let clusters = rows.iter().filter_map(|row| row.destination.cluster.as_deref());
+                format!("pods of {}", bare_names(clusters))
+            }
+        };
+        let port = match row.port {
+            Port::Number(number) => format!("port {number}"),
+            Port::Named(NamedPort::Any) => "any port".to_owned(),
+            Port::Named(NamedPort::NodePort) => "its node port".to_owned(),
+        };
+        format!("{what} {ids}: {} → {destination}, {port}: {}", row.source.text, row.why)
+    };
+    diff.flows.as_deref().unwrap_or_default().chunk_by(is_together).map(line).collect()
 }
 
 /// The changed credentials, one line each. Control planes with the same change are merged.

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use crate::emit::Outline;
+use crate::flows::Flows;
 use crate::layout::{
     CERTIFICATE, CHAIN, CONTROLLERS, ROOT_CERTIFICATE, bundle_path, cluster_of, is_of_bundle, is_pem, is_private,
 };
@@ -21,6 +22,8 @@ pub struct Side {
     /// Every text but private keys, by path.
     files: BTreeMap<String, String>,
     certificates: Certificates,
+    /// Who has to reach whom; none where that is not known, because a tree does not say all of it.
+    pub(super) flows: Option<Flows>,
 }
 
 #[derive(Debug)]
@@ -39,12 +42,13 @@ impl Side {
             record: outline.record,
             files: outline.tree.into_texts(),
             certificates: Certificates::Requested(outline.certificates),
+            flows: Some(outline.flows),
         }
     }
 
     /// A mesh that does not exist yet.
     pub fn nothing(name: impl Into<String>) -> Self {
-        Self::standing(name, Lock::default(), [])
+        Self { flows: Some(Flows::nothing()), ..Self::standing(name, Lock::default(), []) }
     }
 
     /// An existing tree: its lock, and its files by path.
@@ -55,7 +59,7 @@ impl Side {
         let read = pem.filter_map(|path| Some((cluster_of(path)?.to_owned(), OnceLock::new())));
         let certificates = Certificates::Standing(read.collect());
         let record = if lock.is_format_1 { format_1::with_facts(lock, &files) } else { lock };
-        Self { name: name.into(), record, files, certificates }
+        Self { name: name.into(), record, files, certificates, flows: None }
     }
 
     /// What the other side, which comes after, would take from this one because the address of a gateway is missing there.

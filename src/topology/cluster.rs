@@ -39,6 +39,16 @@ pub struct Cluster {
     /// The ranges of Service addresses, instead of `serviceCIDR`: one of each address family.
     #[serde(default, rename = "serviceCIDRs")]
     pub service_cidrs: Vec<Cidr>,
+    /// The addresses that its pods have for other networks, such as those of a NAT gateway. `meshgen flows` names them. Default: not
+    /// stated, and the table says so in words.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["198.51.100.0/28"]]))]
+    pub egress: Vec<Cidr>,
+    /// The addresses that its API server has where it calls out, as it calls the webhook of a primary. `meshgen flows` names them.
+    /// Default: not stated, and the table says so in words.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["198.51.100.16/28"]]))]
+    pub api_server_egress: Vec<Cidr>,
     /// The nodes and the pods on each. Required for static routing.
     #[serde(default)]
     pub nodes: Vec<Node>,

@@ -45,6 +45,11 @@ impl ApiServer {
         self.port.unwrap_or(if self.scheme() == "http" { 80 } else { 443 })
     }
 
+    /// The port that its author wrote.
+    pub(crate) fn stated_port(&self) -> Option<u16> {
+        self.port
+    }
+
     /// Whether nothing follows the host and the port.
     pub fn is_bare(&self) -> bool {
         self.path() == Some("")

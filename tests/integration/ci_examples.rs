@@ -109,7 +109,11 @@ impl Repository {
 
     fn change(&self) {
         let text = fs::read_to_string(self.path().join("mesh.yaml")).unwrap();
-        fs::write(self.path().join("mesh.yaml"), text.replace("c1, network", "c1, context: admin, network")).unwrap();
+        fs::write(
+            self.path().join("mesh.yaml"),
+            text.replace("c1, network", "c1, context: admin, egress: [198.51.100.1/32], network"),
+        )
+        .unwrap();
     }
 }
 
@@ -142,6 +146,7 @@ fn a_change_is_commented_once_and_then_in_place() {
         fs::write(repository.path().join("known"), "42\n").unwrap();
         assert_eq!(repository.results(&scripts), ALL_WELL);
         assert!(!repository.comment().contains("no difference"), "{}", repository.comment());
+        assert!(repository.comment().contains("\n### Firewall\n\n**goes: "), "{}", repository.comment());
         assert!(repository.calls().contains(updated), "{}", repository.calls());
     }
 }

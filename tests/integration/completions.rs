@@ -102,8 +102,21 @@ fn an_unknown_shell_is_refused() {
 #[test]
 fn every_value_that_can_be_listed_is_completed() {
     /// What the user makes up, or a program other than the shell knows.
-    const FREE: [&str; 10] =
-        ["cluster", "clusters", "networks", "primaries", "istio", "name", "now", "primary", "since", "within"];
+    const FREE: [&str; 13] = [
+        "cluster",
+        "clusters",
+        "from",
+        "istio",
+        "name",
+        "networks",
+        "now",
+        "primaries",
+        "primary",
+        "service",
+        "since",
+        "to",
+        "within",
+    ];
     let mut pending: Vec<Verb> = vec![Arguments::command()];
     while let Some(verb) = pending.pop() {
         for argument in

@@ -1,8 +1,8 @@
 use std::fmt::Write;
 
 use super::{
-    Diff, Kind, Line, Tone, certificates, counted, credentials, groups, kinds, meanings, steps, summary, unrecorded,
-    ways,
+    Diff, Kind, Line, Tone, certificates, counted, credentials, firewall, groups, kinds, meanings, steps, summary,
+    unrecorded, ways,
 };
 use crate::words::{bare_names, fence, is_deceptive, plural};
 
@@ -20,6 +20,7 @@ pub fn markdown(diff: &Diff) -> String {
     page.table(diff);
     page.list("Ways between clusters", &ways(diff));
     page.list("Credentials", &credentials(diff));
+    page.list("Firewall", &firewall(diff));
     let certificates: Vec<String> =
         certificates(diff).into_iter().map(|(whose, facts)| format!("{whose}: {facts}")).collect();
     page.list("Certificates", &certificates);

@@ -1,6 +1,6 @@
 use super::{
-    Diff, Kind, Line, Tone, certificates, counted, credentials, groups, hunk_lines, kinds, meanings, steps, summary,
-    unrecorded, ways,
+    Diff, Kind, Line, Tone, certificates, counted, credentials, firewall, groups, hunk_lines, kinds, meanings, steps,
+    summary, unrecorded, ways,
 };
 use crate::terminal::{BOLD, GREEN, PLAIN, RED, YELLOW, styled, wrap};
 use crate::words::{bare_names, plural, printable};
@@ -39,6 +39,7 @@ pub fn text(diff: &Diff, style: Style) -> String {
     page.meanings(diff);
     page.section("Ways between clusters", ways(diff));
     page.section("Credentials", credentials(diff));
+    page.firewall(diff);
     page.runbook(diff);
     page.prose(BOLD, 0, &summary(diff));
     page.out
@@ -147,6 +148,16 @@ impl Page {
             }
         }
         self.out.push('\n');
+    }
+
+    fn firewall(&mut self, diff: &Diff) {
+        const SHOWN: usize = 30;
+        let mut lines = firewall(diff);
+        if !self.style.is_full && lines.len() > SHOWN {
+            let others = lines.split_off(SHOWN).len();
+            lines.push(format!("and {others} more: `--full` shows all, and so does `meshgen flows --since`"));
+        }
+        self.section("Firewall", lines);
     }
 
     fn section(&mut self, title: &str, lines: impl IntoIterator<Item = String>) {

@@ -663,6 +663,8 @@ fn cluster_value(choices: &Choices, shape: &Shape, position: usize) -> Value {
     insert(&mut value, "serviceCIDRs", (cluster.has_services && is_listed).then(|| json!([services])));
     let pods =
         if is_ipv6(choices, position) { format!("fd00:3:{position}::/48") } else { format!("10.{position}.0.0/16") };
+    insert(&mut value, "egress", (cluster.ranges == 1).then(|| json!([format!("198.51.100.{}/32", position + 1)])));
+    insert(&mut value, "apiServerEgress", (cluster.ranges == 0).then(|| json!([format!("203.0.113.{position}/32")])));
     insert(&mut value, "podCIDRs", (cluster.ranges == 2).then(|| json!([pods])));
     let nodes = (0..cluster.nodes).map(|index| node(choices, position, index));
     insert(&mut value, "nodes", (cluster.nodes > 0).then(|| nodes.collect()));

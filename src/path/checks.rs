@@ -1,0 +1,52 @@
+use crate::flows::Flows;
+use crate::mesh::Cluster;
+
+use super::asked::Asked;
+use super::reach::let_through;
+use super::{Answer, Call, Paths, Way, gateways};
+
+impl<'t> Paths<'_, 't> {
+    pub(super) fn check(&self, from: &Cluster<'t>, to: &Cluster<'t>, call: &Call<'_>, has_flows: bool) -> Answer {
+        let (caller, called) = (self.primary_of(from), self.primary_of(to));
+        let way = match (from.position == to.position, from.network == to.network) {
+            (true, _) => Way::Inside,
+            (_, true) => Way::Direct,
+            _ => Way::Gateway,
+        };
+        let network = self.mesh.networks.iter().position(|network| network.name == to.network);
+        let found = network.map(|network| self.gateways[network].as_slice()).unwrap_or_default();
+        let gateways = match way {
+            Way::Gateway => gateways::selected(found, caller.position, to.position),
+            _ => Vec::new(),
+        };
+        let host = call
+            .service
+            .map(|service| format!("{}.{}.svc.{}", service.name, service.namespace, self.mesh.cluster_domain));
+        let namespace = call.from_namespace.or(call.service.map(|service| service.namespace)).unwrap_or("default");
+        let asked =
+            Asked { paths: self, from, to, caller, called, way, gateways, service: call.service, host, namespace };
+        let flows = if has_flows { asked.needed_flows() } else { Flows::nothing() };
+        let mut checks = vec![asked.name(), asked.known(), asked.way()];
+        checks.extend(asked.policy());
+        if way == Way::Gateway {
+            checks.push(asked.server_name());
+            checks.push(asked.gateway());
+        }
+        if way != Way::Inside {
+            checks.push(asked.trust());
+        }
+        if way != Way::Inside && has_flows {
+            checks.push(let_through(&flows));
+        }
+        Answer {
+            from: from.name.to_owned(),
+            to: to.name.to_owned(),
+            service: call.service.map(|service| format!("{}/{}:{}", service.namespace, service.name, service.port)),
+            way,
+            endpoints: asked.gateways.iter().map(|found| found.endpoint.clone()).collect(),
+            sni: asked.sni("").filter(|_| way == Way::Gateway),
+            flows: flows.rows.iter().map(|row| flows.id(row)).collect(),
+            checks,
+        }
+    }
+}
