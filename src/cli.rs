@@ -28,6 +28,7 @@ mod ca;
 mod check;
 mod completions;
 mod diff;
+mod draw;
 mod explain;
 mod external;
 mod fix;
@@ -70,6 +71,8 @@ enum Verb {
     Flows(flows::Arguments),
     /// Tell how a call gets from one cluster to another, check by check, and where it fails.
     Path(path::Arguments),
+    /// Draw a mesh, or what changes between two, as SVG or as a page.
+    Draw(draw::Arguments),
     /// Make the secret seed of a mesh, and show its certificates.
     Ca(ca::Arguments),
     /// Print the JSON Schema of topologies.
@@ -101,6 +104,7 @@ pub fn run() -> ExitCode {
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Flows(arguments) => flows::run(&arguments),
         Verb::Path(arguments) => path::run(&arguments),
+        Verb::Draw(arguments) => draw::run(&arguments),
         Verb::Ca(arguments) => ca::run(&arguments),
         Verb::Schema => schema::run(),
         Verb::Completions(arguments) => completions::run(&arguments),

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use crate::artifact::{MANIFESTS, SCRIPTS};
+use crate::draw;
 use crate::flows::Flows;
 use crate::layout::{CACERTS, GITIGNORE, ROUTES};
 use crate::lock::{self, Lock};
@@ -12,7 +13,7 @@ use crate::part::Part;
 use crate::pki::Trust;
 use crate::pki::inventory;
 use crate::plan::{Contents, Plan};
-use crate::topology::{Controller, Name};
+use crate::topology::{Controller, Name, Picture};
 use crate::tree::{Mode, Tree};
 
 mod argocd;
@@ -38,6 +39,11 @@ struct Page {
 const PAGES: &[Page] = &[
     Page { file: ".gitattributes", mode: Mode::Public, text: |plan| Some(git_files::attributes(plan)) },
     Page { file: GITIGNORE, mode: Mode::Public, text: |plan| Some(git_files::ignored(plan)) },
+    Page {
+        file: "mesh.svg",
+        mode: Mode::Public,
+        text: |plan| (plan.mesh.picture == Picture::Svg).then(|| draw::of_tree(plan.mesh)),
+    },
     Page { file: "README.md", mode: Mode::Public, text: |plan| Some(readme::text(plan)) },
     // What a controller applies, no script does.
     Page {

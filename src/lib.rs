@@ -27,6 +27,7 @@ mod command;
 pub mod diagnostic;
 pub mod diff;
 pub mod disk;
+pub mod draw;
 pub mod emit;
 mod fact;
 pub mod fix;
@@ -168,6 +169,11 @@ pub fn flows_of(checked: &Checked) -> Flows {
 /// Answers questions about calls in the mesh of a topology that obeys every rule, of whose clusters `objects` are known.
 pub fn ask<A>(checked: &Checked, objects: &path::Objects, question: impl FnOnce(&path::Paths<'_, '_>) -> A) -> A {
     question(&path::Paths::of(&Mesh::resolve(checked), objects))
+}
+
+/// What is drawn of the mesh of a topology that obeys every rule.
+pub fn drawn(checked: &Checked) -> draw::Facts {
+    draw::Facts::of(&Mesh::resolve(checked))
 }
 
 /// What a secret store has to have of a cluster: the name, and the certificate with its private key; none if no istiod runs there.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::check::Checked;
 use crate::release::{Release, TracingMeans, release};
 use crate::topology::{
-    self, AgeRecipient, CertificateAuthority, Cidr, Controller, Date, FreeForm, GitOps, Install, IstioVersion,
+    self, AgeRecipient, CertificateAuthority, Cidr, Controller, Date, FreeForm, GitOps, Install, IstioVersion, Picture,
     PodRouting, RemoteAccess, RootPhase, SecretStore, Topology,
 };
 
@@ -32,6 +32,8 @@ pub struct Mesh<'t> {
     pub trust_domain: &'t str,
     /// The DNS domain of every cluster's Services.
     pub cluster_domain: &'t str,
+    /// How the tree shows the mesh.
+    pub picture: Picture,
     /// The exact version of Istio.
     pub version: IstioVersion,
     /// What that version means.
@@ -126,6 +128,7 @@ impl<'t> Mesh<'t> {
             id: topology.mesh.id.as_str(),
             trust_domain: topology.mesh.trust_domain.as_str(),
             cluster_domain: topology.mesh.cluster_domain.as_str(),
+            picture: topology.mesh.picture,
             version: topology.istio.version,
             release,
             istio: &topology.istio,

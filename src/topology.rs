@@ -16,7 +16,7 @@ pub(crate) use self::gateway::SERVICES_PORT;
 pub use self::gateway::{Discovery, EastWestGateway, ExternalTrafficPolicy, NodePorts, Replicas, ServiceType};
 pub use self::grammar::{Grammar, grammar};
 pub use self::istio::{Cni, FreeForm, Istio};
-pub use self::mesh::{Allow, Mesh, Workloads};
+pub use self::mesh::{Allow, Mesh, Picture, Workloads};
 pub use self::network::{Network, PodRouting};
 pub use self::pod::{
     NodeInclusionPolicy, Pod, Resources, TaintEffect, Toleration, TolerationOperator, TopologySpreadConstraint,

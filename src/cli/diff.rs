@@ -122,8 +122,9 @@ struct Committed {
     is_here: bool,
 }
 
-fn sides(arguments: &Arguments) -> Result<(Place, Place), Refusal> {
-    let place = |name: &str| match name.strip_prefix("git:") {
+/// The place that a word of the command line names.
+fn place(name: &str) -> Result<Place, Refusal> {
+    match name.strip_prefix("git:") {
         None => Ok(Place::Disk(Utf8PathBuf::from(name))),
         Some(rest) => match rest.split_once(':') {
             Some((reference, path)) if !reference.is_empty() => Ok(Place::Commit(Committed {
@@ -135,7 +136,10 @@ fn sides(arguments: &Arguments) -> Result<(Place, Place), Refusal> {
             })),
             _ => Err(Refusal(format!("`{name}` is not of the form git:REF:PATH, such as git:main:topology.yaml"))),
         },
-    };
+    }
+}
+
+fn sides(arguments: &Arguments) -> Result<(Place, Place), Refusal> {
     match (&arguments.before, &arguments.after, &arguments.since) {
         (Some(path), None, Some(reference)) if path == "-" => Err(Refusal(format!(
             "standard input has no state in {reference}: name the old side, as in `meshgen diff git:{reference}:topology.yaml -`"
@@ -172,6 +176,21 @@ impl Place {
     }
 }
 
+/// A topology: a file, standard input, or a file in a commit.
+pub(super) fn topology(name: &str) -> Result<Source, Refusal> {
+    match place(name)? {
+        Place::Disk(path) => read_source(&path),
+        Place::Commit(committed) => {
+            let git = Git::at(&committed.from, &committed.reference)?;
+            match git.find(&committed.path)? {
+                Some(Found::File(bytes)) => Ok(committed.topology(&git, bytes)),
+                Some(Found::Tree(_)) => Err(committed.is_directory()),
+                None => Err(committed.refusal()),
+            }
+        }
+    }
+}
+
 /// A topology as a commit has it; `None`, with a note, if the commit does not have it.
 pub(super) fn topology_since(path: &Utf8Path, reference: &str) -> Result<Option<Source>, Refusal> {
     if path == "-" {
@@ -184,7 +203,7 @@ pub(super) fn topology_since(path: &Utf8Path, reference: &str) -> Result<Option<
             committed.say_it_is_new();
             Ok(None)
         }
-        Some(Found::Tree(_)) => Err(Refusal(format!("{} is a directory, and a topology is a file", committed.name))),
+        Some(Found::Tree(_)) => Err(committed.is_directory()),
         Some(Found::File(bytes)) => Ok(Some(committed.topology(&git, bytes))),
     }
 }
@@ -202,6 +221,10 @@ impl Committed {
             from: super::directory_of(path),
             is_here: true,
         })
+    }
+
+    fn is_directory(&self) -> Refusal {
+        Refusal(format!("{} is a directory, and a topology is a file", self.name))
     }
 
     /// The directory of the path, for files beside it.

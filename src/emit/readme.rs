@@ -9,7 +9,7 @@ use crate::plan::{self, Plan, StageName, What, Who};
 use crate::release::{RELEASES, Release, RemoteShape, SAIL};
 use crate::template;
 use crate::topology::{
-    CertificateAuthority, Controller, Install, PodRouting, RootPhase, SERVICES_PORT, SecretForm, Via,
+    CertificateAuthority, Controller, Install, Picture, PodRouting, RootPhase, SERVICES_PORT, SecretForm, Via,
 };
 use crate::words::{fence, joined};
 
@@ -40,6 +40,8 @@ struct Values<'m> {
     root_valid_until: String,
     picture: String,
     is_summary: bool,
+    /// Whether there is `mesh.svg`.
+    has_svg: bool,
     responsibilities: Vec<Responsibility>,
     has_operator: bool,
     /// The directories that are no kustomizations, and for whom they are.
@@ -189,6 +191,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
         root_valid_until: mesh.roots_end().map_or_else(String::new, |day| day.to_string()),
         picture: if is_summary { picture::summary(mesh) } else { picture::clusters(mesh) },
         is_summary,
+        has_svg: mesh.picture == Picture::Svg,
         responsibilities: responsibilities(plan),
         has_operator: release.has_in_cluster_operator,
         apart: apart(plan),

@@ -15,9 +15,23 @@ pub struct Mesh {
     /// The DNS domain of the Services of every cluster, as kubelets have it.
     #[serde(default)]
     pub cluster_domain: ClusterDomain,
+    /// How the tree shows the mesh.
+    #[serde(default)]
+    pub picture: Picture,
     /// Warnings to accept.
     #[serde(default)]
     pub allow: Vec<Allow>,
+}
+
+/// How the tree shows the mesh.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Picture {
+    /// The README has a Mermaid picture.
+    #[default]
+    Mermaid,
+    /// The README also links `mesh.svg`, which shows gateways with their addresses, as `meshgen draw` does.
+    Svg,
 }
 
 /// A warning to accept, and why.

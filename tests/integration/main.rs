@@ -18,6 +18,7 @@ mod convergence;
 mod diff;
 mod diff_places;
 mod documents;
+mod draw;
 mod explain;
 mod fix;
 mod flows;
