@@ -4,7 +4,7 @@
 //! fit its box.
 
 use crate::mesh::Mesh;
-use crate::path::Matrix;
+use crate::path::{Matrix, Objects, Paths};
 use crate::topology::Date;
 
 use self::scene::Scene;
@@ -23,7 +23,8 @@ mod svg;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
     scene: Scene,
-    matrix: Matrix,
+    /// None where no view shows it.
+    matrix: Option<Matrix>,
 }
 
 /// What a picture shows.
@@ -52,11 +53,10 @@ impl View {
 }
 
 impl Facts {
-    /// What is drawn of a mesh.
-    pub fn of(mesh: &Mesh<'_>) -> Self {
-        let objects = crate::path::Objects::default();
-        let matrix = Matrix::of(&crate::path::Paths::of(mesh, &objects), None);
-        Self { scene: Scene::of(mesh), matrix }
+    /// What some views show of a mesh.
+    pub fn of(mesh: &Mesh<'_>, views: &[View]) -> Self {
+        let matrix = || Matrix::of(&Paths::of(mesh, &Objects::default()), None);
+        Self { scene: Scene::of(mesh), matrix: views.contains(&View::Matrix).then(matrix) }
     }
 }
 
@@ -74,7 +74,10 @@ fn picture(before: Option<&Facts>, facts: &Facts, view: View, today: Date) -> sv
     let old = before.map(|facts| &facts.scene);
     match view {
         View::Mesh => mesh::draw(&scene::compared(old, &facts.scene)),
-        View::Matrix => matrix::draw(before.map(|facts| &facts.matrix), &facts.matrix),
+        View::Matrix => {
+            let matrix = |facts: &'_ Facts| facts.matrix.clone().unwrap_or_default();
+            matrix::draw(before.map(matrix).as_ref(), &matrix(facts))
+        }
         View::Certificates => certificates::draw(old, &facts.scene, today),
     }
 }

@@ -3,6 +3,7 @@
 //! Each row follows from the topology, and names the file of the tree that makes it so. What only clusters know, such as the addresses that
 //! a load balancer gives or those of image registries, is in no row, or in words.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -10,12 +11,12 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::mesh::Mesh;
-use crate::words::hex;
+use crate::words::push_hex;
 
 pub use self::change::{Change, Changes, What};
 pub(crate) use self::dialled::{Dialled, Served, gateways};
 pub use self::report::{DestinationEnd, FORMAT, Report, Row, SourceCluster, SourceEnd, csv, json, rows};
-pub use self::table::{markdown, text};
+pub use self::table::{markdown, tables, text};
 
 mod change;
 mod dialled;
@@ -87,8 +88,8 @@ pub struct Source {
     pub role: Role,
     /// The position of the network; none for what is in no network of the mesh.
     pub network: Option<usize>,
-    /// The positions of the clusters; none for what is in no cluster.
-    pub clusters: Vec<usize>,
+    /// The positions of the clusters; none for what is in no cluster. Rows share them.
+    pub clusters: Arc<[usize]>,
     /// How far it reaches out, and so by which addresses it is seen.
     scope: Scope,
 }
@@ -114,7 +115,7 @@ pub struct Destination {
     /// The position of the network that calls get to there.
     pub network: Option<usize>,
     /// The address or the ranges, where they are known.
-    pub addresses: Vec<Arc<str>>,
+    pub addresses: Arc<[Arc<str>]>,
 }
 
 /// What takes part in a flow.
@@ -235,7 +236,7 @@ impl Flows {
             let is_source = row.source.clusters.contains(&position);
             let is_destination = row.destination.cluster == Some(position);
             if is_source && !is_destination {
-                row.source.clusters = vec![position];
+                row.source.clusters = Arc::from([position]);
             }
             is_source || is_destination
         });
@@ -250,7 +251,7 @@ impl Flows {
                 return vec![row];
             }
             let clusters = row.source.clusters.iter();
-            let only = |cluster: &usize| Source { clusters: vec![*cluster], ..row.source.clone() };
+            let only = |cluster: &usize| Source { clusters: Arc::from([*cluster]), ..row.source.clone() };
             clusters.map(|cluster| Flow { source: only(cluster), ..row.clone() }).collect()
         };
         self.rows = self.rows.into_iter().flat_map(alone).collect();
@@ -265,65 +266,73 @@ impl Flows {
     /// What a ticket calls a row: it depends on the role and the network of the source, or on its cluster in a row for one pair, and on
     /// the destination and the port; not on which clusters the network has.
     pub fn id(&self, row: &Flow) -> String {
-        let source = match (row.source.network, row.source.clusters.as_slice()) {
+        /// Nearly every key is shorter.
+        const KEY: usize = 96;
+        let source = match (row.source.network, &*row.source.clusters) {
             (_, [cluster]) if self.is_expanded => &self.clusters[*cluster].name,
             (Some(network), _) => &self.networks[network],
             _ => "",
         };
         let destination = row.destination.cluster.map_or("", |cluster| &self.clusters[cluster].name);
-        let mut digest = Sha256::new();
-        for text in [row.source.role.word(), source, row.destination.role.word(), destination] {
-            digest.update(text);
-            digest.update("\n");
+        let mut key = String::with_capacity(KEY);
+        for word in [row.source.role.word(), source, row.destination.role.word(), destination] {
+            key.push_str(word);
+            key.push('\n');
         }
-        for address in &row.destination.addresses {
-            // The pods of a cluster stay the same when it gets a node.
-            if row.destination.role != Role::Pods {
-                digest.update(&**address);
-                digest.update("\n");
-            }
+        // The pods of a cluster stay the same when it gets a node.
+        for address in row.destination.addresses.iter().filter(|_| row.destination.role != Role::Pods) {
+            key.push_str(address);
+            key.push('\n');
         }
-        digest.update(row.port.to_string());
-        ["f-", &hex(&digest.finalize()[..5])].concat()
+        write!(key, "{}", row.port).expect("a String takes everything");
+        let digest = Sha256::digest(&key);
+        key.clear();
+        key.push_str("f-");
+        push_hex(&mut key, &digest[..5]);
+        key
     }
 
     /// The files that make a flow needed, in the order of its clusters, each once.
     pub fn files(&self, row: &Flow) -> Vec<String> {
-        let in_cluster = |position: usize, file: &str| [&self.clusters[position].name, "/", file].concat();
-        let of_sources = |file: &dyn Fn(usize) -> String| {
-            let mut files: Vec<String> = Vec::new();
-            for file in row.source.clusters.iter().map(|position| file(*position)) {
-                if !files.contains(&file) {
-                    files.push(file);
-                }
+        let mut files: Vec<[&str; 3]> = Vec::new();
+        self.each_file(row, |parts| {
+            if !files.contains(&parts) {
+                files.push(parts);
             }
-            files
+        });
+        files.into_iter().map(|parts| parts.concat()).collect()
+    }
+
+    /// Hands over the cluster, what stands behind it, and the file, for each cluster that a flow begins in, or for its destination.
+    fn each_file<'f>(&'f self, row: &Flow, mut take: impl FnMut([&'f str; 3])) {
+        let mut in_cluster = |position: usize, file: Option<&'static str>| {
+            let cluster = &self.clusters[position];
+            take([&cluster.name, "/", file.unwrap_or(cluster.istio)]);
         };
-        let destination = row.destination.cluster;
+        let sources = row.source.clusters.iter().copied();
+        let primary = |position: usize| self.clusters[position].primary;
         match row.file {
-            File::Tree(file) => vec![file.to_owned()],
-            File::Source(file) => of_sources(&|position| in_cluster(position, file)),
-            File::SourceIstio => of_sources(&|position| in_cluster(position, self.clusters[position].istio)),
-            File::Primary(file) => of_sources(&|position| in_cluster(self.clusters[position].primary, file)),
-            File::PrimaryIstio => of_sources(&|position| {
-                let primary = self.clusters[position].primary;
-                in_cluster(primary, self.clusters[primary].istio)
-            }),
-            File::Destination(file) => destination.map(|position| in_cluster(position, file)).into_iter().collect(),
+            File::Tree(file) => take([file, "", ""]),
+            File::Source(file) => sources.for_each(|position| in_cluster(position, Some(file))),
+            File::SourceIstio => sources.for_each(|position| in_cluster(position, None)),
+            File::Primary(file) => sources.for_each(|position| in_cluster(primary(position), Some(file))),
+            File::PrimaryIstio => sources.for_each(|position| in_cluster(primary(position), None)),
+            File::Destination(file) => {
+                row.destination.cluster.into_iter().for_each(|position| in_cluster(position, Some(file)));
+            }
             File::DestinationIstio => {
-                destination.map(|position| in_cluster(position, self.clusters[position].istio)).into_iter().collect()
+                row.destination.cluster.into_iter().for_each(|position| in_cluster(position, None));
             }
         }
     }
 
     /// The clusters in which a source is, by position and name, and where it is seen; one without a name for what is in no cluster.
-    fn ends(&self, row: &Flow) -> impl Iterator<Item = (Option<usize>, &str, &[String])> {
+    fn ends<'f>(&'f self, row: &'f Flow) -> impl Iterator<Item = (Option<usize>, &'f str, &'f [String])> {
         let nobody = row.source.clusters.is_empty().then_some(None);
-        let positions = row.source.clusters.clone().into_iter().map(Some).chain(nobody);
-        let source = row.source.clone();
-        positions.map(move |position| {
+        let positions = row.source.clusters.iter().copied().map(Some).chain(nobody);
+        positions.map(|position| {
             let name = position.map_or("", |position| &*self.clusters[position].name);
-            (position, name, self.addresses_of(&source, position))
+            (position, name, self.addresses_of(&row.source, position))
         })
     }
 

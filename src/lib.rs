@@ -171,9 +171,9 @@ pub fn ask<A>(checked: &Checked, objects: &path::Objects, question: impl FnOnce(
     question(&path::Paths::of(&Mesh::resolve(checked), objects))
 }
 
-/// What is drawn of the mesh of a topology that obeys every rule.
-pub fn drawn(checked: &Checked) -> draw::Facts {
-    draw::Facts::of(&Mesh::resolve(checked))
+/// What some views show of the mesh of a topology that obeys every rule.
+pub fn drawn(checked: &Checked, views: &[draw::View]) -> draw::Facts {
+    draw::Facts::of(&Mesh::resolve(checked), views)
 }
 
 /// What a secret store has to have of a cluster: the name, and the certificate with its private key; none if no istiod runs there.

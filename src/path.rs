@@ -3,18 +3,25 @@
 //! What the topology says is taken for what is installed. Objects of the clusters, as kubectl prints them, may say otherwise: policies,
 //! the Services of gateways, remote secrets and the mesh config.
 
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::flows::Flows;
+use crate::istio;
 use crate::mesh::{Cluster, Mesh};
+use crate::topology::FreeForm;
 
+pub use self::matrix::{Cell, Matrix};
 pub use self::objects::Objects;
-pub use self::report::{FORMAT, MATRIX_FORMAT, Matrix, Pair, Report, json, matrix_json, matrix_text, text};
+pub use self::report::{FORMAT, MATRIX_FORMAT, MatrixReport, Pair, Report, json, matrix_json, matrix_text, text};
 
 mod asked;
 mod checks;
 mod gateways;
+mod matrix;
 mod objects;
 mod policy;
 mod reach;
@@ -182,8 +189,10 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct Paths<'m, 't> {
     mesh: &'m Mesh<'t>,
-    flows: Flows,
+    flows: OnceCell<Flows>,
     objects: &'m Objects,
+    /// The mesh config of each cluster, by its position, made when it is asked for.
+    configs: Vec<OnceCell<FreeForm>>,
     /// Where calls to each network go, by its position.
     gateways: Vec<Vec<gateways::Found>>,
 }
@@ -191,7 +200,8 @@ pub struct Paths<'m, 't> {
 impl<'m, 't> Paths<'m, 't> {
     /// A mesh, and what is known of its clusters besides.
     pub fn of(mesh: &'m Mesh<'t>, objects: &'m Objects) -> Self {
-        Self { mesh, flows: Flows::of(mesh), objects, gateways: gateways::of(mesh, objects) }
+        let configs = mesh.clusters.iter().map(|_| OnceCell::new()).collect();
+        Self { mesh, flows: OnceCell::new(), objects, configs, gateways: gateways::of(mesh, objects) }
     }
 
     /// How a call gets there; `None` if the mesh does not have one of the clusters.
@@ -200,7 +210,7 @@ impl<'m, 't> Paths<'m, 't> {
         Some(self.check(find(call.from)?, find(call.to)?, call, true))
     }
 
-    /// The same without the rows of the firewall, which take longest.
+    /// The same without what never fails: the name, and the rows of the firewall.
     fn decide(&self, call: &Call<'_>) -> Option<Answer> {
         let find = |name: &str| self.mesh.clusters.iter().find(|cluster| cluster.name == name);
         Some(self.check(find(call.from)?, find(call.to)?, call, false))
@@ -214,6 +224,36 @@ impl<'m, 't> Paths<'m, 't> {
     /// The names of the clusters, in the order of the topology.
     pub fn clusters(&self) -> impl Iterator<Item = &'t str> {
         self.mesh.clusters.iter().map(|cluster| cluster.name)
+    }
+
+    fn flows(&self) -> &Flows {
+        self.flows.get_or_init(|| Flows::of(self.mesh))
+    }
+
+    fn config(&self, cluster: &Cluster<'_>) -> &FreeForm {
+        self.configs[cluster.position].get_or_init(|| istio::mesh_config(self.mesh, cluster))
+    }
+
+    /// Of each cluster two numbers: clusters with the same first reach others in the same way, those with the same second are reached so.
+    fn kinds(&self) -> Vec<(usize, usize)> {
+        let mut known: BTreeMap<String, usize> = BTreeMap::new();
+        let mut number = |key: String| {
+            let next = known.len();
+            *known.entry(key).or_insert(next)
+        };
+        let is_shown = |name: &str| self.objects.clusters().any(|cluster| cluster == name);
+        let kinds = self.mesh.clusters.iter().map(|cluster| {
+            let primary = self.primary_of(cluster);
+            let signer = if cluster.runs_istiod { cluster } else { primary };
+            let phase = signer.intermediate.as_ref().map(|request| request.phase);
+            // What objects of a cluster say is of that one alone.
+            let shown = if is_shown(cluster.name) || is_shown(primary.name) { cluster.name } else { "" };
+            let key = format!("{}\n{}\n{phase:?}\n{}\n{shown}", cluster.network, primary.name, cluster.is_waiting);
+            // One with a gateway is reached through that.
+            let own = if cluster.gateway.is_some() { cluster.name } else { "" };
+            (number(key.clone()), number(format!("{key}\n{own}")))
+        });
+        kinds.collect()
     }
 
     fn primary_of(&self, cluster: &Cluster<'_>) -> &'m Cluster<'t> {

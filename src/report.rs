@@ -11,12 +11,14 @@ use crate::written::{Edit, Written};
 mod github;
 mod json;
 mod junit;
+mod rules;
 mod sarif;
 mod text;
 
 pub use self::github::github;
 pub use self::json::{FORMAT, Report, json};
 pub use self::junit::junit;
+pub use self::rules::{Explained, FORMAT as RULES_FORMAT, Rules, rules_json};
 pub use self::sarif::sarif;
 pub use self::text::{Style, text, texts};
 

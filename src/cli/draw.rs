@@ -48,24 +48,22 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let views = match (arguments.view, arguments.format) {
+        (None, Format::Html) => View::ALL.to_vec(),
+        (None | Some(Drawn::Mesh), _) => vec![View::Mesh],
+        (Some(Drawn::Matrix), _) => vec![View::Matrix],
+        (Some(Drawn::Certificates), _) => vec![View::Certificates],
+    };
     let (before, after) = sides(arguments)?;
-    let before = match before.map(|source| facts(&source)) {
+    let before = match before.map(|source| facts(&source, &views)) {
         Some(None) => return Ok(NOT_DONE),
         before => before.flatten(),
     };
-    let Some(after) = facts(&after) else { return Ok(NOT_DONE) };
-    let view = arguments.view.map(|view| match view {
-        Drawn::Mesh => View::Mesh,
-        Drawn::Matrix => View::Matrix,
-        Drawn::Certificates => View::Certificates,
-    });
+    let Some(after) = facts(&after, &views) else { return Ok(NOT_DONE) };
     let (before, today) = (before.as_ref(), arguments.today.date());
     print(&match arguments.format {
-        Format::Svg => draw::svg(before, &after, view.unwrap_or(View::Mesh), today),
-        Format::Html => {
-            let views = view.map_or_else(|| View::ALL.to_vec(), |view| vec![view]);
-            draw::page(before, &after, &views, today)
-        }
+        Format::Svg => draw::svg(before, &after, views[0], today),
+        Format::Html => draw::page(before, &after, &views, today),
     })?;
     Ok(DONE)
 }
@@ -86,11 +84,11 @@ fn sides(arguments: &Arguments) -> Result<(Option<Source>, Source), Refusal> {
 }
 
 /// What is drawn of a topology; `None` if it has errors, which were reported.
-fn facts(source: &Source) -> Option<Facts> {
+fn facts(source: &Source, views: &[View]) -> Option<Facts> {
     let mut findings = Findings::default();
     let checked = crate::read(source, &mut findings);
     if checked.is_none() {
         say_findings(source, &findings);
     }
-    checked.map(|checked| crate::drawn(&checked))
+    checked.map(|checked| crate::drawn(&checked, views))
 }

@@ -1,9 +1,10 @@
 use std::io;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::check::every_rule;
 use crate::diagnostic::Severity;
+use crate::report::rules_json;
 use crate::rule::Rule;
 use crate::terminal::{BOLD, styled, wrap};
 
@@ -15,6 +16,18 @@ pub(super) struct Arguments {
     /// The rule, as a report names it. Default: list all rules, with a sentence on each
     #[arg(value_parser = selection::AnyRule, hide_possible_values = true)]
     rule: Option<String>,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a terminal
+    #[default]
+    Text,
+    /// For programs; `schemas/explain.schema.json` describes it
+    Json,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
@@ -25,6 +38,13 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let stdout = io::stdout();
     let is_coloured = is_colour_wanted(&stdout);
     let columns = columns(&stdout);
+    if arguments.format == Format::Json {
+        let rules = match arguments.rule.as_deref() {
+            Some(name) => vec![selection::rule(name).map_err(Refusal)?],
+            None => every_rule().collect(),
+        };
+        return print(&rules_json(&rules));
+    }
     let Some(name) = arguments.rule.as_deref() else {
         // For `grep`, one rule a line.
         return print(&list(every_rule().collect(), columns.unwrap_or(usize::MAX), is_coloured));

@@ -68,12 +68,15 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             (What::Changes(changes), code)
         }
     };
-    print(&match arguments.format {
-        Format::Text => flows::text(&what, is_colour_wanted(&io::stdout())),
-        Format::Markdown => flows::markdown(&what),
-        Format::Csv => flows::csv(&what),
-        Format::Json => flows::json(&what),
-    })?;
+    let parts = match arguments.format {
+        Format::Text => flows::tables(&what, is_colour_wanted(&io::stdout())),
+        Format::Markdown => vec![flows::markdown(&what)],
+        Format::Csv => vec![flows::csv(&what)],
+        Format::Json => vec![flows::json(&what)],
+    };
+    for part in &parts {
+        print(part)?;
+    }
     if arguments.since.is_some() && code == DONE && arguments.format == Format::Text {
         say("no difference");
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::path::{Matrix, Pair, Way};
+use crate::path::{self, Matrix, Way};
 
 use super::svg::{LINE, MARGIN, Point, Rect, Svg, width};
 
@@ -22,8 +22,8 @@ enum Cell {
 }
 
 impl Cell {
-    fn of(pair: &Pair) -> Self {
-        match (pair.fails_at, pair.way) {
+    fn of(cell: path::Cell) -> Self {
+        match (cell.failure, cell.way) {
             (Some(_), _) => Self::Fails,
             (None, Way::Gateway) => Self::Gateway,
             (None, Way::Direct | Way::Inside) => Self::Direct,
@@ -63,9 +63,9 @@ fn table<'m>(matrix: &'m Matrix, is_large: bool) -> Table<'m> {
     let mut seen = BTreeSet::new();
     names.extend(matrix.clusters.iter().map(|cluster| place(cluster)).filter(|name| seen.insert(*name)));
     let mut cells: BTreeMap<(&str, &str), Cell> = BTreeMap::new();
-    for pair in &matrix.pairs {
-        let cell = cells.entry((place(&pair.from), place(&pair.to))).or_insert(Cell::None);
-        *cell = Cell::of(pair).max(*cell);
+    for (from, to) in matrix.pairs() {
+        let cell = cells.entry((place(&matrix.clusters[from]), place(&matrix.clusters[to]))).or_insert(Cell::None);
+        *cell = Cell::of(matrix.cell(from, to)).max(*cell);
     }
     Table { names, cells }
 }

@@ -99,7 +99,7 @@ fn key(flows: &Flows, row: &Flow) -> String {
     let network = row.source.network.map_or("", |network| &flows.networks[network]);
     let cluster = row.destination.cluster.map_or("", |cluster| &flows.clusters[cluster].name);
     let mut key = [noun(flows, row.source.role, 1), network, row.destination.role.word(), cluster].join("\n");
-    for address in &row.destination.addresses {
+    for address in &*row.destination.addresses {
         key.push('\n');
         key.push_str(address);
     }

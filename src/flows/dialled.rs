@@ -24,15 +24,20 @@ pub(crate) struct Dialled {
     /// The network that calls get to there.
     pub(super) network: Option<usize>,
     /// None where nobody knows it, or where the cluster decides.
-    pub(crate) address: Option<Arc<str>>,
+    pub(super) addresses: Arc<[Arc<str>]>,
     pub(crate) port: Port,
     /// The file that says so.
     pub(super) file: File,
 }
 
 impl Dialled {
+    /// The address, where somebody knows it.
+    pub(crate) fn address(&self) -> Option<&str> {
+        self.addresses.first().map(|address| &**address)
+    }
+
     pub(super) fn flow(&self, source: Source, security: Security, purposes: &'static [Purpose]) -> Flow {
-        let addresses = self.address.iter().cloned().collect();
+        let addresses = Arc::clone(&self.addresses);
         let destination = Destination { role: self.role, cluster: self.cluster, network: self.network, addresses };
         Flow { source, destination, port: self.port, security, purposes, file: self.file }
     }
@@ -47,6 +52,11 @@ pub(crate) enum Served {
     By(usize),
 }
 
+/// An address that rows share; none where nobody knows it, or where the cluster decides.
+pub(super) fn listed(address: Option<&str>) -> Arc<[Arc<str>]> {
+    address.map(Arc::from).into_iter().collect()
+}
+
 /// The node port of a port of a gateway, where the author wants one.
 pub(super) fn node_port(gateway: &EastWestGateway, port: &str) -> Option<u16> {
     let node_ports = gateway.node_ports.each();
@@ -56,9 +66,9 @@ pub(super) fn node_port(gateway: &EastWestGateway, port: &str) -> Option<u16> {
 /// A host of a URL.
 pub(super) fn elsewhere(role: Role, url: &str, file: File) -> Option<Dialled> {
     let url: ApiServer = url.parse().ok()?;
-    let address = Some(Arc::from(url.host().to_string()));
+    let addresses = listed(Some(&url.host().to_string()));
     let port = url.stated_port().unwrap_or(if url.scheme() == "ssh" { 22 } else { 443 });
-    Some(Dialled { role, cluster: None, network: None, address, port: Port::Number(port), file })
+    Some(Dialled { role, cluster: None, network: None, addresses, port: Port::Number(port), file })
 }
 
 /// Where calls to the services of each network go.
@@ -105,7 +115,7 @@ pub(super) fn dialled(network: usize, cluster: &Cluster<'_>, gateway: &Gateway<'
         role,
         cluster: Some(cluster.position),
         network: Some(network),
-        address: address.map(Arc::from),
+        addresses: listed(address.as_deref()),
         port,
         file: File::Destination(GATEWAY_FILE),
     };
@@ -135,7 +145,7 @@ pub(super) fn told(mesh: &Mesh<'_>, networks: &FreeForm, served: Served, gateway
                 role: Role::Gateway,
                 cluster: members().find(is_its).map(|cluster| cluster.position),
                 network: Some(position),
-                address: Some(Arc::from(address)),
+                addresses: listed(Some(address)),
                 port: Port::Number(port.unwrap_or(SERVICES_PORT)),
                 file: File::PrimaryIstio,
             };
@@ -170,7 +180,7 @@ pub(super) fn collectors(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Vec<Dialled>
             role: if owner.is_some() { Role::Gateway } else { Role::Collector },
             cluster: owner.map(|owner| owner.position),
             network: None,
-            address: Some(Arc::from(address)),
+            addresses: listed(Some(&address)),
             port: Port::Number(target.port),
             file,
         }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::parallel;
 use crate::schema;
 use crate::words::plain_json;
 
@@ -139,7 +140,7 @@ fn row(flows: &Flows, row: &Flow, change: Option<Change>) -> Row {
         port: row.port,
         protocol: PROTOCOL,
         tls: row.security,
-        why: why(flows, row),
+        why: why(flows, row).into_owned(),
         needed_by: row.purposes.to_vec(),
         files: flows.files(row),
     }
@@ -158,30 +159,44 @@ pub fn csv(what: &What) -> String {
     out.push_str(COLUMNS);
     out.push('\n');
     for (change, flows) in parts {
-        for row in &flows.rows {
-            if let Some(change) = change {
-                cell(&mut out, if change == Change::Added { "added" } else { "removed" });
+        let shares = parallel::by_share(&flows.rows, ROWS_WORTH_A_THREAD, |rows| {
+            let mut lines = String::new();
+            for row in rows {
+                line(&mut lines, flows, row, change);
             }
-            let names = flows.ends(row).filter(|(position, ..)| position.is_some()).map(|(_, name, _)| name);
-            let purposes = row.purposes.iter().map(|purpose| purpose.word());
-            cell(&mut out, &flows.id(row));
-            cell(&mut out, &joined(names));
-            cell(&mut out, row.source.role.word());
-            cell(&mut out, &seen(flows, row));
-            cell(&mut out, row.destination.cluster.map_or("", |cluster| &flows.clusters[cluster].name));
-            cell(&mut out, row.destination.role.word());
-            cell(&mut out, &address(flows, row));
-            cell(&mut out, &row.port.to_string());
-            cell(&mut out, PROTOCOL);
-            cell(&mut out, security(row.security));
-            cell(&mut out, &why(flows, row));
-            cell(&mut out, &joined(purposes));
-            cell(&mut out, &joined(flows.files(row).iter().map(String::as_str)));
-            out.pop();
-            out.push('\n');
+            lines
+        });
+        for lines in &shares {
+            out.push_str(lines);
         }
     }
     out
+}
+
+/// Fewer rows are written sooner than a thread starts.
+const ROWS_WORTH_A_THREAD: usize = 500;
+
+fn line(out: &mut String, flows: &Flows, row: &Flow, change: Option<Change>) {
+    if let Some(change) = change {
+        cell(out, if change == Change::Added { "added" } else { "removed" });
+    }
+    let names = flows.ends(row).filter(|(position, ..)| position.is_some()).map(|(_, name, _)| name);
+    let purposes = row.purposes.iter().map(|purpose| purpose.word());
+    cell(out, &flows.id(row));
+    cell(out, &joined(names));
+    cell(out, row.source.role.word());
+    cell(out, &seen(flows, row));
+    cell(out, row.destination.cluster.map_or("", |cluster| &flows.clusters[cluster].name));
+    cell(out, row.destination.role.word());
+    cell(out, &address(flows, row));
+    cell(out, &row.port.to_string());
+    cell(out, PROTOCOL);
+    cell(out, security(row.security));
+    cell(out, &why(flows, row));
+    cell(out, &joined(purposes));
+    cell(out, &joined(flows.files(row).iter().map(String::as_str)));
+    out.pop();
+    out.push('\n');
 }
 
 const COLUMNS: &str = "id,source_cluster,source_role,source_cidrs,destination_cluster,destination_role,destination,port,protocol,tls,why,needed_by,file";
@@ -229,7 +244,7 @@ fn seen(flows: &Flows, row: &Flow) -> String {
 
 /// What is dialled: addresses, or words where nobody stated any.
 fn address<'f>(flows: &'f Flows, row: &'f Flow) -> Cow<'f, str> {
-    match row.destination.addresses.as_slice() {
+    match &*row.destination.addresses {
         [] => Cow::Owned(destination(flows, row)),
         [address] => Cow::Borrowed(address),
         addresses => Cow::Owned(joined(addresses.iter().map(|address| &**address))),

@@ -7,7 +7,7 @@ use crate::parallel;
 use crate::release::RemoteShape;
 use crate::topology::{ApiServer, Cidr, Controller, Install, Node, PodRouting, ServiceType, Via};
 
-use super::dialled::{Dialled, GATEWAY_FILE, Served, collectors, elsewhere, gateways, node_port};
+use super::dialled::{Dialled, GATEWAY_FILE, Served, collectors, elsewhere, gateways, listed, node_port};
 use super::{Destination, File, Flow, Flows, Member, NamedPort, Port, Purpose, Role, Scope, Security, Source};
 
 /// The ports of istiod behind a gateway and in its own cluster, and of what gateways say of their health.
@@ -23,7 +23,11 @@ pub(super) fn flows(mesh: &Mesh<'_>) -> Flows {
     let facts = Facts::of(mesh);
     let networks: Vec<usize> = (0..mesh.networks.len()).collect();
     let of_networks = parallel::map(&networks, NETWORKS_WORTH_A_THREAD, |network| facts.of_network(*network));
-    let rows = of_networks.into_iter().flatten().chain(facts.of_nobody()).collect();
+    let mut rows = Vec::with_capacity(of_networks.iter().map(Vec::len).sum());
+    for part in of_networks {
+        rows.extend(part);
+    }
+    rows.extend(facts.of_nobody());
     Flows {
         mesh: mesh.id.to_owned(),
         networks: mesh.networks.iter().map(|network| Arc::from(network.name)).collect(),
@@ -80,7 +84,7 @@ impl<'m, 't> Facts<'m, 't> {
             role,
             cluster: Some(cluster.position),
             network: None,
-            address: Some(Arc::from(url.host().to_string())),
+            addresses: listed(Some(&url.host().to_string())),
             port: Port::Number(url.port()),
             file,
         };
@@ -130,9 +134,13 @@ impl<'m, 't> Facts<'m, 't> {
 
     /// Every istiod reads the API server of every other cluster.
     fn discovery(&self, network: usize, rows: &mut Vec<Flow>) {
-        let primaries: Vec<usize> = positions(self.members(network).filter(|cluster| cluster.is_primary()));
+        let primaries: Arc<[usize]> = positions(self.members(network).filter(|cluster| cluster.is_primary())).into();
         for cluster in self.mesh.clusters.iter().filter(|cluster| !cluster.is_waiting) {
-            let others: Vec<usize> = primaries.iter().copied().filter(|other| *other != cluster.position).collect();
+            let others = if primaries.contains(&cluster.position) {
+                primaries.iter().copied().filter(|other| *other != cluster.position).collect()
+            } else {
+                Arc::clone(&primaries)
+            };
             let source = source(Role::Istiod, network, others);
             rows.extend(source.map(|source| {
                 self.api_servers[cluster.position].flow(source, Security::Passthrough, &[Purpose::Discovery])
@@ -155,10 +163,10 @@ impl<'m, 't> Facts<'m, 't> {
         }
         for (primary, remotes) in remotes {
             let gateway = self.mesh.clusters[primary].gateway.as_ref();
-            let address = gateway.and_then(|gateway| gateway.address.as_deref()).map(Arc::from);
+            let addresses = listed(gateway.and_then(|gateway| gateway.address.as_deref()));
             let (cluster, port) = (Some(primary), Port::Number(port));
             let dialled =
-                Dialled { role: Role::Gateway, cluster, network: None, address, port, file: File::SourceIstio };
+                Dialled { role: Role::Gateway, cluster, network: None, addresses, port, file: File::SourceIstio };
             let source = source(role, network, remotes);
             rows.extend(source.map(|source| dialled.flow(source, Security::Passthrough, purposes)));
         }
@@ -166,13 +174,19 @@ impl<'m, 't> Facts<'m, 't> {
 
     /// Pods call services of other networks through gateways; traces go the same way where the collector is a service of the mesh.
     fn calls_of_others(&self, members: &[&Cluster<'_>], network: usize, rows: &mut Vec<Flow>) {
+        let all: Arc<[usize]> = positions(members.iter().copied()).into();
         for (position, gateways) in self.gateways.iter().enumerate().filter(|(other, _)| *other != network) {
             for (served, gateway) in gateways {
+                let purposes = self.calls_and_traces(position, gateway.cluster);
+                if *served == Served::Everywhere {
+                    let source = source(Role::Pods, network, Arc::clone(&all));
+                    rows.extend(source.map(|source| gateway.flow(source, Security::Passthrough, purposes)));
+                    continue;
+                }
                 let is_served = |cluster: &&&Cluster<'_>| match served {
                     Served::Everywhere => true,
                     Served::By(primary) => cluster.primary == *primary,
                 };
-                let purposes = self.calls_and_traces(position, gateway.cluster);
                 let source = source(Role::Pods, network, positions(members.iter().filter(is_served).copied()));
                 rows.extend(source.map(|source| gateway.flow(source, Security::Passthrough, purposes)));
             }
@@ -217,7 +231,7 @@ impl<'m, 't> Facts<'m, 't> {
         for cluster in members {
             for target in &self.collectors[cluster.position] {
                 let same = reporters.iter_mut().find(|(other, _)| {
-                    (&other.address, other.port, other.file) == (&target.address, target.port, target.file)
+                    (&other.addresses, other.port, other.file) == (&target.addresses, target.port, target.file)
                 });
                 match same {
                     Some((_, clusters)) => clusters.push(cluster.position),
@@ -239,7 +253,8 @@ impl<'m, 't> Facts<'m, 't> {
         let is_thin = self.mesh.release.remotes == RemoteShape::Thin;
         let with_gateway = positions(members.iter().copied().filter(|cluster| cluster.gateway.is_some()));
         for cluster in members {
-            let gateways = with_gateway.iter().copied().filter(|gateway| *gateway != cluster.position).collect();
+            let gateways: Vec<usize> =
+                with_gateway.iter().copied().filter(|gateway| *gateway != cluster.position).collect();
             let source = source(Role::Gateway, network, gateways);
             rows.extend(source.map(|source| Flow {
                 source: Source { scope: Scope::Network, ..source },
@@ -256,7 +271,7 @@ impl<'m, 't> Facts<'m, 't> {
     /// Connections that begin in no network of the mesh.
     fn of_nobody(&self) -> Vec<Flow> {
         let mesh = self.mesh;
-        let outside = |role| Source { role, network: None, clusters: Vec::new(), scope: Scope::Mesh };
+        let outside = |role| Source { role, network: None, clusters: Arc::from([]), scope: Scope::Mesh };
         let mut rows = Vec::new();
         let gitops = mesh.gitops;
         let script = File::Tree(if gitops.is_some() { "verify.sh" } else { "install.sh" });
@@ -298,7 +313,8 @@ impl<'m, 't> Facts<'m, 't> {
         let behind = mesh.clusters.iter().filter(|cluster| cluster.proxy_url.is_some() && mesh.is_read(cluster));
         behind.map(|cluster| {
             let network = Some(mesh.network_position(cluster));
-            let source = Source { role: Role::Proxy, network, clusters: vec![cluster.position], scope: Scope::Mesh };
+            let source =
+                Source { role: Role::Proxy, network, clusters: Arc::from([cluster.position]), scope: Scope::Mesh };
             let dialled = Dialled { file: File::Tree("README.md"), ..self.behind_proxies[cluster.position].clone() };
             dialled.flow(source, Security::Passthrough, &[Purpose::Discovery])
         })
@@ -314,7 +330,8 @@ fn positions<'c, 't: 'c>(clusters: impl Iterator<Item = &'c Cluster<'t>>) -> Vec
 }
 
 /// A source in a network; none without clusters.
-fn source(role: Role, network: usize, clusters: Vec<usize>) -> Option<Source> {
+fn source(role: Role, network: usize, clusters: impl Into<Arc<[usize]>>) -> Option<Source> {
+    let clusters = clusters.into();
     (!clusters.is_empty()).then_some(Source { role, network: Some(network), clusters, scope: Scope::Mesh })
 }
 
@@ -323,12 +340,17 @@ fn at_home(members: &[&Cluster<'_>], network: usize, rows: &mut Vec<Flow>) {
     let with_istiod = || members.iter().filter(|cluster| cluster.runs_istiod);
     let mut add = |cluster: &Cluster<'_>, role, port, purposes| {
         rows.push(Flow {
-            source: Source { role, network: Some(network), clusters: vec![cluster.position], scope: Scope::Cluster },
+            source: Source {
+                role,
+                network: Some(network),
+                clusters: Arc::from([cluster.position]),
+                scope: Scope::Cluster,
+            },
             destination: Destination {
                 role: Role::Istiod,
                 cluster: Some(cluster.position),
                 network: None,
-                addresses: Vec::new(),
+                addresses: Arc::from([]),
             },
             port: Port::Number(port),
             security: Security::Passthrough,
@@ -356,14 +378,14 @@ fn health(members: &[&Cluster<'_>], network: usize, rows: &mut Vec<Flow>) {
             source: Source {
                 role: Role::LoadBalancer,
                 network: Some(network),
-                clusters: vec![position],
+                clusters: Arc::from([position]),
                 scope: Scope::Cluster,
             },
             destination: Destination {
                 role: Role::Nodes,
                 cluster: Some(position),
                 network: None,
-                addresses: Vec::new(),
+                addresses: Arc::from([]),
             },
             port: Port::Number(node_port(gateway, "status-port").unwrap_or(STATUS)),
             security: Security::Plaintext,

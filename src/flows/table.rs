@@ -1,40 +1,61 @@
 //! Flows as people read them: a table for each source.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
+use crate::parallel;
 use crate::terminal::{BOLD, GREEN, PLAIN, RED, styled};
 use crate::words::bare_names;
 
-use super::words::{destination, source, why};
+use super::words::{push_destination, source, why};
 use super::{Change, Flow, Flows, Scope, Security, What};
 
 /// Flows for a terminal: a table for each source.
 pub fn text(what: &What, is_coloured: bool) -> String {
-    let mut out = String::new();
+    tables(what, is_coloured).concat()
+}
+
+/// The same, table by table: those of a large mesh are long.
+pub fn tables(what: &What, is_coloured: bool) -> Vec<String> {
+    let mut tables = Vec::new();
     for (change, flows) in what.each() {
         let (sign, style) = match change {
             None => ("  ", PLAIN),
             Some(Change::Added) => ("+ ", GREEN),
             Some(Change::Removed) => ("- ", RED),
         };
-        for block in blocks(flows) {
-            if !out.is_empty() {
+        let is_styled = is_coloured && change.is_some();
+        tables.extend(parallel::map(&sources(flows), SOURCES_WORTH_A_THREAD, |rows| {
+            let block = block(flows, rows);
+            let widths = block.widths();
+            let mut out = String::with_capacity(block.text.len() * 5 / 4 + block.title.len() + 2);
+            out.push_str(&styled(&block.title, BOLD, is_coloured));
+            out.push('\n');
+            for cells in block.rows() {
+                let begun = out.len();
+                out.push_str(sign);
+                for (cell, width) in cells.into_iter().zip(widths) {
+                    out.push_str(cell);
+                    out.extend(std::iter::repeat_n(' ', width - cell.len() + 2));
+                }
+                out.truncate(out.trim_end().len());
+                if is_styled {
+                    let line = out.split_off(begun);
+                    out.push_str(&styled(&line, style, true));
+                }
                 out.push('\n');
             }
-            writeln!(out, "{}", styled(&block.title, BOLD, is_coloured)).expect("a String takes everything");
-            let widths = block.widths();
-            for cells in &block.rows {
-                let mut line = sign.to_owned();
-                for (cell, width) in cells.iter().zip(widths) {
-                    write!(line, "{cell:width$}  ").expect("a String takes everything");
-                }
-                writeln!(out, "{}", styled(line.trim_end(), style, is_coloured && change.is_some()))
-                    .expect("a String takes everything");
-            }
-        }
+            out
+        }));
     }
-    out
+    // An empty line stands between them.
+    let last = tables.len().saturating_sub(1);
+    tables[..last].iter_mut().for_each(|table| table.push('\n'));
+    tables
 }
+
+/// The tables of fewer sources are written sooner than a thread starts.
+const SOURCES_WORTH_A_THREAD: usize = 32;
 
 /// Flows for a page: a table for each source.
 pub fn markdown(what: &What) -> String {
@@ -45,13 +66,14 @@ pub fn markdown(what: &What) -> String {
             Some(Change::Added) => "comes: ",
             Some(Change::Removed) => "goes: ",
         };
-        for block in blocks(flows) {
+        for rows in sources(flows) {
+            let block = block(flows, rows);
             if !out.is_empty() {
                 out.push('\n');
             }
             writeln!(out, "**{sign}{}**\n", escaped(&block.title)).expect("a String takes everything");
             out.push_str("| id | address | port | destination | why | file |\n|---|---|---|---|---|---|\n");
-            for cells in &block.rows {
+            for cells in block.rows() {
                 let cells: Vec<String> = cells.iter().map(|cell| escaped(cell)).collect();
                 writeln!(out, "| {} |", cells.join(" | ")).expect("a String takes everything");
             }
@@ -72,17 +94,32 @@ fn escaped(text: &str) -> String {
     out.replace('<', "&lt;")
 }
 
-/// The flows of one source.
+/// The flows of one source. Their cells stand in one text, one after the other.
 struct Block {
     title: String,
-    /// Name, address, port, destination, reason and file of each.
-    rows: Vec<[String; 6]>,
+    text: String,
+    /// Where name, address, port, destination, reason and file of each flow end.
+    ends: Vec<[usize; COLUMNS]>,
 }
 
+const COLUMNS: usize = 6;
+
 impl Block {
-    fn widths(&self) -> [usize; 6] {
-        let mut widths = [0; 6];
-        for cells in &self.rows {
+    /// The cells of each flow.
+    fn rows(&self) -> impl Iterator<Item = [&str; COLUMNS]> {
+        let mut begin = 0;
+        self.ends.iter().map(move |ends| {
+            ends.map(|end| {
+                let cell = &self.text[begin..end];
+                begin = end;
+                cell
+            })
+        })
+    }
+
+    fn widths(&self) -> [usize; COLUMNS] {
+        let mut widths = [0; COLUMNS];
+        for cells in self.rows() {
             for (width, cell) in widths.iter_mut().zip(cells) {
                 *width = (*width).max(cell.len());
             }
@@ -91,45 +128,66 @@ impl Block {
     }
 }
 
-fn blocks(flows: &Flows) -> Vec<Block> {
+/// The rows of each source.
+fn sources(flows: &Flows) -> Vec<&[Flow]> {
     let is_same = |one: &Flow, other: &Flow| {
         let has_same_clusters = !flows.is_expanded || one.source.clusters == other.source.clusters;
         let (one, other) = (&one.source, &other.source);
         one.role == other.role && one.network == other.network && one.scope == other.scope && has_same_clusters
     };
-    flows.rows.chunk_by(is_same).map(|rows| block(flows, rows)).collect()
+    flows.rows.chunk_by(is_same).collect()
 }
 
 fn block(flows: &Flows, rows: &[Flow]) -> Block {
+    const WIDTH: usize = 128;
     let mut all: Vec<usize> = rows.iter().flat_map(|row| row.source.clusters.iter().copied()).collect();
     all.sort_unstable();
     all.dedup();
-    let cells = |row: &Flow| {
+    let mut text = String::with_capacity(rows.len() * WIDTH);
+    let mut end = |cell: &dyn Fn(&mut String)| {
+        cell(&mut text);
+        text.len()
+    };
+    let ends = rows.iter().map(|row| {
         let others = all.iter().filter(|cluster| row.destination.cluster != Some(**cluster)).count();
         let is_part = row.source.clusters.len() < others;
-        let mut why = why(flows, row);
-        if is_part {
-            let names = row.source.clusters.iter().map(|cluster| &*flows.clusters[*cluster].name);
-            write!(why, ", from {} only", bare_names(names)).expect("a String takes everything");
-        }
-        if row.security == Security::Plaintext {
-            why.push_str(", in plain text");
-        }
-        [flows.id(row), short_address(row), row.port.to_string(), destination(flows, row), why, file(&flows.files(row))]
-    };
-    Block { title: title(flows, &rows[0], &all), rows: rows.iter().map(cells).collect() }
+        [
+            end(&|text| text.push_str(&flows.id(row))),
+            end(&|text| text.push_str(&short_address(row))),
+            end(&|text| write!(text, "{}", row.port).expect("a String takes everything")),
+            end(&|text| push_destination(text, flows, row)),
+            end(&|text| {
+                text.push_str(&why(flows, row));
+                if is_part {
+                    let names = row.source.clusters.iter().map(|cluster| &*flows.clusters[*cluster].name);
+                    text.extend([", from ", &bare_names(names), " only"]);
+                }
+                if row.security == Security::Plaintext {
+                    text.push_str(", in plain text");
+                }
+            }),
+            end(&|text| push_file(text, flows, row)),
+        ]
+    });
+    let ends = ends.collect();
+    Block { title: title(flows, &rows[0], &all), text, ends }
 }
 
-/// Files of the same name in several clusters as a shell writes them.
-fn file(files: &[String]) -> String {
-    match files {
-        [] => String::new(),
-        [file] => file.clone(),
-        [first, ..] => {
-            let clusters = files.iter().filter_map(|file| file.split_once('/')).map(|(cluster, _)| cluster);
-            let rest = first.split_once('/').map_or("", |(_, rest)| rest);
-            format!("{} of {}", rest, bare_names(clusters))
+/// The file, or the name that files of several clusters have in common.
+fn push_file(text: &mut String, flows: &Flows, row: &Flow) {
+    let (mut clusters, mut name) = (Vec::new(), "");
+    flows.each_file(row, |[cluster, slash, file]| {
+        if clusters.is_empty() || !clusters.contains(&cluster) {
+            if clusters.is_empty() {
+                text.extend([cluster, slash, file]);
+            }
+            name = file;
+            clusters.push(cluster);
         }
+    });
+    if let [first, _, ..] = clusters.as_slice() {
+        text.truncate(text.len() - first.len() - 1 - name.len());
+        text.extend([name, " of ", &bare_names(clusters)]);
     }
 }
 
@@ -145,10 +203,11 @@ fn title(flows: &Flows, row: &Flow, clusters: &[usize]) -> String {
 }
 
 /// The same in a table that names the destination beside it.
-fn short_address(row: &Flow) -> String {
-    match (row.destination.addresses.as_slice(), row.source.scope) {
-        ([], Scope::Cluster) => "the same cluster".to_owned(),
-        ([], _) => "not stated".to_owned(),
-        (addresses, _) => bare_names(addresses.iter().map(|address| &**address)),
+fn short_address(row: &Flow) -> Cow<'_, str> {
+    match (&*row.destination.addresses, row.source.scope) {
+        ([], Scope::Cluster) => Cow::Borrowed("the same cluster"),
+        ([], _) => Cow::Borrowed("not stated"),
+        ([address], _) => Cow::Borrowed(address),
+        (addresses, _) => Cow::Owned(bare_names(addresses.iter().map(|address| &**address))),
     }
 }

@@ -1,5 +1,7 @@
 //! Flows in words.
 
+use std::borrow::Cow;
+
 use crate::words::bare_names;
 
 use super::{Flow, Flows, Purpose, Role};
@@ -52,32 +54,42 @@ pub(super) fn noun(flows: &Flows, role: Role, count: usize) -> &'static str {
 
 /// The destination in words.
 pub(super) fn destination(flows: &Flows, row: &Flow) -> String {
+    let mut text = String::new();
+    push_destination(&mut text, flows, row);
+    text
+}
+
+/// The same behind a text.
+pub(super) fn push_destination(text: &mut String, flows: &Flows, row: &Flow) {
     let role = match row.destination.role {
         Role::Gateway => "gateway",
         role => noun(flows, role, 1),
     };
-    match row.destination.cluster {
-        Some(cluster) => format!("{role} of {}", flows.clusters[cluster].name),
-        None => role.to_owned(),
+    text.push_str(role);
+    if let Some(cluster) = row.destination.cluster {
+        text.extend([" of ", &flows.clusters[cluster].name]);
     }
 }
 
 /// Why a flow is needed.
-pub(super) fn why(flows: &Flows, row: &Flow) -> String {
-    let reasons = row.purposes.iter().map(|purpose| match (purpose, row.source.role, row.destination.role) {
-        (Purpose::Calls, Role::Gateway, _) => "calls from other networks".to_owned(),
-        (Purpose::Calls, _, Role::Pods) => "calls on the network".to_owned(),
+pub(super) fn why<'f>(flows: &'f Flows, row: &Flow) -> Cow<'f, str> {
+    let reason = |purpose: &Purpose| match (purpose, row.source.role, row.destination.role) {
+        (Purpose::Calls, Role::Gateway, _) => Cow::Borrowed("calls from other networks"),
+        (Purpose::Calls, _, Role::Pods) => Cow::Borrowed("calls on the network"),
         (Purpose::Calls, ..) => {
             let network = row.destination.network.map_or("", |network| &flows.networks[network]);
-            format!("calls to network {network}")
+            Cow::Owned(["calls to network ", network].concat())
         }
-        (Purpose::Discovery, ..) => "discovery and token review".to_owned(),
-        (Purpose::Configuration, ..) => "configuration".to_owned(),
-        (Purpose::Certificates, ..) => "certificates".to_owned(),
-        (Purpose::Injection, ..) => "sidecar injection".to_owned(),
-        (Purpose::Traces, ..) => "traces".to_owned(),
-        (Purpose::Health, ..) => "health of the gateway".to_owned(),
-        (Purpose::Installation, ..) => "installation".to_owned(),
-    });
-    reasons.collect::<Vec<String>>().join("; ")
+        (Purpose::Discovery, ..) => Cow::Borrowed("discovery and token review"),
+        (Purpose::Configuration, ..) => Cow::Borrowed("configuration"),
+        (Purpose::Certificates, ..) => Cow::Borrowed("certificates"),
+        (Purpose::Injection, ..) => Cow::Borrowed("sidecar injection"),
+        (Purpose::Traces, ..) => Cow::Borrowed("traces"),
+        (Purpose::Health, ..) => Cow::Borrowed("health of the gateway"),
+        (Purpose::Installation, ..) => Cow::Borrowed("installation"),
+    };
+    match row.purposes {
+        [purpose] => reason(purpose),
+        purposes => Cow::Owned(purposes.iter().map(reason).collect::<Vec<Cow<'_, str>>>().join("; ")),
+    }
 }

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use crate::istio;
 use crate::layout::{ISTIO_SYSTEM, REMOTE_SECRETS};
 use crate::mesh::Cluster;
 use crate::topology::FreeForm;
@@ -77,8 +76,8 @@ impl Asked<'_, '_, '_> {
     }
 
     pub(super) fn root_namespace(&self, primary: &Cluster<'_>) -> String {
-        let config = istio::mesh_config(self.paths.mesh, primary);
-        let namespace = held(&config, &["rootNamespace"]).and_then(Value::as_str);
+        let config = self.paths.config(primary);
+        let namespace = held(config, &["rootNamespace"]).and_then(Value::as_str);
         namespace.unwrap_or(ISTIO_SYSTEM).to_owned()
     }
 

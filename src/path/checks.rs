@@ -3,10 +3,10 @@ use crate::mesh::Cluster;
 
 use super::asked::Asked;
 use super::reach::let_through;
-use super::{Answer, Call, Paths, Way, gateways};
+use super::{Answer, Call, Check, Paths, Way, gateways};
 
 impl<'t> Paths<'_, 't> {
-    pub(super) fn check(&self, from: &Cluster<'t>, to: &Cluster<'t>, call: &Call<'_>, has_flows: bool) -> Answer {
+    pub(super) fn check(&self, from: &Cluster<'t>, to: &Cluster<'t>, call: &Call<'_>, is_told: bool) -> Answer {
         let (caller, called) = (self.primary_of(from), self.primary_of(to));
         let way = match (from.position == to.position, from.network == to.network) {
             (true, _) => Way::Inside,
@@ -25,8 +25,10 @@ impl<'t> Paths<'_, 't> {
         let namespace = call.from_namespace.or(call.service.map(|service| service.namespace)).unwrap_or("default");
         let asked =
             Asked { paths: self, from, to, caller, called, way, gateways, service: call.service, host, namespace };
-        let flows = if has_flows { asked.needed_flows() } else { Flows::nothing() };
-        let mut checks = vec![asked.name(), asked.known(), asked.way()];
+        let flows = if is_told { asked.needed_flows() } else { Flows::nothing() };
+        // The name never decides about a whole mesh.
+        let mut checks: Vec<Check> = is_told.then(|| asked.name()).into_iter().collect();
+        checks.extend([asked.known(), asked.way()]);
         checks.extend(asked.policy());
         if way == Way::Gateway {
             checks.push(asked.server_name());
@@ -35,7 +37,7 @@ impl<'t> Paths<'_, 't> {
         if way != Way::Inside {
             checks.push(asked.trust());
         }
-        if way != Way::Inside && has_flows {
+        if way != Way::Inside && is_told {
             checks.push(let_through(&flows));
         }
         Answer {

@@ -42,7 +42,7 @@ pub(super) fn of(mesh: &Mesh<'_>, objects: &Objects) -> Vec<Vec<Found>> {
                 cluster: dialled.cluster.filter(|cluster| !is_static(&mesh.clusters[*cluster])),
                 endpoint: Endpoint {
                     cluster: dialled.cluster.map(|cluster| mesh.clusters[cluster].name.to_owned()),
-                    address: dialled.address.map(|address| address.to_string()),
+                    address: dialled.address().map(str::to_owned),
                     port: match dialled.port {
                         Port::Number(number) => Some(number),
                         Port::Named(_) => None,

@@ -1,9 +1,10 @@
 //! Whether a call finds its way.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::flows::{self, Flows, Role, What};
-use crate::istio;
 use crate::layout::REMOTE_SECRETS;
 use crate::template::quote;
 use crate::topology::SERVICES_PORT;
@@ -22,8 +23,8 @@ impl Asked<'_, '_, '_> {
 
     pub(super) fn name(&self) -> Check {
         let from = self.from.name;
-        let config = istio::mesh_config(self.paths.mesh, self.caller);
-        let variable = held(&config, &["defaultConfig", "proxyMetadata", "ISTIO_META_DNS_CAPTURE"]);
+        let config = self.paths.config(self.caller);
+        let variable = held(config, &["defaultConfig", "proxyMetadata", "ISTIO_META_DNS_CAPTURE"]);
         if variable.is_some_and(|value| value == "true" || value == true) {
             return holds(Name::Name, format!("the sidecars of {from} answer for every service of the mesh"))
                 .by([in_cluster(self.caller, "30-istio/")]);
@@ -78,7 +79,7 @@ impl Asked<'_, '_, '_> {
     /// Whether the mesh config keeps the host in each cluster (`1.30.3:pilot/pkg/model/cluster_local.go`).
     fn is_cluster_local(&self) -> Option<(String, String)> {
         let host = self.host.as_ref().filter(|_| self.way != Way::Inside)?;
-        let config = istio::mesh_config(self.paths.mesh, self.caller);
+        let config = self.paths.config(self.caller);
         let fits = |pattern: &str| match pattern.strip_prefix('*') {
             Some(end) => host.ends_with(end).then_some(end.len()),
             None => (host == pattern).then_some(usize::MAX),
@@ -87,7 +88,7 @@ impl Asked<'_, '_, '_> {
         let defaults = [format!("*.kube-system.svc.{domain}"), format!("kubernetes.default.svc.{domain}")];
         let own = self.paths.mesh.host(&self.caller.istiod_service());
         let mut best: Option<(usize, bool)> = defaults.iter().chain([&own]).find_map(|host| Some((fits(host)?, true)));
-        let settings = held(&config, &["serviceSettings"]).and_then(Value::as_array);
+        let settings = held(config, &["serviceSettings"]).and_then(Value::as_array);
         for settings in settings.into_iter().flatten() {
             let is_local = settings["settings"]["clusterLocal"] == true;
             for pattern in settings["hosts"].as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -146,7 +147,7 @@ impl Asked<'_, '_, '_> {
 
     /// The rows of the firewall's table that the call needs.
     pub(super) fn needed_flows(&self) -> Flows {
-        let mut flows = self.paths.flows.clone_with(|row| {
+        let mut flows = self.paths.flows().clone_with(|row| {
             let is_pods = row.source.role == Role::Pods && row.source.clusters.contains(&self.from.position);
             let is_istiod = row.source.role == Role::Istiod && row.source.clusters.contains(&self.caller.position);
             let is_dialled = || match self.way {
@@ -168,7 +169,7 @@ impl Asked<'_, '_, '_> {
         });
         for row in &mut flows.rows {
             let position = if row.source.role == Role::Pods { self.from.position } else { self.caller.position };
-            row.source.clusters = vec![position];
+            row.source.clusters = Arc::from([position]);
         }
         flows
     }

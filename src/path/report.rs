@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use crate::schema;
 use crate::terminal::{BOLD, GREEN, RED, YELLOW, styled, wrap};
-use crate::words::plain_json;
+use crate::words::{bare_names, plain_json};
 
-use super::{Answer, Call, Check, Endpoint, Name, Paths, Verdict, Way};
+use super::matrix::{Cell, Matrix};
+use super::{Answer, Check, Endpoint, Name, Verdict, Way};
 
 /// The format of the JSON report on one call.
 pub const FORMAT: &str = "meshgen-path-1";
@@ -54,7 +55,7 @@ impl Report {
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Paths")]
-pub struct Matrix {
+pub struct MatrixReport {
     /// `meshgen-paths-1`.
     pub format: &'static str,
     /// The clusters, in the order of the topology.
@@ -63,6 +64,13 @@ pub struct Matrix {
     pub networks: Vec<String>,
     /// Every ordered pair of two clusters: callers in the order of the clusters, and of each, the called in that order.
     pub pairs: Vec<Pair>,
+}
+
+impl MatrixReport {
+    /// The JSON Schema of the report.
+    pub fn schema() -> Value {
+        schema::of_output::<Self>("paths.schema.json")
+    }
 }
 
 /// A pair of clusters.
@@ -79,44 +87,6 @@ pub struct Pair {
     pub fails_at: Option<Name>,
     /// Why it fails; null where nothing does.
     pub because: Option<String>,
-}
-
-impl Matrix {
-    /// The ways between all clusters of a mesh.
-    pub fn of(paths: &Paths<'_, '_>, service: Option<super::Service<'_>>) -> Self {
-        let clusters: Vec<&str> = paths.clusters().collect();
-        let mut pairs = Vec::with_capacity(clusters.len() * clusters.len().saturating_sub(1));
-        for from in &clusters {
-            for to in clusters.iter().filter(|to| *to != from) {
-                let call = Call { from, from_namespace: None, to, service };
-                let Some(answer) = paths.decide(&call) else { continue };
-                let failure = answer.failure();
-                pairs.push(Pair {
-                    from: (*from).to_owned(),
-                    to: (*to).to_owned(),
-                    way: answer.way,
-                    fails_at: failure.map(|check| check.check),
-                    because: failure.map(|check| check.because.clone()),
-                });
-            }
-        }
-        Self {
-            format: MATRIX_FORMAT,
-            networks: paths.networks().map(str::to_owned).collect(),
-            clusters: clusters.into_iter().map(str::to_owned).collect(),
-            pairs,
-        }
-    }
-
-    /// Whether every way is there.
-    pub fn is_whole(&self) -> bool {
-        self.pairs.iter().all(|pair| pair.fails_at.is_none())
-    }
-
-    /// The JSON Schema of the matrix.
-    pub fn schema() -> Value {
-        schema::of_output::<Self>("paths.schema.json")
-    }
 }
 
 /// One call for programs.
@@ -137,7 +107,23 @@ pub fn json(answer: &Answer) -> String {
 
 /// All pairs for programs.
 pub fn matrix_json(matrix: &Matrix) -> String {
-    printed(matrix)
+    let pair = |(from, to): (usize, usize)| {
+        let cell = matrix.cell(from, to);
+        let failure = cell.failure.map(|failure| &matrix.failures[failure]);
+        Pair {
+            from: matrix.clusters[from].clone(),
+            to: matrix.clusters[to].clone(),
+            way: cell.way,
+            fails_at: failure.map(|(name, _)| *name),
+            because: failure.map(|(_, because)| because.clone()),
+        }
+    };
+    printed(&MatrixReport {
+        format: MATRIX_FORMAT,
+        clusters: matrix.clusters.clone(),
+        networks: matrix.networks.clone(),
+        pairs: matrix.pairs().map(pair).collect(),
+    })
 }
 
 fn printed(report: &impl Serialize) -> String {
@@ -192,25 +178,23 @@ fn told(text: &str, width: Option<usize>) -> Vec<String> {
 /// All pairs for a terminal: callers are lines, the called are columns.
 pub fn matrix_text(matrix: &Matrix, is_coloured: bool) -> String {
     let longest = matrix.clusters.iter().map(String::len).max().unwrap_or_default();
-    let pairs: BTreeMap<(&str, &str), &Pair> =
-        matrix.pairs.iter().map(|pair| ((pair.from.as_str(), pair.to.as_str()), pair)).collect();
     let digits = matrix.clusters.len().to_string().len();
     let mut out = format!("{:digits$}  {:longest$} ", "", "from \\ to");
     for number in 1..=matrix.clusters.len() {
         write!(out, " {number:>digits$}").expect("a String takes everything");
     }
     out.push('\n');
-    for (number, from) in (1..).zip(&matrix.clusters) {
-        write!(out, "{number:>digits$}  {from:longest$} ").expect("a String takes everything");
+    for (row, from) in matrix.clusters.iter().enumerate() {
+        write!(out, "{:>digits$}  {from:longest$} ", row + 1).expect("a String takes everything");
         for _ in from.len().max(longest).."from \\ to".len() {
             out.push(' ');
         }
-        for to in &matrix.clusters {
-            let (mark, style) = match pairs.get(&(from.as_str(), to.as_str())) {
-                None => (".", None),
-                Some(Pair { fails_at: Some(_), .. }) => ("X", Some(RED)),
-                Some(Pair { way: Way::Gateway, .. }) => ("g", Some(GREEN)),
-                Some(_) => ("d", Some(GREEN)),
+        for column in 0..matrix.clusters.len() {
+            let (mark, style) = match matrix.cell(row, column) {
+                _ if row == column => (".", None),
+                Cell { failure: Some(_), .. } => ("X", Some(RED)),
+                Cell { way: Way::Gateway, .. } => ("g", Some(GREEN)),
+                Cell { .. } => ("d", Some(GREEN)),
             };
             let cell = format!("{mark:>digits$}");
             out.push(' ');
@@ -219,15 +203,16 @@ pub fn matrix_text(matrix: &Matrix, is_coloured: bool) -> String {
         out.push('\n');
     }
     out.push_str("\nd: pod to pod, g: through a gateway, X: fails\n");
-    let mut reasons: BTreeMap<(Name, &str), Vec<(&str, &str)>> = BTreeMap::new();
-    for pair in &matrix.pairs {
-        if let (Some(name), Some(because)) = (pair.fails_at, &pair.because) {
-            reasons.entry((name, because)).or_default().push((&pair.from, &pair.to));
+    let mut failing: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for (from, to) in matrix.pairs() {
+        if let Some(failure) = matrix.cell(from, to).failure {
+            let pair = format!("{} to {}", matrix.clusters[from], matrix.clusters[to]);
+            failing.entry(failure).or_default().push(pair);
         }
     }
-    for ((name, because), pairs) in reasons {
-        let pairs: Vec<String> = pairs.iter().map(|(from, to)| format!("{from} to {to}")).collect();
-        let pairs = crate::words::bare_names(pairs.iter().map(String::as_str));
+    for (failure, pairs) in failing {
+        let (name, because) = &matrix.failures[failure];
+        let pairs = bare_names(pairs.iter().map(String::as_str));
         writeln!(out, "\n{pairs}: fails at `{}`\n  {because}", name.word()).expect("a String takes everything");
     }
     out

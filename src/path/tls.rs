@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use crate::istio;
 use crate::layout::ISTIO_SYSTEM;
 use crate::mesh::{Cluster, Intermediate};
 use crate::release::RemoteShape;
@@ -219,8 +218,8 @@ impl Asked<'_, '_, '_> {
     }
 
     fn are_aliases(&self, domains: &[String; 2]) -> bool {
-        let config = istio::mesh_config(self.paths.mesh, self.caller);
-        let aliases = held(&config, &["trustDomainAliases"]).and_then(Value::as_array);
+        let config = self.paths.config(self.caller);
+        let aliases = held(config, &["trustDomainAliases"]).and_then(Value::as_array);
         aliases.is_some_and(|aliases| aliases.iter().any(|alias| *alias == domains[1].as_str()))
     }
 }

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::layout::bundle_path;
 use crate::mesh::{Intermediate, Mesh, Root};
@@ -12,7 +13,8 @@ use super::naming::{self, ORGANIZATION};
 use super::standing::Damage;
 use super::verify::{self, Facts};
 use super::{Standing, Trust};
-use crate::words::hex;
+use crate::schema;
+use crate::words::{hex, plain_json};
 
 /// A certificate is renewed this many days before its end at the latest.
 pub(super) const DAYS_TO_RENEW: i64 = 90;
@@ -59,6 +61,50 @@ pub struct Entry {
     /// The clusters whose workloads do not trust a root that others trust, because it is being replaced.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_trusted_by: Vec<String>,
+}
+
+/// The format of the JSON report.
+pub const FORMAT: &str = "meshgen-certificates-1";
+
+/// The certificates of a mesh on a day.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Certificates")]
+pub struct Report {
+    /// `meshgen-certificates-1`.
+    pub format: &'static str,
+    /// The day.
+    pub now: Date,
+    /// The roots, then what is under them.
+    pub certificates: Vec<Shown>,
+}
+
+/// A certificate on a day.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ShownCertificate")]
+pub struct Shown {
+    /// The certificate.
+    #[serde(flatten)]
+    pub entry: Entry,
+    /// How many days are left; negative once it has expired.
+    pub days_left: i64,
+}
+
+impl Report {
+    /// The JSON Schema of the report.
+    pub fn schema() -> Value {
+        schema::of_output::<Self>("ca-show.schema.json")
+    }
+}
+
+/// Certificates on a day, for programs.
+pub fn json(entries: &[Entry], today: Date) -> String {
+    let shown = |entry: &Entry| Shown { entry: entry.clone(), days_left: entry.days_left(today) };
+    let report = Report { format: FORMAT, now: today, certificates: entries.iter().map(shown).collect() };
+    let mut text = plain_json(&serde_json::to_string_pretty(&report).expect("certificates are plain data"));
+    text.push('\n');
+    text
 }
 
 impl Entry {

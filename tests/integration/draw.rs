@@ -19,7 +19,7 @@ fn drawn(source: &Source) -> Facts {
     let mut findings = Findings::default();
     let checked = meshgen::read(source, &mut findings);
     let checked = checked.unwrap_or_else(|| panic!("{}", common::report(source, &findings.list)));
-    meshgen::drawn(&checked)
+    meshgen::drawn(&checked, &View::ALL)
 }
 
 fn today() -> Date {

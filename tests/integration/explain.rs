@@ -167,3 +167,23 @@ fn every_page_names_sources_that_can_be_opened() {
         assert!(forms[..2].iter().any(|form| form.is_match(&url)), "{url}");
     }
 }
+
+#[test]
+fn programs_read_the_same_pages() {
+    let explain = |arguments: &[&str]| {
+        let output = common::meshgen().arg("explain").args(arguments).args(["--format", "json"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        common::obeys_schema(std::str::from_utf8(&output.stdout).unwrap())["rules"].as_array().unwrap().clone()
+    };
+    let all = explain(&[]);
+    let mut names: Vec<&str> = every_rule().map(|rule| rule.name).collect();
+    names.sort_unstable();
+    assert_eq!(all.iter().map(|rule| rule["name"].as_str().unwrap()).collect::<Vec<_>>(), names);
+    for rule in every_rule() {
+        let one = explain(&[rule.name]);
+        assert_eq!(one[0]["page"], rule.page);
+        assert!(one.len() == 1 && all.contains(&one[0]), "{}", rule.name);
+        let can_be_allowed = one[0]["canBeAllowed"] == true;
+        assert!(can_be_allowed || rule.severity == Severity::Error, "{}", rule.name);
+    }
+}

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::LazyLock;
 
 use camino::Utf8Path;
 use meshgen::diagnostic::Findings;
-use meshgen::flows::{self, Changes, Flows, Report, What};
+use meshgen::flows::{self, Changes, Flows, What};
 use meshgen::source::Source;
 use meshgen::tree::Tree;
 use proptest::prelude::*;
@@ -28,12 +27,7 @@ fn cases() -> Vec<PathBuf> {
 
 /// The report for programs, which obeys its schema.
 fn json(what: &What) -> Value {
-    static VALIDATOR: LazyLock<jsonschema::Validator> =
-        LazyLock::new(|| jsonschema::validator_for(&Report::schema()).unwrap());
-    let report: Value = serde_json::from_str(&flows::json(what)).unwrap();
-    let errors: Vec<String> = VALIDATOR.iter_errors(&report).map(|error| error.to_string()).collect();
-    assert!(errors.is_empty(), "{errors:#?}");
-    report
+    common::obeys_schema(&flows::json(what))
 }
 
 #[test]
@@ -66,12 +60,6 @@ fn the_page_for_network_teams_shows_a_table_as_it_is() {
 }
 
 #[test]
-fn the_committed_schema_is_that_of_the_report() {
-    let text = format!("{:#}\n", Report::schema());
-    common::expect_file(&common::repository().join("schemas/flows.schema.json"), &text);
-}
-
-#[test]
 fn each_row_has_a_name_of_its_own_which_a_new_member_of_the_network_does_not_change() {
     let text = std::fs::read_to_string(common::repository().join("tests/flows/comes-and-goes/before.yaml")).unwrap();
     let before = flows_of(&Source::new("before.yaml", text.as_bytes()));
@@ -88,7 +76,7 @@ fn each_row_has_a_name_of_its_own_which_a_new_member_of_the_network_does_not_cha
     assert!(changes.removed.rows.is_empty());
     let joins = after.clusters.len() - 1;
     for row in &changes.added.rows {
-        let is_its = row.destination.cluster == Some(joins) || row.source.clusters == [joins];
+        let is_its = row.destination.cluster == Some(joins) || *row.source.clusters == [joins];
         assert!(is_its, "{}", flows::text(&What::Changes(changes.clone()), false));
     }
 }
@@ -99,7 +87,7 @@ fn a_table_of_one_cluster_has_the_rows_that_name_it() {
     let all = flows_of(&source).expanded();
     let name = all.clusters[1].name.clone();
     let mine = flows_of(&source).expanded().of_cluster(&name);
-    let is_mine = |row: &&flows::Flow| row.source.clusters == [1] || row.destination.cluster == Some(1);
+    let is_mine = |row: &&flows::Flow| *row.source.clusters == [1] || row.destination.cluster == Some(1);
     assert_eq!(mine.rows, all.rows.iter().filter(is_mine).cloned().collect::<Vec<_>>());
     assert_eq!(flows_of(&source).of_cluster(&name).expanded().rows, mine.rows);
 }

@@ -4,9 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use meshgen::path::{Matrix, Report};
-use serde_json::Value;
-
 use crate::common;
 
 fn cases() -> Vec<PathBuf> {
@@ -28,15 +25,11 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn every_call_is_answered_as_written_down() {
-    let schemas = [Report::schema(), Matrix::schema()].map(|schema| jsonschema::validator_for(&schema).unwrap());
     assert!(!cases().is_empty());
     for case in cases() {
         let (text, json) = (asked(&case, &[]), asked(&case, &["--format", "json"]));
         assert_eq!(text.status.code(), json.status.code(), "{}", case.display());
-        let report: Value = serde_json::from_slice(&json.stdout).unwrap();
-        let schema = &schemas[usize::from(report["pairs"].is_array())];
-        let errors: Vec<String> = schema.iter_errors(&report).map(|error| error.to_string()).collect();
-        assert!(errors.is_empty(), "{}: {errors:#?}", case.display());
+        common::obeys_schema(std::str::from_utf8(&json.stdout).unwrap());
         common::snapshots(&case).bind(|| {
             insta::assert_snapshot!("text", said(&text));
             insta::assert_snapshot!("json", said(&json));
@@ -50,14 +43,6 @@ fn the_page_on_debugging_shows_an_answer_as_it_is() {
     let answer = asked(&common::repository().join("tests/path/through-a-gateway"), &[]);
     let answer = String::from_utf8(answer.stdout).unwrap();
     assert!(page.contains(&format!("```text\n{answer}```\n")), "docs/debugging.md does not show:\n{answer}");
-}
-
-#[test]
-fn the_committed_schemas_are_those_of_the_reports() {
-    for (file, schema) in [("path", Report::schema()), ("paths", Matrix::schema())] {
-        let path = common::repository().join(format!("schemas/{file}.schema.json"));
-        common::expect_file(&path, &format!("{schema:#}\n"));
-    }
 }
 
 #[test]

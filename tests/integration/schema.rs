@@ -13,6 +13,14 @@ fn the_committed_schema_is_that_of_the_types() {
 }
 
 #[test]
+fn the_committed_schemas_of_reports_are_those_of_the_types() {
+    for (_, file, schema) in common::report_schemas() {
+        let path = common::repository().join(format!("schemas/{file}.schema.json"));
+        common::expect_file(&path, &format!("{schema:#}\n"));
+    }
+}
+
+#[test]
 fn the_documented_example_reads_without_a_finding_and_uses_every_field() {
     let source = common::read(&common::repository().join("tests/example.yaml"));
     let findings = meshgen::check(&source);

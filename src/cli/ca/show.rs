@@ -2,7 +2,6 @@ use std::io;
 
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum, ValueHint};
-use serde_json::{Value, json};
 
 use crate::disk;
 use crate::lock;
@@ -43,7 +42,7 @@ fn days(text: &str) -> Result<u32, String> {
 enum Format {
     /// A table
     Text,
-    /// An object with a list `certificates`
+    /// For programs; `schemas/ca-show.schema.json` describes it
     Json,
 }
 
@@ -75,7 +74,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             let table = table(&entries, today, arguments.within, is_colour_wanted(&io::stdout()));
             table + &renewal::text(&entries, today, arguments.within)
         }
-        Format::Json => format!("{:#}\n", as_json(&entries, today)),
+        Format::Json => inventory::json(&entries, today),
     })?;
     let Some(days) = arguments.within else { return Ok(DONE) };
     let names = |is_it: &dyn Fn(&&Entry) -> bool| -> Vec<&str> { entries.iter().filter(is_it).map(name).collect() };
@@ -114,18 +113,6 @@ fn name(entry: &Entry) -> &str {
         Role::Issuer => "issuer",
         Role::Signer => entry.cluster.as_deref().unwrap_or_default(),
     }
-}
-
-fn as_json(entries: &[Entry], today: Date) -> Value {
-    let certificates: Vec<Value> = entries
-        .iter()
-        .map(|entry| {
-            let mut value = json!(entry);
-            value["daysLeft"] = json!(entry.days_left(today));
-            value
-        })
-        .collect();
-    json!({ "now": today, "certificates": certificates })
 }
 
 /// The widest name that has its row beside it; the row of a longer one is below it.

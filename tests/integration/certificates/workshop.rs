@@ -94,7 +94,11 @@ impl Workshop {
     }
 
     pub(crate) fn meshgen(&self, arguments: &[&str]) -> Said {
-        said(&self.command(env!("CARGO_BIN_EXE_meshgen")).args(arguments).output().unwrap())
+        let said = said(&self.command(env!("CARGO_BIN_EXE_meshgen")).args(arguments).output().unwrap());
+        if arguments.starts_with(&["ca", "show"]) && arguments.contains(&"json") && !said.stdout.is_empty() {
+            crate::common::obeys_schema(&said.stdout);
+        }
+        said
     }
 
     pub(crate) fn build(&self, more: &[&str]) -> Said {

@@ -1,15 +1,18 @@
 //! What several tests need.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::thread;
 
 use meshgen::diagnostic::Findings;
 use meshgen::pki::{Authority, Seed, Seeds, Standing};
 use meshgen::source::Source;
 use meshgen::tree::Tree;
+use serde_json::Value;
 
 #[path = "../../simulator/base64.rs"]
 #[allow(dead_code, reason = "the simulator also encodes")]
@@ -91,6 +94,35 @@ pub(crate) fn snapshots(directory: &Path) -> insta::Settings {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings
+}
+
+/// Every report for programs: its format, the file of its schema, and the schema.
+pub(crate) fn report_schemas() -> &'static [(&'static str, &'static str, Value)] {
+    static SCHEMAS: LazyLock<Vec<(&str, &str, Value)>> = LazyLock::new(|| {
+        vec![
+            (meshgen::report::FORMAT, "check", meshgen::report::Report::schema()),
+            (meshgen::diff::FORMAT, "diff", meshgen::diff::Diff::schema()),
+            (meshgen::flows::FORMAT, "flows", meshgen::flows::Report::schema()),
+            (meshgen::path::FORMAT, "path", meshgen::path::Report::schema()),
+            (meshgen::path::MATRIX_FORMAT, "paths", meshgen::path::MatrixReport::schema()),
+            (meshgen::pki::inventory::FORMAT, "ca-show", meshgen::pki::inventory::Report::schema()),
+            (meshgen::report::RULES_FORMAT, "explain", meshgen::report::Rules::schema()),
+        ]
+    });
+    &SCHEMAS
+}
+
+/// A report for programs, which names its format and obeys the schema of that.
+pub(crate) fn obeys_schema(text: &str) -> Value {
+    static VALIDATORS: LazyLock<BTreeMap<&str, jsonschema::Validator>> = LazyLock::new(|| {
+        let validator = |schema: &Value| jsonschema::validator_for(schema).unwrap();
+        report_schemas().iter().map(|(format, _, schema)| (*format, validator(schema))).collect()
+    });
+    let report: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let format = report["format"].as_str().unwrap_or_else(|| panic!("no format: {text}"));
+    let errors: Vec<String> = VALIDATORS[format].iter_errors(&report).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:#?}\n{text}");
+    report
 }
 
 /// Whether a file that others read as it is, and so is no snapshot, is to become what the code gives now.

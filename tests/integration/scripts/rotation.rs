@@ -326,3 +326,46 @@ fn two_meshes_become_one_and_no_request_fails() {
         assert!(proxy.anchor == wanted.anchor && proxy.roots == wanted.roots, "{}", proxy.name);
     }
 }
+
+/// The steps of docs/rotation.md.
+#[test]
+fn a_key_that_leaked_and_the_tokens_beside_it_are_worth_nothing_in_the_end() {
+    let page = std::fs::read_to_string(common::repository().join("docs/rotation.md")).unwrap();
+    let (_, section) = page.split_once("\n## If the key of a cluster leaked\n").unwrap();
+    let (_, commands) = section.split_once("```sh\n").unwrap();
+    let commands = commands.split_once("```").unwrap().0;
+    let simulator = running("1.30.3");
+    // The key of north leaked, and with it the tokens of the two others.
+    let renewed = |certificates: &str| {
+        mesh("1.30.3", &format!("{certificates}, retired: [{{cluster: north, generation: 1}}]"))
+            .replace("{name: north, ", "{name: north, certificates: {generation: 2}, ")
+    };
+    simulator.build(&renewed(BEFORE));
+    done(&simulator.run("install.sh", &["--cluster", "north"]));
+    assert_eq!(live(&simulator, 24), Vec::<String>::new());
+    for certificates in &phases()[1..] {
+        simulator.build(&renewed(certificates));
+        done(&simulator.run("install.sh", &[]));
+        assert_eq!(live(&simulator, 24), Vec::<String>::new(), "{certificates}");
+    }
+    let token = |context: &str| {
+        let secret = "Secret/istio-system/istio-reader-service-account-istio-remote-secret-token";
+        let object =
+            simulator.object(context, secret).unwrap_or_else(|| panic!("{:?}", simulator.objects(context).keys()));
+        common::base64::decoded(object["data"]["token"].as_str().unwrap())
+    };
+    let held = |primary: &str, context: &str| {
+        let secret = simulator.object(primary, &format!("Secret/istio-system/istio-remote-secret-{context}"));
+        common::base64::decoded(secret.unwrap()["data"][context].as_str().unwrap())
+    };
+    for context in ["east", "west"] {
+        let leaked = token(context);
+        done(&simulator.follow(&commands.replace("fra", context).replace("lon", "east")));
+        assert_ne!(token(context), leaked);
+        for primary in ["east", "north"].into_iter().filter(|primary| *primary != context) {
+            assert!(held(primary, context).contains(&token(context)), "{primary} reads {context}");
+            assert!(!held(primary, context).contains(&leaked), "{primary} reads {context}");
+        }
+    }
+    done(&simulator.run("verify.sh", &[]));
+}
