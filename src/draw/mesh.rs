@@ -88,8 +88,9 @@ fn clusters(mesh: &Compared, svg: &mut Svg, top: i32) -> i32 {
     svg.close();
     for ((position, _), place) in networks.iter().zip(&places) {
         svg.open("title", &mesh.networks[*position].0);
-        let text = Point { x: place.x + PADDING, y: place.y + LINE + 2 };
-        svg.text(text, "soft over", &network_title(mesh, *position));
+        let (x, y, title) = (place.x + PADDING, place.y + LINE + 2, network_title(mesh, *position));
+        svg.rect(Rect { x: x - 4, y: y - LINE + 3, width: width(&title) + 8, height: LINE + 3 }, "under");
+        svg.text(Point { x, y }, "soft", &title);
         svg.close();
     }
     for (card, rect) in cards.iter().zip(&at) {

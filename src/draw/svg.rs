@@ -194,7 +194,7 @@ svg{--paper:#fff;--ink:#1b1f24;--soft:#57606a;--net:#f3f5f8;--edge:#8c959f;--box
 @media(prefers-color-scheme:dark){svg{--paper:#0d1117;--ink:#e6edf3;--soft:#9aa4af;--net:#161b22;--edge:#59626d;--box:#0d1117;--control:#6cb2ff;--trace:#c9a2f2;--good:#56d370;--bad:#ff8a8f;--changed:#e3b341;--direct:#12304f;--gateway:#12361f;--fail:#4d161b}}\n\
 @media print{svg{--paper:#fff;--ink:#000;--soft:#333;--net:#fff;--edge:#666;--box:#fff;--control:#0b5cad;--trace:#7a3fb3;--good:#1a7f37;--bad:#c0202d;--changed:#8a5a00;--direct:#d7e8fb;--gateway:#dff3e4;--fail:#fbd9dc}}\n\
 svg text,.letter{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:var(--ink)}\n\
-svg .name{font-weight:bold}svg .soft{fill:var(--soft)}svg .over{paint-order:stroke;stroke:var(--net);stroke-width:5px}\n\
+svg .name{font-weight:bold}svg .soft{fill:var(--soft)}svg .under{fill:var(--net)}\n\
 svg .paper{fill:var(--paper)}svg .net{fill:var(--net);stroke:var(--edge)}svg .box{fill:var(--box);stroke:var(--edge)}svg .frame{fill:none}\n\
 svg .control,svg .trace{fill:none;stroke:var(--control);stroke-width:1.5}svg .trace{stroke:var(--trace);stroke-dasharray:2 4}\n\
 svg path.comes{stroke:var(--good);stroke-width:2.5}svg path.goes{stroke:var(--bad);stroke-width:2.5;stroke-dasharray:7 4}svg marker path{fill:var(--soft)}\n\

@@ -60,7 +60,10 @@ fn there_are_no_certificates_to_show() {
         }
         let said = workshop.meshgen(&["ca", "show", place, "--format", "json", "--now", "2026-12-01"]);
         done(&said);
-        assert_eq!(said.stdout, "{\n  \"format\": \"meshgen-certificates-1\",\n  \"now\": \"2026-12-01\",\n  \"certificates\": []\n}\n");
+        assert_eq!(
+            said.stdout,
+            "{\n  \"format\": \"meshgen-certificates-1\",\n  \"now\": \"2026-12-01\",\n  \"certificates\": []\n}\n"
+        );
     }
 }
 

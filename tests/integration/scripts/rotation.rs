@@ -369,3 +369,23 @@ fn a_key_that_leaked_and_the_tokens_beside_it_are_worth_nothing_in_the_end() {
     }
     done(&simulator.run("verify.sh", &[]));
 }
+
+/// The steps of docs/rotation.md.
+#[test]
+fn a_seed_that_leaked_signs_for_nobody_in_the_end() {
+    let simulator = running("1.30.3");
+    let leaked: Vec<String> = proxies(&simulator).into_iter().map(|proxy| proxy.anchor).collect();
+    for phase in ["trust", "sign", "drop"] {
+        let certificates = format!("{BEFORE}, nextRoot: {{issuedOn: 2027-01-10, seed: next, phase: {phase}}}");
+        simulator.build(&mesh("1.30.3", &certificates));
+        done(&simulator.run("install.sh", &[]));
+        assert_eq!(live(&simulator, 24), Vec::<String>::new(), "{phase}");
+        let said = simulator.run("verify.sh", &[]);
+        done(&said);
+        assert_eq!(said.text.contains("the root: the next phase may begin\n"), phase != "drop", "{}", said.text);
+    }
+    for proxy in proxies(&simulator) {
+        assert!(!leaked.contains(&proxy.anchor), "{}", proxy.name);
+        assert!(leaked.iter().all(|anchor| !proxy.roots.contains(anchor)), "{}", proxy.name);
+    }
+}
