@@ -246,7 +246,14 @@ fn tables(place: &Path) {
     println!("\n| of 1,000 clusters | ms | more than `check` |\n|---|---:|---:|");
     let check = time(&["check"]);
     println!("| `check` | {} | |", milliseconds(check));
-    for words in [&["flows"][..], &["flows", "--format", "csv"], &["flows", "--format", "json"]] {
+    let tables = [
+        &["flows"][..],
+        &["flows", "--format", "csv"],
+        &["flows", "--format", "json"],
+        &["draw"],
+        &["draw", "--view", "matrix"],
+    ];
+    for words in tables {
         let table = time(words);
         println!("| `{}` | {} | {} |", words.join(" "), milliseconds(table), milliseconds(table.saturating_sub(check)));
     }
