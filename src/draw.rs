@@ -65,6 +65,11 @@ pub fn svg(before: Option<&Facts>, facts: &Facts, view: View, today: Date) -> St
     picture(before, facts, view, today).standalone()
 }
 
+/// The ways between clusters as SVG.
+pub fn ways(matrix: &Matrix) -> String {
+    matrix::draw(None, matrix).standalone()
+}
+
 /// The picture of a mesh for its tree, which does not depend on the day.
 pub(crate) fn of_tree(mesh: &Mesh<'_>) -> String {
     mesh::draw(&scene::compared(None, &Scene::of(mesh))).standalone()

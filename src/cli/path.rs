@@ -8,7 +8,7 @@ use crate::check::Checked;
 use crate::diagnostic::Findings;
 use crate::path::{self, Call, Matrix, Objects, Paths, Service};
 use crate::words::{names, printable};
-use crate::{disk, report};
+use crate::{disk, draw, report};
 
 use super::completions::ClusterNames;
 use super::{
@@ -50,6 +50,8 @@ enum Format {
     Text,
     /// For programs; `schemas/path.schema.json` describes it, and with `--matrix` `schemas/paths.schema.json`
     Json,
+    /// A picture of all pairs, with `--matrix`
+    Svg,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
@@ -68,6 +70,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn one(arguments: &Arguments, paths: &Paths<'_, '_>) -> Outcome {
+    if arguments.format == Format::Svg {
+        return Err(Refusal("one call has no picture: ask about all pairs with `--matrix`".to_owned()));
+    }
     let (from, to) = (arguments.from.as_deref().unwrap_or_default(), arguments.to.as_deref().unwrap_or_default());
     let (from, namespace) =
         from.split_once('/').map_or((from, None), |(cluster, namespace)| (cluster, Some(namespace)));
@@ -79,8 +84,8 @@ fn one(arguments: &Arguments, paths: &Paths<'_, '_>) -> Outcome {
     let stdout = io::stdout();
     let width = stdout.is_terminal().then(|| columns(&stdout)).flatten();
     print(&match arguments.format {
-        Format::Text => path::text(&answer, width, is_colour_wanted(&stdout)),
         Format::Json => path::json(&answer),
+        Format::Text | Format::Svg => path::text(&answer, width, is_colour_wanted(&stdout)),
     })?;
     Ok(if answer.failure().is_some() { FOUND } else { DONE })
 }
@@ -90,6 +95,7 @@ fn matrix(arguments: &Arguments, paths: &Paths<'_, '_>) -> Outcome {
     print(&match arguments.format {
         Format::Text => path::matrix_text(&matrix, is_colour_wanted(&io::stdout())),
         Format::Json => path::matrix_json(&matrix),
+        Format::Svg => draw::ways(&matrix),
     })?;
     Ok(if matrix.is_whole() { DONE } else { FOUND })
 }

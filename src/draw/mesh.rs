@@ -135,18 +135,18 @@ fn lines(
     }
 }
 
-/// A line from box to box. Where a box stands between them in a row or a column, it goes around. Traces run beside control planes.
+/// A line from box to box. Where a box stands between them in a row or a column, it goes around; two networks may be beside each other. Traces run beside control planes.
 fn arrow(from: Rect, to: Rect, class: &str, state: State, svg: &mut Svg) {
     let (beside, aside) = if class == "trace" { (10, GAP / 2 - 4) } else { (0, GAP / 2 + 2) };
     let class = format!("{class}{}", state.class());
     let (one, other) = (from.centre(), to.centre());
-    if from.x == to.x && (from.y - to.y).abs() > from.height + GAP {
+    if from.x == to.x && (from.y - to.y).abs() > from.height + GAP + 2 * ROOM + TITLE {
         let x = from.x - aside;
         let (start, end) = (one.y + beside, other.y + beside);
         let points = [(from.x, start), (x, start), (x, end), (to.x, end)];
         return svg.arrow(&points.map(|(x, y)| Point { x, y }), &class);
     }
-    if from.y == to.y && (from.x - to.x).abs() > from.width + GAP {
+    if from.y == to.y && (from.x - to.x).abs() > from.width + GAP + 2 * ROOM {
         let bottom = from.y + from.height;
         let y = bottom + aside;
         let (start, end) = (one.x + beside, other.x + beside);

@@ -30,6 +30,13 @@ fn every_call_is_answered_as_written_down() {
         let (text, json) = (asked(&case, &[]), asked(&case, &["--format", "json"]));
         assert_eq!(text.status.code(), json.status.code(), "{}", case.display());
         common::obeys_schema(std::str::from_utf8(&json.stdout).unwrap());
+        let picture = asked(&case, &["--format", "svg"]);
+        if fs::read_to_string(case.join("arguments")).unwrap().contains("--matrix") {
+            assert_eq!(picture.status.code(), text.status.code());
+            common::expect_file(&case.join("picture.svg"), std::str::from_utf8(&picture.stdout).unwrap());
+        } else {
+            assert_eq!((picture.status.code(), picture.stdout.as_slice()), (Some(2), &b""[..]));
+        }
         common::snapshots(&case).bind(|| {
             insta::assert_snapshot!("text", said(&text));
             insta::assert_snapshot!("json", said(&json));
