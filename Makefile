@@ -1,5 +1,5 @@
 # The default target lists the others.
-.PHONY: help build test scripts pairs rotations gitops rotation power-loss mutants lint deny advisories msrv reproducible fmt golden output bench fuzz tools verify check clean
+.PHONY: help build test scripts pairs rotations gitops rotation paths power-loss mutants lint deny advisories msrv reproducible fmt golden output bench fuzz tools verify check clean
 .DEFAULT_GOAL := help
 
 MESHGEN := target/release/meshgen
@@ -35,6 +35,9 @@ gitops: build ## Bring a mesh up from Git with real Flux controllers, API server
 
 rotation: build ## Replace the root of a mesh with real API servers, Helm and istiods (installs these, as gitops does; needs root)
 	tools/lab/run rotation
+
+paths: build ## Compare what path says of calls with istiod's own push code (compiles it, which takes 15 minutes)
+	tools/pushcode/run
 
 power-loss: ## Lose power at each operation of a build, on ext4, xfs, btrfs and f2fs, which needs root
 	tools/power-loss

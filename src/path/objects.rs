@@ -56,14 +56,12 @@ impl Objects {
         self.everywhere.iter().chain(own).filter(move |object| object["kind"] == kind)
     }
 
-    /// The clusters whose credentials a control plane has; none where no file shows them.
+    /// The clusters whose credentials a control plane has; none where no file shows any Secret of its namespace.
     pub(super) fn remote_secrets(&self, primary: &str) -> Option<Vec<&str>> {
-        let is_remote = |object: &&Value| {
-            object["metadata"]["namespace"] == ISTIO_SYSTEM
-                && object["metadata"]["labels"]["istio/multiCluster"] == "true"
-        };
-        let secrets: Vec<&Value> = self.of(primary, "Secret").filter(is_remote).collect();
-        let keys = secrets.iter().flat_map(|secret| secret["data"].as_object().into_iter().flatten());
+        let is_there = |object: &&Value| object["metadata"]["namespace"] == ISTIO_SYSTEM;
+        let is_remote = |object: &&&Value| object["metadata"]["labels"]["istio/multiCluster"] == "true";
+        let secrets: Vec<&Value> = self.of(primary, "Secret").filter(is_there).collect();
+        let keys = secrets.iter().filter(is_remote).flat_map(|secret| secret["data"].as_object().into_iter().flatten());
         let clusters = keys.map(|(cluster, _)| cluster.as_str()).collect();
         (!secrets.is_empty()).then_some(clusters)
     }
