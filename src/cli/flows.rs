@@ -1,6 +1,6 @@
 use std::io;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
@@ -48,12 +48,17 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
+    // Where the commit cannot be read, standard input is not waited for.
+    let old =
+        arguments.since.as_ref().map(|reference| diff::topology_since(&arguments.topology, reference)).transpose()?;
     let source = read_source(&arguments.topology)?;
     let Some(after) = flows_of(&source) else { return Ok(NOT_DONE) };
-    let (what, code) = match &arguments.since {
+    let (what, code) = match old {
         None => (What::All(chosen(after, arguments)?), DONE),
-        Some(reference) => {
-            let Some(before) = before(&arguments.topology, reference)? else { return Ok(NOT_DONE) };
+        Some(old) => {
+            // A topology that the commit does not have is new.
+            let before = old.map_or_else(|| Some(Flows::nothing()), |source| flows_of(&source));
+            let Some(before) = before else { return Ok(NOT_DONE) };
             let mut changes = Changes::between(&before, &after);
             if let Some(cluster) = &arguments.cluster {
                 if !before.has_cluster(cluster) {
@@ -106,12 +111,4 @@ fn flows_of(source: &Source) -> Option<Flows> {
         say_findings(source, &findings);
     }
     checked.map(|checked| crate::flows_of(&checked))
-}
-
-/// The flows of a topology as a commit has it; none where it is new.
-fn before(topology: &Utf8Path, reference: &str) -> Result<Option<Flows>, Refusal> {
-    match diff::topology_since(topology, reference)? {
-        Some(source) => Ok(flows_of(&source)),
-        None => Ok(Some(Flows::nothing())),
-    }
 }

@@ -135,6 +135,9 @@ impl<'m, 't> Facts<'m, 't> {
     /// Every istiod reads the API server of every other cluster.
     fn discovery(&self, network: usize, rows: &mut Vec<Flow>) {
         let primaries: Arc<[usize]> = positions(self.members(network).filter(|cluster| cluster.is_primary())).into();
+        if primaries.is_empty() {
+            return;
+        }
         for cluster in self.mesh.clusters.iter().filter(|cluster| !cluster.is_waiting) {
             let others = if primaries.contains(&cluster.position) {
                 primaries.iter().copied().filter(|other| *other != cluster.position).collect()

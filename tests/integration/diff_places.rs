@@ -483,3 +483,46 @@ fn a_file_that_is_no_ca_of_an_api_server_is_refused_and_not_shown() {
     fs::write(&file, &authority).unwrap();
     assert_eq!(code(&place.meshgen(&["check", "meshes/topology.yaml"])), 0);
 }
+
+/// What else tells two states of a topology apart.
+#[test]
+fn flows_and_pictures_show_what_comes_and_goes_since_a_commit() {
+    let place = Place::committed(3);
+    let flows = |more: &[&str]| place.meshgen(&[&["flows", "topology.yaml"], more].concat());
+    let since = ["--since", "v1"];
+    let same = flows(&since);
+    assert_eq!((code(&same), out(&same).as_str()), (0, ""));
+    assert!(says(&same).ends_with("no difference\n"), "{}", says(&same));
+    assert_eq!(out(&flows(&[&since[..], &["--format", "csv"]].concat())).lines().count(), 1);
+    place.edit("apiVersion", "workstations: [192.0.2.0/28]\napiVersion");
+    let all: Value = common::obeys_schema(&out(&flows(&["--format", "json"])));
+    assert!(all["flows"].as_array().unwrap().iter().all(|row| row["change"].is_null()));
+    let changed = flows(&[&since[..], &["--format", "json"]].concat());
+    assert_eq!(code(&changed), 1);
+    let changed = common::obeys_schema(&out(&changed));
+    let rows = changed["flows"].as_array().unwrap();
+    assert!(rows.iter().all(|row| row["source"]["role"] == "workstation"), "{rows:#?}");
+    let of = |change: &str| -> Vec<&str> {
+        rows.iter().filter(|row| row["change"] == change).map(|row| row["id"].as_str().unwrap()).collect()
+    };
+    assert_eq!((of("added").len(), of("added")), (3, of("removed")));
+    for (arguments, wanted) in [
+        (&["flows", "topology.yaml", "--cluster", "nowhere"][..], "error: the topology has no cluster `nowhere`"),
+        (&["flows", "topology.yaml", "--since", "v9"], "v9"),
+        (&["flows", "-", "--since", "v1"], "standard input has no state in v1"),
+        (&["flows", "out"], "out is a directory, and a topology is a file"),
+        (&["draw", "out", "--since", "v1"], "is a directory"),
+        (&["draw", "git:v1:nowhere.yaml"], "there is no such file or directory in this commit"),
+    ] {
+        let output = place.meshgen(arguments);
+        assert_eq!((code(&output), out(&output).as_str()), (2, ""), "{arguments:?}");
+        assert!(says(&output).contains(wanted), "{arguments:?}: {}", says(&output));
+    }
+    let drawn = place.meshgen(&["draw", "git:v1:topology.yaml", "topology.yaml"]);
+    assert_eq!(out(&drawn), out(&place.meshgen(&["draw", "topology.yaml", "--since", "v1"])));
+    place.write("new.yaml", &fs::read_to_string(place.path().join("topology.yaml")).unwrap());
+    let new = place.meshgen(&["flows", "new.yaml", "--since", "v1", "--format", "csv"]);
+    assert_eq!(code(&new), 1);
+    assert!(says(&new).starts_with("note: new.yaml is new since v1"), "{}", says(&new));
+    assert!(out(&new).lines().skip(1).all(|line| line.starts_with("added,")));
+}
