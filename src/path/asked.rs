@@ -95,6 +95,12 @@ impl Asked<'_, '_, '_> {
         primaries
     }
 
+    /// The file by which a control plane gets the credentials of other clusters.
+    pub(super) fn credentials(&self, primary: &Cluster<'_>) -> String {
+        let is_stored = self.paths.mesh.remote_access.is_some();
+        in_cluster(primary, if is_stored { "80-remote-secrets/remote-secrets.yaml" } else { REMOTE_SECRETS })
+    }
+
     /// What fails where a control plane has no credentials of the called cluster.
     pub(super) fn missing_secret(&self, primary: &Cluster<'_>) -> Option<Check> {
         let known = self.paths.objects.remote_secrets(primary.name)?;
@@ -103,8 +109,12 @@ impl Asked<'_, '_, '_> {
             fails(
                 Name::Known,
                 format!("the istiod of {} has no remote secret of {}", primary.name, self.to.name),
-                format!("run {}/{REMOTE_SECRETS}", primary.name),
+                match self.paths.mesh.remote_access {
+                    None => format!("run {}", self.credentials(primary)),
+                    Some(_) => format!("apply {}, and look at what the store gives", self.credentials(primary)),
+                },
             )
+            .by([self.credentials(primary)])
         })
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::flows::{self, Flows, Role, What};
-use crate::layout::REMOTE_SECRETS;
 use crate::template::quote;
 use crate::topology::SERVICES_PORT;
 use crate::words::{bare_names, joined};
@@ -65,15 +64,11 @@ impl Asked<'_, '_, '_> {
         if self.caller.position == self.to.position {
             return holds(Name::Known, format!("the istiod of {caller} reads its own cluster"));
         }
-        let file = if self.paths.mesh.remote_access.is_some() {
-            in_cluster(self.caller, "80-remote-secrets/remote-secrets.yaml")
-        } else {
-            in_cluster(self.caller, REMOTE_SECRETS)
-        };
         if let Some(missing) = self.missing_secret(self.caller) {
-            return missing.by([file]);
+            return missing;
         }
-        holds(Name::Known, format!("the istiod of {caller} reads {to}, at {}", self.to.api_server)).by([file])
+        holds(Name::Known, format!("the istiod of {caller} reads {to}, at {}", self.to.api_server))
+            .by([self.credentials(self.caller)])
     }
 
     /// Whether the mesh config keeps the host in each cluster (`1.30.3:pilot/pkg/model/cluster_local.go`).
