@@ -10,6 +10,7 @@ use crate::topology::SERVICES_PORT;
 use crate::words::{bare_names, joined};
 
 use super::asked::{Asked, fails, held, holds, in_cluster, unseen};
+use super::gateways::Found;
 use super::{Check, Endpoint, Name, Service, Way};
 
 impl Asked<'_, '_, '_> {
@@ -67,7 +68,8 @@ impl Asked<'_, '_, '_> {
         if let Some(missing) = self.missing_secret(self.caller) {
             return missing;
         }
-        holds(Name::Known, format!("the istiod of {caller} reads {to}, at {}", self.to.api_server))
+        let through = self.to.proxy_url.map_or_else(String::new, |proxy| format!(", through {proxy}"));
+        holds(Name::Known, format!("the istiod of {caller} reads {to}, at {}{through}", self.to.api_server))
             .by([self.credentials(self.caller)])
     }
 
@@ -131,11 +133,15 @@ impl Asked<'_, '_, '_> {
         let addresses = joined(&addresses.collect::<Vec<String>>(), "and");
         let check =
             holds(Name::Way, format!("from network {} to network {}: {whose}, {addresses}", from.network, to.network));
-        let files = self.gateways.iter().filter_map(|found| {
-            let cluster = found.cluster?;
-            Some(in_cluster(&self.paths.mesh.clusters[cluster], "40-eastwest-gateway/eastwest-gateway.yaml"))
-        });
-        let mut files: Vec<String> = files.collect();
+        let file = |found: &&Found| match found.cluster {
+            Some(cluster) => {
+                let cluster = &self.paths.mesh.clusters[cluster];
+                in_cluster(cluster, "40-eastwest-gateway/eastwest-gateway.yaml")
+            }
+            // What istiods are told.
+            None => in_cluster(self.caller, "30-istio/"),
+        };
+        let mut files: Vec<String> = self.gateways.iter().map(file).collect();
         files.dedup();
         check.by(files)
     }
