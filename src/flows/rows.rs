@@ -3,7 +3,6 @@ use std::sync::Arc;
 
 use crate::layout::{REMOTE_SECRETS, ROUTES};
 use crate::mesh::{Cluster, Mesh};
-use crate::parallel;
 use crate::release::RemoteShape;
 use crate::topology::{ApiServer, Cidr, Controller, Install, Node, PodRouting, ServiceType, Via};
 
@@ -15,17 +14,12 @@ const CONTROL_PLANE: u16 = 15012;
 const WEBHOOK: u16 = 15017;
 const STATUS: u16 = 15021;
 
-/// The rows of fewer networks are made sooner than a thread starts.
-const NETWORKS_WORTH_A_THREAD: usize = 16;
-
 /// The flows of a mesh.
 pub(super) fn flows(mesh: &Mesh<'_>) -> Flows {
     let facts = Facts::of(mesh);
-    let networks: Vec<usize> = (0..mesh.networks.len()).collect();
-    let of_networks = parallel::map(&networks, NETWORKS_WORTH_A_THREAD, |network| facts.of_network(*network));
-    let mut rows = Vec::with_capacity(of_networks.iter().map(Vec::len).sum());
-    for part in of_networks {
-        rows.extend(part);
+    let mut rows = Vec::new();
+    for network in 0..mesh.networks.len() {
+        facts.of_network(network, &mut rows);
     }
     rows.extend(facts.of_nobody());
     Flows {
@@ -107,19 +101,17 @@ impl<'m, 't> Facts<'m, 't> {
     }
 
     /// Connections that begin in a network.
-    fn of_network(&self, network: usize) -> Vec<Flow> {
-        let mut rows = Vec::new();
+    fn of_network(&self, network: usize, rows: &mut Vec<Flow>) {
         let members = self.installed(network);
-        self.discovery(network, &mut rows);
-        self.through_gateways(Role::Pods, &members, network, &mut rows);
-        self.calls_of_others(&members, network, &mut rows);
-        self.traces(&members, network, &mut rows);
-        self.through_gateways(Role::ApiServer, &members, network, &mut rows);
-        self.calls_inside(&members, network, &mut rows);
-        self.forwarded(&members, network, &mut rows);
-        health(&members, network, &mut rows);
-        at_home(&members, network, &mut rows);
-        rows
+        self.discovery(network, rows);
+        self.through_gateways(Role::Pods, &members, network, rows);
+        self.calls_of_others(&members, network, rows);
+        self.traces(&members, network, rows);
+        self.through_gateways(Role::ApiServer, &members, network, rows);
+        self.calls_inside(&members, network, rows);
+        self.forwarded(&members, network, rows);
+        health(&members, network, rows);
+        at_home(&members, network, rows);
     }
 
     fn members(&self, network: usize) -> impl Iterator<Item = &'m Cluster<'t>> {
