@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	endpoint "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	tls "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	meshconfig "istio.io/api/mesh/v1alpha1"
 
 	"istio.io/istio/pilot/pkg/model"
@@ -51,6 +53,8 @@ type answer struct {
 	Endpoints map[string][]string
 	// The server names of the chains on port 15443.
 	Chains []string
+	// The beginnings of the names that a sidecar takes from callers.
+	Callers []string
 }
 
 func TestAnswers(t *testing.T) {
@@ -138,18 +142,46 @@ func told(server *xds.FakeDiscoveryServer, asking proxy) answer {
 		told.Endpoints[assignment.ClusterName] = addresses(assignment)
 	}
 	if !asking.IsGateway {
+		told.Callers = callers(server.Listeners(node))
 		return told
 	}
-	for _, listener := range server.Listeners(node) {
-		if listener.GetAddress().GetSocketAddress().GetPortValue() != 15443 {
+	for _, one := range server.Listeners(node) {
+		if one.GetAddress().GetSocketAddress().GetPortValue() != 15443 {
 			continue
 		}
-		for _, chain := range listener.FilterChains {
+		for _, chain := range one.FilterChains {
 			told.Chains = append(told.Chains, chain.GetFilterChainMatch().GetServerNames()...)
 		}
 	}
 	sort.Strings(told.Chains)
 	return told
+}
+
+// callers reads which names the chains for mutual TLS of incoming connections ask for.
+func callers(listeners []*listener.Listener) []string {
+	found := map[string]bool{}
+	for _, one := range listeners {
+		for _, chain := range one.FilterChains {
+			context := &tls.DownstreamTlsContext{}
+			if config := chain.GetTransportSocket().GetTypedConfig(); config == nil || config.UnmarshalTo(context) != nil {
+				continue
+			}
+			validation := context.GetCommonTlsContext().GetCombinedValidationContext().GetDefaultValidationContext()
+			for _, name := range validation.GetMatchTypedSubjectAltNames() {
+				found[name.GetMatcher().GetPrefix()] = true
+			}
+			//nolint:staticcheck // Istio still writes the older field.
+			for _, name := range validation.GetMatchSubjectAltNames() {
+				found[name.GetPrefix()] = true
+			}
+		}
+	}
+	names := []string{}
+	for name := range found {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
 }
 
 func addresses(assignment *endpoint.ClusterLoadAssignment) []string {

@@ -155,7 +155,7 @@ class Case:
         self.caller, self.called = caller, called
         # What stands in clusters besides the tree.
         self.policies = {cluster["name"]: [] for cluster in mesh.clusters}
-        self.moved, self.missing = set(), None
+        self.moved, self.missing, self.trust_domain = set(), None, (None, "cluster.local")
         host = f"to-{end['name']}"
         plain = policy("DestinationRule", "plain", {"host": self.host, "trafficPolicy": {"tls": {"mode": "DISABLE"}}})
         disable = policy("PeerAuthentication", "off", {"mtls": {"mode": "DISABLE"}})
@@ -177,14 +177,20 @@ class Case:
             "moved-label": lambda: self.moved.update(
                 cluster["name"] for cluster in mesh.clusters if cluster["network"] == end["network"]
             ),
+            "trust-domain": lambda: setattr(self, "trust_domain", (called, "elsewhere.example.com")),
             "missing-secret": lambda: setattr(self, "missing", (caller, end["name"])),
         }
         ways[wrong]()
 
     WRONG = (
         "nothing", "plain-at-the-caller", "disable-at-the-caller", "plain-at-the-gateway", "disable-at-the-gateway",
-        "subset-at-the-caller", "subset-at-both", "strict-everywhere", "moved-label", "missing-secret",
+        "subset-at-the-caller", "subset-at-both", "strict-everywhere", "moved-label", "missing-secret", "trust-domain",
     )
+
+    def domain_of(self, primary):
+        """The trust domain of the workloads that a control plane serves."""
+        changed, domain = self.trust_domain
+        return domain if primary == changed else "cluster.local"
 
     def services(self, cluster):
         services = self.mesh.services(cluster)
@@ -208,6 +214,7 @@ class Case:
         networks = values.get("global", {}).get("meshNetworks", {})
         config = documents(directory / "30-istio/mesh-config.values.yaml")
         config = config[0].get("meshConfig", {}) if config else {}
+        config = {**config, "trustDomain": self.domain_of(primary)}
         exposure = [document for path in sorted((directory / "50-exposure").glob("expose-*.yaml")) for document in documents(path)]
         served = [cluster for cluster in self.mesh.clusters if self.mesh.primary_of(cluster) == primary]
         proxies = [
@@ -242,6 +249,12 @@ class Case:
             # Of every other mesh, meshgen knows the gateways from the topology alone.
             services = self.services(cluster) if self.moved or self.mesh.number % 2 else []
             objects = services + self.policies[name]
+            if self.trust_domain[0] == name:
+                mesh = yaml.safe_dump({"trustDomain": self.trust_domain[1]})
+                objects.append(
+                    {"apiVersion": "v1", "kind": "ConfigMap", "data": {"mesh": mesh},
+                     "metadata": {"name": "istio", "namespace": "istio-system"}}
+                )
             if self.missing and self.missing[0] == name:
                 labels = {"istio/multiCluster": "true"}
                 objects.append(
@@ -271,6 +284,11 @@ class Case:
     def faults(self, answers):
         """Where meshgen and istiod disagree."""
         report = self.path()
+        callers = answers[f"{self.name}/{self.called}"][f"caller-{self.end['name']}"]["Callers"]
+        is_trusted = f"spiffe://{self.domain_of(self.caller)}/" in callers
+        # With DISABLE, a sidecar asks for no certificate.
+        if (callers or self.wrong == "trust-domain") and is_trusted == (report["failsAt"] == "trust"):
+            return [f"sidecars of {self.end['name']} take {callers}, and path fails at {report['failsAt']}"]
         told = answers[f"{self.name}/{self.caller}"][f"caller-{self.start['name']}"]["Endpoints"] or {}
         endpoints = told.get(f"outbound|{PORT}||{self.host}")
         pod = f"10.20.{self.end['index']}.5 8080"
