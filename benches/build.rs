@@ -319,8 +319,8 @@ fn main() {
         }
     }
     checks(place.path(), repository);
-    tables(place.path());
     no_op(place.path(), &seed_file);
     difference(place.path(), &seed_file);
+    tables(place.path());
     barrier(repository, &seed);
 }
