@@ -351,6 +351,7 @@ impl Flows {
         self.networks == other.networks
             && self.clusters == other.clusters
             && self.workstations == other.workstations
+            && (self.controller, self.has_hub) == (other.controller, other.has_hub)
             && self.rows.len() == other.rows.len()
             && self.rows.iter().zip(&other.rows).all(is_same_row)
     }

@@ -104,6 +104,23 @@ fn a_table_does_not_change_with_itself_and_goes_as_it_came() {
     }
 }
 
+#[test]
+fn another_controller_is_another_source() {
+    let text = std::fs::read_to_string(common::repository().join("tests/flows/git/topology.yaml")).unwrap();
+    let flows = |hub: &str| flows_of(&Source::new("mesh.yaml", text.replace("hub: false", hub)));
+    let changes = Changes::between(&flows("hub: false"), &flows("hub: true"));
+    let table = flows::text(&What::Changes(changes), false);
+    assert!(table.contains("Flux of each cluster\n- ") && table.contains("\nFlux\n+ "), "{table}");
+    // Who applies the tree is all that differs.
+    let argocd = std::fs::read_to_string(
+        common::repository().join("topologies/2-clusters-1-control-plane-2-networks-argocd.yaml"),
+    );
+    let argocd = argocd.unwrap();
+    let flows = |text: &str| flows_of(&Source::new("mesh.yaml", text));
+    let changes = Changes::between(&flows(&argocd), &flows(&argocd.replace("controller: argocd", "controller: flux")));
+    assert!(!changes.is_empty());
+}
+
 /// A tree, read without the program's help.
 struct Reader<'t> {
     tree: &'t Tree,
