@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 use rustix::process::DumpableBehavior;
 use rustix::process::{Resource, Rlimit};
 
+use crate::check::Checked;
 use crate::diagnostic::{Findings, nearest};
 use crate::disk;
 use crate::lock;
@@ -242,6 +243,16 @@ impl Today {
     fn date(&self) -> Date {
         self.now.unwrap_or_else(|| Date(time::OffsetDateTime::from(std::time::SystemTime::now()).date()))
     }
+}
+
+/// A topology that obeys every rule; `None` if it has errors, which are drawn on standard error.
+fn checked(source: &Source) -> Option<Checked> {
+    let mut findings = Findings::default();
+    let checked = crate::read(source, &mut findings);
+    if checked.is_none() {
+        say_findings(source, &findings);
+    }
+    checked
 }
 
 /// Draws findings on standard error, where there are any.

@@ -161,8 +161,7 @@ impl<'t> Mesh<'t> {
 
     /// Whether the workloads of a cluster trust several roots, of which one comes or goes.
     pub(crate) fn is_changing_root(&self, cluster: &Cluster<'_>) -> bool {
-        let istiod = if cluster.runs_istiod { cluster } else { self.primary_of(cluster) };
-        istiod.trusts.is_some()
+        self.istiod_of(cluster).trusts.is_some()
     }
 
     /// Whether the workloads of any cluster do.
@@ -210,6 +209,12 @@ impl<'t> Mesh<'t> {
     /// The cluster whose istiod serves a cluster: its own, or another.
     pub fn primary_of(&self, cluster: &Cluster<'_>) -> &Cluster<'t> {
         &self.clusters[cluster.primary]
+    }
+
+    /// The cluster whose istiod injects into a cluster and signs for it: the cluster itself, or its primary.
+    pub(crate) fn istiod_of<'m>(&'m self, cluster: &Cluster<'_>) -> &'m Cluster<'t> {
+        let position = if cluster.runs_istiod { cluster.position } else { cluster.primary };
+        &self.clusters[position]
     }
 
     /// The clusters that run their own control plane.

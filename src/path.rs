@@ -210,10 +210,10 @@ impl<'m, 't> Paths<'m, 't> {
         Some(self.check(find(call.from)?, find(call.to)?, call, true))
     }
 
-    /// The same without what never fails: the name, and the rows of the firewall.
-    fn decide(&self, call: &Call<'_>) -> Option<Answer> {
-        let find = |name: &str| self.mesh.clusters.iter().find(|cluster| cluster.name == name);
-        Some(self.check(find(call.from)?, find(call.to)?, call, false))
+    /// The same of clusters by their positions, without what never fails: the name, and the rows of the firewall.
+    fn decide(&self, from: usize, to: usize, service: Option<Service<'_>>) -> Answer {
+        let (from, to) = (&self.mesh.clusters[from], &self.mesh.clusters[to]);
+        self.check(from, to, &Call { from: from.name, from_namespace: None, to: to.name, service }, false)
     }
 
     /// The networks of the clusters, in the same order.
@@ -244,8 +244,7 @@ impl<'m, 't> Paths<'m, 't> {
         let is_shown = |name: &str| self.objects.clusters().any(|cluster| cluster == name);
         let kinds = self.mesh.clusters.iter().map(|cluster| {
             let primary = self.primary_of(cluster);
-            let signer = if cluster.runs_istiod { cluster } else { primary };
-            let phase = signer.intermediate.as_ref().map(|request| request.phase);
+            let phase = self.mesh.istiod_of(cluster).intermediate.as_ref().map(|request| request.phase);
             // What objects of a cluster say is of that one alone.
             let shown = if is_shown(cluster.name) || is_shown(primary.name) { cluster.name } else { "" };
             let key = format!("{}\n{}\n{phase:?}\n{}\n{shown}", cluster.network, primary.name, cluster.is_waiting);

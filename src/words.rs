@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// So many things: `1 file`, `2 files`.
@@ -49,6 +50,13 @@ pub(crate) fn fence(text: &str) -> String {
 pub(crate) fn is_deceptive(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A report for programs: JSON in which no character does something to the text around it, and a line feed.
+pub(crate) fn report_json(report: &impl Serialize) -> String {
+    let mut text = plain_json(&serde_json::to_string_pretty(report).expect("a report is plain data"));
+    text.push('\n');
+    text
 }
 
 /// JSON in which every such character is written as an escape. It says the same.

@@ -1,10 +1,9 @@
 use clap::{Args, ValueEnum, ValueHint};
 
-use crate::diagnostic::Findings;
 use crate::draw::{self, Facts, View};
 use crate::source::Source;
 
-use super::{DONE, NOT_DONE, Outcome, Refusal, Today, diff, print, say_findings};
+use super::{DONE, NOT_DONE, Outcome, Refusal, Today, checked, diff, print};
 
 /// The options of `draw`.
 #[derive(Debug, Args)]
@@ -85,10 +84,5 @@ fn sides(arguments: &Arguments) -> Result<(Option<Source>, Source), Refusal> {
 
 /// What is drawn of a topology; `None` if it has errors, which were reported.
 fn facts(source: &Source, views: &[View]) -> Option<Facts> {
-    let mut findings = Findings::default();
-    let checked = crate::read(source, &mut findings);
-    if checked.is_none() {
-        say_findings(source, &findings);
-    }
-    checked.map(|checked| crate::drawn(&checked, views))
+    checked(source).map(|checked| crate::drawn(&checked, views))
 }

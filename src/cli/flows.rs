@@ -4,14 +4,12 @@ use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
-use crate::diagnostic::Findings;
 use crate::flows::{self, Changes, Flows, What};
 use crate::source::Source;
 
 use super::completions::ClusterNames;
 use super::{
-    DONE, FOUND, NOT_DONE, Outcome, Refusal, diff, is_colour_wanted, print, read_source, refuse_unknown, say,
-    say_findings,
+    DONE, FOUND, NOT_DONE, Outcome, Refusal, checked, diff, is_colour_wanted, print, read_source, refuse_unknown, say,
 };
 
 /// The options of `flows`.
@@ -105,10 +103,5 @@ fn known(flows: &Flows) -> Vec<&str> {
 
 /// The flows of a topology; `None` if it has errors, which were reported.
 fn flows_of(source: &Source) -> Option<Flows> {
-    let mut findings = Findings::default();
-    let checked = crate::read(source, &mut findings);
-    if checked.is_none() {
-        say_findings(source, &findings);
-    }
-    checked.map(|checked| crate::flows_of(&checked))
+    checked(source).map(|checked| crate::flows_of(&checked))
 }

@@ -12,8 +12,8 @@ use crate::{disk, draw, report};
 
 use super::completions::ClusterNames;
 use super::{
-    DONE, FOUND, NOT_DONE, Outcome, Refusal, columns, is_colour_wanted, print, read_source, refuse_unknown, say,
-    say_findings, style,
+    DONE, FOUND, NOT_DONE, Outcome, Refusal, checked, columns, is_colour_wanted, print, read_source, refuse_unknown,
+    say, style,
 };
 
 /// The options of `path`.
@@ -56,11 +56,7 @@ enum Format {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let source = read_source(&arguments.topology)?;
-    let mut findings = Findings::default();
-    let Some(checked) = crate::read(&source, &mut findings) else {
-        say_findings(&source, &findings);
-        return Ok(NOT_DONE);
-    };
+    let Some(checked) = checked(&source) else { return Ok(NOT_DONE) };
     let Some(objects) = objects(arguments, &checked)? else { return Ok(NOT_DONE) };
     crate::ask(
         &checked,

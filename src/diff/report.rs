@@ -11,7 +11,7 @@ use super::{
 use crate::artifact::SCRIPTS;
 use crate::flows::{self, Change, NamedPort, Port, Row};
 use crate::pki::inventory::{Entry, Role};
-use crate::words::{bare_names, plain_json, plural};
+use crate::words::{bare_names, plural, report_json};
 use crate::yaml;
 
 mod markdown;
@@ -22,9 +22,7 @@ pub use self::text::{Style, text};
 
 /// The difference as JSON; its schema is `schemas/diff.schema.json`.
 pub fn json(diff: &Diff) -> String {
-    let mut text = plain_json(&serde_json::to_string_pretty(diff).expect("a difference is plain data"));
-    text.push('\n');
-    text
+    report_json(diff)
 }
 
 /// A line of the details: its tone, and the text after its sign.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::parallel;
 use crate::schema;
-use crate::words::plain_json;
+use crate::words::report_json;
 
 use super::words::{destination, noun, source, why};
 use super::{Change, Flow, Flows, Port, Purpose, Role, Scope, Security, What};
@@ -105,9 +105,7 @@ pub fn json(what: &What) -> String {
     let parts = what.each();
     let mesh = parts.last().map_or(String::new(), |(_, flows)| flows.mesh.clone());
     let report = Report { format: FORMAT, mesh, flows: rows(what) };
-    let mut text = plain_json(&serde_json::to_string_pretty(&report).expect("flows are plain data"));
-    text.push('\n');
-    text
+    report_json(&report)
 }
 
 /// Every flow as a row.

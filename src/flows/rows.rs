@@ -173,16 +173,13 @@ impl<'m, 't> Facts<'m, 't> {
         for (position, gateways) in self.gateways.iter().enumerate().filter(|(other, _)| *other != network) {
             for (served, gateway) in gateways {
                 let purposes = self.calls_and_traces(position, gateway.cluster);
-                if *served == Served::Everywhere {
-                    let source = source(Role::Pods, network, Arc::clone(&all));
-                    rows.extend(source.map(|source| gateway.flow(source, Security::Passthrough, purposes)));
-                    continue;
-                }
-                let is_served = |cluster: &&&Cluster<'_>| match served {
-                    Served::Everywhere => true,
-                    Served::By(primary) => cluster.primary == *primary,
+                let callers = match served {
+                    Served::Everywhere => Arc::clone(&all),
+                    Served::By(primary) => {
+                        positions(members.iter().copied().filter(|cluster| cluster.primary == *primary)).into()
+                    }
                 };
-                let source = source(Role::Pods, network, positions(members.iter().filter(is_served).copied()));
+                let source = source(Role::Pods, network, callers);
                 rows.extend(source.map(|source| gateway.flow(source, Security::Passthrough, purposes)));
             }
         }

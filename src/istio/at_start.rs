@@ -37,7 +37,7 @@ fn digest(bytes: &[u8]) -> String {
 
 /// The configuration that is injected: that of the cluster's own istiod, or of its primary's for the cluster.
 fn configuration(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Value {
-    let istiod = if cluster.runs_istiod { cluster } else { mesh.primary_of(cluster) };
+    let istiod = mesh.istiod_of(cluster);
     let config = picked(mesh_config(mesh, istiod), MESH_CONFIG_AT_START);
     let mut values = picked(values(mesh, istiod), VALUES_AT_START);
     if let Some(Value::Object(global)) = values.get_mut("global") {

@@ -11,7 +11,7 @@ const MAXIMUM_HOURS: u32 = 90 * 24;
 
 /// After how many hours every proxy of a cluster has another certificate: those of before are no longer valid.
 pub(crate) fn certificate_hours(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> u32 {
-    let istiod = if cluster.runs_istiod { cluster } else { mesh.primary_of(cluster) };
+    let istiod = mesh.istiod_of(cluster);
     let config = mesh_config(mesh, istiod);
     let written = config
         .get("defaultConfig")

@@ -13,8 +13,7 @@ impl<'t> Paths<'_, 't> {
             (_, true) => Way::Direct,
             _ => Way::Gateway,
         };
-        let network = self.mesh.networks.iter().position(|network| network.name == to.network);
-        let found = network.map(|network| self.gateways[network].as_slice()).unwrap_or_default();
+        let found = &self.gateways[self.mesh.network_position(to)];
         let gateways = match way {
             Way::Gateway => gateways::selected(found, caller.position, to.position),
             _ => Vec::new(),

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::{Call, Name, Paths, Service, Way};
+use super::{Name, Paths, Service, Way};
 
 /// The ways between all clusters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,12 +32,11 @@ impl Matrix {
         let mut failures: Vec<(Name, String)> = Vec::new();
         let mut known: BTreeMap<(usize, usize, bool), Cell> = BTreeMap::new();
         let mut cells = Vec::with_capacity(clusters.len() * clusters.len());
-        for (row, from) in clusters.iter().enumerate() {
-            for (column, to) in clusters.iter().enumerate() {
+        for row in 0..clusters.len() {
+            for column in 0..clusters.len() {
                 let kind = (kinds[row].0, kinds[column].1, row == column);
                 let cell = *known.entry(kind).or_insert_with(|| {
-                    let call = Call { from, from_namespace: None, to, service };
-                    let answer = paths.decide(&call).expect("the mesh has both clusters");
+                    let answer = paths.decide(row, column, service);
                     let failure = answer.failure().map(|check| (check.check, check.because.clone()));
                     let failure = failure.map(|failure| {
                         failures.iter().position(|other| *other == failure).unwrap_or_else(|| {

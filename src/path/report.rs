@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::schema;
 use crate::terminal::{BOLD, GREEN, RED, YELLOW, styled, wrap};
-use crate::words::{bare_names, plain_json};
+use crate::words::{bare_names, report_json};
 
 use super::matrix::{Cell, Matrix};
 use super::{Answer, Check, Endpoint, Name, Verdict, Way};
@@ -91,7 +91,7 @@ pub struct Pair {
 
 /// One call for programs.
 pub fn json(answer: &Answer) -> String {
-    printed(&Report {
+    report_json(&Report {
         format: FORMAT,
         from: answer.from.clone(),
         to: answer.to.clone(),
@@ -118,18 +118,12 @@ pub fn matrix_json(matrix: &Matrix) -> String {
             because: failure.map(|(_, because)| because.clone()),
         }
     };
-    printed(&MatrixReport {
+    report_json(&MatrixReport {
         format: MATRIX_FORMAT,
         clusters: matrix.clusters.clone(),
         networks: matrix.networks.clone(),
         pairs: matrix.pairs().map(pair).collect(),
     })
-}
-
-fn printed(report: &impl Serialize) -> String {
-    let mut text = plain_json(&serde_json::to_string_pretty(report).expect("ways are plain data"));
-    text.push('\n');
-    text
 }
 
 /// One call for a terminal: a line for each check, and what to do under it.

@@ -11,6 +11,10 @@ use super::asked::{Asked, fails, held, holds, in_cluster, unseen};
 use super::policy::Said;
 use super::{Check, Name, Way};
 
+/// The way out where a policy keeps a call from a gateway.
+const ALLOW_MUTUAL: &str = "let the policy say ISTIO_MUTUAL (a DestinationRule) or PERMISSIVE (a PeerAuthentication), or take it out for this \
+                            service";
+
 impl Asked<'_, '_, '_> {
     /// What policies make of the call; nothing to say where none are known.
     pub(super) fn policy(&self) -> Option<Check> {
@@ -43,7 +47,7 @@ impl Asked<'_, '_, '_> {
                         at(said, self.caller),
                         self.caller.name
                     ),
-                    "let the policy say ISTIO_MUTUAL (a DestinationRule) or PERMISSIVE (a PeerAuthentication), or take it out for this service",
+                    ALLOW_MUTUAL,
                 )
                 .by([said.object.clone()]),
             );
@@ -136,7 +140,7 @@ impl Asked<'_, '_, '_> {
                     "{} in {} says {}: the istiod of {} gives its gateways no endpoint of the service",
                     said.object, primary.name, said.mode, primary.name
                 ),
-                "let the policy say ISTIO_MUTUAL (a DestinationRule) or PERMISSIVE (a PeerAuthentication), or take it out for this service",
+                ALLOW_MUTUAL,
             )
             .by([said.object.clone()]);
         }
@@ -193,8 +197,7 @@ impl Asked<'_, '_, '_> {
             }
             CertificateAuthority::Seed => {}
         }
-        let signers =
-            [self.from, self.to].map(|cluster| if cluster.runs_istiod { cluster } else { mesh.primary_of(cluster) });
+        let signers = [self.from, self.to].map(|cluster| mesh.istiod_of(cluster));
         let requests = signers.map(|cluster| cluster.intermediate.as_ref());
         let files = signers.map(|cluster| in_cluster(cluster, "20-cacerts/root-cert.pem"));
         let [Some(one), Some(other)] = requests else {

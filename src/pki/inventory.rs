@@ -14,7 +14,7 @@ use super::standing::Damage;
 use super::verify::{self, Facts};
 use super::{Standing, Trust};
 use crate::schema;
-use crate::words::{hex, plain_json};
+use crate::words::{hex, report_json};
 
 /// A certificate is renewed this many days before its end at the latest.
 pub(super) const DAYS_TO_RENEW: i64 = 90;
@@ -102,9 +102,7 @@ impl Report {
 pub fn json(entries: &[Entry], today: Date) -> String {
     let shown = |entry: &Entry| Shown { entry: entry.clone(), days_left: entry.days_left(today) };
     let report = Report { format: FORMAT, now: today, certificates: entries.iter().map(shown).collect() };
-    let mut text = plain_json(&serde_json::to_string_pretty(&report).expect("certificates are plain data"));
-    text.push('\n');
-    text
+    report_json(&report)
 }
 
 impl Entry {

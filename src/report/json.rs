@@ -10,7 +10,7 @@ use crate::diagnostic::{Certainty, Severity};
 use crate::schema;
 use crate::written::Written;
 
-use crate::words::plain_json;
+use crate::words::report_json;
 
 use super::{File, Located, Omission, Spot, count, locate, omissions};
 
@@ -156,9 +156,7 @@ pub struct Unread {
 
 /// Findings as JSON.
 pub fn json(files: &[File]) -> String {
-    let mut text = plain_json(&serde_json::to_string_pretty(&report(files)).expect("a report is plain data"));
-    text.push('\n');
-    text
+    report_json(&report(files))
 }
 
 fn report(files: &[File]) -> Report {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::diagnostic::Severity;
 use crate::rule::Rule;
 use crate::schema;
-use crate::words::plain_json;
+use crate::words::report_json;
 
 use super::json::Level;
 
@@ -63,7 +63,5 @@ pub fn rules_json(rules: &[Rule]) -> String {
     let mut rules: Vec<Explained> = rules.iter().map(explained).collect();
     rules.sort_unstable_by_key(|rule| rule.name);
     let report = Rules { format: FORMAT, rules };
-    let mut text = plain_json(&serde_json::to_string_pretty(&report).expect("rules are plain data"));
-    text.push('\n');
-    text
+    report_json(&report)
 }

@@ -11,7 +11,7 @@ use crate::cli::external;
 use crate::cli::secrecy::{Exposure, GitOption, NO_GIT};
 use crate::cli::seed::{self, SeedOption};
 use crate::cli::{
-    DONE, NOT_DONE, Outcome, Refusal, directory_of, print_bytes, read_source, say, say_findings, source_name,
+    DONE, NOT_DONE, Outcome, Refusal, checked, directory_of, print_bytes, read_source, say, say_findings, source_name,
 };
 use crate::diagnostic::Findings;
 use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE};
@@ -50,11 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let cluster = arguments.cluster.as_str();
     refuse_place(arguments)?;
     let source = read_source(&arguments.topology)?;
-    let mut findings = Findings::default();
-    let Some(checked) = crate::read(&source, &mut findings) else {
-        say_findings(&source, &findings);
-        return Ok(NOT_DONE);
-    };
+    let Some(checked) = checked(&source) else { return Ok(NOT_DONE) };
     let authority = match checked.topology().certificates.authority {
         CertificateAuthority::None => {
             return Err(Refusal(format!(
