@@ -322,10 +322,16 @@ reports() {
 
 # sends HOST ADDRESS PORT: the service through which istiod has the gateway's proxy report.
 sends() {
-  local clusters line where hosts
-  clusters=$(istioctl --context="$context" proxy-config clusters deployment/istio-eastwestgateway -n "$namespace" --fqdn "$1" -o json 2>/dev/null)
-  clusters=${clusters//[[:space:]]/}
-  if [[ $clusters == *"outbound|$3||$1"* && ( -z $2 || $clusters == *"\"address\":\"$2\",\"portValue\":$3"* ) ]]; then
+  local cluster="outbound|$3||$1" known where hosts words=(deployment/istio-eastwestgateway -n "$namespace" -o json)
+  if [[ -z $2 ]]; then
+    # A Service of the mesh: this gateway knows it, but of its endpoints only those on its own network.
+    known=$(istioctl --context="$context" proxy-config clusters "${words[@]}" --fqdn "$1" 2>/dev/null)
+  else
+    known=$(istioctl --context="$context" proxy-config endpoints "${words[@]}" --cluster "$cluster" 2>/dev/null)
+  fi
+  known=${known//[[:space:]]/}
+  # An address is written as an address, and a name that Envoy resolves as its host name.
+  if [[ $known == *"\"$cluster\""* && ( -z $2 || $known == *"\"address\":\"$2\",\"portValue\":$3"* || $known == *"\"hostname\":\"$2\""* ) ]]; then
     ok "its proxies know the collector $1"
   else
     bad "its proxies do not know the collector $1 on port $3"

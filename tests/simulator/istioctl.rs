@@ -16,7 +16,7 @@ const OWNER: &str = "install.operator.istio.io/owning-resource";
 const NOT_PRUNED: &str = "install.operator.istio.io/owning-resource-not-pruned";
 
 pub(crate) fn run(state: &mut State, words: &[String]) -> Answer {
-    let valued = ["--context", "-f", "--name", "--server", "-n", "-o", "--fqdn"];
+    let valued = ["--context", "-f", "--name", "--server", "-n", "-o", "--cluster", "--fqdn"];
     match Arguments::parse(words, &valued, &["-y", "--remote"]) {
         Ok(arguments) => call(state, &arguments),
         Err(error) => Answer::strange(error),
@@ -43,9 +43,11 @@ fn call(state: &mut State, arguments: &Arguments) -> Answer {
         ["install"] => install(state, &context, arguments),
         ["create-remote-secret"] | ["x", "create-remote-secret"] => create_remote_secret(state, &context, arguments),
         ["remote-clusters"] => remote_clusters(state, &context),
-        ["proxy-config", what @ ("bootstrap" | "clusters" | "secret"), "deployment/istio-eastwestgateway"] => {
-            proxy_config(state, &context, what, arguments)
-        }
+        [
+            "proxy-config",
+            what @ ("bootstrap" | "clusters" | "endpoints" | "secret"),
+            "deployment/istio-eastwestgateway",
+        ] => proxy_config(state, &context, what, arguments),
         _ => Answer::strange(format!("istioctl {}", words.join(" "))),
     }
 }
@@ -244,32 +246,40 @@ fn proxy_config(state: &State, context: &str, what: &str, arguments: &Arguments)
         ]);
         return Answer::said(json!({"dynamicActiveSecrets": secrets}).to_string());
     }
-    let host = arguments.get("--fqdn").unwrap_or_default();
     let serving = reconcile::serving(state, context).unwrap_or_default();
+    let entries = state.clusters.get(&serving).into_iter().flat_map(|cluster: &Cluster| cluster.objects.values());
+    let entries = entries.filter(|object| text(object, "/kind") == "ServiceEntry");
     let mut found = Vec::new();
-    for object in state.clusters.get(&serving).into_iter().flat_map(|cluster: &Cluster| cluster.objects.values()) {
-        let (kind, name) = (text(object, "/kind"), text(object, "/metadata/name"));
-        if kind == "ServiceEntry" && object["spec"]["hosts"] == json!([host]) {
-            let (port, address) = (&object["spec"]["ports"][0]["number"], &object["spec"]["endpoints"][0]["address"]);
-            let socket = json!({"address": address, "portValue": port});
-            found.push(json!({"name": format!("outbound|{port}||{host}"), "socketAddress": socket}));
-        } else if kind == "Service" && host.starts_with(&format!("{name}.{NAMESPACE}.svc")) {
-            for port in object["spec"]["ports"].as_array().into_iter().flatten() {
-                found.push(json!({"name": format!("outbound|{}||{host}", port["port"])}));
-            }
-        }
+    if what == "clusters" {
+        // The clusters of Envoy for a host. What istiod tells it of addresses does not stand in them.
+        let host = arguments.get("--fqdn").unwrap_or_default();
+        let mut add = |port: &Value| found.push(json!({"name": format!("outbound|{port}||{host}"), "type": "EDS"}));
+        entries
+            .filter(|entry| entry["spec"]["hosts"] == json!([host]))
+            .for_each(|e| add(&e["spec"]["ports"][0]["number"]));
+        // A Service is known from every cluster.
+        let services = state.clusters.values().flat_map(|cluster| cluster.objects.values());
+        let services = services.filter(|object| {
+            let name = text(object, "/metadata/name");
+            text(object, "/kind") == "Service" && host.starts_with(&format!("{name}.{NAMESPACE}.svc"))
+        });
+        services.filter_map(|service| service["spec"]["ports"].as_array()).flatten().for_each(|port| add(&port["port"]));
+        return Answer::said(json!(found).to_string());
     }
-    // A Service is known from every cluster.
-    if found.is_empty() {
-        for object in state.clusters.values().flat_map(|cluster| cluster.objects.values()) {
-            if text(object, "/kind") == "Service"
-                && host.starts_with(&format!("{}.{NAMESPACE}.svc", text(object, "/metadata/name")))
-            {
-                for port in object["spec"]["ports"].as_array().into_iter().flatten() {
-                    found.push(json!({"name": format!("outbound|{}||{host}", port["port"])}));
-                }
-            }
+    // The addresses of a cluster of Envoy. A gateway that asks for the view of its own network has none of a Service on another one.
+    let name = arguments.get("--cluster").unwrap_or_default();
+    for entry in entries {
+        let (host, port) = (&entry["spec"]["hosts"][0], &entry["spec"]["ports"][0]["number"]);
+        if name != format!("outbound|{port}||{}", host.as_str().unwrap_or_default()) {
+            continue;
         }
+        let address = text(entry, "/spec/endpoints/0/address");
+        let mut status = json!({"address": {"socketAddress": {"address": address, "portValue": port}}});
+        if text(entry, "/spec/resolution") == "DNS" {
+            status["address"]["socketAddress"]["address"] = json!("198.51.100.7");
+            status["hostname"] = json!(address);
+        }
+        found.push(json!({"name": name, "addedViaApi": true, "hostStatuses": [status]}));
     }
     Answer::said(json!(found).to_string())
 }
