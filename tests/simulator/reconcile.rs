@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::base64;
+use crate::charts::namespaced;
 use crate::external;
 use crate::sail;
 use crate::sealed;
@@ -323,9 +324,9 @@ fn addresses(cluster: &mut Cluster, decided: Option<&String>) {
     }
 }
 
-/// Kubernetes makes an EndpointSlice for the Service of an istiod that has a selector, removes it with the Service, and leaves it where
-/// the Service lost its selector. Without one, it mirrors the object of kind Endpoints with the Service's name; with one, it takes that
-/// object over.
+/// Kubernetes makes an EndpointSlice and an object of kind Endpoints for the Service of an istiod that has a selector, removes them with
+/// the Service, and leaves them where the Service lost its selector (`pkg/controller/endpoint/endpoints_controller.go`). Without one, it
+/// mirrors the Endpoints with the Service's name, whoever made them; with one, it takes them over.
 fn slices(cluster: &mut Cluster) {
     let is_istiod =
         |object: &&Value| text(object, "/kind") == "Service" && text(object, "/metadata/labels/app") == "istiod";
@@ -333,10 +334,18 @@ fn slices(cluster: &mut Cluster) {
     let service = |name: &str| services.iter().find(|service| text(service, "/metadata/name") == name);
     let is_selecting = |name: &str| service(name).map(|service| service.pointer("/spec/selector").is_some());
     cluster.objects.retain(|_, object| {
-        text(object, "/kind") != "Endpoints" || is_selecting(text(object, "/metadata/name")) == Some(false)
+        text(object, "/kind") != "Endpoints" || is_selecting(text(object, "/metadata/name")).is_some()
     });
-    let endpoints: Vec<Value> =
-        cluster.objects.values().filter(|object| text(object, "/kind") == "Endpoints").cloned().collect();
+    for service in services.iter().filter(|service| service.pointer("/spec/selector").is_some()) {
+        let name = text(service, "/metadata/name");
+        let mut own = namespaced("Endpoints", name, json!({"istio.io/rev": revision(service)}));
+        own["subsets"] = json!([{"addresses": [{"ip": "its own pod"}]}]);
+        insert(cluster, own);
+    }
+    let is_mirrored = |object: &&Value| {
+        text(object, "/kind") == "Endpoints" && is_selecting(text(object, "/metadata/name")) == Some(false)
+    };
+    let endpoints: Vec<Value> = cluster.objects.values().filter(is_mirrored).cloned().collect();
     cluster.objects.retain(|_, object| {
         let of = text(object, "/metadata/labels/kubernetes.io~1service-name");
         match text(object, MAKER) {

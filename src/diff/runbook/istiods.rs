@@ -42,8 +42,11 @@ impl Runbook<'_> {
                 (false, true) if is_by(self.before(), WayToPrimary::EndpointSlice) => {
                     commands.push(delete(&["endpointslices", &service]));
                 }
-                // Kubernetes leaves those of a Service that lost its selector.
+                // Kubernetes leaves those of a Service that lost its selector. It also leaves the Endpoints, and from then on mirrors them.
                 (true, false) => {
+                    if is_by(self.after(), WayToPrimary::EndpointSlice) {
+                        commands.push(delete(&["endpoints", &service, "--ignore-not-found"]));
+                    }
                     let selector = format!("kubernetes.io/service-name={service},{OF_KUBERNETES}");
                     commands.push(delete(&["endpointslices", "-l", &selector]));
                 }
