@@ -94,7 +94,7 @@ ready() {
 # versions: of istiod, and of the proxies that it serves.
 versions() {
   local said line istiod='' others='' data=''
-  said=$(istioctl --context="$context" version 2>/dev/null)
+  said=$(istioctl --context="$context" version "${revision[@]}" 2>/dev/null)
   while IFS= read -r line; do
     case $line in
       'client version: '*) ;;
@@ -409,7 +409,8 @@ left() {
 
 # check CLUSTER
 check() {
-  local cluster=$1 context=${context[$1]} answer
+  # Where its control plane has a revision, istioctl is told so.
+  local cluster=$1 context=${context[$1]} revision=() answer
   answer=$(kube get --raw /readyz)
   if [[ -z $answer ]]; then
     bad "its API server does not answer through the context $context; nothing else was checked"

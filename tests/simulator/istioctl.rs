@@ -16,7 +16,7 @@ const OWNER: &str = "install.operator.istio.io/owning-resource";
 const NOT_PRUNED: &str = "install.operator.istio.io/owning-resource-not-pruned";
 
 pub(crate) fn run(state: &mut State, words: &[String]) -> Answer {
-    let valued = ["--context", "-f", "--name", "--server", "-n", "-o", "--cluster", "--fqdn"];
+    let valued = ["--context", "-f", "--name", "--server", "-n", "-o", "--cluster", "--fqdn", "--revision"];
     match Arguments::parse(words, &valued, &["-y", "--remote"]) {
         Ok(arguments) => call(state, &arguments),
         Err(error) => Answer::strange(error),
@@ -39,10 +39,10 @@ fn call(state: &mut State, arguments: &Arguments) -> Answer {
         return Answer::refused(format!("Error: context \"{context}\" does not exist"));
     }
     match words[..] {
-        ["version"] => version(state, &context),
+        ["version"] => version(state, &context, arguments),
         ["install"] => install(state, &context, arguments),
         ["create-remote-secret"] | ["x", "create-remote-secret"] => create_remote_secret(state, &context, arguments),
-        ["remote-clusters"] => remote_clusters(state, &context),
+        ["remote-clusters"] => remote_clusters(state, &context, arguments),
         [
             "proxy-config",
             what @ ("bootstrap" | "clusters" | "endpoints" | "secret"),
@@ -53,10 +53,9 @@ fn call(state: &mut State, arguments: &Arguments) -> Answer {
 }
 
 /// The client's, istiod's, and those of the proxies that it serves (`1.30.3:pkg/version/cobra.go`); questions that fail leave out a line.
-fn version(state: &State, context: &str) -> Answer {
+fn version(state: &State, context: &str, arguments: &Arguments) -> Answer {
     let mut out = format!("client version: {}\n", state.settings.version);
-    let cluster = &state.clusters[context];
-    let istiod = cluster.objects.values().find(|object| reconcile::is_istiod(object));
+    let istiod = asked(state, context, arguments);
     if let Some(istiod) = istiod {
         out += &format!("control plane version: {}\n", text(istiod, "/simulator/version"));
         let mut proxies = std::collections::BTreeMap::new();
@@ -204,7 +203,16 @@ fn create_remote_secret(state: &mut State, context: &str, arguments: &Arguments)
     ))
 }
 
-fn remote_clusters(state: &State, context: &str) -> Answer {
+/// The istiod that istioctl asks: of the revision that it is told, and of the default one if it is told none
+/// (`RevisionOrDefault`, `istioctl/pkg/cli/context.go`).
+fn asked<'s>(state: &'s State, context: &str, arguments: &Arguments) -> Option<&'s Value> {
+    reconcile::istiod(&state.clusters[context], arguments.get("--revision").unwrap_or("default"))
+}
+
+fn remote_clusters(state: &State, context: &str, arguments: &Arguments) -> Answer {
+    if asked(state, context, arguments).is_none() {
+        return Answer::refused("Error: unable to find any Istiod instances");
+    }
     let mut out = "NAME     SECRET     STATUS     ISTIOD\n".to_owned();
     for object in state.clusters[context].objects.values() {
         if text(object, "/metadata/labels/istio~1multiCluster") == "true" {
@@ -263,7 +271,10 @@ fn proxy_config(state: &State, context: &str, what: &str, arguments: &Arguments)
             let name = text(object, "/metadata/name");
             text(object, "/kind") == "Service" && host.starts_with(&format!("{name}.{NAMESPACE}.svc"))
         });
-        services.filter_map(|service| service["spec"]["ports"].as_array()).flatten().for_each(|port| add(&port["port"]));
+        services
+            .filter_map(|service| service["spec"]["ports"].as_array())
+            .flatten()
+            .for_each(|port| add(&port["port"]));
         return Answer::said(json!(found).to_string());
     }
     // The addresses of a cluster of Envoy. A gateway that asks for the view of its own network has none of a Service on another one.

@@ -47,7 +47,7 @@ fn revision(object: &Value) -> &str {
 }
 
 /// The istiod of a revision in a cluster.
-fn istiod<'s>(cluster: &'s Cluster, of: &str) -> Option<&'s Value> {
+pub(crate) fn istiod<'s>(cluster: &'s Cluster, of: &str) -> Option<&'s Value> {
     cluster.objects.values().find(|object| is_istiod(object) && revision(object) == of)
 }
 

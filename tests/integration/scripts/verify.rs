@@ -6,8 +6,11 @@ use super::*;
 
 #[test]
 fn a_mesh_that_was_just_installed_is_up() {
-    for version in ["1.11.2", "1.30.3"] {
-        let simulator = installed(version);
+    let through_the_mesh = topology("1.30.3").replace("{cluster: east}", "{cluster: east, via: mesh}");
+    let versions = ["1.11.2", "1.30.3", "1.30.3, revision: canary"];
+    for topology in versions.map(topology).into_iter().chain([through_the_mesh]) {
+        let simulator = Simulator::new(&topology);
+        simulator.calls("install.sh", &[]);
         simulator.called();
         let said = simulator.run("verify.sh", &[]);
         done(&said);
