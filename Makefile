@@ -1,5 +1,5 @@
 # The default target lists the others.
-.PHONY: help build test scripts pairs rotations gitops rotation paths power-loss mutants lint deny advisories msrv reproducible fmt golden output bench fuzz tools verify check clean
+.PHONY: help build test scripts pairs rotations gitops rotation e2e e2e-all e2e-broken e2e-changes e2e-flows paths power-loss mutants lint deny advisories msrv reproducible fmt golden output bench fuzz tools verify check clean
 .DEFAULT_GOAL := help
 
 MESHGEN := target/release/meshgen
@@ -11,9 +11,14 @@ export MESHGEN_FUZZ_SEED ?= 1
 export MESHGEN_PAIRS ?= 312
 # All of what `cargo test` alone tries a share of.
 export MESHGEN_THOROUGH ?= 1
+# The meshes of the tutorial, those of Istio 1.30, and others that a script installs.
+MESHES := $(filter-out %-flux.yaml %-argocd.yaml %-argocd-sealed-secrets.yaml %-flux-sops.yaml %-sail-external-secrets.yaml %-store.yaml %-istio-csr.yaml, \
+	$(wildcard topologies/*.yaml))
+# What `make e2e` runs.
+TOPOLOGY ?= topologies/2-clusters-1-control-plane-2-networks.yaml
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the release program
 	cargo build --release --locked
@@ -25,9 +30,11 @@ scripts: ## Let every call of every script of every topology fail in every way, 
 	cargo test --locked -- --ignored --nocapture scripts::
 
 pairs: ## Follow every change of every mesh of up to three clusters, which takes two hours
+	cargo build --locked --example simulator
 	MESHGEN_SMALL_EVERY=1 cargo test --locked --test integration -- --nocapture convergence::every_change
 
 rotations: ## Replace roots a thousand times in the simulator, where clusters lag and installations stop, which takes hours
+	cargo build --locked --example simulator
 	MESHGEN_ROTATIONS=1000 cargo test --locked --test integration -- --nocapture scripts::rotation::a_random_rotation_has_no_outage
 
 gitops: build ## Bring a mesh up from Git with real Flux controllers, API servers and istiods (installs these, which takes 20 minutes; needs root)
@@ -35,6 +42,21 @@ gitops: build ## Bring a mesh up from Git with real Flux controllers, API server
 
 rotation: build ## Replace the root of a mesh with real API servers, Helm and istiods (installs these, as gitops does; needs root)
 	tools/lab/run rotation
+
+e2e: build ## Bring TOPOLOGY up with real API servers, istiods, Envoys and a Zipkin, and send requests through it (installs these; needs root)
+	tools/e2e/run meshes $(TOPOLOGY)
+
+e2e-all: build ## Bring all meshes up like this, one after the other, and write docs/meshes-that-ran.md, which takes half an hour
+	tools/e2e/all docs/meshes-that-ran.md $(MESHES)
+
+e2e-broken: build ## Break the tree of a mesh in each of a dozen ways, and expect that the lab notices
+	tools/e2e/each-broken
+
+e2e-changes: build ## Change a mesh that runs as diff says, while requests go through it, and count those that fail (writes docs/changes-that-ran.md)
+	tools/e2e/run changes docs/changes-that-ran.md
+
+e2e-flows: build ## Let only the rows of the firewall table through in three meshes, and then all rows but one
+	set -e; for topology in tools/e2e/flows/*.yaml; do tools/e2e/run flows "$$topology"; done
 
 paths: build ## Compare what path says of calls with istiod's own push code (compiles it, which takes 15 minutes)
 	tools/pushcode/run

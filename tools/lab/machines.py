@@ -1,7 +1,7 @@
 """The machines of a lab: real API servers, controller managers and istiods, in namespaces of their own (see `run`), so that the
 topology's addresses are real there. Nothing is left behind. `kubelet.py` says what stands in for nodes. Each check prints a line.
 
-Each program of the lab is called as PROGRAM MESHGEN PROGRAMS CHARTS CRDS, and its exit status is 1 if a check failed.
+Each program of the lab is called as PROGRAM MESHGEN PROGRAMS CHARTS CRDS [ARGUMENT]..., and its exit status is 1 if a check failed.
 """
 
 import base64
@@ -20,12 +20,13 @@ import urllib.request
 import kubelet
 import yaml
 
-MESHGEN, PROGRAMS, CHARTS, CRDS = (pathlib.Path(argument) for argument in sys.argv[1:])
+MESHGEN, PROGRAMS, CHARTS, CRDS = (pathlib.Path(argument).resolve() for argument in sys.argv[1:5])
 HERE = pathlib.Path(__file__).parent
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="meshgen-lab-"))
 CHARTS_OF = {"base": "base", "istiod": "istio-control/istio-discovery", "cni": "istio-cni", "gateway": "gateway"}
 started = time.monotonic()
 failures = []
+count = 0
 
 
 def say(text):
@@ -33,6 +34,8 @@ def say(text):
 
 
 def check(what, is_true, otherwise=""):
+    global count  # noqa: PLW0603 -- the whole program counts
+    count += 1
     say(f"{'ok    ' if is_true else 'FAILED'} {what}{'' if is_true else f': {otherwise}'}")
     if not is_true:
         failures.append(what)
@@ -115,8 +118,8 @@ class Machine:
         self.running.append((name, subprocess.Popen([str(word) for word in command], stdout=log, stderr=log, env=os.environ | environment)))
 
     def check(self):
-        for name, process in self.running:
-            check(f"{name} runs to the end", process.poll() is None, f"see {WORK}/{name}.log")
+        ended = [f"{WORK}/{name}.log" for name, process in self.running if process.poll() is not None]
+        check(f"{len(self.running)} programs run to the end", not ended, f"see {', '.join(ended)}")
 
     def stop(self):
         for _, process in reversed(self.running):
