@@ -25,8 +25,6 @@ from mesh import Mesh, tail
 HERE = pathlib.Path(__file__).parent
 ARGUMENTS = sys.argv[5:]
 PAUSE = 0.5
-# What ends a request besides the mesh: its own pod ends.
-ENDED = "its own pod ended"
 # What diff says of requests, the worst first, and the share that may fail then. A gateway that restarts ends its connections, and with
 # them the requests that are under way.
 SAID = {"notInPlace": ("it cannot be done in place", 1), "interrupts": ("requests fail", 1), "restartProxies": ("gateways and workloads restart", 0.005)}
@@ -54,7 +52,7 @@ def put(topology, path, value):
 
 
 def gateway(name, address):
-    return lambda topology: of(topology, name).update(eastWestGateway={"address": address} if address else {})
+    return lambda topology: of(topology, name).update(eastWestGateway={"address": address})
 
 
 def under(name, primary):
@@ -81,11 +79,6 @@ def leave(name):
 def next_root(topology):
     topology["certificates"] = {"issuedOn": "2026-11-20", "naming": 2, "generation": 2}
     of(topology, "east").pop("certificates", None)
-
-
-def split(topology):
-    topology["networks"].append({"name": "attic"})
-    of(topology, "north")["network"] = "attic"
 
 
 CHANGES = {

@@ -12,8 +12,6 @@ import network
 import pods
 from machines import PROGRAMS, WORK, Api, until
 
-AUTHORITY = "lab"
-
 
 def host_of(url):
     return re.fullmatch(r"https://\[?([^]/]+?)\]?(?::\d+)?", url)[1]

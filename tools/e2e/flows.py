@@ -192,7 +192,7 @@ def works(mesh, lab, row):
     return found
 
 
-def rows_of(lab, place):
+def rows_of(place):
     said = json.loads(run(MESHGEN, "flows", place, "--format", "json", "--expand", stderr=subprocess.DEVNULL))
     return said["flows"]
 
@@ -207,7 +207,7 @@ def one_topology(place):
     mesh.build()
     mesh.routes()
     mesh.runs_in = workstation.netns
-    firewall = Firewall(lab, rows_of(lab, WORK / "topology.yaml"))
+    firewall = Firewall(lab, rows_of(WORK / "topology.yaml"))
     firewall.workstations = topology["workstations"]
     # The addresses of load balancers are the cluster's before anything is at them.
     for cluster in lab.clusters.values():

@@ -49,11 +49,11 @@ class Connection(http.client.HTTPConnection):
         self.sock = network.connect(self.netns, self.host, self.port, self.timeout)
 
 
-def ask(pod, path, address="127.0.0.1", port=15000, host=None, seconds=5, method="GET"):
+def ask(pod, path, address="127.0.0.1", port=15000, host=None, seconds=5):
     """What a server says to a caller in a pod: its status and its text."""
     connection = Connection(pod.netns, address, port, seconds)
     try:
-        connection.request(method, path, headers={"Host": host} if host else {})
+        connection.request("GET", path, headers={"Host": host} if host else {})
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
@@ -86,10 +86,10 @@ class Mesh:
 
     # The tree.
 
-    def build(self, place=None):
+    def build(self):
         if not (WORK / "ca.seed").exists():
             run(MESHGEN, "ca", "new", "--ca", WORK / "ca.seed", "--no-git")
-        run(MESHGEN, "build", WORK / "topology.yaml", "-o", place or self.tree, "--ca", WORK / "ca.seed", "--quiet")
+        run(MESHGEN, "build", WORK / "topology.yaml", "-o", self.tree, "--ca", WORK / "ca.seed", "--quiet")
 
     def prepare(self):
         """What a person has before: the programs, and namespaces for the workloads."""

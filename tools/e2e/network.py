@@ -78,9 +78,6 @@ class Node:
         """Makes an address one of this node's: the LAN finds it here."""
         ip("address", "replace", f"{address}/{width(address)}", "dev", device, *(["nodad"] if ":" in address else []), netns=self.netns)
 
-    def disown(self, address):
-        ip("address", "del", f"{address}/{width(address)}", "dev", "lo", netns=self.netns, check=False)
-
     def lead(self, others):
         """Leads to the pods of other nodes, and of these alone, as CNI plugins and a cloud do."""
         for other in self.led - others:
