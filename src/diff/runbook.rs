@@ -369,8 +369,7 @@ impl Runbook<'_> {
                 commands.push(self.kubectl(name, &words));
             }
             // Where istiod is to sign no more with what is in it, it is deleted before istiod restarts.
-            let is_kept = !self.signed_by_another().any(|other| other == name);
-            if is_kept
+            if !self.situation.is_signed_by_another(name)
                 && !self.before().is_waiting(name)
                 && self.before().has_step(name, CACERTS)
                 && !self.after().has_step(name, CACERTS)

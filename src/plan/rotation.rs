@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::lock::Lock;
+use crate::lock::{Cluster, Lock};
 
 /// Two clusters of which one would refuse the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,13 @@ pub enum CutKind {
 ///
 /// Of a lock that does not say which of several roots a cluster trusts, as after a merge without a build, the worst is assumed.
 pub fn cut(before: &Lock, after: &Lock) -> Option<Cut> {
+    let has_one_root = |lock: &Lock| {
+        let is_told = |cluster: &Cluster| !cluster.roots.is_empty() || cluster.anchor.is_some();
+        lock.roots.len() == 1 && !lock.clusters.values().any(is_told)
+    };
+    if before.roots == after.roots && has_one_root(before) && has_one_root(after) {
+        return None;
+    }
     let (old, new) = (trusting(before, after), trusting(after, after));
     let find = |signers: &BTreeMap<&str, Trusting<'_>>, others: &BTreeMap<&str, Trusting<'_>>, is| {
         // Few roots sign: each is looked for once.

@@ -51,11 +51,16 @@ impl Situation<'_> {
         let is_between = |cluster: &&ClusterChange| roots(self.after, &cluster.name).len() > 1;
         let changes = |cluster: &ClusterChange| self.has_other_roots(cluster) || cluster.certificate.is_some();
         let mut staying = clusters.iter().filter(|cluster| cluster.membership == Membership::Stays);
-        !self.is_root_replaced() && staying.any(|cluster| is_between(&cluster) && changes(cluster))
+        !self.is_root_replaced() && staying.any(|cluster| changes(cluster) && is_between(&cluster))
     }
 
     pub(super) fn other_roots(&self, cluster: &ClusterChange, found: &mut Found) {
         self.cut_off(cluster, found);
+        let [old, new] = [self.before, self.after].map(|side| side.bundle_files(&cluster.name));
+        // Certificates that stayed need not be read. Those of a topology are no files.
+        if old == new && !old.contains(&None) {
+            return;
+        }
         if let (Some(old), Some(new)) = (under(self.before, &cluster.name), under(self.after, &cluster.name))
             && old != new
         {
