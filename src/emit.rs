@@ -66,8 +66,7 @@ pub(crate) fn emit_part(mesh: &Mesh<'_>, mut trust: Trust, part: &Part<'_>) -> T
     }
     add_clusters(&mut plan, &mut tree, |cluster| part.has(cluster.name));
     let mut tree = Tree::join([tree, bundles(mesh, &mut trust)]);
-    let lock = record::of_part(&plan, &trust, &tree, part);
-    tree.add(lock::FILE, Mode::Public, lock.to_string());
+    tree.add_lock(record::of_part(&plan, &trust, &tree, part));
     tree
 }
 
@@ -112,9 +111,12 @@ pub(crate) fn is_directory(path: &str) -> bool {
 
 /// Why a lock cannot be used: it lists what meshgen never emits, or not what its own steps apply.
 pub(crate) fn find_fault(lock: &Lock) -> Option<String> {
-    let directories = lock.paths().filter_map(|path| path.rsplit_once('/')).map(|(directory, _)| directory);
-    let mut listed: Vec<&str> = lock.paths().chain(directories).collect();
-    listed.sort_unstable();
+    let mut listed: Vec<&str> =
+        lock.paths().filter_map(|path| path.rsplit_once('/')).map(|(directory, _)| directory).collect();
+    listed.dedup();
+    listed.extend(lock.paths());
+    // Both are sorted already, unless branches were merged: the stable sort merges what is sorted.
+    listed.sort();
     let is_missing = |step: &str| listed.binary_search(&step).is_err() && (is_emitted(step) || is_directory(step));
     let missing = || lock.steps.iter().find(|step| is_missing(step));
     find_other(lock.paths()).or_else(|| {
@@ -136,8 +138,7 @@ pub(crate) fn find_other<'p>(mut paths: impl Iterator<Item = &'p str>) -> Option
 pub(crate) fn emit(mesh: &Mesh<'_>, mut trust: Trust) -> Tree {
     let mut plan = Plan::of(mesh);
     let mut tree = Tree::join([without_secrets(&mut plan), bundles(mesh, &mut trust)]);
-    let lock = record::of_tree(&plan, &trust, &tree);
-    tree.add(lock::FILE, Mode::Public, lock.to_string());
+    tree.add_lock(record::of_tree(&plan, &trust, &tree));
     tree
 }
 

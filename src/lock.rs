@@ -10,7 +10,6 @@ use std::str::FromStr;
 
 use crate::layout::{CACERTS, KEY, bundle_path};
 use crate::topology::{Date, IstioVersion};
-use crate::tree::Tree;
 
 pub use self::digest::Digest;
 
@@ -49,7 +48,7 @@ pub struct Lock {
     pub steps: Vec<String>,
     /// The clusters by name.
     pub clusters: BTreeMap<String, Cluster>,
-    /// The files by path. After a merge without a build, a path may have a digest of each branch.
+    /// The files, sorted by path. After a merge without a build, a path may have a digest of each branch.
     pub files: Vec<(String, Digest)>,
 }
 
@@ -124,15 +123,10 @@ pub struct Certificate {
 }
 
 impl Lock {
-    /// The lock that a tree holds; an empty one where it holds none.
-    pub(crate) fn of(tree: &Tree) -> Self {
-        let text = tree.get(FILE).map(|file| String::from_utf8_lossy(&file.bytes));
-        text.map(|text| text.parse().expect("what was printed can be read")).unwrap_or_default()
-    }
-
     /// The digest of a file.
     pub fn digest(&self, path: &str) -> Option<Digest> {
-        self.files.iter().find(|(known, _)| known == path).map(|(_, digest)| *digest)
+        let at = self.files.partition_point(|(known, _)| known.as_str() < path);
+        self.files.get(at).filter(|(known, _)| known == path).map(|(_, digest)| *digest)
     }
 
     /// The digest of a cluster's private key.
@@ -281,6 +275,8 @@ impl FromStr for Lock {
                 return Err(refusal(&format!("has a line {} that cannot be read: {RESTORE}", number + 2)));
             }
         }
+        // A merge may have left lines in any order.
+        lock.files.sort_by(|(one, _), (other, _)| one.cmp(other));
         if lock.roots.is_empty() && !lock.is_without_root {
             return Err(format!("has no root: {RESTORE}"));
         }

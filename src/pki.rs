@@ -55,6 +55,12 @@ impl Authority {
         let (Self::Seeds(_, standing) | Self::External(_, standing)) = self;
         standing
     }
+
+    /// The same, and nothing else of it.
+    pub(crate) fn into_standing(self) -> Standing {
+        let (Self::Seeds(_, standing) | Self::External(_, standing)) = self;
+        standing
+    }
 }
 
 /// A seed alone, for a mesh of which nothing was built.

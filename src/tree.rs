@@ -1,12 +1,25 @@
 //! Files by path, in memory.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use crate::lock::{self, Lock};
 
 /// The files that realise a topology, or that stand in a directory, by path with `/` between its parts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Tree {
     files: BTreeMap<String, File>,
+    /// What its `meshgen.lock` says: as it was added, or once somebody has asked.
+    lock: OnceLock<Lock>,
 }
+
+impl PartialEq for Tree {
+    fn eq(&self, other: &Self) -> bool {
+        self.files == other.files
+    }
+}
+
+impl Eq for Tree {}
 
 /// One file.
 #[derive(Clone, PartialEq, Eq)]
@@ -49,6 +62,7 @@ impl Tree {
         let mut bytes = bytes.into();
         // The whole tree stays in memory until it is written, so unused capacity is returned.
         bytes.shrink_to_fit();
+        self.lock.take();
         let before = self.files.insert(path.clone(), File { bytes, mode });
         assert!(before.is_none(), "two artifacts claim {path}");
     }
@@ -56,6 +70,24 @@ impl Tree {
     /// The file at a path.
     pub fn get(&self, path: &str) -> Option<&File> {
         self.files.get(path)
+    }
+
+    /// Adds the lock, after all that it lists.
+    pub(crate) fn add_lock(&mut self, lock: Lock) {
+        self.add(lock::FILE, Mode::Public, lock.to_string());
+        debug_assert_eq!(*self.lock(), lock, "what is printed is what is read");
+        self.lock = OnceLock::from(lock);
+    }
+
+    /// The lock that it holds; an empty one where it holds none.
+    ///
+    /// # Panics
+    /// If what it holds is not a lock.
+    pub(crate) fn lock(&self) -> &Lock {
+        self.lock.get_or_init(|| {
+            let text = self.get(lock::FILE).map(|file| String::from_utf8_lossy(&file.bytes));
+            text.map(|text| text.parse().expect("what was printed can be read")).unwrap_or_default()
+        })
     }
 
     /// All files, by path.
@@ -79,7 +111,7 @@ impl Tree {
         for pair in files.windows(2) {
             assert!(pair[0].0 != pair[1].0, "two artifacts claim {}", pair[0].0);
         }
-        Self { files: files.into_iter().collect() }
+        Self { files: files.into_iter().collect(), ..Self::default() }
     }
 }
 

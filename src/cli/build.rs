@@ -3,7 +3,6 @@ use clap::{Args, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
 use crate::diagnostic::Findings;
-use crate::lock::Lock;
 use crate::part::Part;
 use crate::pki::{Authority, Seed, Seeds, Standing};
 use crate::plan::commits::{has_controller, rename_advice, renamed, two_commits};
@@ -89,7 +88,6 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let keys = standing.keys();
     arguments.git.refuse_keys(output, &keys)?;
     let roots = standing.roots();
-    let lock = standing.lock().clone();
     let kind = checked.topology().certificates.authority;
     let (authority, origin) = match kind {
         CertificateAuthority::None => {
@@ -111,16 +109,14 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             (Authority::External(external, standing), origin)
         }
     };
-    let part = Part { clusters: &arguments.cluster, lock: &lock };
+    let part = Part { clusters: &arguments.cluster, lock: authority.standing().lock() };
     let part = (!arguments.cluster.is_empty()).then_some(&part);
     let tree = match compile_checked(&checked, &authority, part) {
         Ok(tree) => tree,
         Err(findings) => return Ok(refuse(&source, &Findings::of(findings))),
     };
-    let record = Lock::of(&tree);
-    let lost = lost_addresses(&checked, &record, record.gone(&lock));
-    // The tree is what is left to hold: what it was made from is as large again.
-    drop((checked, authority));
+    let (record, lock) = (tree.lock(), authority.into_standing().into_lock());
+    let lost = lost_addresses(&checked, record, record.gone(&lock));
     if !lost.is_empty() {
         return Ok(refuse(&source, &Findings::of(lost)));
     }
@@ -132,12 +128,15 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         if !rotation::has_common_root(&lock, made) {
             rotation::refuse_other_root(&roots, made, &tree, &origin)?;
         } else if !arguments.skip_phase {
-            rotation::refuse_cut(&lock, &record)?;
+            rotation::refuse_cut(&lock, record)?;
         }
     }
-    let mut code = output::put(output, &tree, &arguments.put, arguments.quiet)?;
+    // The tree is what is left to hold: what it was made from is as large again.
+    let put = || output::put(output, &tree, &arguments.put, arguments.quiet);
+    let (code, ()) = parallel::beside(put, || drop(checked));
+    let mut code = code?;
     if let Some(reference) = &arguments.since {
-        let lines = retired::taken_back(output, reference, &record)?;
+        let lines = retired::taken_back(output, reference, record)?;
         for line in &lines {
             print(&format!("{}\n", printable(line)))?;
         }
@@ -152,17 +151,17 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         arguments.git.refuse_keys(output, &asked)?;
     }
     if code == DONE && !arguments.quiet {
-        waited::say_arrived(&lock, &record);
-        if has_controller(&record, record.paths()) {
-            for apart in two_commits(&lock, &record) {
+        waited::say_arrived(&lock, record);
+        if has_controller(record, record.paths()) {
+            for apart in two_commits(&lock, record) {
                 say(&format!("note: {}", apart.advice()));
             }
-            for (old, new) in renamed(&lock, &record) {
+            for (old, new) in renamed(&lock, record) {
                 say(&format!("note: {}", rename_advice(&old, &new)));
             }
         }
         if kind == CertificateAuthority::Seed && arguments.since.is_none() {
-            retired::say_gone(&lock, &record);
+            retired::say_gone(&lock, record);
         }
     }
     Ok(code)

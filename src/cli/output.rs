@@ -5,7 +5,7 @@ use crate::diff::report;
 use crate::diff::{self, Side};
 use crate::disk::{self, Claim, Plan, State, Writer};
 use crate::emit;
-use crate::lock::{self, Lock};
+use crate::lock;
 use crate::tree::{Mode, Tree};
 use crate::words::{names, plural, printable};
 
@@ -106,8 +106,7 @@ fn meaning(directory: &Utf8Path, tree: &Tree) -> Result<String, Refusal> {
     let Some(lock) = disk::read_lock(directory)? else { return Ok(String::new()) };
     let files = disk::read_listed(directory, &lock)?;
     let before = Side::standing(directory.as_str(), lock, files);
-    let made = Lock::of(tree);
-    let after = Side::standing("the topology", made, tree.clone().into_texts());
+    let after = Side::standing("the topology", tree.lock().clone(), tree.clone().into_texts());
     let difference = diff::compare(&before, &after);
     if difference.is_empty() {
         return Ok(String::new());

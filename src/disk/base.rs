@@ -180,18 +180,14 @@ impl Way<'_> {
         Ok(entries)
     }
 
-    /// Makes a directory and those above it.
+    /// Makes a directory, unless it is there.
     pub(super) fn make(&mut self, directory: &str) -> Result<(), DiskError> {
-        for (end, _) in directory.match_indices('/').chain([(directory.len(), "")]) {
-            let path = &directory[..end];
-            let full = self.full(path);
-            let (above, name) = self.place(path)?;
-            match fs::mkdirat(above, name, fs::Mode::from_raw_mode(0o777)) {
-                Ok(()) | Err(Errno::EXIST) => {}
-                Err(error) => return Err(at(&full)(error.into())),
-            }
+        let full = self.full(directory);
+        let (above, name) = self.place(directory)?;
+        match fs::mkdirat(above, name, fs::Mode::from_raw_mode(0o777)) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(error) => Err(at(&full)(error.into())),
         }
-        self.enter(directory).map(|_| ())
     }
 
     /// Writes a new file. One that stands there was left by a build that was killed: it is replaced, never written to.
@@ -286,7 +282,7 @@ fn permissions(mode: Mode) -> fs::Mode {
 }
 
 /// The directory of a path, and the name in it.
-fn split(path: &str) -> (&str, &str) {
+pub(super) fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 

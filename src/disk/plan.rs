@@ -1,15 +1,16 @@
 //! The plan of what a build does to a directory, made before the first write.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use camino::Utf8Path;
 use rustix::fs::FileType;
 
-use crate::lock::{self, Digest, Lock};
+use crate::lock::{self, Digest};
 use crate::tree::{File, Mode, Tree};
 
-use super::base::{Base, Way};
+use super::base::{Base, Way, split};
 use super::{DiskError, JOURNAL, TEMPORARY, found, refusal, refuse_others};
 
 /// How a directory differs from a tree.
@@ -52,8 +53,29 @@ pub enum State {
     Foreign,
 }
 
-/// The digests of each path in earlier builds.
-type Known<'t> = BTreeMap<&'t str, Vec<Digest>>;
+/// The digests of each path in earlier builds, sorted.
+struct Known<'t>(Vec<(&'t str, Digest)>);
+
+impl<'t> Known<'t> {
+    fn of(files: impl Iterator<Item = (&'t str, Digest)>) -> Self {
+        let mut files: Vec<_> = files.collect();
+        files.sort();
+        Self(files)
+    }
+
+    /// A path, once for each digest.
+    fn paths(&self) -> impl Iterator<Item = &'t str> {
+        self.0.iter().map(|(path, _)| *path)
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.0.binary_search_by_key(&path, |(known, _)| known).is_ok()
+    }
+
+    fn has_digest(&self, path: &str, digest: Digest) -> bool {
+        self.0.binary_search(&(path, digest)).is_ok()
+    }
+}
 
 impl Plan {
     /// Compares a directory with a tree.
@@ -73,26 +95,27 @@ impl Plan {
     /// The same for a directory that is open.
     pub(super) fn of(base: &Base, tree: &Tree) -> Result<Self, DiskError> {
         let journal = base.path().join(JOURNAL);
-        let old = super::lock_of(base)?;
+        // A build that changes nothing finds the lock that it would write, which was read already.
+        let old = match super::bytes_of(base, lock::FILE)? {
+            Some(bytes) if tree.get(lock::FILE).is_some_and(|file| file.bytes == bytes) => {
+                Some(Cow::Borrowed(tree.lock()))
+            }
+            Some(bytes) => Some(Cow::Owned(super::parse_lock(&base.path().join(lock::FILE), bytes)?)),
+            None => None,
+        };
         let (has_lock, old) = (old.is_some(), old.unwrap_or_default());
         let text = String::from_utf8(super::bytes_of(base, JOURNAL)?.unwrap_or_default())
             .map_err(|_| refusal(&journal, "is not valid UTF-8: restore it, or remove it"))?;
         // A line without a line feed was cut short.
         let journal_text: String = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).collect();
-        let mut known = Known::new();
-        for (path, digest) in old.files.iter().map(|(path, digest)| (path.as_str(), *digest)) {
-            known.entry(path).or_default().push(digest);
-        }
         refuse_others(&journal, lock::journal(&journal_text).map(|(path, _)| path))?;
-        for (path, digest) in lock::journal(&journal_text) {
-            known.entry(path).or_default().push(digest);
-        }
-        let paths: BTreeSet<&str> = tree.iter().map(|(path, _)| path).chain(known.keys().copied()).collect();
+        let files = old.files.iter().map(|(path, digest)| (path.as_str(), *digest));
+        let known = Known::of(files.chain(lock::journal(&journal_text)));
+        let paths: BTreeSet<&str> = tree.iter().map(|(path, _)| path).chain(known.paths()).collect();
         let found = if has_lock { Vec::new() } else { found::find(base)? };
         let unlisted = found.into_iter().filter(|path| !paths.contains(path.as_str())).collect();
         let mut plan = Self { unlisted, has_lock, ..Self::default() };
-        plan.list(base, &paths)?;
-        plan.states = states(base, tree, &known)?;
+        plan.look(base, tree, &known, &paths)?;
         plan.find_stale(base, tree, &known)?;
         // A file system may keep the new lock and lose the new bytes of a file.
         for (path, digest) in &old.files {
@@ -107,22 +130,19 @@ impl Plan {
 
     /// Finds files of earlier builds that are no longer emitted.
     fn find_stale(&mut self, base: &Base, tree: &Tree, known: &Known<'_>) -> Result<(), DiskError> {
-        let gone: Vec<(&str, &Vec<Digest>)> = known
-            .iter()
-            .filter(|(path, _)| **path != lock::FILE && tree.get(path).is_none())
-            .map(|(path, digests)| (*path, digests))
-            .collect();
+        let is_gone = |path: &&str| *path != lock::FILE && tree.get(path).is_none();
+        let mut gone: Vec<&str> = known.paths().filter(is_gone).collect();
+        gone.dedup();
         if gone.is_empty() {
             return Ok(());
         }
         // A file that the new lock still lists, such as one of a cluster that is not built this time, is not stale.
-        let new = Lock::of(tree);
-        let pinned: BTreeSet<&str> = new.paths().collect();
+        let pinned: BTreeSet<&str> = tree.lock().paths().collect();
         let mut way = base.way();
-        for (path, digests) in gone.into_iter().filter(|(path, _)| !pinned.contains(path)) {
+        for path in gone.into_iter().filter(|path| !pinned.contains(path)) {
             match way.read(path)? {
                 None => {}
-                Some(_) if digests.contains(&Digest::of(&way.bytes)) => self.stale.push(path.to_owned()),
+                Some(_) if known.has_digest(path, Digest::of(&way.bytes)) => self.stale.push(path.to_owned()),
                 Some(_) => self.edited_stale.push(path.to_owned()),
             }
         }
@@ -139,12 +159,24 @@ impl Plan {
         self.in_state(State::Edited).chain(self.in_state(State::LineEnds)).collect()
     }
 
-    /// Finds temporaries and files that are not from meshgen, in the directories that exist.
-    fn list(&mut self, base: &Base, ours: &BTreeSet<&str>) -> Result<(), DiskError> {
+    /// Compares the files of the tree, and finds temporaries and files that are not from meshgen, in the directories that exist.
+    fn look(&mut self, base: &Base, tree: &Tree, known: &Known<'_>, ours: &BTreeSet<&str>) -> Result<(), DiskError> {
         let directories: Vec<&str> = directories(ours.iter().copied()).into_iter().collect();
-        for listed in base.each(&directories, |way, directory| list(way, directory, ours, &directories))? {
+        let mut files: BTreeMap<&str, Vec<(&str, &File)>> = BTreeMap::new();
+        for (path, file) in tree.iter() {
+            files.entry(split(path).0).or_default().push((path, file));
+        }
+        // One directory after the other, so that each is opened once.
+        let found = base.each(&directories, |way, directory| {
+            let listed = list(way, directory, ours, &directories)?;
+            let files = files.get(directory).into_iter().flatten();
+            let states = files.map(|(path, file)| Ok(((*path).to_owned(), state(way, path, file, known)?)));
+            Ok((listed, states.collect::<Result<Vec<_>, DiskError>>()?))
+        })?;
+        for (listed, states) in found {
             self.left_over.extend(listed.left_over);
             self.others.extend(listed.others.into_iter().filter(|path| !self.unlisted.contains(path)));
+            self.states.extend(states);
         }
         self.left_over.sort();
         self.others.sort();
@@ -152,21 +184,11 @@ impl Plan {
     }
 }
 
-/// The states of a tree's files.
-fn states(base: &Base, tree: &Tree, known: &Known<'_>) -> Result<BTreeMap<String, State>, DiskError> {
-    let paths: Vec<&str> = tree.iter().map(|(path, _)| path).collect();
-    let states = base.each(&paths, |way, path| {
-        let file = tree.get(path).expect("the path is the tree's");
-        Ok((path.to_owned(), state(way, path, file, known.get(path))?))
-    })?;
-    Ok(states.into_iter().collect())
-}
-
 /// The state of one file.
-fn state(way: &mut Way<'_>, path: &str, file: &File, known: Option<&Vec<Digest>>) -> Result<State, DiskError> {
+fn state(way: &mut Way<'_>, path: &str, file: &File, known: &Known<'_>) -> Result<State, DiskError> {
     let Some(bits) = way.read(path)? else { return Ok(State::Missing) };
     let bytes = &way.bytes;
-    let is_known = |bytes: &[u8]| known.is_some_and(|digests| digests.contains(&Digest::of(bytes)));
+    let is_known = |bytes: &[u8]| known.has_digest(path, Digest::of(bytes));
     if *bytes == file.bytes {
         return Ok(if agrees(bits, file.mode) { State::Unchanged } else { State::Ours });
     }
@@ -180,7 +202,7 @@ fn state(way: &mut Way<'_>, path: &str, file: &File, known: Option<&Vec<Digest>>
             return Ok(State::LineEnds);
         }
     }
-    Ok(if known.is_some() { State::Edited } else { State::Foreign })
+    Ok(if known.has(path) { State::Edited } else { State::Foreign })
 }
 
 /// Whether permissions are right: the executable bit that Git keeps, and the mode of secrets.

@@ -11,7 +11,7 @@ use camino::Utf8Path;
 use rustix::fs::FlockOperation;
 
 use crate::layout::GITIGNORE;
-use crate::lock::{self, Digest, Lock};
+use crate::lock::{self, Digest};
 use crate::tree::{Mode, Tree};
 
 use super::base::{Base, Way, temporary};
@@ -185,8 +185,8 @@ impl Writer {
     fn prepare(&self, base: &Base, tree: &Tree, changed: &[&str], plan: &Plan) -> Result<(), DiskError> {
         let mut journal = [plan.journal.as_str(), &plan.before].concat();
         // The new lock has the digests of all files but itself.
-        let new = Lock::of(tree);
-        let known: BTreeMap<&str, Digest> = new.files.iter().map(|(path, digest)| (path.as_str(), *digest)).collect();
+        let known: BTreeMap<&str, Digest> =
+            tree.lock().files.iter().map(|(path, digest)| (path.as_str(), *digest)).collect();
         for path in changed {
             let file = tree.get(path).expect("a plan's files are the tree's");
             let digest = known.get(path).copied().unwrap_or_else(|| Digest::of(&file.bytes));

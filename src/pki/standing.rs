@@ -134,6 +134,11 @@ impl Standing {
         &self.lock
     }
 
+    /// The same, and nothing else of it.
+    pub(crate) fn into_lock(self) -> Lock {
+        self.lock
+    }
+
     /// The clusters that have certificates here.
     pub(super) fn clusters(&self) -> Vec<&str> {
         let is_bundle = |path: &&String| path.ends_with(CERTIFICATE);
