@@ -13,7 +13,7 @@ use crate::topology::{CertificateAuthority, Date, Topology};
 
 use super::inventory::DAYS_TO_RENEW;
 use super::pem::blocks;
-use super::verify::{check_root, facts};
+use super::verify::check_root;
 use super::x509::Parsed;
 
 /// What decides whether the roots are read.
@@ -67,7 +67,7 @@ pub(crate) fn warnings(topology: &Topology, files: &BTreeMap<String, Beside>, to
     let mut findings = Vec::new();
     for Named { whose, place, file } in named(topology) {
         let Ok(certificates) = certificates(files.get(file), whose) else { continue };
-        let facts = || certificates.iter().map(facts);
+        let facts = || certificates.iter().map(|certificate| &certificate.facts);
         let first = facts().map(|facts| facts.not_before).min().filter(|first| *first > today);
         let last = facts().map(|facts| facts.not_after).max();
         let is_ending = |last: &Date| (last.0 - today.0).whole_days() <= DAYS_TO_RENEW;
@@ -137,7 +137,7 @@ fn certificates(file: Option<&Beside>, whose: Whose) -> Result<Vec<Parsed>, (Str
     }
     let certificates = Parsed::all(text).map_err(|reason| (reason, HELP))?;
     match certificates.iter().find(|certificate| !certificate.is_authority() || !certificate.may_sign_certificates()) {
-        Some(other) => Err((format!("contains the certificate `{}`, which is not a CA's", other.subject()), HELP)),
+        Some(other) => Err((format!("contains the certificate `{}`, which is not a CA's", other.facts.subject), HELP)),
         None if whose == Whose::AlsoTrusted => only_roots(certificates),
         None => Ok(certificates),
     }
@@ -149,7 +149,7 @@ fn only_roots(certificates: Vec<Parsed>) -> Result<Vec<Parsed>, (String, &'stati
         let mut faults = Vec::new();
         check_root(certificate, &mut faults);
         if let Some(fault) = faults.first() {
-            let reason = format!("contains `{}`, which {}", certificate.subject(), fault.reason);
+            let reason = format!("contains `{}`, which {}", certificate.facts.subject, fault.reason);
             return Err((reason, "name a file with root certificates, in PEM and nothing else"));
         }
     }

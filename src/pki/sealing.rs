@@ -16,7 +16,6 @@ use crate::topology::{CertificateAuthority, Date, Line, SecretForm, Topology};
 
 use super::pem::blocks;
 use super::profile::key_fault;
-use super::verify::facts;
 use super::x509::{Parsed, RSA};
 
 /// What decides which clusters need a certificate, and which they name.
@@ -130,6 +129,6 @@ fn sealing_certificate(name: &str, file: Option<&Beside>) -> Result<(SealingCert
     }
     let key =
         PublicKey::from_pkcs1_der(certificate.public_key()).map_err(|_| fault("has an RSA key that cannot be read"))?;
-    let facts = facts(certificate);
-    Ok((SealingCertificate { key, fingerprint: facts.fingerprint }, facts.not_after))
+    let facts = &certificate.facts;
+    Ok((SealingCertificate { key, fingerprint: facts.fingerprint.clone() }, facts.not_after))
 }

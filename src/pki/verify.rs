@@ -7,12 +7,13 @@ use std::fmt;
 use p256::ecdsa::SigningKey;
 
 use crate::layout::{CERTIFICATE, CHAIN, KEY, ROOT_CERTIFICATE as ROOT};
-use crate::topology::Date;
 
 use super::pem::{blocks, is_plain, is_strict};
 use super::private_key::public_half;
 use super::profile;
 use super::x509::Parsed;
+
+pub use super::x509::Facts;
 
 /// The four files of a bundle.
 #[derive(Debug, Clone, Copy)]
@@ -36,24 +37,6 @@ pub struct Fault {
     pub reason: String,
 }
 
-/// The public facts of a certificate.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Facts {
-    /// The subject, as RFC 4514 writes names.
-    pub subject: String,
-    /// The serial number in hexadecimal.
-    pub serial: String,
-    /// SHA-256 of the certificate's DER in hexadecimal.
-    pub fingerprint: String,
-    /// SHA-256 of the public key (`SubjectPublicKeyInfo`) in hexadecimal.
-    pub key: String,
-    /// The first day.
-    pub not_before: Date,
-    /// The last day.
-    pub not_after: Date,
-}
-
 /// A bundle that was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proven {
@@ -74,7 +57,6 @@ const NOT_ALONE: &str = "contains more than the certificate that meshgen writes"
 pub struct TrustAnchor {
     pem: String,
     certificate: Parsed,
-    facts: Facts,
     /// The root's private key, if it is at hand.
     pub(super) key: Option<SigningKey>,
 }
@@ -93,8 +75,7 @@ impl TrustAnchor {
         let certificate = certificates.remove(0);
         let mut faults = Vec::new();
         check_root(&certificate, &mut faults);
-        let facts = facts(&certificate);
-        if faults.is_empty() { Ok(Self { pem: pem.to_owned(), certificate, facts, key: None }) } else { Err(faults) }
+        if faults.is_empty() { Ok(Self { pem: pem.to_owned(), certificate, key: None }) } else { Err(faults) }
     }
 
     /// Proves a root certificate of our own making, and that the key is its key: a standing signature that
@@ -117,26 +98,32 @@ impl TrustAnchor {
 
     /// The root's facts.
     pub fn facts(&self) -> &Facts {
-        &self.facts
+        &self.certificate.facts
     }
 }
 
 /// The key is not printed.
 impl fmt::Debug for TrustAnchor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("TrustAnchor").field("facts", &self.facts).finish_non_exhaustive()
+        formatter.debug_struct("TrustAnchor").field("facts", self.facts()).finish_non_exhaustive()
     }
 }
 
 /// The facts of every certificate in a text. They are not verified.
 pub(super) fn facts_of(text: &str) -> Option<Vec<Facts>> {
-    Some(Parsed::all(text).ok()?.iter().map(facts).collect())
+    Some(Parsed::all(text).ok()?.into_iter().map(|certificate| certificate.facts).collect())
 }
 
 /// Each certificate of a text that was read before: its facts, and the certificate alone.
 pub(super) fn each_of(text: &str) -> Vec<(Facts, String)> {
     let certificates = if text.is_empty() { Vec::new() } else { Parsed::all(text).unwrap_or_default() };
-    certificates.iter().map(|certificate| (facts(certificate), certificate.strict())).collect()
+    certificates
+        .into_iter()
+        .map(|certificate| {
+            let strict = certificate.strict();
+            (certificate.facts, strict)
+        })
+        .collect()
 }
 
 /// Verifies a bundle, or says what is wrong with it. Every root of the bundle is verified, and is one of the facts.
@@ -213,7 +200,7 @@ fn verify_own(
         &several
     };
     let proven = prove(files, roots, key, &mut faults);
-    if proven.as_ref().is_some_and(|proven| proven.anchor != anchor.facts.fingerprint) {
+    if proven.as_ref().is_some_and(|proven| proven.anchor != anchor.facts().fingerprint) {
         faults.push(Fault { file: CHAIN, reason: "does not end with the root that signs".to_owned() });
     }
     proven.filter(|_| faults.is_empty()).ok_or(faults)
@@ -247,10 +234,10 @@ fn prove(files: Files<'_>, roots: &[Parsed], key: Option<&SigningKey>, faults: &
     let ders = ders(roots);
     let issuers = links.iter().filter(|link| link.der != certificate.der && !ders.contains(link.der.as_slice()));
     Some(Proven {
-        roots: roots.iter().map(facts).collect(),
-        certificate: facts(certificate),
-        issuers: issuers.map(|issuer| facts(issuer)).collect(),
-        anchor: links.last().expect("a chain has a link").fingerprint(),
+        roots: roots.iter().map(|root| root.facts.clone()).collect(),
+        certificate: certificate.facts.clone(),
+        issuers: issuers.map(|issuer| issuer.facts.clone()).collect(),
+        anchor: links.last().expect("a chain has a link").facts.fingerprint.clone(),
     })
 }
 
@@ -268,7 +255,7 @@ pub(super) fn check_root(root: &Parsed, faults: &mut Vec<Fault>) {
 
 /// A fault of one certificate of several.
 fn told_of(certificate: &Parsed, reason: &str) -> String {
-    format!("contains `{}`, which {reason}", certificate.subject())
+    format!("contains `{}`, which {reason}", certificate.facts.subject)
 }
 
 /// Checks the certificate that istiod signs with and each of its issuers up to a root; the links of that chain, the root included.
@@ -304,9 +291,9 @@ fn check_chain<'c>(
         links.push(roots.iter().find(is_issuer).or(roots.first())?);
     }
     let repeated = repeated_name(roots, &links);
-    let mut named: BTreeMap<String, BTreeMap<&[u8], &Parsed>> = BTreeMap::new();
+    let mut named: BTreeMap<&str, BTreeMap<&[u8], &Parsed>> = BTreeMap::new();
     for other in roots.iter().chain(chain.iter().map(|other| &**other)).filter(|_| repeated.is_none()) {
-        named.entry(other.folded_subject()).or_default().insert(&other.der, other);
+        named.entry(&other.folded_subject).or_default().insert(&other.der, other);
     }
     for (below, pair) in links.windows(2).enumerate() {
         let [subject, issuer] = pair else { continue };
@@ -315,20 +302,19 @@ fn check_chain<'c>(
             continue;
         }
         let file = if below == 0 { CERTIFICATE } else { CHAIN };
-        let name = || subject.subject();
-        let by = || issuer.subject();
+        let (name, by) = (&subject.facts.subject, &issuer.facts.subject);
         if !subject.is_issued_under_the_name_of(issuer) || !subject.names_key_of(issuer) {
-            fault(file, format!("has `{}` followed by `{}`, which did not issue it", name(), by()));
+            fault(file, format!("has `{name}` followed by `{by}`, which did not issue it"));
             return None;
         }
         let is_our_own = root_key.filter(|_| is_root(issuer)).is_some_and(|key| subject.is_signed_again_by(key));
         if !is_our_own && !subject.is_signed_by(issuer) {
-            fault(file, format!("has a signature of `{}` that is not by `{}`", name(), by()));
+            fault(file, format!("has a signature of `{name}` that is not by `{by}`"));
             return None;
         }
         // OpenSSL takes the first that could have issued it, and tries no other. Names are looked up, and each link has its own: a file
         // of thousands of certificates takes no longer than as many files of one.
-        let others = named.get(&subject.folded_issuer()).into_iter().flat_map(BTreeMap::values);
+        let others = named.get(issuer.folded_subject.as_str()).into_iter().flat_map(BTreeMap::values);
         let is_taken_for_issuer = |other: &Parsed| {
             let is_long_enough = other.path_length().is_none_or(|length| usize::from(length) > below);
             subject.names_key_of(other) && (!subject.is_signed_by(other) || !is_long_enough)
@@ -337,26 +323,23 @@ fn check_chain<'c>(
         {
             fault(
                 file,
-                format!(
-                    "has `{}` with two possible issuers: remove the other one, or give both different names",
-                    name()
-                ),
+                format!("has `{name}` with two possible issuers: remove the other one, or give both different names"),
             );
         }
         if issuer.path_length().is_some_and(|length| usize::from(length) < below + 1) {
-            fault(CHAIN, format!("is longer than the path length of `{}` allows", by()));
+            fault(CHAIN, format!("is longer than the path length of `{by}` allows"));
         }
         let (first, last) = subject.validity();
         let (earliest, latest) = issuer.validity();
         if first < earliest || last > latest {
-            fault(file, format!("has `{}` valid on days when its issuer `{}` is not", name(), by()));
+            fault(file, format!("has `{name}` valid on days when its issuer `{by}` is not"));
         }
         if first >= last {
-            fault(file, format!("has `{}` expire before it begins", name()));
+            fault(file, format!("has `{name}` expire before it begins"));
         }
     }
     if let Some(link) = repeated {
-        fault(CHAIN, format!("has two certificates called `{}`: give each its own name", link.subject()));
+        fault(CHAIN, format!("has two certificates called `{}`: give each its own name", link.facts.subject));
     }
     Some(links)
 }
@@ -365,12 +348,12 @@ fn check_chain<'c>(
 /// that has the signer's name for the issuer of workloads.
 fn repeated_name<'c>(roots: &[Parsed], links: &[&'c Parsed]) -> Option<&'c Parsed> {
     let first = *links.first()?;
-    let name = first.folded_subject();
-    if roots.iter().any(|root| root.der != first.der && root.folded_subject() == name) {
+    let name = &first.folded_subject;
+    if roots.iter().any(|root| root.der != first.der && root.folded_subject == *name) {
         return Some(first);
     }
     let mut seen = BTreeMap::new();
-    links.iter().copied().find(|link| *seen.entry(link.folded_subject()).or_insert(&link.der) != &link.der)
+    links.iter().copied().find(|link| *seen.entry(&link.folded_subject).or_insert(&link.der) != &link.der)
 }
 
 /// The bytes of certificates, to find one among them.
@@ -425,25 +408,6 @@ pub fn verify_together<'c>(bundles: &[(&'c str, Proven)]) -> Vec<(&'c str, Fault
     faults
 }
 
-pub(super) fn facts(certificate: &Parsed) -> Facts {
-    let (first, last) = certificate.validity();
-    Facts {
-        subject: certificate.subject(),
-        serial: certificate.serial(),
-        fingerprint: certificate.fingerprint(),
-        key: certificate.key_fingerprint(),
-        not_before: day(first),
-        not_after: day(last),
-    }
-}
-
 fn fingerprints(certificates: &[Facts]) -> BTreeSet<&str> {
     certificates.iter().map(|facts| facts.fingerprint.as_str()).collect()
-}
-
-/// The day of a moment, UTC.
-fn day(seconds: u64) -> Date {
-    let moment =
-        i64::try_from(seconds).ok().and_then(|seconds| time::OffsetDateTime::from_unix_timestamp(seconds).ok());
-    Date(moment.map_or(time::Date::MAX, time::OffsetDateTime::date))
 }

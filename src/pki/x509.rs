@@ -15,8 +15,8 @@ use x509_cert::der::pem::{self, LineEnding};
 use x509_cert::der::{Decode, Encode, Header, Reader, SliceReader};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectKeyIdentifier};
-use x509_cert::name::Name;
 
+use crate::topology::Date;
 use crate::words::hex;
 
 use super::pem::blocks;
@@ -63,6 +63,24 @@ impl Signature {
     }
 }
 
+/// The public facts of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Facts {
+    /// The subject, as RFC 4514 writes names.
+    pub subject: String,
+    /// The serial number in hexadecimal.
+    pub serial: String,
+    /// SHA-256 of the certificate's DER in hexadecimal.
+    pub fingerprint: String,
+    /// SHA-256 of the public key (`SubjectPublicKeyInfo`) in hexadecimal.
+    pub key: String,
+    /// The first day.
+    pub not_before: Date,
+    /// The last day.
+    pub not_after: Date,
+}
+
 /// A certificate and its bytes.
 #[derive(Debug, Clone)]
 pub(super) struct Parsed {
@@ -70,6 +88,10 @@ pub(super) struct Parsed {
     /// The block that it was read from.
     pem: String,
     pub(super) certificate: Certificate,
+    /// What is told of it.
+    pub(super) facts: Facts,
+    /// The subject as OpenSSL compares it: what has one of these names is one issuer for it.
+    pub(super) folded_subject: String,
 }
 
 impl Parsed {
@@ -103,27 +125,30 @@ impl Parsed {
                 let der = block.bytes().ok_or("contains a block that is not valid PEM")?.to_vec();
                 let certificate = Certificate::from_der(&der)
                     .map_err(|error| format!("contains an invalid X.509 certificate: {error}"))?;
-                Ok(Cow::Owned(Self { der, pem: block.text.to_owned(), certificate }))
+                Ok(Cow::Owned(Self::new(der, block.text.to_owned(), certificate)))
             })
             .collect()
+    }
+
+    fn new(der: Vec<u8>, pem: String, certificate: Certificate) -> Self {
+        let tbs = certificate.tbs_certificate();
+        let key = tbs.subject_public_key_info().to_der().expect("what was read can be written");
+        let (first, last) = validity(&certificate);
+        let facts = Facts {
+            subject: tbs.subject().to_string(),
+            serial: hex(tbs.serial_number().as_bytes()),
+            fingerprint: hex(&Sha256::digest(&der)),
+            key: hex(&Sha256::digest(key)),
+            not_before: day(first),
+            not_after: day(last),
+        };
+        let folded_subject = folded(&facts.subject);
+        Self { der, pem, certificate, facts, folded_subject }
     }
 
     /// The certificate as RFC 7468 writes it strictly.
     pub(super) fn strict(&self) -> String {
         pem::encode_string("CERTIFICATE", LineEnding::LF, &self.der).expect("base64 encodes any bytes")
-    }
-
-    /// SHA-256 over the certificate.
-    pub(super) fn fingerprint(&self) -> String {
-        hex(&Sha256::digest(&self.der))
-    }
-
-    pub(super) fn serial(&self) -> String {
-        hex(self.certificate.tbs_certificate().serial_number().as_bytes())
-    }
-
-    pub(super) fn subject(&self) -> String {
-        self.certificate.tbs_certificate().subject().to_string()
     }
 
     pub(super) fn is_issued_under_the_name_of(&self, issuer: &Self) -> bool {
@@ -132,8 +157,7 @@ impl Parsed {
 
     /// Seconds since 1970 of the first and the last moment.
     pub(super) fn validity(&self) -> (u64, u64) {
-        let validity = self.certificate.tbs_certificate().validity();
-        (validity.not_before.to_unix_duration().as_secs(), validity.not_after.to_unix_duration().as_secs())
+        validity(&self.certificate)
     }
 
     /// The first extension of a kind, if it can be read.
@@ -170,22 +194,6 @@ impl Parsed {
         key.is_none_or(|(named, own)| named == own.0)
             && named.authority_cert_serial_number.is_none_or(|named| named == *tbs.serial_number())
             && name.is_none_or(|named| named == *tbs.issuer())
-    }
-
-    /// The subject as OpenSSL compares it: what has one of these names is one issuer for it.
-    pub(super) fn folded_subject(&self) -> String {
-        folded(self.certificate.tbs_certificate().subject())
-    }
-
-    /// The issuer in the same form.
-    pub(super) fn folded_issuer(&self) -> String {
-        folded(self.certificate.tbs_certificate().issuer())
-    }
-
-    /// SHA-256 over the public key with its algorithm (`SubjectPublicKeyInfo`), by which two certificates with one key are known.
-    pub(super) fn key_fingerprint(&self) -> String {
-        let key = self.certificate.tbs_certificate().subject_public_key_info();
-        hex(&Sha256::digest(key.to_der().expect("what was read can be written")))
     }
 
     /// The public key as it stands in the certificate.
@@ -251,10 +259,21 @@ impl Parsed {
     }
 }
 
+fn validity(certificate: &Certificate) -> (u64, u64) {
+    let validity = certificate.tbs_certificate().validity();
+    (validity.not_before.to_unix_duration().as_secs(), validity.not_after.to_unix_duration().as_secs())
+}
+
+/// The day of a moment, UTC.
+fn day(seconds: u64) -> Date {
+    let moment =
+        i64::try_from(seconds).ok().and_then(|seconds| time::OffsetDateTime::from_unix_timestamp(seconds).ok());
+    Date(moment.map_or(time::Date::MAX, time::OffsetDateTime::date))
+}
+
 /// A name as OpenSSL compares it: without regard to case, kinds of strings and spaces.
-fn folded(name: &Name) -> String {
-    let text = name.to_string().to_lowercase();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+fn folded(name: &str) -> String {
+    name.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn is_rsa_signature(key: PublicKey, digest: &[u8], signature: &rsa::pkcs1v15::Signature) -> bool {
