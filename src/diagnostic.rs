@@ -1,5 +1,6 @@
 //! What is wrong with a topology, where, and what to do about it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -73,7 +74,7 @@ pub enum Segment {
     /// A position in a sequence.
     Index(usize),
     /// A key of a mapping.
-    Key(String),
+    Key(Cow<'static, str>),
 }
 
 impl Diagnostic {
@@ -121,7 +122,7 @@ impl FieldPath {
 
     /// The field `key` of the mapping at this path.
     #[must_use]
-    pub fn child(&self, key: impl Into<String>) -> Self {
+    pub fn child(&self, key: impl Into<Cow<'static, str>>) -> Self {
         self.push(Segment::Key(key.into()))
     }
 
@@ -132,7 +133,8 @@ impl FieldPath {
     }
 
     fn push(&self, segment: Segment) -> Self {
-        let mut segments = self.0.clone();
+        let mut segments = Vec::with_capacity(self.0.len() + 1);
+        segments.extend_from_slice(&self.0);
         segments.push(segment);
         Self(segments)
     }

@@ -172,7 +172,7 @@ impl<'s> Written<'s> {
         let mut at = FieldPath::root();
         path.segments().iter().any(|segment| {
             at = match segment {
-                Segment::Key(key) => at.child(key),
+                Segment::Key(key) => at.child(key.clone()),
                 Segment::Index(index) => at.index(*index),
             };
             document.find(&at).is_some_and(|(id, _)| document.is_repeated(id))
@@ -190,7 +190,7 @@ impl<'s> Written<'s> {
         for segment in path.segments() {
             match segment {
                 Segment::Key(key) => {
-                    at = at.child(key);
+                    at = at.child(key.clone());
                     out += if out.is_empty() { "" } else { "." };
                     out += key;
                 }

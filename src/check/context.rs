@@ -34,8 +34,9 @@ pub(super) struct Index<'t> {
 
 impl<'t> Index<'t> {
     pub(super) fn of(topology: &'t Topology, holes: &Holes) -> Self {
-        let is_known =
-            |list: &str, index: usize| holes.hide(&FieldPath::root().child(list).index(index).child("name")).is_none();
+        let is_known = |list: &'static str, index: usize| {
+            holes.hide(&FieldPath::root().child(list).index(index).child("name")).is_none()
+        };
         let mut clusters = BTreeMap::new();
         let mut ambiguous = BTreeSet::new();
         for (index, cluster) in topology.clusters.iter().enumerate().filter(|(index, _)| is_known("clusters", *index)) {

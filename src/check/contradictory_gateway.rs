@@ -128,7 +128,7 @@ fn resources(gateway: &EastWestGateway, path: &FieldPath, findings: &mut Vec<Dia
     for (list, quantities) in lists {
         for (name, value) in quantities.iter().filter(|(_, value)| quantity(value).is_none()) {
             findings.push(
-                RULE.at(path.child(list).child(name), format!("{value} is not a quantity"))
+                RULE.at(path.child(list).child(name.clone()), format!("{value} is not a quantity"))
                     .label("Kubernetes refuses it")
                     .help("write it like `500m`, `2` or `512Mi`"),
             );
@@ -143,10 +143,15 @@ fn resources(gateway: &EastWestGateway, path: &FieldPath, findings: &mut Vec<Dia
             continue;
         }
         let finding = RULE
-            .at(path.child("requests").child(name), format!("the gateway would ask for more {name} than it may use"))
+            .at(
+                path.child("requests").child(name.clone()),
+                format!("the gateway would ask for more {name} than it may use"),
+            )
             .label("more than the limit");
         findings.push(match written {
-            Some(_) => finding.and(path.child("limits").child(name), "the limit").help("write a limit that is no less"),
+            Some(_) => {
+                finding.and(path.child("limits").child(name.clone()), "the limit").help("write a limit that is no less")
+            }
             None => finding.help(format!(
                 "write the limit too: Istio's chart has {}",
                 chart.as_ref().and_then(Value::as_str).unwrap_or_default()

@@ -11,7 +11,7 @@ pub(super) const ABOUT: About = About::Mesh(|topology| topology.gitops.is_some()
 /// What decides whether there is a controller, and which.
 pub(super) const GITOPS: &[&str] = &["gitops", "gitops.controller", "gitops.hub"];
 
-pub(super) fn place(field: &str) -> FieldPath {
+pub(super) fn place(field: &'static str) -> FieldPath {
     FieldPath::root().child("gitops").child(field)
 }
 

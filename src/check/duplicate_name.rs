@@ -15,7 +15,12 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     find(context, "clusters", topology.clusters.iter().map(|cluster| cluster.name.as_str()), findings);
 }
 
-fn find<'t>(context: &Context<'_>, list: &str, names: impl Iterator<Item = &'t str>, findings: &mut Vec<Diagnostic>) {
+fn find<'t>(
+    context: &Context<'_>,
+    list: &'static str,
+    names: impl Iterator<Item = &'t str>,
+    findings: &mut Vec<Diagnostic>,
+) {
     const SHOWN: usize = 4;
     let path = |index: usize| FieldPath::root().child(list).index(index).child("name");
     let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();

@@ -115,7 +115,7 @@ fn spelled(field: &str) -> String {
 fn field(path: &[Segment]) -> String {
     path.iter().fold(String::new(), |field, segment| match segment {
         Segment::Index(_) => field + "[]",
-        Segment::Key(key) if field.is_empty() => key.clone(),
+        Segment::Key(key) if field.is_empty() => key.clone().into_owned(),
         Segment::Key(key) => field + "." + key,
     })
 }

@@ -53,7 +53,7 @@ fn named<'g>(gateway: &'g EastWestGateway, path: &FieldPath) -> Option<(FieldPat
     let mut annotations = gateway.service_annotations.keys();
     let annotation = annotations.find(|key| OF_HOST_NAMES.iter().any(|known| key.starts_with(known)));
     let class = gateway.load_balancer_class.as_ref().filter(|class| class.as_str().starts_with(CLASS_OF_HOST_NAMES));
-    let annotation = annotation.map(|key| path.child("serviceAnnotations").child(key.as_str()));
+    let annotation = annotation.map(|key| path.child("serviceAnnotations").child(key.clone()));
     annotation.or_else(|| class.map(|_| path.child("loadBalancerClass"))).map(|place| (place, None))
 }
 

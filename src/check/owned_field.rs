@@ -76,7 +76,7 @@ fn find_networks(subject: &Context<'_>, fields: &FreeForm, field: &FieldPath, fi
         let place = within(field, path);
         // A value in the place of a mapping contradicts each network.
         let place = match value.as_object().filter(|_| path == MESH_NETWORKS) {
-            Some(networks) if networks.contains_key(network) => place.child(network),
+            Some(networks) if networks.contains_key(network) => place.child(network.to_owned()),
             Some(_) => continue,
             None => place,
         };
@@ -194,7 +194,7 @@ fn find_releases(subject: &Context<'_>, fields: &FreeForm, field: &FieldPath, fi
 
 /// The place of a path that begins with the name of the list, `values` or `meshConfig`, which stands at `field`.
 fn within(field: &FieldPath, path: &str) -> FieldPath {
-    path.split('.').skip(1).fold(field.clone(), |place, key| place.child(key))
+    path.split('.').skip(1).fold(field.clone(), |place, key| place.child(key.to_owned()))
 }
 
 /// The tag of an image: `docker.io/istio/pilot:1.30.3`. One that is named by its digest alone has none.

@@ -43,7 +43,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-fn unused(owner: &FieldPath, field: &str, form: &str) -> Diagnostic {
+fn unused(owner: &FieldPath, field: &'static str, form: &str) -> Diagnostic {
     RULE.at(owner.child("secrets").child(field), format!("`{field}` changes nothing"))
         .label(format!("it is for `form: {form}`, with certificates that meshgen knows"))
         .help(format!("remove this field, or write `secrets: {{form: {form}}}` at the top"))

@@ -126,7 +126,7 @@ fn messages(table: &'static str, release: &Release) -> Messages {
 fn walk(messages: &'static Messages, message: &str, fields: &FreeForm, path: &FieldPath, found: &mut Vec<Unknown>) {
     let known = messages.get(message).map(Vec::as_slice).unwrap_or_default();
     for (key, value) in fields {
-        let path = path.child(key);
+        let path = path.child(key.clone());
         let Some(field) = known.iter().find(|field| field.is(key)) else {
             found.push(Unknown {
                 path,

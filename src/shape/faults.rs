@@ -39,7 +39,7 @@ impl Faults<'_> {
     /// The names that the list declares to which a field refers; `None` if it refers to none, or the list declares none.
     pub(super) fn declared(&self, path: &FieldPath) -> Option<Vec<String>> {
         let list = match path.segments().last()? {
-            Segment::Key(key) if ["controlPlane", "cluster"].contains(&key.as_str()) => "clusters",
+            Segment::Key(key) if ["controlPlane", "cluster"].contains(&key.as_ref()) => "clusters",
             Segment::Key(key) if key == "network" => "networks",
             _ => return None,
         };
@@ -49,7 +49,8 @@ impl Faults<'_> {
 
     /// The items of a list of the topology.
     fn items(&self, list: &str) -> &[NodeId] {
-        match self.document.find(&FieldPath::root().child(list)).map(|(id, _)| &self.document.node(id).kind) {
+        match self.document.find(&FieldPath::root().child(list.to_owned())).map(|(id, _)| &self.document.node(id).kind)
+        {
             Some(Kind::Sequence(items)) => items,
             _ => &[],
         }

@@ -33,7 +33,7 @@ pub(super) fn refuse(document: &Document, schema: &Value) -> Option<Diagnostic> 
         let wanted = choices(resolve(&schema["properties"][field], &schema["$defs"]));
         text(field).filter(|text| !wanted.contains(&text.as_str()) && nearest(text, wanted.iter().copied()).is_none())
     };
-    let at = |field: &str| FieldPath::root().child(field);
+    let at = |field: &'static str| FieldPath::root().child(field);
     if let Some(version) = text("apiVersion").filter(|version| is_another_version(version)) {
         let help = "write `meshgen/v1`, or use a meshgen that reads this version";
         return Some(INVALID_VALUE.at(at("apiVersion"), format!("this meshgen does not read `{version}`")).help(help));

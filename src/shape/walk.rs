@@ -123,7 +123,7 @@ impl<'a> Walk<'a> {
         let mut fields = Map::new();
         let mut unknown = Vec::new();
         for entry in &mapping.entries {
-            let path = path.child(&entry.key);
+            let path = path.child(entry.key.clone());
             match schema["properties"].get(&entry.key) {
                 Some(property) => {
                     fields.insert(entry.key.clone(), self.value(entry.value, property, &path)?);
@@ -152,7 +152,8 @@ impl<'a> Walk<'a> {
             SYNTAX.stop_at(self.faults.findings, || Place::Key(field.clone()))?;
             // What has no similar name can be any field that is not there.
             let possible = known.as_ref().map_or(absent.as_slice(), std::slice::from_ref);
-            let hole = |name: &&str| Hole { path: path.child(*name), cause: Cause::Unknown(field.clone()) };
+            let hole =
+                |name: &&str| Hole { path: path.child((*name).to_owned()), cause: Cause::Unknown(field.clone()) };
             self.faults.holes.extend(possible.iter().map(hole));
             filled.extend(*known);
             let message = format!("unknown field `{name}` in {}", self.faults.in_words(path));
@@ -171,7 +172,7 @@ impl<'a> Walk<'a> {
             if !filled.insert(name) {
                 continue;
             }
-            let field = path.child(name);
+            let field = path.child(name.to_owned());
             self.faults.holes.push(Hole { path: field.clone(), cause: Cause::Missing(field) });
             let property = resolve(&schema["properties"][name], self.faults.definitions);
             let message = format!("missing field `{name}` in {}", self.faults.in_words(path));
@@ -199,7 +200,8 @@ impl<'a> Walk<'a> {
 
     /// A key that stands twice has no known value.
     fn repeated(&mut self, mapping: &Mapping, path: &FieldPath) {
-        let hole = |name: &String| Hole { path: path.child(name), cause: Cause::Duplicate(path.child(name)) };
+        let hole =
+            |name: &String| Hole { path: path.child(name.clone()), cause: Cause::Duplicate(path.child(name.clone())) };
         self.faults.holes.extend(mapping.repeated.iter().map(hole));
     }
 
@@ -209,7 +211,7 @@ impl<'a> Walk<'a> {
         match &document.node(id).kind {
             Kind::Mapping(mapping) => {
                 self.repeated(mapping, path);
-                mapping.entries.iter().for_each(|entry| self.repeated_in(entry.value, &path.child(&entry.key)));
+                mapping.entries.iter().for_each(|entry| self.repeated_in(entry.value, &path.child(entry.key.clone())));
             }
             Kind::Sequence(items) => {
                 items.iter().enumerate().for_each(|(index, item)| self.repeated_in(*item, &path.index(index)));

@@ -65,13 +65,13 @@ fn fields(value: &Value, path: &mut Path, found: &mut Vec<Path>) {
 }
 
 fn key(name: &str) -> Segment {
-    Segment::Key(name.to_owned())
+    Segment::Key(name.to_owned().into())
 }
 
 fn at<'v>(value: &'v mut Value, path: &[Segment]) -> &'v mut Value {
     path.iter().fold(value, |value, segment| match segment {
         Segment::Index(index) => &mut value[*index],
-        Segment::Key(key) => &mut value[key],
+        Segment::Key(key) => &mut value[key.as_ref()],
     })
 }
 
