@@ -71,15 +71,19 @@ act() {
 /// # Panics
 /// Where template and values do not fit together, which is a mistake of ours.
 pub(crate) fn render(name: &str, values: impl Serialize) -> String {
-    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
-    let template = ENVIRONMENT.get_or_init(environment).get_template(name).expect("the template is in the table");
+    // Each template is read when it is first rendered, in the thread that does so.
+    static ENVIRONMENTS: [OnceLock<Environment<'static>>; TEMPLATES.len()] =
+        [const { OnceLock::new() }; TEMPLATES.len()];
+    let position = TEMPLATES.iter().position(|(known, _)| *known == name).expect("the template is in the table");
+    let environment = ENVIRONMENTS[position].get_or_init(|| environment(TEMPLATES[position]));
+    let template = environment.get_template(name).expect("it was added");
     let mut text = template.render(minijinja::value::Serde(values)).unwrap_or_else(|error| panic!("{error:#}"));
     // It grew by doubling, and a tree holds the texts of a whole mesh.
     text.shrink_to_fit();
     text
 }
 
-fn environment() -> Environment<'static> {
+fn environment((name, source): (&'static str, &'static str)) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -91,9 +95,7 @@ fn environment() -> Environment<'static> {
     environment.add_filter("cell", |text: String| cell(&text));
     environment.add_global("prelude", PRELUDE);
     environment.add_global("questions", QUESTIONS);
-    for (name, source) in TEMPLATES {
-        environment.add_template(name, source).unwrap_or_else(|error| panic!("{error:#}"));
-    }
+    environment.add_template(name, source).unwrap_or_else(|error| panic!("{error:#}"));
     environment
 }
 
@@ -113,22 +115,29 @@ pub(crate) fn word(text: &str) -> String {
 /// The same, behind what is there.
 fn quote_into(out: &mut String, text: &str) {
     out.push('\'');
-    for (index, part) in text.split('\'').enumerate() {
-        if index > 0 {
-            out.push_str(r"'\''");
-        }
-        out.push_str(part);
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| byte == b'\'') {
+        out.push_str(&rest[..at]);
+        out.push_str(r"'\''");
+        rest = &rest[at + 1..];
     }
+    out.push_str(rest);
     out.push('\'');
 }
 
 /// Words of a command, each quoted and behind a space.
 pub(crate) fn words(list: impl IntoIterator<Item = impl AsRef<str>>) -> String {
-    list.into_iter().fold(String::new(), |mut words, word| {
-        words.push(' ');
-        quote_into(&mut words, word.as_ref());
-        words
-    })
+    let mut words = String::new();
+    words_into(&mut words, list);
+    words
+}
+
+/// The same, behind what is there.
+pub(crate) fn words_into(out: &mut String, list: impl IntoIterator<Item = impl AsRef<str>>) {
+    for word in list {
+        out.push(' ');
+        quote_into(out, word.as_ref());
+    }
 }
 
 /// Text in a cell of an HTML table.

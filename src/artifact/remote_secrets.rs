@@ -34,9 +34,9 @@ pub(super) fn text(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Option<String> {
                 cluster: cluster.name,
                 context: cluster.context,
                 create_remote_secret: mesh.release.create_remote_secret,
-                others: lines("member", others.iter().map(|other| vec![other.name, other.context, other.api_server])),
+                others: lines("member", others.iter().map(|other| [other.name, other.context, other.api_server])),
                 ways: ways(&others),
-                calls: lines("secret", others.iter().map(|other| vec![other.name])),
+                calls: lines("secret", others.iter().map(|other| [other.name])),
             },
         )
     })
@@ -44,16 +44,22 @@ pub(super) fn text(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Option<String> {
 
 fn ways(others: &[&Cluster<'_>]) -> String {
     let behind = others.iter().filter(|other| other.api_server_ca.is_some() || other.proxy_url.is_some());
-    let ways: Vec<[String; 3]> = behind
-        .map(|other| {
-            let authorities = other.api_server_ca.map(|authorities| base64(authorities.as_bytes()));
-            [other.name.to_owned(), authorities.unwrap_or_default(), other.proxy_url.unwrap_or_default().to_owned()]
-        })
-        .collect();
-    lines("way", ways.iter().map(|words| words.iter().map(String::as_str).collect()))
+    let ways = behind.map(|other| {
+        let authorities = other.api_server_ca.map(|authorities| base64(authorities.as_bytes()));
+        [other.name.to_owned(), authorities.unwrap_or_default(), other.proxy_url.unwrap_or_default().to_owned()]
+    });
+    lines("way", ways)
 }
 
 /// Calls of a function: a template would take longer for each of these lines than for the rest of the script.
-fn lines<'w>(function: &str, calls: impl Iterator<Item = Vec<&'w str>>) -> String {
-    calls.map(|words| [function, &template::words(words)].concat()).collect::<Vec<String>>().join("\n")
+fn lines<const N: usize>(function: &str, calls: impl IntoIterator<Item = [impl AsRef<str>; N]>) -> String {
+    let mut text = String::new();
+    for words in calls {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(function);
+        template::words_into(&mut text, words);
+    }
+    text
 }
