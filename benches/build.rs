@@ -9,7 +9,7 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -113,6 +113,42 @@ fn issued_again(text: &str, seed: &Seed, out: &Utf8Path) -> usize {
         .answer(&Mesh::resolve(&checked))
         .unwrap()
         .issued
+}
+
+/// What people run in place of a build, once for each cluster: what renders Istio's own charts.
+fn rendered(place: &Path, repository: &Path, seed_file: &Path) {
+    const RUNS: usize = 5;
+    let home = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let cache = home("XDG_CACHE_HOME").or_else(|| Some(home("HOME")?.join(".cache"))).unwrap_or_default();
+    let (programs, charts) = (cache.join("meshgen-tools/bin"), cache.join("meshgen-tools/charts"));
+    if !programs.join("istioctl").is_file() || !programs.join("helm").is_file() {
+        println!("\n`istioctl` and `helm` are not measured: `make tools` installs them.");
+        return;
+    }
+    let built = |topology: &str| {
+        let (topology, out) = (repository.join("topologies").join(topology), place.join(topology));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
+        timed(command.arg("build").arg(topology).arg("-o").arg(&out).arg("--ca").arg(seed_file));
+        out.join("cluster1/30-istio")
+    };
+    let by_istioctl = built("2-clusters-1-control-plane-2-networks-istio-1.30.yaml");
+    let by_helm = built("2-clusters-1-control-plane-2-networks-helm.yaml");
+    let istioctl = || {
+        let mut command = Command::new(programs.join("istioctl"));
+        command.args(["manifest", "generate", "-f"]).arg(by_istioctl.join("istio.yaml"));
+        timed(&mut command)
+    };
+    let helm = || {
+        let mut command = Command::new(programs.join("helm"));
+        command.args(["template", "istiod", "-n", "istio-system"]).arg(charts.join("istio-discovery"));
+        for values in ["istiod.values.yaml", "mesh-config.values.yaml"] {
+            command.arg("-f").arg(by_helm.join(values));
+        }
+        timed(&mut command)
+    };
+    println!("\n| rendering Istio for one cluster, at 1.30 | ms |\n|---|---:|");
+    println!("| `istioctl manifest generate` | {} |", milliseconds(median((0..RUNS).map(|_| istioctl()).collect())));
+    println!("| `helm template` of istiod | {} |", milliseconds(median((0..RUNS).map(|_| helm()).collect())));
 }
 
 /// Writing a whole tree to a real disk, with and without waiting for it.
@@ -230,6 +266,12 @@ fn checks(place: &Path, repository: &Path) {
     println!("`check` of {} topologies: each at most {} ms ({name}).", times.len(), milliseconds(*slowest));
 }
 
+/// How long the program takes to start.
+fn start() {
+    let run = || timed(Command::new(env!("CARGO_BIN_EXE_meshgen")).arg("--version"));
+    println!("\n`meshgen --version`: {} ms.", milliseconds(median((0..101).map(|_| run()).collect())));
+}
+
 /// What reads a topology of 1,000 clusters and says something of all of them, beside `check` of the same file.
 fn tables(place: &Path) {
     const RUNS: usize = 11;
@@ -259,27 +301,26 @@ fn tables(place: &Path) {
     }
 }
 
-fn main() {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let seed_file = repository.join("topologies/ca.seed");
-    let seed = Seed::parse(&fs::read_to_string(&seed_file).unwrap()).unwrap();
-    let memory = if Path::new("/dev/shm").is_dir() { "/dev/shm" } else { "/tmp" };
-    let place = tempfile::tempdir_in(memory).unwrap();
-    println!("In {memory}; times in ms, medians; sizes in MB. `rest` is the build less its certificates.\n");
+/// A row for each mesh, the last of which stays in `out` and `copy`.
+fn table(sizes: &[usize], place: &Path, seed_file: &Path, seed: &Seed) {
     println!(
         "| clusters | files | tree | build | certificates | rest | `cp -r` | rest / `cp -r` | peak memory | peak / tree | no-op build | `check` |"
     );
     println!("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
-    for clusters in [2, 10, 100, 1000] {
-        let runs = if clusters == 1000 { 5 } else { 11 };
-        let file = place.path().join("topology.yaml");
+    for &clusters in sizes {
+        let runs = match clusters {
+            10_000 => 1,
+            1000 => 5,
+            _ => 11,
+        };
+        let file = place.join("topology.yaml");
         let text = topology(clusters);
         fs::write(&file, &text).unwrap();
-        let out = place.path().join("out");
-        let copy = place.path().join("copy");
+        let out = place.join("out");
+        let copy = place.join("copy");
         let build = || {
             let mut command = Command::new(env!("CARGO_BIN_EXE_meshgen"));
-            command.arg("build").arg(&file).arg("-o").arg(&out).arg("--ca").arg(&seed_file);
+            command.arg("build").arg(&file).arg("-o").arg(&out).arg("--ca").arg(seed_file);
             command
         };
         let (mut builds, mut copies, mut no_ops, mut checks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -293,7 +334,7 @@ fn main() {
         }
         // Of all children so far: the largest is the build of the largest mesh, which is this one.
         let peak = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss() as f64 * 1024.0;
-        let issuing = median((0..runs).map(|_| certificates(&text, &seed)).collect());
+        let issuing = median((0..runs).map(|_| certificates(&text, seed)).collect());
         let (bytes, files) = size(&out);
         let (build, copy) = (median(builds), median(copies));
         let rest = build.saturating_sub(issuing);
@@ -310,17 +351,27 @@ fn main() {
             milliseconds(median(no_ops)),
             milliseconds(median(checks)),
         );
-        if clusters == 1000 {
-            let out = Utf8Path::from_path(&out).unwrap();
-            println!(
-                "\nCertificates that the no-op build of 1,000 clusters signs: {}.",
-                issued_again(&text, &seed, out)
-            );
-        }
     }
-    checks(place.path(), repository);
-    no_op(place.path(), &seed_file);
-    difference(place.path(), &seed_file);
-    tables(place.path());
+}
+
+fn main() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let seed_file = repository.join("topologies/ca.seed");
+    let seed = Seed::parse(&fs::read_to_string(&seed_file).unwrap()).unwrap();
+    let memory = if Path::new("/dev/shm").is_dir() { "/dev/shm" } else { "/tmp" };
+    let place = tempfile::tempdir_in(memory).unwrap();
+    let place = place.path();
+    println!("In {memory}; times in ms, medians; sizes in MB. `rest` is the build less its certificates.\n");
+    table(&[2, 10, 100, 1000], place, &seed_file, &seed);
+    let signed = issued_again(&topology(1000), &seed, Utf8Path::from_path(&place.join("out")).unwrap());
+    println!("\nCertificates that the no-op build of 1,000 clusters signs: {signed}.");
+    checks(place, repository);
+    no_op(place, &seed_file);
+    difference(place, &seed_file);
+    tables(place);
+    start();
+    rendered(place, repository, &seed_file);
+    println!();
+    table(&[10_000], place, &seed_file, &seed);
     barrier(repository, &seed);
 }
