@@ -76,6 +76,16 @@ def leave(name):
     return lambda topology: topology["clusters"].remove(of(topology, name))
 
 
+def split(topology):
+    topology["networks"].append({"name": "far", "podRouting": "static"})
+    of(topology, "north")["network"] = "far"
+
+
+def joined(topology):
+    topology["networks"].pop()
+    of(topology, "north")["network"] = "lan"
+
+
 def next_root(topology):
     topology["certificates"] = {"issuedOn": "2026-11-20", "naming": 2, "generation": 2}
     of(topology, "east").pop("certificates", None)
@@ -88,6 +98,8 @@ CHANGES = {
     "a remote becomes a primary": under("south", None),
     "a remote goes to another primary": under("north", "west"),
     "the remote goes back": under("north", "east"),
+    "a network is split in two": split,
+    "both become one again": joined,
     "the collector moves": field("tracing.zipkin.cluster", "west"),
     "traces go through the mesh": field("tracing.zipkin.via", "mesh"),
     "tracing ends": field("tracing", None),
