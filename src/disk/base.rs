@@ -13,8 +13,8 @@ use crate::tree::Mode;
 
 use super::{DiskError, FILES_WORTH_A_THREAD, TEMPORARY, at, refusal};
 
-/// More than any file of a mesh has, the lock of ten thousand clusters included.
-const MAXIMUM_BYTES: u64 = 64 << 20;
+/// More than any file of a mesh has, `verify.sh` of ten thousand clusters included, of which a tenth are primaries.
+const MAXIMUM_BYTES: u64 = 256 << 20;
 
 const IS_A_LINK: &str = "is a symbolic link, which meshgen does not follow inside a tree: remove it";
 const NO_DIRECTORY: &str = "is not a directory, and the tree needs a directory there: move it away";
@@ -353,14 +353,14 @@ mod tests {
     #[test]
     fn a_file_of_a_tree_may_be_as_large_as_the_largest_and_no_larger() {
         let file = tempfile::tempfile().unwrap();
-        for (length, is_read) in [(64 << 20, true), ((64 << 20) + 1, false)] {
+        for (length, is_read) in [(256 << 20, true), ((256 << 20) + 1, false)] {
             file.set_len(length).unwrap();
             (&file).rewind().unwrap();
             let mut read = Vec::new();
             let told = read_all(&OwnedFd::from(file.try_clone().unwrap()), length, &mut read);
             match told {
                 Ok(()) => assert!(is_read && read.len() as u64 == length),
-                Err(error) => assert!(!is_read && error.to_string().starts_with("is larger than 64 MiB"), "{error}"),
+                Err(error) => assert!(!is_read && error.to_string().starts_with("is larger than 256 MiB"), "{error}"),
             }
         }
     }
