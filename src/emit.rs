@@ -115,7 +115,10 @@ pub(crate) fn find_fault(lock: &Lock) -> Option<String> {
         lock.paths().filter_map(|path| path.rsplit_once('/')).map(|(directory, _)| directory).collect();
     listed.dedup();
     listed.extend(lock.paths());
-    // Both are sorted already, unless branches were merged: the stable sort merges what is sorted.
+    #[allow(
+        clippy::stable_sort_primitive,
+        reason = "it merges what is sorted, as both are unless branches were merged"
+    )]
     listed.sort();
     let is_missing = |step: &str| listed.binary_search(&step).is_err() && (is_emitted(step) || is_directory(step));
     let missing = || lock.steps.iter().find(|step| is_missing(step));

@@ -81,6 +81,24 @@ fn a_lock_is_read_as_it_was_written() {
     assert_eq!(lock.clusters["east"].gateway, Some(Gateway::Unaddressed));
 }
 
+/// Git's union merge puts the lines of two branches behind each other.
+#[test]
+fn every_file_is_found_in_whatever_order_its_line_stands() {
+    let text =
+        fs::read_to_string(common::repository().join("golden/2-clusters-1-control-plane-1-network/meshgen.lock"))
+            .unwrap();
+    let lock: Lock = text.parse().unwrap();
+    let (head, lines) = text.split_once('\n').unwrap();
+    let turned: Vec<&str> = lines.lines().rev().collect();
+    let turned: Lock = format!("{head}\n{}\n", turned.join("\n")).parse().unwrap();
+    for (path, digest) in &lock.files {
+        assert_eq!(lock.digest(path), Some(*digest), "{path}");
+        assert_eq!(turned.digest(path), Some(*digest), "{path}");
+    }
+    assert_eq!(lock.digest("cluster1/routes"), None);
+    assert_eq!(turned.files, lock.files);
+}
+
 #[test]
 fn what_is_gone_is_what_only_the_lock_before_lists() {
     let lock = |paths: &[&str]| -> Lock {
