@@ -187,7 +187,7 @@ def change(mesh, lab, title, topology):
     says, share = next((words for kind, words in SAID.items() if kind in kinds), ("nothing of requests", 0))
     if any(command == "NEW/verify.sh" for phase in said["runbook"] for command in phase["commands"]):
         # Its proxies start anew while it waits, below.
-        share = max(share, SAID["restartProxies"][1])
+        says, share = "a day's wait, in place of which the lab restarts all proxies", SAID["restartProxies"][1]
     stay = [name for name in before if name in {cluster.name for cluster in mesh.members}]
     mesh.prepare()
     traffic = Traffic(mesh, stay)

@@ -66,16 +66,18 @@ def pair(mesh, client, server):
 def everywhere(mesh):
     """A Service whose workloads are in all clusters is answered from all.
 
-    Several calls at a time: between networks a connection stays with the workload that its gateway chose for it, for a while also if
-    that is in a cluster that has left.
+    Several calls at a time, and ever more: between networks a connection stays with the workload that its gateway chose for it, for a
+    while also if that is in a cluster that has left.
     """
     wanted = {cluster.name for cluster in mesh.members}
     for client in mesh.members:
         found = []
         end = time.monotonic() + 20
-        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        at_once = AT_ONCE
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE * 8) as pool:
             while time.monotonic() < end and (len(found) < EVERYWHERE or {one["cluster"] for one in found if isinstance(one, dict)} < wanted):
-                found += pool.map(lambda _, client=client: mesh.call(client, "echo"), range(AT_ONCE))
+                found += pool.map(lambda _, client=client: mesh.call(client, "echo"), range(at_once))
+                at_once = min(at_once + AT_ONCE, AT_ONCE * 8)
         wrong = [one for one in found if not isinstance(one, dict)]
         who = {one["cluster"] for one in found if isinstance(one, dict)}
         check(f"{client.name} is answered from everywhere", wanted <= who <= wanted | mesh.left and not wrong, f"from {sorted(who)}, {len(wrong)} failed {wrong[:1]}")
