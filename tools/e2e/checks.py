@@ -13,6 +13,7 @@ ways = []
 REQUESTS = 5
 EVERYWHERE = 24
 AT_ONCE = 8
+MOST_AT_ONCE = 64
 
 
 def settle(mesh, seconds=90):
@@ -74,10 +75,10 @@ def everywhere(mesh):
         found = []
         end = time.monotonic() + 20
         at_once = AT_ONCE
-        with concurrent.futures.ThreadPoolExecutor(AT_ONCE * 8) as pool:
+        with concurrent.futures.ThreadPoolExecutor(MOST_AT_ONCE) as pool:
             while time.monotonic() < end and (len(found) < EVERYWHERE or {one["cluster"] for one in found if isinstance(one, dict)} < wanted):
                 found += pool.map(lambda _, client=client: mesh.call(client, "echo"), range(at_once))
-                at_once = min(at_once + AT_ONCE, AT_ONCE * 8)
+                at_once = min(at_once + AT_ONCE, MOST_AT_ONCE)
         wrong = [one for one in found if not isinstance(one, dict)]
         who = {one["cluster"] for one in found if isinstance(one, dict)}
         check(f"{client.name} is answered from everywhere", wanted <= who <= wanted | mesh.left and not wrong, f"from {sorted(who)}, {len(wrong)} failed {wrong[:1]}")
