@@ -115,13 +115,12 @@ pub(crate) fn word(text: &str) -> String {
 /// The same, behind what is there.
 fn quote_into(out: &mut String, text: &str) {
     out.push('\'');
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| byte == b'\'') {
-        out.push_str(&rest[..at]);
-        out.push_str(r"'\''");
-        rest = &rest[at + 1..];
+    for (index, part) in text.split('\'').enumerate() {
+        if index > 0 {
+            out.push_str(r"'\''");
+        }
+        out.push_str(part);
     }
-    out.push_str(rest);
     out.push('\'');
 }
 
