@@ -118,7 +118,7 @@ fn compare_role(before: &Side, after: &Side, name: &str, role: Role) -> Vec<Cert
 }
 
 /// Whether both sides have the same bytes.
-fn is_same_bundle(before: &Side, after: &Side, name: &str) -> bool {
+pub(super) fn is_same_bundle(before: &Side, after: &Side, name: &str) -> bool {
     let files = before.bundle_files(name);
     files.iter().any(Option::is_some) && files == after.bundle_files(name)
 }

@@ -3,6 +3,7 @@
 use crate::pki::inventory::{Entry, Role};
 use crate::plan::rotation::{Cut, CutKind, cut};
 
+use super::super::authorities::is_same_bundle;
 use super::super::{ClusterChange, Membership};
 use super::{Found, Kind, Known, Situation};
 
@@ -56,9 +57,8 @@ impl Situation<'_> {
 
     pub(super) fn other_roots(&self, cluster: &ClusterChange, found: &mut Found) {
         self.cut_off(cluster, found);
-        let [old, new] = [self.before, self.after].map(|side| side.bundle_files(&cluster.name));
-        // Certificates that stayed need not be read. Those of a topology are no files.
-        if old == new && !old.contains(&None) {
+        // Certificates that stayed need not be read.
+        if is_same_bundle(self.before, self.after, &cluster.name) {
             return;
         }
         if let (Some(old), Some(new)) = (under(self.before, &cluster.name), under(self.after, &cluster.name))
