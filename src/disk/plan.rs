@@ -133,13 +133,10 @@ impl Plan {
         let is_gone = |path: &&str| *path != lock::FILE && tree.get(path).is_none();
         let mut gone: Vec<&str> = known.paths().filter(is_gone).collect();
         gone.dedup();
-        if gone.is_empty() {
-            return Ok(());
-        }
         // A file that the new lock still lists, such as one of a cluster that is not built this time, is not stale.
-        let pinned: BTreeSet<&str> = tree.lock().paths().collect();
+        gone.retain(|path| tree.lock().digest(path).is_none());
         let mut way = base.way();
-        for path in gone.into_iter().filter(|path| !pinned.contains(path)) {
+        for path in gone {
             match way.read(path)? {
                 None => {}
                 Some(_) if known.has_digest(path, Digest::of(&way.bytes)) => self.stale.push(path.to_owned()),

@@ -1,7 +1,6 @@
 //! Executes a plan: `.gitignore` first, temporaries, one barrier, renames, removals, and the lock last.
 #![allow(clippy::disallowed_methods, reason = "this is the disk")]
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -184,12 +183,10 @@ impl Writer {
     /// build finds them.
     fn prepare(&self, base: &Base, tree: &Tree, changed: &[&str], plan: &Plan) -> Result<(), DiskError> {
         let mut journal = [plan.journal.as_str(), &plan.before].concat();
-        // The new lock has the digests of all files but itself.
-        let known: BTreeMap<&str, Digest> =
-            tree.lock().files.iter().map(|(path, digest)| (path.as_str(), *digest)).collect();
         for path in changed {
             let file = tree.get(path).expect("a plan's files are the tree's");
-            let digest = known.get(path).copied().unwrap_or_else(|| Digest::of(&file.bytes));
+            // The new lock has the digests of all files but itself.
+            let digest = tree.lock().digest(path).unwrap_or_else(|| Digest::of(&file.bytes));
             writeln!(journal, "{digest} {path}").expect("a String takes everything");
         }
         let mut way = base.way();
