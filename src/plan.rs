@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::artifact::{self, DIRECTORIES, Directory, MANIFESTS, Means, Role, SCRIPTS, Script, When};
 use crate::istio;
-use crate::layout::{CACERTS, ISTIO, NAMESPACE, ROOTS, ROUTES};
+use crate::layout::{CACERTS, ISTIO, NAMESPACE, REMOTE_SECRETS, ROOTS, ROUTES, STORED_SECRETS};
 use crate::mesh::{Cluster, Mesh};
 use crate::parallel;
 use crate::release::RemoteShape;
@@ -309,8 +309,8 @@ impl StageName {
 /// Puts the steps of an installation in the order for a mesh that runs; `install.sh` does the same by what it finds in the clusters.
 ///
 /// The remotes that `is_upgraded` names take `30-istio` before the primaries: their roles for readers come first
-/// (istio/istio#59474). A primary that becomes a remote, one that `is_demoted` names, goes after the other remotes: its own have moved
-/// then.
+/// (istio/istio#59474). A primary that becomes a remote, one that `is_demoted` names, goes after the remote secrets: until then its istiod
+/// serves whoever goes over to another one, which has no credentials before.
 pub(crate) fn order_for_a_running_mesh(
     steps: &mut [String],
     is_upgraded: impl Fn(&str) -> bool,
@@ -319,8 +319,9 @@ pub(crate) fn order_for_a_running_mesh(
     let is_control_plane = |step: &str, is_it: &dyn Fn(&str) -> bool| {
         step.split_once('/').is_some_and(|(cluster, artifact)| artifact == ISTIO && is_it(cluster))
     };
+    let is_credentials = |step: &str| [REMOTE_SECRETS, STORED_SECRETS].iter().any(|artifact| step.ends_with(artifact));
     let is_prepared = |step: &str| [NAMESPACE, CACERTS, ROOTS, ROUTES].iter().any(|artifact| step.ends_with(artifact));
-    let last = steps.iter().rposition(|step| is_control_plane(step, &|_| true)).unwrap_or(0);
+    let last = steps.iter().rposition(|step| is_credentials(step)).unwrap_or(steps.len());
     let mut position = 0;
     steps.sort_by_cached_key(|step| {
         position += 1;

@@ -68,7 +68,7 @@ wrong() {
 
 readonly names=('cluster1' 'cluster2')
 readonly primaries=('cluster1')
-declare -A context=() primary=() istiod=() at_start=() selected=() is_early=()
+declare -A context=() primary=() istiod=() at_start=() selected=()
 
 # cluster NAME CONTEXT PRIMARY SERVICE: the last is that of its control plane.
 cluster() {
@@ -106,15 +106,19 @@ while [[ $# -gt 0 ]]; do
 done
 
 finish() {
-  local code=$? options=''
+  local code=$? options='' first other
   if [[ $code -ne 0 && -n $current ]]; then
     for name in "${!selected[@]}"; do
       options+=" --cluster $name"
     done
     [[ -z $no_restart ]] || options+=' --no-restart'
     [[ ${#ownership[@]} -eq 0 ]] || options+=' --take-ownership'
-    # A step out of turn is not where the rest begins.
-    [[ -n ${is_early[$index]:-} ]] || options+=" --from $current"
+    # In a mesh that runs, a step that is still to come may be listed before this one.
+    first=$index
+    for other in "${todo[@]:position - 1}"; do
+      [[ $other -gt $first ]] || first=$other
+    done
+    options+=" --from ${steps[first]}"
     printf '\nerror: step %s failed in cluster %s; fix the cause and continue with:\n  ./install.sh%s\n' \
       "$current" "${current%%/*}" "$options" >&2
   fi
@@ -487,7 +491,7 @@ if [[ -z $dry_run ]]; then
     [[ ${calls[index]} != 'apply_secret '* ]] || check_authority "${steps[index]%%/*}"
   done
   # In a mesh that runs, remotes are upgraded first: their roles for readers come before an istiod that needs them. A primary that
-  # becomes a remote goes last of its stage: its own remotes have left it then.
+  # becomes a remote goes after the remote secrets: whoever leaves it goes to an istiod that has them then.
   ranked=()
   for index in "${todo[@]}"; do
     name=${steps[index]%%/*} rank=$((2 * stages[index])) known=''
@@ -501,9 +505,8 @@ if [[ -z $dry_run ]]; then
     if [[ -n $known && " $known " != *" istio=$istio_version "* && " $known " == *" control-plane=${primary[$name]} "* ]]; then
       # After the first stage, that of namespaces.
       rank=3
-      is_early[$index]=yes
     elif [[ " $known " == *" control-plane=$name "* ]]; then
-      rank=$((rank + 1))
+      rank=9
     fi
     ranked+=("$rank $index")
   done

@@ -5,7 +5,7 @@ use crate::istio;
 use crate::layout::{CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, ISTIO, REMOTE_ACCESS, REMOTE_SECRETS};
 use crate::mesh::Mesh;
 use crate::plan::waiting::{Awaited, awaited};
-use crate::plan::{Plan, Unit, What};
+use crate::plan::{Plan, StageName, Unit, What};
 use crate::release::{RemoteShape, WayToPrimary};
 use crate::template;
 use crate::topology::{Install, SecretForm};
@@ -34,6 +34,8 @@ struct Values<'m> {
     knows_roots_at_start: bool,
     /// Whether remotes have no istiod.
     is_thin: bool,
+    /// The number of the stage after which a primary becomes such a remote.
+    credentials: Option<usize>,
     /// The kind of the object that leads a thin remote to its primary.
     way: &'static str,
     routed: Vec<&'m str>,
@@ -117,6 +119,9 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             steps: stage.units.iter().map(|unit| call(mesh, unit)).collect(),
         })
         .collect();
+    let is_thin = mesh.release.remotes == RemoteShape::Thin;
+    let credentials = plan.installation().position(|stage| stage.name == StageName::Credentials);
+    let credentials = credentials.filter(|_| is_thin).map(|position| position + 1);
     let clusters = mesh.clusters.iter().zip(&plan.starts).map(|(cluster, at_start)| Known {
         name: cluster.name,
         context: cluster.context,
@@ -147,7 +152,8 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             istiod_restarts: plan.has(CACERTS) && !mesh.release.reloads_authority,
             silent: silent.join(" "),
             knows_roots_at_start: mesh.clusters.iter().any(|cluster| istio::roots_at_start(mesh, cluster).is_some()),
-            is_thin: mesh.release.remotes == RemoteShape::Thin,
+            is_thin,
+            credentials,
             way: match mesh.release.way_to_primary {
                 WayToPrimary::Endpoints => "Endpoints",
                 WayToPrimary::EndpointSlice => "EndpointSlice",

@@ -137,10 +137,13 @@ pub(crate) fn all(state: &mut State) {
     sealed::all(state);
     lead(state, &contexts);
     let hour = state.settings.hour;
+    let known = known(state);
+    let networks: BTreeMap<String, String> =
+        state.clusters.values().map(|cluster| (cluster.context.clone(), network(cluster).to_owned())).collect();
     for context in &contexts {
         let of = revisions(&state.clusters[context]);
-        let reached: BTreeSet<String> =
-            of.iter().filter(|of| serving_with(state, context, of).is_some()).cloned().collect();
+        let reached: BTreeMap<String, String> =
+            of.iter().filter_map(|of| Some((of.clone(), serving_with(state, context, of)?))).collect();
         let starts: BTreeMap<String, Start> =
             of.into_iter().filter_map(|of| Some((of.clone(), start(state, context, &of)?))).collect();
         let root = starts.values().next().map(|start| start.certificate["root"].clone());
@@ -148,7 +151,8 @@ pub(crate) fn all(state: &mut State) {
         if let Some(root) = root {
             trust(cluster, &root);
         }
-        pods(cluster, &starts, &reached, hour);
+        pods(cluster, &starts, hour);
+        connections(cluster, &reached, &known, &networks);
     }
     for context in &contexts {
         let cluster = state.clusters.get_mut(context).expect("the context is there");
@@ -240,7 +244,9 @@ fn istiods(cluster: &mut Cluster) {
         let reloads = !text(object, "/install/version").starts_with("1.11.")
             && object.pointer("/simulator/root") == Some(&authority["root"]);
         if !is_started {
-            object["simulator"]["leads"] = json!({});
+            object["simulator"]["read"] = json!({});
+            let count = object.pointer("/simulator/starts").and_then(Value::as_u64).unwrap_or_default();
+            object["simulator"]["starts"] = json!(count + 1);
         }
         if !is_started || reloads {
             object["simulator"]["authority"] = authority["authority"].clone();
@@ -259,8 +265,9 @@ fn last_block(encoded: &Value) -> String {
     text.rfind("-----BEGIN").map(|begin| text[begin..].to_owned()).unwrap_or_default()
 }
 
-/// An istiod writes roots and the certificates of webhooks in a remote without an istiod if the annotation of its namespace names the
-/// istiod's cluster. It reads the annotation when it starts, and when it gets another remote secret.
+/// An istiod reads the clusters of whose credentials it has valid ones, and goes on when these end. It writes roots and the certificates
+/// of webhooks in a remote without an istiod if the annotation of its namespace names the istiod's cluster. It reads the annotation when
+/// it starts, and when it gets another remote secret.
 fn lead(state: &mut State, contexts: &[String]) {
     const ANNOTATION: &str = "/metadata/annotations/topology.istio.io~1controlPlaneClusters";
     let namespace = key("Namespace", "", NAMESPACE);
@@ -272,6 +279,12 @@ fn lead(state: &mut State, contexts: &[String]) {
             Some((id(cluster)?.to_owned(), named.to_owned()))
         })
         .collect();
+    let tokens: BTreeMap<String, String> =
+        state.clusters.values().filter_map(|cluster| Some((cluster.context.clone(), token(cluster)?))).collect();
+    let opened = |secret: &Value| {
+        let text = base64::decoded(secret.as_str().unwrap_or_default());
+        tokens.iter().find(|(_, token)| text.contains(*token)).map(|(context, _)| context)
+    };
     for cluster in state.clusters.values_mut() {
         let Some(own) = id(cluster).map(str::to_owned) else { continue };
         let secrets: BTreeMap<String, Value> = cluster
@@ -283,13 +296,16 @@ fn lead(state: &mut State, contexts: &[String]) {
             })
             .collect();
         for istiod in cluster.objects.values_mut().filter(|object| is_istiod(object)) {
-            let known = istiod["simulator"]["leads"].take();
+            let known = istiod["simulator"]["read"].take();
             let read = secrets.iter().map(|(other, secret)| {
-                let is_known = known[other][0] == *secret;
-                let leads = if is_known { known[other][1].clone() } else { json!(named.get(other) == Some(&own)) };
-                (other.clone(), json!([secret, leads]))
+                let (before, is_known) = (&known[other], known[other]["secret"] == *secret);
+                let leads = if is_known { before["leads"].clone() } else { json!(named.get(other) == Some(&own)) };
+                let is_read = is_known && before["context"].is_string();
+                let context = if is_read { None } else { opened(secret) };
+                let context = context.map_or_else(|| before["context"].clone(), |context| json!(context));
+                (other.clone(), json!({"secret": secret, "leads": leads, "context": context}))
             });
-            istiod["simulator"]["leads"] = Value::Object(read.collect());
+            istiod["simulator"]["read"] = Value::Object(read.collect());
         }
     }
     for context in contexts {
@@ -298,7 +314,7 @@ fn lead(state: &mut State, contexts: &[String]) {
         let is_thin = !cluster.objects.values().any(is_istiod);
         let is_led = serving(state, context).filter(|_| is_thin).map(|serving| {
             let mut istiods = state.clusters[&serving].objects.values().filter(|object| is_istiod(object));
-            istiods.any(|istiod| istiod["simulator"]["leads"][id][1] == json!(true))
+            istiods.any(|istiod| istiod["simulator"]["read"][id]["leads"] == json!(true))
         });
         let cluster = state.clusters.get_mut(context).expect("the context is there");
         match (cluster.objects.get_mut(&namespace), is_led) {
@@ -413,7 +429,7 @@ fn trust(cluster: &mut Cluster, root: &Value) {
 /// Pods start when they are new, or their template changes, with what istiod gives them then. Without an istiod they do not get
 /// ready. Those that run take another certificate when half of a day has passed since the last
 /// (`1.30.3:security/pkg/nodeagent/cache/secretcache.go`).
-fn pods(cluster: &mut Cluster, starts: &BTreeMap<String, Start>, reached: &BTreeSet<String>, hour: u64) {
+fn pods(cluster: &mut Cluster, starts: &BTreeMap<String, Start>, hour: u64) {
     let keys: Vec<String> = cluster.objects.keys().cloned().collect();
     for key in keys {
         let object = &cluster.objects[&key];
@@ -440,10 +456,6 @@ fn pods(cluster: &mut Cluster, starts: &BTreeMap<String, Start>, reached: &BTree
                 }
                 _ => {}
             }
-            // Its connection outlives the credentials with which its istiod asked who it is.
-            if !reached.contains(&of) {
-                object["simulator"]["hasLostItsControlPlane"] = json!(true);
-            }
             continue;
         }
         object["simulator"]["isReady"] = json!(start.is_some());
@@ -453,7 +465,66 @@ fn pods(cluster: &mut Cluster, starts: &BTreeMap<String, Start>, reached: &BTree
             object["simulator"]["rootAtStart"] = start.certificate["root"].clone();
             object["simulator"]["startHour"] = json!(hour);
             object["simulator"]["template"] = now;
+            object["simulator"]["connection"]["istiod"] = Value::Null;
         }
+    }
+}
+
+/// What istiods know, by context and revision: how often each has started, and the contexts that it reads.
+type Known = BTreeMap<(String, String), (Value, BTreeSet<String>)>;
+
+fn network(cluster: &Cluster) -> &str {
+    cluster
+        .objects
+        .get(&key("Namespace", "", NAMESPACE))
+        .map_or("", |namespace| text(namespace, "/metadata/labels/topology.istio.io~1network"))
+}
+
+fn known(state: &State) -> Known {
+    let mut known = Known::new();
+    for cluster in state.clusters.values() {
+        for istiod in cluster.objects.values().filter(|object| is_istiod(object)) {
+            let read = istiod["simulator"]["read"].as_object().into_iter().flat_map(serde_json::Map::values);
+            let read = read.filter_map(|read| Some(read["context"].as_str()?.to_owned()));
+            let read = read.chain([cluster.context.clone()]).collect();
+            let place = (cluster.context.clone(), revision(istiod).to_owned());
+            known.insert(place, (istiod["simulator"]["starts"].clone(), read));
+        }
+    }
+    known
+}
+
+/// A running proxy stays with its istiod, and with what it knows, as long as that runs; then it goes to the one to which its Service leads.
+/// Its connection outlives the credentials with which its istiod asked who it is. An east-west gateway leads to its own network alone.
+fn connections(
+    cluster: &mut Cluster,
+    reached: &BTreeMap<String, String>,
+    known: &Known,
+    networks: &BTreeMap<String, String>,
+) {
+    let own = network(cluster).to_owned();
+    for object in cluster.objects.values_mut().filter(|object| is_gateway(object) || is_workload(object)) {
+        if object.pointer("/simulator/isReady") != Some(&json!(true)) {
+            continue;
+        }
+        let of = text(object, "/simulator/started/revision").to_owned();
+        if !reached.contains_key(&of) {
+            object["simulator"]["hasLostItsControlPlane"] = json!(true);
+        }
+        let before = object.pointer("/simulator/connection").cloned().unwrap_or_default();
+        let of_context = |context: &str| known.get(&(context.to_owned(), of.clone()));
+        let is_there = before["istiod"]
+            .as_str()
+            .filter(|context| of_context(context).is_some_and(|(starts, _)| before["starts"] == *starts));
+        let Some(context) = is_there.or(reached.get(&of).map(String::as_str)) else { continue };
+        let Some((starts, read)) = of_context(context) else { continue };
+        let is_passed_through = text(object, "/metadata/name") == "istio-eastwestgateway";
+        let is_needed = |other: &str| !is_passed_through || networks.get(other) == Some(&own);
+        let knew = before["knows"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        for other in knew.filter(|other| !read.contains(*other) && is_needed(other)) {
+            object["simulator"]["hasLost"][other] = json!(true);
+        }
+        object["simulator"]["connection"] = json!({"istiod": context, "starts": starts, "knows": read});
     }
 }
 

@@ -68,6 +68,10 @@ def field(path, value):
     return lambda topology: put(topology, path, value)
 
 
+def both(*changes):
+    return lambda topology: [change(topology) for change in changes]
+
+
 def root(phase):
     return field("certificates.nextRoot", {"issuedOn": "2026-11-20", "phase": phase})
 
@@ -95,7 +99,8 @@ CHANGES = {
     "the address of a gateway changes": gateway("east", "192.168.10.101"),
     "a primary joins": lambda topology: topology["clusters"].append(copy.deepcopy(SOUTH)),
     "a primary becomes a remote": under("south", "west"),
-    "a remote becomes a primary": under("south", None),
+    "both swap their roles": both(under("south", None), under("west", "south")),
+    "a remote becomes a primary": under("west", None),
     "a remote goes to another primary": under("north", "west"),
     "the remote goes back": under("north", "east"),
     "a network is split in two": split,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use meshgen::lock;
 use meshgen::source::Source;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::common::base64;
 use crate::common::simulator::{HUB, Simulator};
@@ -31,11 +31,13 @@ pub(super) fn rest(simulator: &Simulator, context: &str) -> BTreeMap<String, Val
         if let Some(noted) = object.get_mut("simulator").and_then(Value::as_object_mut) {
             for name in [
                 "changed",
+                "connection",
                 "controller",
-                "leads",
+                "read",
                 "restarts",
                 "rootAtStart",
                 "startHour",
+                "starts",
                 "synced",
                 "template",
                 "tokens",
@@ -230,18 +232,25 @@ pub(super) fn tokens(walk: &Walk<'_>, from: &Installed) -> Vec<String> {
 /// The objects of each cluster.
 pub(super) fn clusters(walk: &Walk<'_>, to: &Installed, is_smooth: bool) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (name, (context, _)) in places(walk.after) {
-        let (mut found, wanted) = (rest(&walk.simulator, &context), &to.a_day_later[&name]);
+    let stays = places(walk.after);
+    let is_there = |one: &str| stays.values().any(|(context, _)| context == one);
+    for (name, (context, _)) in &stays {
+        let (mut found, wanted) = (rest(&walk.simulator, context), &to.a_day_later[name]);
         found.retain(|key, _| !is_of_a_person(walk, key));
         for (key, object) in &mut found {
-            let noted = object.get_mut("simulator").and_then(Value::as_object_mut);
-            let is_lost = noted.is_some_and(|noted| noted.remove("hasLostItsControlPlane").is_some());
-            if is_lost && is_smooth {
+            let Some(noted) = object.get_mut("simulator").and_then(Value::as_object_mut) else { continue };
+            if noted.remove("hasLostItsControlPlane").is_some() && is_smooth {
                 wrong.push(format!("{name}: {key} lost its control plane"));
+            }
+            let lost = noted.remove("hasLost");
+            let lost = lost.iter().filter_map(Value::as_object).flat_map(Map::keys);
+            if is_smooth {
+                let lost = lost.filter(|context| is_there(context));
+                wrong.extend(lost.map(|context| format!("{name}: {key} lost what it knew of {context}")));
             }
         }
         // In a cluster that waits, nothing injects.
-        let is_waiting = walk.simulator.lock().clusters[&name].is_waiting;
+        let is_waiting = walk.simulator.lock().clusters[name].is_waiting;
         let keys: BTreeSet<&String> = found.keys().chain(wanted.keys()).collect();
         for key in keys.into_iter().filter(|key| !(is_waiting && is_in_shop(key))) {
             match (found.get(key), wanted.get(key)) {
