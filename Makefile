@@ -11,9 +11,9 @@ export MESHGEN_FUZZ_SEED ?= 1
 export MESHGEN_PAIRS ?= 312
 # All of what `cargo test` alone tries a share of.
 export MESHGEN_THOROUGH ?= 1
-# The meshes of the tutorial, those of Istio 1.30, and others that a script installs.
+# The meshes of the tutorial, those of Istio 1.30, and others that a script installs; and those that only the lab has.
 MESHES := $(filter-out %-flux.yaml %-argocd.yaml %-argocd-sealed-secrets.yaml %-flux-sops.yaml %-sail-external-secrets.yaml %-store.yaml %-istio-csr.yaml, \
-	$(wildcard topologies/*.yaml))
+	$(wildcard topologies/*.yaml)) $(wildcard tools/e2e/meshes/*.yaml)
 # What `make e2e` runs.
 TOPOLOGY ?= topologies/2-clusters-1-control-plane-2-networks.yaml
 

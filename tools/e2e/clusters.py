@@ -10,7 +10,9 @@ import machines
 import names
 import network
 import pods
-from machines import PROGRAMS, WORK, Api, until
+from machines import PROGRAMS, WORK, Api
+
+ETCD = {4: f"http://{network.MACHINE[4]}:2379", 6: f"http://[{network.MACHINE[6]}]:2379"}
 
 
 def host_of(url):
@@ -22,13 +24,17 @@ def port_of(url):
     return int(found[1]) if found else 443
 
 
+def is_address(text):
+    return bool(re.fullmatch(r"[0-9.]+|[0-9a-f:]+", text))
+
+
 class Cluster:
     """What the lab has of a cluster: its machines, which stay, and what a topology says of it, which may change."""
 
     def __init__(self, number, cluster):
         self.number, self.name, self.context = number, cluster["name"], cluster.get("context", cluster["name"])
         self.url, self.host, self.port = cluster["apiServer"], host_of(cluster["apiServer"]), port_of(cluster["apiServer"])
-        self.is_named = not re.fullmatch(r"[0-9.]+|[0-9a-f:]+", self.host)
+        self.is_named = not is_address(self.host)
         # Where the API server is; the lab chooses for a name.
         self.address = f"198.19.{number}.11" if self.is_named else self.host
         self.stated = {item["address"]: item["podCIDR"] for item in cluster.get("nodes") or []}
@@ -36,6 +42,8 @@ class Cluster:
         self.services = cluster.get("serviceCIDR") or (f"fd00:{number}::/112" if self.is_six else f"10.{90 + number}.0.0/16")
         self.nodes, self.api, self.kubelet = [], None, None
         self.take(cluster)
+        # Where load balancers with a name are.
+        self.by_name = {name: f"198.19.{number}.{100 + index}" for index, name in enumerate(self.balanced) if not is_address(name)}
 
     def take(self, cluster):
         """What a topology says."""
@@ -70,9 +78,8 @@ class Cluster:
         work.mkdir(parents=True, exist_ok=True)
         tokens = WORK / "tokens.csv"
         tokens.write_text("administrator,administrator,1,system:masters\n")
-        etcd = network.MACHINE[4]
         machine.start(f"{name}-api-server", network.inside(
-            self.nodes[0].netns, PROGRAMS / "kube-apiserver", f"--etcd-servers=http://{etcd}:2379", f"--etcd-prefix=/{name}",
+            self.nodes[0].netns, PROGRAMS / "kube-apiserver", f"--etcd-servers={ETCD[network.version(self.address)]}", f"--etcd-prefix=/{name}",
             f"--bind-address={self.address}", f"--advertise-address={self.address}", f"--secure-port={self.port}", f"--tls-cert-file={WORK}/server.crt",
             f"--tls-private-key-file={WORK}/server.key", f"--cert-dir={work}", "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={WORK}/accounts.key", f"--service-account-signing-key-file={WORK}/accounts.key",
@@ -86,7 +93,7 @@ class Cluster:
     def go_on(self, machine):
         """What needs the API server's answer."""
         name = self.name
-        until(f"the API server of {name} answers", lambda: self.api.call("GET", "/readyz"))
+        machine.wait_for(f"the API server of {name} answers", lambda: self.api.call("GET", "/readyz"))
         kubeconfig = WORK / f"{name}.kubeconfig"
         kubeconfig.write_text(json.dumps(self.api.kubeconfig("administrator")))
         machine.start(f"{name}-controller-manager", [
@@ -104,6 +111,7 @@ class Cluster:
                 "--iptables-min-sync-period=100ms",
             ))
         self.kubelet = pods.Kubelet(self.api, self.number, WORK / self.name / "pods", sys.executable, self.present(), dns, self.balancers())
+        self.kubelet.named = {name: network.Balancer(address) for name, address in self.by_name.items()}
         for node in self.nodes:
             machine.start(f"{node.name}-streams", network.inside(
                 node.netns, PROGRAMS / "streams", self.kubelet.directory / pods.PODS, f"{WORK}/server.crt", f"{WORK}/server.key",
@@ -126,14 +134,15 @@ class Lab:
         hosts = {cluster.address for cluster in self.clusters.values()}
         named = {cluster.host: cluster.address for cluster in self.clusters.values() if cluster.is_named}
         self.public |= {name: [address] for name, address in named.items()}
+        self.public |= {name: [address] for cluster in self.clusters.values() for name, address in cluster.by_name.items()}
         with open("/etc/hosts", "a") as file:
             file.writelines(f"{address} {name}\n" for name, address in [*named.items(), *((name, "127.0.0.1") for name in more_names)])
         # Pods ask for the API server at the first address of Services.
         hosts |= {str(ipaddress.ip_network(cluster.services)[1]) for cluster in self.clusters.values()}
         self.authority = machines.certificates([*(f"DNS:{name}" for name in ["localhost", *more_names, *named]), *(f"IP:{host}" for host in sorted(hosts))])
         self.machine.start("etcd", [
-            PROGRAMS / "etcd", f"--data-dir={WORK}/etcd", f"--listen-client-urls=http://{network.MACHINE[4]}:2379",
-            f"--advertise-client-urls=http://{network.MACHINE[4]}:2379", "--listen-peer-urls=http://127.0.0.1:2380", "--unsafe-no-fsync",
+            PROGRAMS / "etcd", f"--data-dir={WORK}/etcd", f"--listen-client-urls={','.join(ETCD.values())}",
+            f"--advertise-client-urls={ETCD[4]}", "--listen-peer-urls=http://127.0.0.1:2380", "--unsafe-no-fsync",
         ])
         for cluster in self.clusters.values():
             cluster.make_nodes()

@@ -49,9 +49,11 @@ class Connection(http.client.HTTPConnection):
         self.sock = network.connect(self.netns, self.host, self.port, self.timeout)
 
 
-def ask(pod, path, address="127.0.0.1", port=15000, host=None, seconds=5):
-    """What a server says to a caller in a pod: its status and its text."""
-    connection = Connection(pod.netns, address, port, seconds)
+def ask(pod, path, address=None, port=15000, host=None, seconds=5):
+    """What a server says to a caller in a pod, by default one of the pod itself: its status and its text."""
+    # With no other address than one of IPv6, Envoy listens on that alone.
+    own = "::1" if ":" in pod.address else "127.0.0.1"
+    connection = Connection(pod.netns, address or own, port, seconds)
     try:
         connection.request("GET", path, headers={"Host": host} if host else {})
         answer = connection.getresponse()

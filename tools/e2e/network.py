@@ -68,15 +68,16 @@ class Node:
         ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", self.netns)
         ip("link", "set", link, "master", LAN, "up")
         ip("link", "set", "eth0", "up", netns=self.netns)
-        self.own(address, "eth0")
+        ip("address", "add", f"{address}/{width(address)}", "dev", "eth0", *(["nodad"] if ":" in address else []), netns=self.netns)
         for family in (4, 6):
             ip(f"-{family}", "route", "add", "default", "dev", "eth0", netns=self.netns)
         # Who asks on the machine itself reaches pods.
         ip(f"-{version(pods)}", "route", "add", pods, "via", address, "dev", LAN, "onlink")
 
-    def own(self, address, device="lo"):
-        """Makes an address one of this node's: the LAN finds it here."""
-        ip("address", "replace", f"{address}/{width(address)}", "dev", device, *(["nodad"] if ":" in address else []), netns=self.netns)
+    def own(self, address):
+        """Makes an address one of this node's: the LAN finds it here. Of IPv6, it is found where it stands alone; the node calls by its first."""
+        place = ["eth0", "nodad", "preferred_lft", "0"] if ":" in address else ["lo"]
+        ip("address", "replace", f"{address}/{width(address)}", "dev", *place, netns=self.netns)
 
     def lead(self, others):
         """Leads to the pods of other nodes, and of these alone, as CNI plugins and a cloud do."""
@@ -120,6 +121,32 @@ class Node:
 
     def drop_pod(self, netns):
         ip("netns", "del", netns, check=False)
+
+
+class Balancer:
+    """A load balancer of a cloud that has a name: a machine of its own, which leads to the node ports of a Service."""
+
+    def __init__(self, address):
+        number = next(NODES)
+        self.netns, self.led, link = f"b-{number}", None, f"balancer-{number}"
+        add_namespace(self.netns)
+        ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", self.netns)
+        ip("link", "set", link, "master", LAN, "up")
+        ip("link", "set", "eth0", "up", netns=self.netns)
+        ip("address", "add", f"{address}/32", "dev", "eth0", netns=self.netns)
+        ip("route", "add", "default", "dev", "eth0", netns=self.netns)
+
+    def lead(self, node, ports):
+        """Takes what comes to a port to a node's port."""
+        if self.led == (node, ports):
+            return
+        lines = [f"tcp dport {port} dnat to {node}:{other}" for port, other in ports]
+        text = "\n".join([
+            "table ip lab", "flush table ip lab", "table ip lab {", "chain in {", "type nat hook prerouting priority dstnat;", *lines, "}",
+            "chain out {", "type nat hook postrouting priority srcnat;", "masquerade", "}", "}", "",
+        ])
+        subprocess.run(inside(self.netns, "nft", "-f", "-"), input=text, text=True, check=True)
+        self.led = (node, ports)
 
 
 @contextlib.contextmanager

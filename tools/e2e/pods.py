@@ -405,6 +405,8 @@ class Kubelet(threading.Thread):
         self.api, self.name, self.number, self.directory, self.python = api, api.name, number, directory, python
         # The addresses of a Service of type LoadBalancer, by its name; others have one of the lab's. Nothing where there is no cloud.
         self.nodes, self.dns, self.balancers = nodes, dns, balancers
+        # Load balancers that have a name, by that.
+        self.named = {}
         self.pods, self.owned = {}, set()
         self.turn, self.listed = 0, None
         self.is_stopped = False
@@ -491,6 +493,8 @@ class Kubelet(threading.Thread):
         for point in points:
             if "ip" in point:
                 self.own(point["ip"])
+            elif point["hostname"] in self.named:
+                self.named[point["hostname"]].lead(self.nodes[0].address, [(port["port"], port["nodePort"]) for port in spec["ports"]])
         if (service["status"].get("loadBalancer") or {}).get("ingress") != [{**point, **({"ipMode": "VIP"} if "ip" in point else {})} for point in points]:
             self.api.status(f"/api/v1/namespaces/{meta['namespace']}/services/{meta['name']}", {"loadBalancer": {"ingress": points}})
 

@@ -117,9 +117,18 @@ class Machine:
         log = open(WORK / f"{name}.log", "wb")  # noqa: SIM115
         self.running.append((name, subprocess.Popen([str(word) for word in command], stdout=log, stderr=log, env=os.environ | environment)))
 
+    def ended(self):
+        """The logs of programs that have ended."""
+        return [f"{WORK}/{name}.log" for name, process in self.running if process.poll() is not None]
+
     def check(self):
-        ended = [f"{WORK}/{name}.log" for name, process in self.running if process.poll() is not None]
+        ended = self.ended()
         check(f"{len(self.running)} programs run to the end", not ended, f"see {', '.join(ended)}")
+
+    def wait_for(self, what, question):
+        """Waits for an answer without which there is no lab, as long as all programs run."""
+        if not until(what, lambda: self.ended() or question()) or self.ended():
+            raise SystemExit(f"not so: {what}; see {', '.join(self.ended()) or WORK}")
 
     def stop(self):
         for _, process in reversed(self.running):
@@ -158,7 +167,7 @@ def start_cluster(machine, cluster, number, authority):
         ],
     )
     api = Api(name, url, authority)
-    until(f"the API server of {name} answers", lambda: api.call("GET", "/readyz"))
+    machine.wait_for(f"the API server of {name} answers", lambda: api.call("GET", "/readyz"))
     kubeconfig = WORK / f"{name}.kubeconfig"
     kubeconfig.write_text(json.dumps(api.kubeconfig("administrator")))
     machine.start(

@@ -57,7 +57,11 @@ func dial(netns string, number int32) (net.Conn, error) {
 	if err := unix.Setns(int(file.Fd()), unix.CLONE_NEWNET); err != nil {
 		return nil, err
 	}
-	return net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", number), creation)
+	connection, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", number), creation)
+	if err != nil {
+		connection, err = net.DialTimeout("tcp", fmt.Sprintf("[::1]:%d", number), creation)
+	}
+	return connection, err
 }
 
 func (f forwarder) PortForward(_ context.Context, pod string, _ string, number int32, stream io.ReadWriteCloser) error {
