@@ -124,9 +124,13 @@ def calls(mesh, client, server):
 
 
 def reaches_all(mesh, client):
-    """Whether a cluster reaches each workload of a Service that is everywhere: each connection leads to one."""
+    """Whether a cluster reaches each workload of a Service that is everywhere.
+
+    Each connection between networks leads to one of them. An answer takes so long that no call can wait until the connection of another
+    is free.
+    """
     with concurrent.futures.ThreadPoolExecutor(checks.MOST_AT_ONCE) as pool:
-        answers = list(pool.map(lambda _: mesh.call(client, "echo", seconds=3), range(checks.MOST_AT_ONCE)))
+        answers = list(pool.map(lambda _: mesh.call(client, "echo", seconds=5, path="/slow"), range(checks.MOST_AT_ONCE)))
     return all(isinstance(answer, dict) for answer in answers)
 
 

@@ -229,14 +229,14 @@ fi
     def service(self, cluster, name):
         return cluster.api.get(f"/api/v1/namespaces/{self.namespace}/services/{name}")["spec"]["clusterIP"]
 
-    def call(self, cluster, name, seconds=5, pod=None):
+    def call(self, cluster, name, seconds=5, pod=None, path="/"):
         """One request from the workload of a cluster: who answered with what, or what went wrong."""
         pod = pod or self.workload(cluster)
         if pod is None:
             return "no workload is ready"
         host = f"{name}.{self.namespace}.svc.cluster.local:{PORT}"
         try:
-            status, text = ask(pod, "/", self.service(cluster, name), PORT, host, seconds)
+            status, text = ask(pod, path, self.service(cluster, name), PORT, host, seconds)
         except (OSError, http.client.HTTPException) as error:
             return repr(error)
         return json.loads(text) if status == 200 else f"{status} {text[:200].decode(errors='replace')}"
