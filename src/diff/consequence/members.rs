@@ -2,6 +2,7 @@ use crate::diff::ClusterChange;
 use crate::diff::facts::{Known, Member};
 use crate::diff::impact::Kind;
 
+use super::keys::private_key;
 use super::{Found, Situation};
 
 const RENAMED: &str = "the cluster's name is its ID in every proxy, in its remote secrets and in its certificate, so it must leave and join again";
@@ -58,13 +59,16 @@ impl Situation<'_> {
             found.add(Kind::Joins, &format!("the address that it waited for is known: {EVERYTHING}"));
             return;
         }
-        if let Some(change) = cluster.certificate.as_ref().filter(|change| change.before.is_some()) {
-            let why = match &change.after {
-                Some(_) => "20-cacerts: no istiod reads the Secret `cacerts` yet",
-                None => "20-cacerts: the Secret `cacerts` is no longer stated, and stays until it is deleted",
-            };
+        let certificate = cluster.certificate.as_ref();
+        if certificate.is_some_and(|change| change.after.is_none()) {
+            let why = "20-cacerts: the Secret `cacerts` is no longer stated, and stays until it is deleted";
             found.add(Kind::Reapply, why);
+        } else if certificate.is_some() || self.authorities.iter().any(|change| change.clusters.contains(&cluster.name))
+        {
+            found.add(Kind::Reapply, "20-cacerts: no istiod reads the Secret `cacerts` yet");
         }
+        private_key(cluster, found);
+        self.files(cluster, found);
         for object in cluster.objects.iter().filter(|object| object.name.is_some()) {
             self.object(cluster, object, found);
         }
