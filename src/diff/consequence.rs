@@ -157,6 +157,11 @@ impl Situation<'_> {
         }
     }
 
+    /// Whether the certificate of a cluster changes, or an authority above it or a root beside it.
+    pub(in crate::diff) fn is_certified(&self, cluster: &ClusterChange) -> bool {
+        cluster.certificate.is_some() || self.authorities.iter().any(|change| change.clusters.contains(&cluster.name))
+    }
+
     /// The consequence if the issuer of a cluster's certificate changes.
     fn authorities(&self, cluster: &ClusterChange, found: &mut Found) {
         if self.has_other_authority() {

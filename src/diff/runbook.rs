@@ -188,10 +188,7 @@ impl Runbook<'_> {
         };
         let is_touched = || change.objects.iter().any(|object| is_stated(&object));
         let is_certified = || {
-            let has_authority =
-                |change: &&super::AuthorityChange| change.clusters.iter().any(|cluster| cluster == name);
-            change.certificate.is_some()
-                || self.situation.authorities.iter().any(|change| has_authority(&change))
+            self.situation.is_certified(change)
                 || change.files.iter().any(|file| is_in(&file.file) && !file.file.ends_with(GITIGNORE))
         };
         match artifact {

@@ -59,12 +59,10 @@ impl Situation<'_> {
             found.add(Kind::Joins, &format!("the address that it waited for is known: {EVERYTHING}"));
             return;
         }
-        let certificate = cluster.certificate.as_ref();
-        if certificate.is_some_and(|change| change.after.is_none()) {
+        if cluster.certificate.as_ref().is_some_and(|change| change.after.is_none()) {
             let why = "20-cacerts: the Secret `cacerts` is no longer stated, and stays until it is deleted";
             found.add(Kind::Reapply, why);
-        } else if certificate.is_some() || self.authorities.iter().any(|change| change.clusters.contains(&cluster.name))
-        {
+        } else if self.is_certified(cluster) {
             found.add(Kind::Reapply, "20-cacerts: no istiod reads the Secret `cacerts` yet");
         }
         private_key(cluster, found);
