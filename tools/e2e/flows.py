@@ -31,12 +31,7 @@ class Workstation:
 
     def __init__(self, address):
         self.address, self.netns = address, "workstation"
-        network.add_namespace(self.netns)
-        network.ip("link", "add", "workstation", "type", "veth", "peer", "name", "eth0", "netns", self.netns)
-        network.ip("link", "set", "workstation", "master", network.LAN, "up")
-        network.ip("link", "set", "eth0", "up", netns=self.netns)
-        network.ip("address", "add", f"{address}/32", "dev", "eth0", netns=self.netns)
-        network.ip("route", "add", "default", "dev", "eth0", netns=self.netns)
+        network.join(self.netns, "workstation", address)
 
 
 class Firewall:

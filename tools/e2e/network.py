@@ -55,6 +55,17 @@ def make_lan():
         ip(f"-{family}", "route", "add", "default", "dev", LAN)
 
 
+def join(netns, link, address):
+    """Makes a namespace a machine on the LAN, with an address."""
+    add_namespace(netns)
+    ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", netns)
+    ip("link", "set", link, "master", LAN, "up")
+    ip("link", "set", "eth0", "up", netns=netns)
+    ip("address", "add", f"{address}/{width(address)}", "dev", "eth0", *(["nodad"] if ":" in address else []), netns=netns)
+    for family in (4, 6):
+        ip(f"-{family}", "route", "add", "default", "dev", "eth0", netns=netns)
+
+
 class Node:
     """A node: a namespace with an address on the LAN, and a range of addresses for its pods."""
 
@@ -63,14 +74,7 @@ class Node:
         self.address, self.pods = address, pods
         # Pods start at the same time.
         self.numbers, self.led, self.is_masked = itertools.count(1), set(), False
-        add_namespace(self.netns)
-        link = f"node-{next(NODES)}"
-        ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", self.netns)
-        ip("link", "set", link, "master", LAN, "up")
-        ip("link", "set", "eth0", "up", netns=self.netns)
-        ip("address", "add", f"{address}/{width(address)}", "dev", "eth0", *(["nodad"] if ":" in address else []), netns=self.netns)
-        for family in (4, 6):
-            ip(f"-{family}", "route", "add", "default", "dev", "eth0", netns=self.netns)
+        join(self.netns, f"node-{next(NODES)}", address)
         # Who asks on the machine itself reaches pods.
         ip(f"-{version(pods)}", "route", "add", pods, "via", address, "dev", LAN, "onlink")
 
@@ -128,13 +132,8 @@ class Balancer:
 
     def __init__(self, address):
         number = next(NODES)
-        self.netns, self.led, link = f"b-{number}", None, f"balancer-{number}"
-        add_namespace(self.netns)
-        ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", self.netns)
-        ip("link", "set", link, "master", LAN, "up")
-        ip("link", "set", "eth0", "up", netns=self.netns)
-        ip("address", "add", f"{address}/32", "dev", "eth0", netns=self.netns)
-        ip("route", "add", "default", "dev", "eth0", netns=self.netns)
+        self.netns, self.led = f"b-{number}", None
+        join(self.netns, f"balancer-{number}", address)
 
     def lead(self, node, ports):
         """Takes what comes to a port to a node's port."""

@@ -127,8 +127,9 @@ class Machine:
 
     def wait_for(self, what, question):
         """Waits for an answer without which there is no lab, as long as all programs run."""
-        if not until(what, lambda: self.ended() or question()) or self.ended():
-            raise SystemExit(f"not so: {what}; see {', '.join(self.ended()) or WORK}")
+        answer, ended = until(what, lambda: self.ended() or question()), self.ended()
+        if ended or not answer:
+            raise SystemExit(f"the lab cannot go on until {what}; see {', '.join(ended) or WORK}")
 
     def stop(self):
         for _, process in reversed(self.running):
