@@ -180,6 +180,14 @@ const BROKEN: &[(Break, &str)] = &[
         "followed by `CN=Company east,O=Istio`, which did not issue it",
     ),
     (
+        |c| {
+            c.make("other", P256, ROOT, None, 3650);
+            let chain = ["ca-cert.pem", "root-cert.pem"].map(|file| c.get("west", file)).concat();
+            c.put("west", "cert-chain.pem", &(chain + &c.0.read("other.pem")));
+        },
+        "cert-chain.pem of `west` has `CN=Company root,O=Istio` followed by `CN=Company other,O=Istio`, which did not issue it",
+    ),
+    (
         |c| c.put("west", "ca-key.pem", &c.get("east", "ca-key.pem")),
         "ca-key.pem of `west` is not the key of ca-cert.pem",
     ),
