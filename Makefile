@@ -1,5 +1,5 @@
 # The default target lists the others.
-.PHONY: help build test scripts pairs rotations gitops rotation e2e e2e-all e2e-broken e2e-changes e2e-flows paths power-loss mutants lint deny advisories msrv reproducible fmt golden output bench fuzz tools verify check clean
+.PHONY: help build test scripts pairs rotations gitops rotation e2e e2e-all e2e-broken e2e-changes e2e-flows e2e-older paths power-loss mutants lint deny advisories msrv reproducible fmt golden output bench fuzz tools verify check clean
 .DEFAULT_GOAL := help
 
 MESHGEN := target/release/meshgen
@@ -51,6 +51,9 @@ e2e-all: build ## Bring all meshes up like this, one after the other, and write 
 
 e2e-broken: build ## Break the tree of a mesh in each of a dozen ways, and expect that the lab notices
 	tools/e2e/each-broken
+
+e2e-older: build ## Bring up the meshes of Istio 1.11 with that version, built from its sources in ISTIO=DIRECTORY (writes docs/meshes-of-1.11-that-ran.md)
+	MESHGEN_LAB=$$(tools/e2e/istio-1.11 "$(ISTIO)") tools/e2e/all docs/meshes-of-1.11-that-ran.md $$(grep -l 'version: 1.11.2' topologies/*.yaml)
 
 e2e-changes: build ## Change a mesh that runs as diff says, while requests go through it, and count those that fail (writes docs/changes-that-ran.md)
 	tools/e2e/run changes docs/changes-that-ran.md

@@ -85,16 +85,17 @@ def everywhere(mesh):
 
 
 def certificates(mesh):
-    """The proxies of a cluster have certificates of the authority that its primary was given."""
+    """The proxies of a cluster have certificates of the authority that its primary was given, or it itself."""
     for cluster in mesh.members:
         pod = mesh.workload(cluster)
         chain = mesh.chain(pod) if pod else []
-        place = mesh.right / cluster.primary / "20-cacerts/ca-cert.pem"
+        signer = mesh.signer(cluster)
+        place = mesh.right / signer / "20-cacerts/ca-cert.pem"
         if not place.exists():
             continue
         authority = x509.load_pem_x509_certificate(place.read_bytes())
         is_right = len(chain) > 1 and chain[1] == authority and chain[0].issuer == authority.subject
-        check(f"the proxy of {cluster.name} has a certificate of the authority of {cluster.primary}", is_right, f"{len(chain)} certificates")
+        check(f"the proxy of {cluster.name} has a certificate of the authority of {signer}", is_right, f"{len(chain)} certificates")
 
 
 def traces(mesh, identifiers, seconds):

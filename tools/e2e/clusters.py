@@ -12,6 +12,14 @@ import network
 import pods
 from machines import PROGRAMS, WORK, Api
 
+# An older Kubernetes has other names for controllers.
+NO_CONTROLLERS = (
+    "-nodelifecycle,-horizontalpodautoscaling,-nodeipam,-service"
+    if pods.IS_OLD
+    else "-node-lifecycle-controller,-horizontal-pod-autoscaler-controller,-node-ipam-controller,-service-lb-controller"
+)
+# Istio 1.11 reads the token that Kubernetes made for each account up to 1.23.
+TOKENS = ["--feature-gates=LegacyServiceAccountTokenNoAutoGeneration=false"] if pods.IS_OLD else []
 ETCD = {4: f"http://{network.MACHINE[4]}:2379", 6: f"http://[{network.MACHINE[6]}]:2379"}
 
 
@@ -99,7 +107,7 @@ class Cluster:
         machine.start(f"{name}-controller-manager", [
             PROGRAMS / "kube-controller-manager", f"--kubeconfig={kubeconfig}", "--leader-elect=false", "--secure-port=0",
             f"--service-account-private-key-file={WORK}/accounts.key", f"--root-ca-file={WORK}/ca.crt", "--use-service-account-credentials=false",
-            "--controllers=*,-node-lifecycle-controller,-horizontal-pod-autoscaler-controller,-node-ipam-controller,-service-lb-controller",
+            f"--controllers=*,{NO_CONTROLLERS}", *TOKENS,
         ])
         dns = f"fd64::{0x10 + self.number:x}" if self.is_six else f"100.64.0.{10 + self.number}"
         network.ip("address", "add", f"{dns}/{network.width(dns)}", "dev", network.LAN, *(["nodad"] if ":" in dns else []))

@@ -85,6 +85,8 @@ class Mesh:
         self.namespace = next(iter(namespaces), "sample")
         self.trust_domain = self.topology["mesh"].get("trustDomain", "cluster.local")
         self.version = str(self.topology["istio"]["version"])
+        # Before 1.24 a remote has an istiod too, which signs for it.
+        self.is_old = int(self.version.split(".")[1]) < 24
 
     # The tree.
 
@@ -127,7 +129,11 @@ fi
         while not self.over.wait(0.2):
             try:
                 found = cluster.api.find(FILTERS)
-                if found is not None and len(found["items"]) < len(NO_STATS):
+                if found is not None and self.is_old:
+                    # They are objects of its charts.
+                    for item in found["items"]:
+                        cluster.api.delete(f"{FILTERS}/{item['metadata']['name']}")
+                elif found is not None and len(found["items"]) < len(NO_STATS):
                     for manifest in NO_STATS:
                         cluster.api.post(FILTERS, manifest)
             except urllib.error.HTTPError as error:
@@ -243,6 +249,10 @@ fi
 
     # What has to be so.
 
+    def signer(self, cluster):
+        """The name of the cluster whose authority signs for the proxies of a cluster."""
+        return cluster.name if self.is_old else cluster.primary
+
     def ways(self, client, server):
         """The addresses that a request from a cluster to the workload of another goes to."""
         if client.network == server.network:
@@ -271,6 +281,10 @@ fi
         there, zipkin = self.collector(), self.topology["tracing"]["zipkin"]
         pods = there.kubelet.find(SYSTEM, app="zipkin")
         direct = {f"{pod.address}:9411" for pod in pods}
+        if self.is_old:
+            # Envoy finds it by DNS, and not by its endpoints.
+            service = there.api.find(f"/api/v1/namespaces/{SYSTEM}/services/zipkin")
+            direct |= {f"{service['spec']['clusterIP']}:9411"}
         if zipkin.get("via") == "mesh":
             return direct if client.network == there.network else self.gateways(there.network, ISTIO_PORTS["mesh"])
         # What a topology states for the proxies of a primary goes before.

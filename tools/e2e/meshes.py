@@ -14,6 +14,7 @@ import yaml
 from clusters import Lab
 from machines import WORK, check, say, until
 from mesh import SYSTEM, Mesh, tail
+from pods import IS_OLD
 
 ARGUMENTS = sys.argv[5:]
 # What OpenShift has and Istio's profile for it makes an object of.
@@ -30,8 +31,9 @@ CHARTS = "istio-release.storage.googleapis.com"
 
 def at_release(text):
     """The same mesh at the release of Istio that the lab has programs of."""
-    text = re.sub(r"(?m)^  version: 1\.11\.2$", "  version: 1.30.3", text)
-    text = re.sub(r'(?m)^  version: "1\.21"$', '  version: "1.34"', text)
+    if not IS_OLD:
+        text = re.sub(r"(?m)^  version: 1\.11\.2$", "  version: 1.30.3", text)
+        text = re.sub(r'(?m)^  version: "1\.21"$', '  version: "1.34"', text)
     # The lab has a repository of charts, and no registry.
     return re.sub(r"(?m)^  charts: .*\n", "", text)
 
@@ -49,9 +51,9 @@ def memory():
 
 def uninstall(mesh):
     """Takes the mesh down; what is a user's stays."""
-    mine = {"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry", "metadata": {"name": "mine"},
+    mine = {"apiVersion": "networking.istio.io/v1beta1", "kind": "ServiceEntry", "metadata": {"name": "mine"},
             "spec": {"hosts": ["mine.example.com"], "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}], "resolution": "DNS"}}
-    path = f"/apis/networking.istio.io/v1/namespaces/{mesh.namespace}/serviceentries"
+    path = f"/apis/networking.istio.io/v1beta1/namespaces/{mesh.namespace}/serviceentries"
     for cluster in mesh.primaries():
         cluster.api.post(path, mine)
     mesh.give_back_filters()

@@ -48,6 +48,17 @@ class Names(threading.Thread):
             return None
         if time.monotonic() > self.asked + 1:
             services = self.api.get("/api/v1/services")["items"]
-            self.known = {(item["metadata"]["name"], item["metadata"]["namespace"]): item["spec"].get("clusterIPs", []) for item in services}
+            slices = self.api.get("/apis/discovery.k8s.io/v1/endpointslices")["items"]
+            self.known = {(item["metadata"]["name"], item["metadata"]["namespace"]): addresses(item, slices) for item in services}
             self.asked = time.monotonic()
         return self.known.get((parts[0], parts[1]))
+
+
+def addresses(service, slices):
+    """The addresses of a Service; one that has none of its own, a headless one, has those of its endpoints."""
+    own = service["spec"].get("clusterIPs", [])
+    if own != ["None"]:
+        return own
+    label, namespace = service["metadata"]["name"], service["metadata"]["namespace"]
+    mine = [item for item in slices if item["metadata"]["namespace"] == namespace and item["metadata"].get("labels", {}).get("kubernetes.io/service-name") == label]
+    return [address for item in mine for point in item["endpoints"] or [] for address in point["addresses"]]

@@ -2,24 +2,36 @@
 """Writes the page with the results of `all`: page.py DIRECTORY."""
 
 import json
+import os
 import pathlib
 import sys
 
 found = [json.loads(file.read_text()) for file in sorted(pathlib.Path(sys.argv[1]).glob("*.json"))]
 total = {key: sum(item[key] for item in found) for key in ("pairs", "traces", "checks", "seconds")}
 failed = sum(len(item["failed"]) for item in found)
-print(f"""# Meshes that ran
+title, target, programs = (
+    (
+        "Meshes that ran with Istio 1.11", "make e2e-older ISTIO=DIRECTORY",
+        "API servers, controller managers, kube-proxy and `kubectl` of Kubernetes 1.24, istiod, pilot-agent and istioctl of Istio 1.11.2, built from its sources (`tools/e2e/istio-1.11` says what was changed in them)",
+    )
+    if "MESHGEN_LAB" in os.environ
+    else (
+        "Meshes that ran", "make e2e-all",
+        "API servers, controller managers, kube-proxy and `kubectl` of Kubernetes 1.36, istiod, pilot-agent and istioctl of Istio's 1.30 line (meshes of Istio 1.11 are built for 1.30)",
+    )
+)
+print(f"""# {title}
 
-`make e2e-all` wrote this page. It brings each mesh up from its tree on one Linux machine, takes it down again, and asks between:
+`{target}` wrote this page. It brings each mesh up from its tree on one Linux machine, takes it down again, and asks between:
 
 - The tree's own `routes.sh` and `install.sh` install it, from an empty cluster.
 - Each cluster calls each five times, itself too. The right cluster answers, with mutual TLS under the caller's SPIFFE identity, and the caller's Envoy used the address that the topology means: that of the pod on one network, that of a gateway between networks. Services that are in all clusters are answered from all.
-- The proxies of a cluster have certificates of the authority that its primary was given.
+- The proxies of a cluster have certificates of the authority that its primary was given; with Istio 1.11, of that which the cluster itself was given.
 - The spans of caller and server are in the one Zipkin, as parent and child, and went there by the address that is meant.
 - No Envoy refused its configuration, and `verify.sh` finds nothing wrong.
 - `uninstall.sh` removes the mesh at the first run, and leaves what is a user's.
 
-Real are: API servers, controller managers, kube-proxy and `kubectl` of Kubernetes 1.36, istiod, pilot-agent and istioctl of Istio's 1.30 line (meshes of Istio 1.11 are built for 1.30), Envoy 1.38, Zipkin 3.4, and Linux's network, with a namespace for each node and each pod. Stand-ins do what a scheduler, kubelets, CNI plugins, CoreDNS and a cloud's load balancer do. Envoy is not Istio's own build: filters for metrics and for the detection of protocols are left out.
+Real are: {programs}, Envoy 1.38, Zipkin 3.4, and Linux's network, with a namespace for each node and each pod. Stand-ins do what a scheduler, kubelets, CNI plugins, CoreDNS and a cloud's load balancer do. Envoy is not Istio's own build: filters for metrics and for the detection of protocols are left out.
 
 {len(found)} meshes, {total["pairs"]} pairs of clusters, {total["traces"]} traces, {total["checks"]} checks, {failed} failed.
 

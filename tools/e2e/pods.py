@@ -26,6 +26,8 @@ import network
 PLACE = "/run/programs"
 # What an image runs, by the last part of its name.
 PROGRAMS = {"pilot": "pilot-discovery", "proxyv2": "pilot-agent"}
+# Whether the lab has the programs of an older Istio (`istio-1.11`); its image tells proxies their version.
+IS_OLD = "MESHGEN_LAB" in os.environ
 # What runs where the lab has no program.
 IDLE = ["sleep", "infinity"]
 HERE = pathlib.Path(__file__).parent
@@ -123,6 +125,8 @@ class Container:
         image = image_name(self.spec["image"])
         if image == "pilot":
             values |= NO_FILTERS
+        if image == "proxyv2" and IS_OLD:
+            values["ISTIO_META_ISTIO_VERSION"] = self.spec["image"].rsplit(":", 1)[-1]
         return values
 
     @staticmethod
