@@ -53,7 +53,7 @@ e2e-broken: build ## Break the tree of a mesh in each of a dozen ways, and expec
 	tools/e2e/each-broken
 
 e2e-older: build ## Bring up the meshes of Istio 1.11 with that version, built from its sources in ISTIO=DIRECTORY (writes docs/meshes-of-1.11-that-ran.md)
-	MESHGEN_LAB=$$(tools/e2e/istio-1.11 "$(ISTIO)") tools/e2e/all docs/meshes-of-1.11-that-ran.md $$(grep -l 'version: 1.11.2' topologies/*.yaml)
+	set -e; lab=$$(tools/e2e/istio-1.11 "$(ISTIO)"); MESHGEN_LAB=$$lab tools/e2e/all docs/meshes-of-1.11-that-ran.md $$(grep -l 'version: 1.11.2' topologies/*.yaml)
 
 e2e-changes: build ## Change a mesh that runs as diff says, while requests go through it, and count those that fail (writes docs/changes-that-ran.md)
 	tools/e2e/run changes docs/changes-that-ran.md

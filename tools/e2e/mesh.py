@@ -18,6 +18,7 @@ import network
 import yaml
 from cryptography import x509
 from machines import MESHGEN, PROGRAMS, WORK, check, run
+from pods import IS_OLD
 
 SYSTEM = "istio-system"
 PORT = 8080
@@ -85,8 +86,6 @@ class Mesh:
         self.namespace = next(iter(namespaces), "sample")
         self.trust_domain = self.topology["mesh"].get("trustDomain", "cluster.local")
         self.version = str(self.topology["istio"]["version"])
-        # Before 1.24 a remote has an istiod too, which signs for it.
-        self.is_old = int(self.version.split(".")[1]) < 24
 
     # The tree.
 
@@ -129,7 +128,7 @@ fi
         while not self.over.wait(0.2):
             try:
                 found = cluster.api.find(FILTERS)
-                if found is not None and self.is_old:
+                if found is not None and IS_OLD:
                     # They are objects of its charts.
                     for item in found["items"]:
                         cluster.api.delete(f"{FILTERS}/{item['metadata']['name']}")
@@ -250,8 +249,8 @@ fi
     # What has to be so.
 
     def signer(self, cluster):
-        """The name of the cluster whose authority signs for the proxies of a cluster."""
-        return cluster.name if self.is_old else cluster.primary
+        """The name of the cluster whose authority signs for the proxies of a cluster: a remote of Istio 1.11 has an istiod too."""
+        return cluster.name if IS_OLD else cluster.primary
 
     def ways(self, client, server):
         """The addresses that a request from a cluster to the workload of another goes to."""
@@ -281,7 +280,7 @@ fi
         there, zipkin = self.collector(), self.topology["tracing"]["zipkin"]
         pods = there.kubelet.find(SYSTEM, app="zipkin")
         direct = {f"{pod.address}:9411" for pod in pods}
-        if self.is_old:
+        if IS_OLD:
             # Envoy finds it by DNS, and not by its endpoints.
             service = there.api.find(f"/api/v1/namespaces/{SYSTEM}/services/zipkin")
             direct |= {f"{service['spec']['clusterIP']}:9411"}

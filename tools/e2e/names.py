@@ -59,6 +59,6 @@ def addresses(service, slices):
     own = service["spec"].get("clusterIPs", [])
     if own != ["None"]:
         return own
-    label, namespace = service["metadata"]["name"], service["metadata"]["namespace"]
-    mine = [item for item in slices if item["metadata"]["namespace"] == namespace and item["metadata"].get("labels", {}).get("kubernetes.io/service-name") == label]
+    name, namespace = service["metadata"]["name"], service["metadata"]["namespace"]
+    mine = [item for item in slices if item["metadata"]["namespace"] == namespace and item["metadata"].get("labels", {}).get("kubernetes.io/service-name") == name]
     return [address for item in mine for point in item["endpoints"] or [] for address in point["addresses"]]

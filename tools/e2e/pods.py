@@ -27,7 +27,7 @@ PLACE = "/run/programs"
 # What an image runs, by the last part of its name.
 PROGRAMS = {"pilot": "pilot-discovery", "proxyv2": "pilot-agent"}
 # Whether the lab has the programs of an older Istio (`istio-1.11`); its image tells proxies their version.
-IS_OLD = "MESHGEN_LAB" in os.environ
+IS_OLD = bool(os.environ.get("MESHGEN_LAB"))
 # What runs where the lab has no program.
 IDLE = ["sleep", "infinity"]
 HERE = pathlib.Path(__file__).parent

@@ -16,7 +16,7 @@ from .mesh import overridden
 
 def has_own_istioctl(mesh):
     """Whether somebody has put the istioctl of the mesh's own release somewhere (`tools/e2e/istio-1.11`)."""
-    return mesh.minor == 11 and "MESHGEN_LAB" in os.environ
+    return mesh.minor == 11 and bool(os.environ.get("MESHGEN_LAB"))
 
 
 def istioctl_of(mesh):
@@ -241,18 +241,17 @@ def check_gateway(mesh, cluster, objects, said):
     want(variables.get("ISTIO_META_REQUESTED_NETWORK_VIEW") == cluster["network"], said + "the gateway has another network view")
     for field in ("loadBalancerClass", "externalTrafficPolicy"):
         want(spec.get(field) == stated.get(field), said + f"{field} is {spec.get(field)}")
-    # The charts of 1.11 make one in any case.
-    has_budget = has_own_istioctl(mesh) or stated.get("replicas", {}).get("min", 1) > 1
-    budget = find(objects, "PodDisruptionBudget", "istio-eastwestgateway")
-    want(bool(budget) == has_budget, said + "a PodDisruptionBudget of one pod, or none of several")
-    check_pods(stated, objects, deployment["spec"]["template"]["spec"], said)
+    check_pods(mesh, stated, objects, deployment["spec"]["template"]["spec"], said)
 
 
-def check_pods(stated, objects, pod, said):
+def check_pods(mesh, stated, objects, pod, said):
     autoscaler = find(objects, "HorizontalPodAutoscaler", "istio-eastwestgateway")["spec"]
     replicas = stated.get("replicas", {})
     limits = (autoscaler["minReplicas"], autoscaler["maxReplicas"])
     want(limits == (replicas.get("min", 1), replicas.get("max", 5)), said + f"there are {limits} pods")
+    budget = find(objects, "PodDisruptionBudget", "istio-eastwestgateway")
+    # The charts of 1.11 make one of a single pod too.
+    want(bool(budget) == (limits[0] > 1 or has_own_istioctl(mesh)), said + "a PodDisruptionBudget of one pod, or none of several")
     wanted = stated.get("pod", {})
     for field in ("nodeSelector", "tolerations", "topologySpreadConstraints", "priorityClassName"):
         want(field not in wanted or pod.get(field) == wanted[field], said + f"{field} is {pod.get(field)}")
