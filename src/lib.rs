@@ -83,8 +83,8 @@ pub fn compile(source: &Source, authority: &Authority) -> Result<Compiled, Vec<D
 /// gives them.
 pub fn with_files(source: Source, read: impl Fn(&str) -> source::Beside) -> Source {
     // Nearly every topology names none, and is read once. A name with escapes has a backslash.
-    let names = |field: &&[u8]| source.bytes.windows(field.len()).any(|window| window == *field);
-    if !FILE_FIELDS.iter().any(names) && !source.bytes.contains(&b'\\') {
+    let text = source.text();
+    if !FILE_FIELDS.iter().any(|field| text.contains(field)) && !text.contains('\\') {
         return source;
     }
     let Ok(loaded) = load::load(&source, &mut Vec::new()) else { return source };
@@ -96,7 +96,7 @@ pub fn with_files(source: Source, read: impl Fn(&str) -> source::Beside) -> Sour
     Source { files, ..source }
 }
 
-const FILE_FIELDS: [&[u8]; 4] = [b"apiServerCA", b"rootCertificates", b"alsoTrust", b"sealingCertificate"];
+const FILE_FIELDS: [&str; 4] = ["apiServerCA", "rootCertificates", "alsoTrust", "sealingCertificate"];
 
 /// Reads a topology and applies every rule; `None` where there is an error among the findings.
 pub fn read(source: &Source, findings: &mut Findings) -> Option<Checked> {

@@ -1,13 +1,14 @@
 //! From a topology's bytes to the topology.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, FieldPath, Hole, Place};
 use crate::rule::{INVALID_VALUE, SYNTAX};
 use crate::schema;
-use crate::shape::{self, Shape};
+use crate::shape::{self, Expected, Shape};
 use crate::source::{MAXIMUM_BYTES, Source};
 use crate::syntax::Document;
 use crate::topology::Topology;
@@ -23,6 +24,8 @@ pub struct Loaded {
     pub repeats: BTreeMap<FieldPath, FieldPath>,
 }
 
+static EXPECTED: LazyLock<Expected> = LazyLock::new(|| Expected::of(schema::schema()));
+
 /// Reads a topology. Mistakes that leave a topology are pushed onto `findings`, with `holes` where they were.
 ///
 /// # Errors
@@ -30,7 +33,7 @@ pub struct Loaded {
 pub fn load(source: &Source, findings: &mut Vec<Diagnostic>) -> Result<Loaded, Diagnostic> {
     let text = decode(source)?;
     let document = Document::parse(text, findings)?;
-    let Shape { value, holes, repeats } = shape::check(&document, schema::schema(), findings)?;
+    let Shape { value, holes, repeats } = shape::check(&document, &EXPECTED, findings)?;
     match serde_json::from_value(value) {
         Ok(topology) => Ok(Loaded { topology, holes, repeats }),
         Err(error) => Err(not_a_topology(&error, findings)),

@@ -11,6 +11,8 @@ use serde_json::Value;
 use crate::diagnostic::{Diagnostic, FieldPath, Hole};
 use crate::syntax::Document;
 
+pub use self::expected::Expected;
+
 use self::walk::Walk;
 
 mod expected;
@@ -35,7 +37,7 @@ pub struct Shape {
 ///
 /// # Errors
 /// The document is not a topology, or there are too many findings, so the walk stopped early.
-pub fn check(document: &Document, schema: &Value, findings: &mut Vec<Diagnostic>) -> Result<Shape, Diagnostic> {
+pub fn check(document: &Document, schema: &Expected, findings: &mut Vec<Diagnostic>) -> Result<Shape, Diagnostic> {
     match head::refuse(document, schema) {
         Some(refusal) => Err(refusal),
         None => Walk::over(document, schema, findings),

@@ -30,6 +30,8 @@ pub(super) struct Index<'t> {
     /// The names that several clusters have.
     ambiguous: BTreeSet<&'t str>,
     networks: BTreeMap<&'t str, usize>,
+    /// The networks that have clusters, and their clusters.
+    populated: Vec<(usize, Vec<usize>)>,
 }
 
 impl<'t> Index<'t> {
@@ -49,7 +51,7 @@ impl<'t> Index<'t> {
         for (index, network) in topology.networks.iter().enumerate().filter(|(index, _)| is_known("networks", *index)) {
             networks.entry(network.name.as_str()).or_insert(index);
         }
-        Self { clusters, ambiguous, networks }
+        Self { clusters, ambiguous, networks, populated: topology.populated_networks() }
     }
 }
 
@@ -61,7 +63,8 @@ impl<'t> Context<'t> {
         cluster: &Cluster,
     ) -> Option<(FieldPath, KubernetesVersion)> {
         let stated = |owner: &FieldPath, kubernetes: &Option<Kubernetes>| {
-            Some((owner.child("kubernetes").child("version"), kubernetes.as_ref()?.version?))
+            let version = kubernetes.as_ref()?.version?;
+            Some((owner.child("kubernetes").child("version"), version))
         };
         let own = stated(path, &cluster.kubernetes);
         own.or_else(|| stated(&FieldPath::root(), &self.topology.kubernetes))
@@ -128,12 +131,17 @@ impl<'t> Context<'t> {
         self.index.networks.contains_key(name)
     }
 
+    /// How many networks have clusters.
+    pub(super) fn populated_count(&self) -> usize {
+        self.index.populated.len()
+    }
+
     /// The clusters of each network that has any and their paths, in the order in which the networks are declared.
     pub(super) fn populated_networks(&self) -> Vec<(usize, Vec<(FieldPath, &'t Cluster)>)> {
         let list = FieldPath::root().child("clusters");
-        let cluster = |position: usize| (list.index(position), &self.topology.clusters[position]);
-        let networks = self.topology.populated_networks().into_iter();
-        networks.map(|(network, clusters)| (network, clusters.into_iter().map(cluster).collect())).collect()
+        let cluster = |position: &usize| (list.index(*position), &self.topology.clusters[*position]);
+        let networks = self.index.populated.iter();
+        networks.map(|(network, clusters)| (*network, clusters.iter().map(cluster).collect())).collect()
     }
 
     /// The clusters that a primary serves besides itself, by the primary's name.

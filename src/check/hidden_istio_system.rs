@@ -26,7 +26,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     if gateways.next().is_none() && topology.tracing.is_none() {
         return;
     }
-    let is_multi_network = context.populated_networks().len() > 1;
+    let is_multi_network = context.populated_count() > 1;
     for (index, (path, mesh_config, _)) in free_forms(topology).enumerate() {
         let Some(selectors) = selectors(mesh_config) else { continue };
         // The first are those of the whole mesh. A list of a cluster replaces them, and a remote reads the list of its primary.

@@ -60,7 +60,7 @@ fn named<'g>(gateway: &'g EastWestGateway, path: &FieldPath) -> Option<(FieldPat
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     let version = context.topology.istio.version;
     let drops_names = release(version).is_some_and(|release| !release.resolves_gateway_names);
-    if !drops_names || context.populated_networks().len() < 2 {
+    if !drops_names || context.populated_count() < 2 {
         return;
     }
     for (path, cluster, gateway) in gateways(context) {

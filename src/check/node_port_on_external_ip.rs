@@ -17,7 +17,7 @@ const RULE: Rule =
     Rule::warning("node-port-on-external-ip", include_str!("../../docs/rules/node-port-on-external-ip.md"));
 
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
-    if context.populated_networks().len() < 2 {
+    if context.populated_count() < 2 {
         return;
     }
     for (path, cluster, gateway) in gateways(context) {

@@ -50,7 +50,8 @@ fn check(subject: &Context<'_>, findings: &mut Vec<Diagnostic>) {
     );
     find_releases(subject, &istio.values, &root.child("istio").child("values"), findings);
     find_networks(subject, &istio.values, &root.child("istio").child("values"), findings);
-    for (path, cluster) in subject.clusters() {
+    let has_own = |cluster: &Cluster| !(cluster.istio.mesh_config.is_empty() && cluster.istio.values.is_empty());
+    for (path, cluster) in subject.clusters().filter(|(_, cluster)| has_own(cluster)) {
         let own = owned_by_cluster(subject, &path, cluster);
         let path = path.child("istio");
         find(
@@ -121,6 +122,9 @@ fn owned_by_cluster(subject: &Context<'_>, path: &FieldPath, cluster: &Cluster) 
 /// For values written for all clusters: the facts of the first cluster whom each contradicts.
 fn first_contradicted(subject: &Context<'_>, values: &FreeForm) -> Vec<Owned> {
     let mut contradicted: Vec<Owned> = Vec::new();
+    if values.is_empty() {
+        return contradicted;
+    }
     for (path, cluster) in subject.clusters() {
         for owned in owned_by_cluster(subject, &path, cluster) {
             let is_new = !contradicted.iter().any(|other| other.path == owned.path);

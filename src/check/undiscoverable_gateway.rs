@@ -32,7 +32,7 @@ const RULE: Rule = Rule::error("undiscoverable-gateway", include_str!("../../doc
 pub(crate) const NODE_SELECTOR: &str = "traffic.istio.io/nodeSelector";
 
 fn check(context: &Context<'_>, findings: &mut Vec<Diagnostic>) {
-    if context.populated_networks().len() < 2 {
+    if context.populated_count() < 2 {
         return;
     }
     let version = context.topology.istio.version;

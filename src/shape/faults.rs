@@ -5,13 +5,14 @@ use crate::rule::Rule;
 
 use crate::syntax::{Document, Kind, NodeId};
 
-use super::expected::filler;
+use super::expected::Expected;
 use super::wording::shown;
 
 /// The mistakes that a walk has found, and the places that it filled with an example.
 pub(super) struct Faults<'a> {
     pub(super) document: &'a Document,
-    pub(super) definitions: &'a Value,
+    /// The schema that is around all.
+    pub(super) whole: &'a Expected,
     pub(super) findings: &'a mut Vec<Diagnostic>,
     pub(super) holes: Vec<Hole>,
 }
@@ -20,7 +21,7 @@ impl Faults<'_> {
     /// Reports a fault and fills its place with an example.
     pub(super) fn hole(
         &mut self,
-        schema: &Value,
+        schema: &Expected,
         path: &FieldPath,
         rule: Rule,
         message: String,
@@ -28,7 +29,7 @@ impl Faults<'_> {
     ) -> Value {
         self.findings.push(rule.at(path.clone(), message).help(help));
         self.holes.push(Hole { path: path.clone(), cause: Cause::Invalid(path.clone()) });
-        filler(schema, self.definitions)
+        schema.filler(self.whole)
     }
 
     /// A field as a part of a sentence.

@@ -6,14 +6,14 @@ use crate::diagnostic::{Diagnostic, FieldPath, nearest};
 use crate::rule::{INVALID_VALUE, MISSING_FIELD, SYNTAX, WRONG_TYPE};
 use crate::syntax::{Document, Kind, Mapping};
 
-use super::expected::{choices, resolve};
+use super::expected::Expected;
 use super::wording::{describe, shown};
 
 /// What every topology begins with.
 const HELP: &str = "begin with `apiVersion: meshgen/v1` and `kind: Topology`";
 
 /// The finding for a file that is not a topology of this format.
-pub(super) fn refuse(document: &Document, schema: &Value) -> Option<Diagnostic> {
+pub(super) fn refuse(document: &Document, schema: &Expected) -> Option<Diagnostic> {
     let root = document.node(document.root());
     let place = root.range.clone();
     let mapping = match &root.kind {
@@ -30,7 +30,7 @@ pub(super) fn refuse(document: &Document, schema: &Value) -> Option<Diagnostic> 
     };
     // The text of a head that is not, and was not to be, the one that a topology has.
     let other = |field: &str| {
-        let wanted = choices(resolve(&schema["properties"][field], &schema["$defs"]));
+        let wanted = &schema.field(field).resolve(schema).choices;
         text(field).filter(|text| !wanted.contains(&text.as_str()) && nearest(text, wanted.iter().copied()).is_none())
     };
     let at = |field: &'static str| FieldPath::root().child(field);
@@ -61,9 +61,8 @@ fn is_another_version(version: &str) -> bool {
 }
 
 /// Whether a field is, or was to be, one of those that say what the mesh is.
-fn has_section(Mapping { entries, .. }: &Mapping, schema: &Value) -> bool {
-    let known = || schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
-    let sections = || known().filter(|name| !["apiVersion", "kind"].contains(name));
+fn has_section(Mapping { entries, .. }: &Mapping, schema: &Expected) -> bool {
+    let sections = || schema.names().filter(|name| !["apiVersion", "kind"].contains(name));
     let is_one = |key: &str| sections().any(|name| name == key) || nearest(key, sections()).is_some();
     entries.iter().any(|entry| is_one(&entry.key))
 }

@@ -6,12 +6,19 @@ use crate::syntax::plain;
 use crate::topology::{fix, grammar};
 use crate::words::{joined, names};
 
-use super::expected::{choices, filler};
+use super::expected::Expected;
 use super::faults::Faults;
 use super::wording::{describe_type, example, shown};
 
 impl Faults<'_> {
-    pub(super) fn scalar(&mut self, value: &Value, text: &str, kind: &str, schema: &Value, path: &FieldPath) -> Value {
+    pub(super) fn scalar(
+        &mut self,
+        value: &Value,
+        text: &str,
+        kind: &str,
+        schema: &Expected,
+        path: &FieldPath,
+    ) -> Value {
         let fits = match kind {
             "string" => value.is_string(),
             "boolean" => value.is_boolean(),
@@ -22,7 +29,7 @@ impl Faults<'_> {
             return self.wrong_scalar(value, text, kind, schema, path);
         }
         if let Some((message, help)) = self.refuse(value, schema, path) {
-            let choices = choices(schema);
+            let choices = &schema.choices;
             let written = value.as_str().unwrap_or_default();
             // A name that is declared as it is written here is wrong there too, and has the same fix.
             let declared = self.declared(path).filter(|names| !names.iter().any(|name| name == written));
@@ -30,7 +37,7 @@ impl Faults<'_> {
                 Some(names) => name_near(written, names),
                 None => nearest(written, choices.iter().copied())
                     .map(|meant| (meant.to_owned(), Certainty::of_word(written, meant, choices.iter().copied())))
-                    .or_else(|| fix(schema["format"].as_str()?, written)),
+                    .or_else(|| fix(schema.format?, written)),
             };
             let help = match (&meant, &declared) {
                 (Some((meant, Certainty::Certain)), _) if choices.is_empty() => format!("write `{meant}`"),
@@ -47,7 +54,7 @@ impl Faults<'_> {
         value.clone()
     }
 
-    fn wrong_scalar(&mut self, value: &Value, text: &str, kind: &str, schema: &Value, path: &FieldPath) -> Value {
+    fn wrong_scalar(&mut self, value: &Value, text: &str, kind: &str, schema: &Expected, path: &FieldPath) -> Value {
         if value.is_null() {
             let help = match example(schema) {
                 Some(example) => format!("write one, for example `{example}`, or remove the line"),
@@ -87,8 +94,8 @@ impl Faults<'_> {
         filler
     }
     /// What is wrong with a scalar of the right type, and what to do.
-    pub(super) fn refuse(&self, value: &Value, schema: &Value, path: &FieldPath) -> Option<(String, String)> {
-        let choices = choices(schema);
+    pub(super) fn refuse(&self, value: &Value, schema: &Expected, path: &FieldPath) -> Option<(String, String)> {
+        let choices = &schema.choices;
         if !choices.is_empty() && value.as_str().is_some_and(|value| !choices.contains(&value)) {
             let known: Vec<String> = choices.iter().map(|choice| format!("`{choice}`")).collect();
             return Some((
@@ -96,29 +103,28 @@ impl Faults<'_> {
                 format!("write {}", joined(&known, "or")),
             ));
         }
-        if let (Some(format), Some(text)) = (schema["format"].as_str(), value.as_str()) {
+        if let (Some(format), Some(text)) = (schema.format, value.as_str()) {
             let fault = (grammar(format)?.refuse)(text)?;
             let what = if text.is_empty() { self.in_words(path) } else { format!("`{}`", shown(value)) };
             // A grammar that has a help writes it after a colon.
             let (fault, help) = match fault.split_once(": ") {
                 Some((fault, help)) => (fault, help.to_owned()),
-                None => (fault.as_str(), format!("an example: `{}`", shown(&filler(schema, self.definitions)))),
+                None => (fault.as_str(), format!("an example: `{}`", shown(&schema.filler(self.whole)))),
             };
             return Some((format!("{what} {fault}"), help));
         }
-        if let (Some(least), Some(text)) = (schema["minLength"].as_u64(), value.as_str())
-            && (text.len() as u64) < least
-        {
+        if value.as_str().is_some_and(|text| (text.len() as u64) < schema.least_length) {
             return Some((format!("{} is empty", self.in_words(path)), "write it, or remove the line".to_owned()));
         }
         let number = value.as_f64()?;
-        let least = schema["minimum"].as_f64().filter(|least| number < *least);
-        let most = schema["maximum"].as_f64().filter(|most| number > *most);
-        if least.is_none() && most.is_none() {
+        let limit = |limit: Option<&Value>| limit.and_then(Value::as_f64);
+        let is_below = limit(schema.minimum).is_some_and(|least| number < least);
+        let is_above = limit(schema.maximum).is_some_and(|most| number > most);
+        if !is_below && !is_above {
             return None;
         }
         let message = format!("{} is {value}, which is out of range", self.in_words(path));
-        Some(match (schema.get("minimum"), schema.get("maximum")) {
+        Some(match (schema.minimum, schema.maximum) {
             (Some(least), Some(most)) => (message, format!("write a number from {least} to {most}")),
             (Some(least), None) => (message, format!("write a number from {least} on")),
             _ => (message, "write a smaller number".to_owned()),

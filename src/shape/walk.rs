@@ -8,7 +8,7 @@ use crate::syntax::{Document, Kind, Mapping, NodeId};
 use crate::written::in_brackets;
 
 use super::Shape;
-use super::expected::{choices, filler, resolve, type_of};
+use super::expected::Expected;
 use super::faults::Faults;
 use super::wording::{describe, describe_type, example, first_sentence};
 
@@ -17,24 +17,24 @@ pub(super) struct Walk<'a> {
     document: &'a Document,
     faults: Faults<'a>,
     /// The values that aliases repeat, what they were to be, and where.
-    walked: Vec<(NodeId, &'a Value, FieldPath)>,
+    walked: Vec<(NodeId, &'a Expected, FieldPath)>,
     repeats: BTreeMap<FieldPath, FieldPath>,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn over(
         document: &'a Document,
-        schema: &'a Value,
+        schema: &'a Expected,
         findings: &'a mut Vec<Diagnostic>,
     ) -> Result<Shape, Diagnostic> {
-        let faults = Faults { document, definitions: &schema["$defs"], findings, holes: Vec::new() };
+        let faults = Faults { document, whole: schema, findings, holes: Vec::new() };
         let mut walk = Walk { document, faults, walked: Vec::new(), repeats: BTreeMap::new() };
         let value = walk.value(document.root(), schema, &FieldPath::root())?;
         Ok(Shape { value, holes: walk.faults.holes, repeats: walk.repeats })
     }
 
-    fn value(&mut self, id: NodeId, schema: &'a Value, path: &FieldPath) -> Result<Value, Diagnostic> {
-        let schema = resolve(schema, self.faults.definitions);
+    fn value(&mut self, id: NodeId, schema: &'a Expected, path: &FieldPath) -> Result<Value, Diagnostic> {
+        let schema = schema.resolve(self.faults.whole);
         if !self.document.is_repeated(id) {
             return self.written(id, schema, path);
         }
@@ -51,18 +51,17 @@ impl<'a> Walk<'a> {
         value
     }
 
-    fn written(&mut self, id: NodeId, schema: &'a Value, path: &FieldPath) -> Result<Value, Diagnostic> {
+    fn written(&mut self, id: NodeId, schema: &'a Expected, path: &FieldPath) -> Result<Value, Diagnostic> {
         SYNTAX.stop_at(self.faults.findings, || path.clone())?;
         let node = self.document.node(id);
-        Ok(match (&node.kind, type_of(schema)) {
+        Ok(match (&node.kind, schema.kind) {
             (_, None) => {
                 self.repeated_in(id, path);
                 self.document.value(id)
             }
             (Kind::Mapping(mapping), Some("object")) => self.mapping(id, mapping, schema, path)?,
             (Kind::Sequence(items), Some("array")) => {
-                let least = schema["minItems"].as_u64().unwrap_or(0);
-                if (items.len() as u64) < least {
+                if (items.len() as u64) < schema.least_items {
                     let help = "write at least one item".to_owned();
                     return Ok(self.faults.hole(
                         schema,
@@ -73,7 +72,7 @@ impl<'a> Walk<'a> {
                     ));
                 }
                 let items = items.iter().enumerate();
-                let values = items.map(|(index, item)| self.value(*item, &schema["items"], &path.index(index)));
+                let values = items.map(|(index, item)| self.value(*item, schema.items(), &path.index(index)));
                 Value::Array(values.collect::<Result<_, _>>()?)
             }
             (Kind::Scalar(value, text), Some(kind @ ("string" | "boolean" | "integer" | "number"))) => {
@@ -103,48 +102,37 @@ impl<'a> Walk<'a> {
     }
 
     /// The list that one value was meant to be, or several with commas between them.
-    fn list_of(&self, text: &str, schema: &'a Value, path: &FieldPath) -> Option<String> {
-        let item = resolve(&schema["items"], self.faults.definitions);
+    fn list_of(&self, text: &str, schema: &Expected, path: &FieldPath) -> Option<String> {
+        let item = schema.items().resolve(self.faults.whole);
         let items: Vec<&str> = text.split(',').map(str::trim).collect();
         let fits = |text: &&str| !text.is_empty() && self.faults.refuse(&Value::from(*text), item, path).is_none();
-        (type_of(item) == Some("string") && items.iter().all(fits)).then(|| in_brackets(&items))
+        (item.kind == Some("string") && items.iter().all(fits)).then(|| in_brackets(&items))
     }
 
     fn mapping(
         &mut self,
         id: NodeId,
         mapping: &'a Mapping,
-        schema: &'a Value,
+        schema: &'a Expected,
         path: &FieldPath,
     ) -> Result<Value, Diagnostic> {
-        let empty = Map::new();
-        let properties = schema["properties"].as_object().unwrap_or(&empty);
         self.repeated(mapping, path);
         let mut fields = Map::new();
         let mut unknown = Vec::new();
         for entry in &mapping.entries {
-            let path = path.child(entry.key.clone());
-            match schema["properties"].get(&entry.key) {
-                Some(property) => {
-                    fields.insert(entry.key.clone(), self.value(entry.value, property, &path)?);
+            let (path, expected) = match schema.property(&entry.key) {
+                Some((name, property)) => (path.child(name), property),
+                None if schema.is_closed => {
+                    unknown.push((entry.key.as_str(), path.child(entry.key.clone())));
+                    continue;
                 }
-                None => match &schema["additionalProperties"] {
-                    Value::Bool(false) => unknown.push((entry.key.as_str(), path)),
-                    additional => {
-                        fields.insert(entry.key.clone(), self.value(entry.value, additional, &path)?);
-                    }
-                },
-            }
+                None => (path.child(entry.key.clone()), schema.additional()),
+            };
+            fields.insert(entry.key.clone(), self.value(entry.value, expected, &path)?);
         }
-        let missing: Vec<&str> = schema["required"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .filter(|name| !fields.contains_key(*name))
-            .collect();
-        let absent: Vec<&str> =
-            properties.keys().map(String::as_str).filter(|known| !fields.contains_key(*known)).collect();
+        let is_absent = |name: &&str| !fields.contains_key(*name);
+        let missing: Vec<&str> = schema.required.iter().copied().filter(is_absent).collect();
+        let absent: Vec<&str> = schema.names().filter(is_absent).collect();
         let meant: Vec<Option<&str>> = unknown.iter().map(|(name, _)| nearest(name, absent.iter().copied())).collect();
         // A field with a misspelt name is not missing too. Its value is not known.
         let mut filled = BTreeSet::new();
@@ -164,7 +152,7 @@ impl<'a> Walk<'a> {
                 let certainty = if is_only { certainty } else { Certainty::Likely };
                 finding.help(format!("did you mean `{known}`?")).patch_as(certainty, known)
             } else {
-                let known: Vec<String> = properties.keys().map(|name| format!("`{name}`")).collect();
+                let known: Vec<String> = schema.names().map(|name| format!("`{name}`")).collect();
                 finding.help(format!("the fields are {}", known.join(", ")))
             });
         }
@@ -174,16 +162,16 @@ impl<'a> Walk<'a> {
             }
             let field = path.child(name.to_owned());
             self.faults.holes.push(Hole { path: field.clone(), cause: Cause::Missing(field) });
-            let property = resolve(&schema["properties"][name], self.faults.definitions);
+            let property = schema.field(name).resolve(self.faults.whole);
             let message = format!("missing field `{name}` in {}", self.faults.in_words(path));
             let help = match example(property) {
-                Some(example) if choices(property).len() == 1 => format!("add `{name}: {example}`"),
+                Some(example) if property.choices.len() == 1 => format!("add `{name}: {example}`"),
                 Some(example) => format!("add it, for example `{name}: {example}`"),
                 None => format!("add `{name}:` ({})", first_sentence(property)),
             };
             let place = if path.segments().is_empty() { Place::Whole } else { Place::Field(path.clone()) };
             let finding = MISSING_FIELD.at(place, message).label(format!("no `{name}` here")).help(help);
-            let line = match choices(property).as_slice() {
+            let line = match property.choices.as_slice() {
                 [only] => self.start_for(name, id, mapping).map(|start| (start, format!("{name}: {only}\n"))),
                 _ => None,
             };
@@ -193,7 +181,7 @@ impl<'a> Walk<'a> {
             });
         }
         for name in filled {
-            fields.insert(name.to_owned(), filler(&schema["properties"][name], self.faults.definitions));
+            fields.insert(name.to_owned(), schema.field(name).filler(self.faults.whole));
         }
         Ok(Value::Object(fields))
     }

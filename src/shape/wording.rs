@@ -5,12 +5,11 @@ use serde_json::Value;
 use crate::syntax::Kind;
 use crate::words::without_controls;
 
-use super::expected::choices;
+use super::expected::Expected;
 
-pub(super) fn example(schema: &Value) -> Option<String> {
-    let value =
-        schema["examples"].get(0).cloned().or_else(|| choices(schema).first().map(|choice| Value::from(*choice)))?;
-    Some(shown(&value))
+pub(super) fn example(schema: &Expected) -> Option<String> {
+    let choice = || schema.choices.first().map(|choice| shown(&Value::from(*choice)));
+    schema.example.map(shown).or_else(choice)
 }
 
 /// A value as it is shown between backticks.
@@ -34,8 +33,8 @@ pub(super) fn describe_type(kind: &str) -> &'static str {
     }
 }
 
-pub(super) fn first_sentence(schema: &Value) -> String {
-    let description = schema["description"].as_str().unwrap_or("it is required");
+pub(super) fn first_sentence(schema: &Expected) -> String {
+    let description = schema.description.unwrap_or("it is required");
     let sentence = description.split(". ").next().unwrap_or(description).replace('\n', " ");
     let mut letters = sentence.trim_end_matches('.').chars();
     letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()

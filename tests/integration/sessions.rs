@@ -64,6 +64,8 @@ fn a_lost_lock() {
             "meshgen build mesh.yaml -o out --check",
             "meshgen build mesh.yaml -o out --adopt",
             "meshgen build mesh.yaml -o out --check",
+            "meshgen build mesh.yaml -o theirs -q --ca other.seed; cp theirs/west/20-cacerts/* out/west/20-cacerts",
+            "rm out/meshgen.lock; meshgen build mesh.yaml -o out --adopt",
         ],
     );
 }
