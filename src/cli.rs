@@ -112,8 +112,7 @@ pub fn run() -> ExitCode {
         Verb::Man(arguments) => man::run(&arguments),
     };
     ExitCode::from(code.unwrap_or_else(|refusal| {
-        // It may name a file, or repeat what Git says of one.
-        say(&format!("error: {}", printable_lines(&refusal.to_string())));
+        say(&format!("error: {refusal}"));
         NOT_DONE
     }))
 }
@@ -219,9 +218,15 @@ fn print_bytes(bytes: &[u8]) -> Outcome {
 }
 
 /// Writes a line to standard error.
-fn say(line: &str) {
+fn say(sentence: &str) {
+    // It may name a file, or repeat what Git says of one.
+    show(&printable_lines(sentence));
+}
+
+/// Shows a report, which escapes what it repeats, on standard error.
+fn show(report: &str) {
     // If standard error is closed too, the error cannot be reported.
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = writeln!(io::stderr().lock(), "{report}");
 }
 
 /// How findings are drawn for the stream that they go to.
@@ -258,6 +263,6 @@ fn checked(source: &Source) -> Option<Checked> {
 /// Draws findings on standard error, where there are any.
 fn say_findings(source: &Source, findings: &Findings) {
     if !findings.is_empty() {
-        say(report::text(source, findings, style(&io::stderr())).trim_end());
+        show(report::text(source, findings, style(&io::stderr())).trim_end());
     }
 }

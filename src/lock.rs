@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::layout::{CACERTS, KEY, bundle_path};
-use crate::topology::{Date, IstioVersion};
+use crate::topology::{Date, IstioVersion, Name};
 
 pub use self::digest::Digest;
 
@@ -183,12 +183,12 @@ impl Lock {
                 let (version, installer) = rest.split_once(" by ")?;
                 self.istio = Some(Istio { version: version.parse().ok()?, installer: installer.to_owned() });
             }
-            "workloads" => self.workloads.push(rest.to_owned()),
+            "workloads" => self.workloads.push(name(rest)?),
             "retired" => {
                 let (cluster, generation) = rest.split_once(" generation ")?;
-                self.retired.push((cluster.to_owned(), generation.parse().ok()?));
+                self.retired.push((name(cluster)?, generation.parse().ok()?));
             }
-            "traces" => self.traces_wait_for = Some(rest.strip_prefix("wait for ")?.to_owned()),
+            "traces" => self.traces_wait_for = Some(name(rest.strip_prefix("wait for ")?)?),
             "step" => self.steps.push(rest.to_owned()),
             "root" if rest == NO_ROOT => self.is_without_root = true,
             "root" => self.roots.push(rest.parse().ok()?),
@@ -199,12 +199,12 @@ impl Lock {
 
     /// A fact of a cluster: `network of east lan`.
     fn read_fact(&mut self, word: &str, rest: &str) -> Option<()> {
-        let (name, value) = rest.split_once(' ').unwrap_or((rest, ""));
-        let cluster = self.clusters.entry(name.to_owned()).or_default();
+        let (cluster, value) = rest.split_once(' ').unwrap_or((rest, ""));
+        let cluster = self.clusters.entry(name(cluster)?).or_default();
         let text = || Some(value.to_owned());
         match word {
-            "network" => cluster.network = text(),
-            "primary" => cluster.primary = text(),
+            "network" => cluster.network = Some(name(value)?),
+            "primary" => cluster.primary = Some(name(value)?),
             "wait" if value == "for the address of its primary" => cluster.is_waiting = true,
             "server" => cluster.api_server = text(),
             "authority" => cluster.api_server_ca = Some(value.parse().ok()?),
@@ -241,6 +241,11 @@ impl Lock {
         }
         Some(())
     }
+}
+
+/// A name of a cluster, a network or a namespace. Reports repeat it, and whoever can change the lock could write any text there.
+fn name(text: &str) -> Option<String> {
+    text.parse().ok().map(|name: Name| name.as_str().to_owned())
 }
 
 /// Why a text is not a lock that can be used, and what to do, as the rest of a sentence.

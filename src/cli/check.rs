@@ -9,13 +9,13 @@ use crate::diagnostic::{Diagnostic, Findings};
 use crate::report::{self, File};
 use crate::source::Source;
 use crate::topology::Date;
-use crate::words::printable_lines;
+use crate::words::printable;
 use crate::{disk, modeline};
 
 use super::selection::Selection;
 use super::{
     DONE, FOUND, NOT_DONE, Outcome, Refusal, Today, directory_of, external, fix, print, print_bytes, read_source, say,
-    source_name, style,
+    show, source_name, style,
 };
 
 /// The options of `check`.
@@ -76,11 +76,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         print(&written(&files, arguments))?;
     }
     for refusal in files.iter().filter_map(|file| file.refusal.as_ref()) {
-        say(&format!("error: {}", printable_lines(refusal)));
+        say(&format!("error: {refusal}"));
     }
     if arguments.format == Format::Text && files.iter().all(File::is_clean) {
         say(&match files.as_slice() {
-            [file] => format!("{}: no findings", file.source.name),
+            [file] => format!("{}: no findings", printable(&file.source.name)),
             files => format!("{} topologies: no findings", files.len()),
         });
     }
@@ -154,7 +154,7 @@ fn written(files: &[File], arguments: &Arguments) -> String {
 fn say_text(files: &[File]) {
     let report = report::texts(files, style(&io::stderr()), false);
     if !report.is_empty() {
-        say(report.trim_end());
+        show(report.trim_end());
     }
 }
 

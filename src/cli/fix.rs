@@ -5,6 +5,7 @@ use crate::disk;
 use crate::fix::{Fix, Fixed};
 use crate::source::Source;
 use crate::topology::Date;
+use crate::words::printable;
 
 use super::selection::Selection;
 use super::{Refusal, say, with_files};
@@ -40,7 +41,8 @@ pub(super) fn fix(
 fn tell(fixed: &Fixed, verb: &str) {
     let name = &fixed.source.name;
     let line = |verb: &str, fix: &Fix, why: &str| {
-        say(&format!("{name}:{}:{}: {verb} {}: {}{why}", fix.at.line, fix.at.column, fix.rule, fix.message));
+        let place = format!("{name}:{}:{}", fix.at.line, fix.at.column);
+        say(&printable(&format!("{place}: {verb} {}: {}{why}", fix.rule, fix.message)));
     };
     fixed.fixes.iter().for_each(|fix| line(verb, fix, ""));
     fixed.left.iter().for_each(|fix| line("left", fix, "; the fix would reveal other errors"));

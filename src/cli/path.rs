@@ -13,7 +13,7 @@ use crate::{disk, draw, report};
 use super::completions::ClusterNames;
 use super::{
     DONE, FOUND, NOT_DONE, Outcome, Refusal, checked, columns, is_colour_wanted, print, read_source, refuse_unknown,
-    say, style,
+    say, show, style,
 };
 
 /// The options of `path`.
@@ -132,7 +132,7 @@ fn objects(arguments: &Arguments, checked: &Checked) -> Result<Option<Objects>, 
                 say(&format!("note: {file} has objects that say nothing of a call, of kind {others}{why}"));
             }
             Err(finding) => {
-                say(report::text(&source, &Findings::of(vec![finding]), style(&io::stderr())).trim_end());
+                show(report::text(&source, &Findings::of(vec![finding]), style(&io::stderr())).trim_end());
                 return Ok(None);
             }
         }

@@ -3,6 +3,7 @@
 use meshgen::lock::Lock;
 use meshgen::pki::Seed;
 use meshgen::pki::verify::{self, Files};
+use meshgen::source::Source;
 
 use crate::common;
 use crate::fuzz::damage::damaged;
@@ -25,6 +26,27 @@ fn each(text: &str, all: usize, mut holds: impl FnMut(&str)) {
 fn golden(file: &str) -> String {
     let path = common::repository().join("golden/3-clusters-2-control-planes-2-networks").join(file);
     std::fs::read_to_string(path).unwrap()
+}
+
+/// A YAML file of a tree shows each character of a text where it is.
+#[test]
+fn a_character_that_does_something_to_the_text_around_it_is_written_as_an_escape() {
+    for character in ['\u{7}', '\u{1b}', '\u{7f}', '\u{85}', '\u{9b}', '\u{200f}', '\u{2028}', '\u{202e}', '\u{2066}'] {
+        for text in [format!("a{character}b"), format!("{character}"), format!("one\ntwo{character}\n")] {
+            let printed = meshgen::yaml::print(&serde_json::json!({ "a": text, &text: ["b"] }));
+            assert_eq!(common::deceptive(&printed), None, "{printed:?}");
+        }
+    }
+}
+
+#[test]
+fn a_topology_that_is_too_large_is_refused_wherever_it_comes_from() {
+    let text = "#".repeat((4 << 20) + 1);
+    let findings = meshgen::check(&Source::new("mesh.yaml", text));
+    assert_eq!(
+        findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>(),
+        ["the file is larger than 4 MiB"]
+    );
 }
 
 #[test]

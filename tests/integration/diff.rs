@@ -191,6 +191,33 @@ fn a_hand_that_broke_a_manifest_is_shown_as_text() {
     assert!(plain(&diff).contains("not shown"));
 }
 
+/// What somebody wrote into a tree stays a part of a line, in every format and on either side.
+#[test]
+fn no_report_repeats_characters_that_do_something_to_the_text_around_them() {
+    let tree = common::compile(&common::read(&common::topologies()[0]));
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let lock = text(&tree.get("meshgen.lock").unwrap().bytes);
+    let hostile = "name: \"ist\\u202Eio\\e[31m`\\n```\\n# Approved\\x9b\\n\" # \u{202e}\n";
+    let files = tree.iter().map(|(path, file)| {
+        let standing = text(&file.bytes);
+        let is_manifest = path.ends_with("/istio.yaml") || path.ends_with("/namespace.yaml");
+        let changed = standing.replacen("  name: istio-system\n", &format!("  {hostile}"), 1);
+        (
+            path.to_owned(),
+            if is_manifest { changed.replacen("  name: istio\n", &format!("  {hostile}"), 1) } else { standing },
+        )
+    });
+    let edited = Side::standing("tree", lock.parse().unwrap(), files.collect::<Vec<_>>());
+    let whole = of_tree(&tree);
+    for diff in [diff::compare(&edited, &whole), diff::compare(&whole, &edited)] {
+        for report in [plain(&diff), report::markdown(&diff), report::json(&diff)] {
+            assert!(report.contains("[31m"), "{report}");
+            assert_eq!(common::deceptive(&report), None, "{report:?}");
+            assert!(!report.contains("\n# Approved"), "{report}");
+        }
+    }
+}
+
 #[test]
 fn markdown_never_outgrows_a_comment() {
     let mesh = |clusters: usize, sampling: u32| {

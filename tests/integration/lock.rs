@@ -156,6 +156,13 @@ fn what_cannot_be_read_is_refused_with_a_way_out() {
         (format!("meshgen-lock-2\n{root}\n{file}\ncolour of east blue\n"), "has a line 4 that cannot be read"),
         (format!("meshgen-lock-2\n{root}\n{}\n", &file[1..]), "has a line 3 that cannot be read"),
         (format!("meshgen-lock-2\n{root}\n{file}\nwait of east for nothing\n"), "has a line 4 that cannot be read"),
+        (format!("meshgen-lock-2\n{root}\n{file}\nwait of @all\n"), "has a line 4 that cannot be read"),
+        (format!("meshgen-lock-2\n{root}\n{file}\ngateway of <b> none\n"), "has a line 4 that cannot be read"),
+        (format!("meshgen-lock-2\n{root}\n{file}\nnetwork of east **lan**\n"), "has a line 4 that cannot be read"),
+        (format!("meshgen-lock-2\n{root}\n{file}\nprimary of west ea\u{202e}st\n"), "has a line 4 that cannot be read"),
+        (format!("meshgen-lock-2\n{root}\n{file}\nworkloads shop;reboot\n"), "has a line 4 that cannot be read"),
+        (format!("meshgen-lock-2\n{root}\n{file}\nretired East generation 1\n"), "has a line 4 that cannot be read"),
+        (format!("meshgen-lock-2\n{root}\n{file}\ntraces wait for @east\n"), "has a line 4 that cannot be read"),
         (format!("meshgen-lock-2\n{file}\n"), "has no root"),
         (format!("meshgen-lock-1\nmeshgen 0.1.0\n{file}\n"), "has no root"),
     ] {

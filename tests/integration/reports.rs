@@ -165,10 +165,6 @@ fn the_pipelines_of_the_page_check_and_keep_what_is_said() {
 /// A name, a value or a remark of somebody does nothing to the terminal, the log or the page that shows a report of it.
 #[test]
 fn no_format_repeats_characters_that_do_something_to_the_text_around_them() {
-    let deceptive = |character: &char| {
-        let is_mark = "\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202e}\u{2066}\u{2069}".contains(*character);
-        is_mark || character.is_control() && *character != '\n'
-    };
     let text = "apiVersion: meshgen/v1\nkind: Topology\n\"un\\e[31mknown\": {x: 1}\nmesh: {id: mesh1, \u{202e}dlrow: 2}\n\
                 istio: {version: \"1\\u009b.30.3\"} # \u{2066}remark\u{2069}\ncertificates: {issuedOn: 2026-11-01}\n\
                 networks: [{name: \"l\\u2028an\"}, {name: lan}]\nclusters:\n  - name: ea\u{202e}st\n    network: \"w\\u202ean\"\n    \
@@ -181,11 +177,22 @@ fn no_format_repeats_characters_that_do_something_to_the_text_around_them() {
         let output = check(directory.path(), format, &[]);
         assert_eq!(output.status.code(), Some(1), "{format}: {}", stderr(&output));
         for said in [stdout(&output), stderr(&output)] {
-            assert_eq!(said.chars().find(deceptive), None, "{format}: {said:?}");
+            assert_eq!(common::deceptive(&said), None, "{format}: {said:?}");
         }
     }
+    let name = "mesh\u{202e}\u{1b}[31m\n.yaml";
+    let text = "apiVersion: meshgen/v1\nkind: Topology\nmesh: {id: mesh1}\nistio: {version: 1.30.3, profil: demo}\n\
+                certificates: {issuedOn: 2026-11-01}\nnetworks: [{name: lan}]\nclusters:\n  - {name: east, network: lan, apiServer: \"https://10.0.0.1:6443\"}\n";
+    fs::write(directory.path().join(name), text).unwrap();
+    for (options, wanted) in [(&["--fix"][..], ": fixed unknown-field: "), (&[], ": no findings\n")] {
+        let mut command = common::meshgen();
+        let output = command.args(["check", name]).args(options).current_dir(directory.path()).output().unwrap();
+        let said = stderr(&output);
+        assert!(said.contains(wanted) && said.starts_with("mesh\u{fffd}\u{fffd}[31m\u{fffd}.yaml:"), "{said:?}");
+        assert_eq!(common::deceptive(&(said + &stdout(&output))), None);
+    }
     let missing = common::meshgen().args(["check", "no\u{202e}\u{1b}[31m.yaml"]).output().unwrap();
-    assert_eq!((missing.status.code(), stderr(&missing).chars().find(deceptive)), (Some(2), None));
+    assert_eq!((missing.status.code(), common::deceptive(&stderr(&missing))), (Some(2), None));
 }
 
 #[test]

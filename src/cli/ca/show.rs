@@ -9,7 +9,7 @@ use crate::pki::Standing;
 use crate::pki::inventory::{self, Entry, Role};
 use crate::terminal::{PLAIN, RED, YELLOW, styled, wrap};
 use crate::topology::Date;
-use crate::words::{bare_names, plural};
+use crate::words::{bare_names, plural, printable};
 
 use crate::cli::{
     DONE, FOUND, NOT_DONE, Outcome, Refusal, Today, external, is_colour_wanted, lost_lock, print, read_source, say,
@@ -127,7 +127,7 @@ fn table(entries: &[Entry], today: Date, within: Option<u32>, is_coloured: bool)
         "certificate", "generation", "not before", "not after", "days left"
     )];
     for entry in entries {
-        let Entry { subject, serial, not_before, not_after, .. } = entry;
+        let Entry { serial, not_before, not_after, .. } = entry;
         let generation = entry.generation.map_or(String::new(), |generation| generation.to_string());
         let left = entry.days_left(today);
         let (left, colour) = match left {
@@ -146,13 +146,15 @@ fn table(entries: &[Entry], today: Date, within: Option<u32>, is_coloured: bool)
                 format!("not valid yet: it begins in {}", plural(usize::try_from(days).unwrap_or_default(), "day"));
             rows.push(format!("  {}", styled(&text, YELLOW, is_coloured)));
         }
+        // Whoever made a certificate has written its names.
+        let subject = printable(&entry.subject);
         let is_long = "  subject ".len() + subject.len() > COLUMNS;
-        let subject = if is_long { &subject.replace(',', ", ") } else { subject };
+        let subject = if is_long { subject.replace(',', ", ") } else { subject };
         rows.extend(wrap(&format!("subject {subject}"), COLUMNS, "  ", "          "));
         rows.extend(serial.as_ref().map(|serial| format!("  serial  {serial}")));
         rows.extend(entry.fingerprint.as_ref().map(|fingerprint| format!("  sha256  {fingerprint}")));
         if let Some(root) = &entry.under {
-            rows.extend(wrap(&format!("under   {}", root.replace(',', ", ")), COLUMNS, "  ", "          "));
+            rows.extend(wrap(&format!("under   {}", printable(root).replace(',', ", ")), COLUMNS, "  ", "          "));
         }
         if !entry.not_trusted_by.is_empty() {
             let clusters = bare_names(entry.not_trusted_by.iter().map(String::as_str));

@@ -4,7 +4,7 @@ use super::{
     Diff, Kind, Line, Tone, certificates, counted, credentials, firewall, groups, kinds, meanings, steps, summary,
     unrecorded, ways,
 };
-use crate::words::{bare_names, fence, is_deceptive, plural};
+use crate::words::{bare_names, fence, is_deceptive, plural, printable};
 
 /// The most characters of a report: GitHub takes 65,536 in a comment.
 pub const LIMIT: usize = 60_000;
@@ -108,8 +108,8 @@ impl Page {
         let mut text = String::new();
         for (number, phase) in (1..).zip(&diff.runbook) {
             let title = [format!("# {number}. {}\n", phase.title)];
-            let commands = phase.commands.iter().map(|command| format!("{command}\n"));
-            let steps = steps(phase).into_iter().map(|step| format!("#      {step}\n"));
+            let commands = phase.commands.iter().map(|command| format!("{}\n", printable(command)));
+            let steps = steps(phase).into_iter().map(|step| format!("#      {}\n", printable(&step)));
             text.extend(title.into_iter().chain(commands).chain(steps));
         }
         if !text.is_empty() {
@@ -136,7 +136,7 @@ impl Page {
                 Tone::Removed => '-',
                 Tone::Changed => '!',
             };
-            let text = format!("{sign} {}{}", "  ".repeat(line.indent), line.text);
+            let text = format!("{sign} {}{}", "  ".repeat(line.indent), printable(&line.text));
             part.push_str(text.trim_end());
             part.push('\n');
         }

@@ -109,6 +109,13 @@ pub(super) const ATTACKS: &[Attack] = &[
         change: r"printf '%064d west/\033[2K\342\200\256x\n' 0 >>out/meshgen.lock",
     },
     Attack {
+        name: "names a cluster `@all`",
+        gain: "the comment on the pull request calls whom the attacker likes",
+        step: Step::Diff,
+        says: &["out/meshgen.lock: has a line", "that cannot be read"],
+        change: "sed -i 's/^context of west /context of @all /' out/meshgen.lock",
+    },
+    Attack {
         name: "lists a file of a cluster that the topology does not name",
         gain: "the next build removes the file",
         step: Step::UpToDate,

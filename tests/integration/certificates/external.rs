@@ -61,7 +61,7 @@ impl Company {
         days: i32,
     ) {
         let subject = format!("/O=Istio/CN=Company {}", name.trim_end_matches(char::is_numeric));
-        self.0.run("openssl", &["req", "-new", "-key", key, "-subj", &subject, "-out", request]);
+        self.0.run("openssl", &["req", "-new", "-utf8", "-key", key, "-subj", &subject, "-out", request]);
         self.0.write("extensions", extensions);
         let days = days.to_string();
         let mut arguments =
@@ -629,9 +629,9 @@ fn a_key_that_others_can_read_or_git_would_add_is_refused() {
     company.0.chmod("pki/west/ca-key.pem", 0o600);
     company.0.run("git", &["init", "-q"]);
     let refused = |words: &str| {
-        for more in [&[][..], &["--check"]] {
-            let said = company.0.build(more);
-            assert_eq!(said.code, Some(2), "{said:?}");
+        let export = company.0.meshgen(&["ca", "export", "mesh.yaml", "east"]);
+        for said in [company.0.build(&[]), company.0.build(&["--check"]), export] {
+            assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""), "{said:?}");
             assert!(said.stderr.contains(words), "{said:?}");
         }
     };
@@ -641,6 +641,25 @@ fn a_key_that_others_can_read_or_git_would_add_is_refused() {
     assert_eq!(company.0.build(&[]).code, Some(0));
     company.0.run("git", &["add", "--force", "pki/east/ca-key.pem"]);
     refused("Git tracks `pki/east/ca-key.pem`");
+}
+
+#[test]
+fn a_name_in_a_certificate_does_nothing_to_the_text_around_it() {
+    let company = Company::new();
+    let name = "ev\u{202e}il\u{2066}";
+    company.make(name, P256, ROOT, None, 3650);
+    for cluster in ["east", "west"] {
+        company.make(cluster, P256, INTERMEDIATE, Some(name), 730);
+        company.deliver(cluster, cluster, name);
+    }
+    assert_eq!(company.0.build(&[]).code, Some(0));
+    for place in ["mesh.yaml", "out"] {
+        for format in ["text", "json"] {
+            let shown = company.0.meshgen(&["ca", "show", place, "--format", format]);
+            assert!(shown.stdout.contains("CN=Company ev"), "{shown:?}");
+            assert_eq!(crate::common::deceptive(&shown.stdout), None, "{shown:?}");
+        }
+    }
 }
 
 #[test]

@@ -140,6 +140,12 @@ pub(crate) fn expect_file(path: &Path, wanted: &str) {
     assert!(found == wanted, "`make golden` accepts this for {}:\n{difference}", path.display());
 }
 
+/// The first character that does something to the text around it, other than a line feed.
+pub(crate) fn deceptive(text: &str) -> Option<char> {
+    const MARKS: &str = "\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202e}\u{2066}\u{2069}";
+    text.chars().find(|character| MARKS.contains(*character) || character.is_control() && *character != '\n')
+}
+
 /// A program that knows nothing of where the tests run: no CI, no seed, no width, no repository.
 pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(name);
