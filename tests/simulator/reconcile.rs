@@ -127,14 +127,17 @@ fn restarts(object: &Value) -> Value {
 pub(crate) fn all(state: &mut State) {
     let contexts: Vec<String> = state.clusters.keys().cloned().collect();
     for context in &contexts {
+        sail::install(state.clusters.get_mut(context).expect("the context is there"));
+    }
+    // What istiod signs with may be in a Secret that an operator makes.
+    external::all(state);
+    sealed::all(state);
+    for context in &contexts {
         let cluster = state.clusters.get_mut(context).expect("the context is there");
-        sail::install(cluster);
         istiods(cluster);
         addresses(cluster, state.settings.balancers.get(context));
         slices(cluster);
     }
-    external::all(state);
-    sealed::all(state);
     lead(state, &contexts);
     let hour = state.settings.hour;
     let known = known(state);

@@ -399,8 +399,17 @@ impl Simulator {
         for entry in fs::read_dir(self.path("state/clusters")).unwrap() {
             let path = entry.unwrap().path();
             let text = fs::read_to_string(&path).unwrap();
-            let [old, new] = [old, new].map(|context| format!("\"context\":{}", json!(context)));
-            fs::write(path, text.replace(&old, &new)).unwrap();
+            let named = ["context", "istiod"].iter().fold(text, |text, field| {
+                let [old, new] = [old, new].map(|context| format!("\"{field}\":{}", json!(context)));
+                text.replace(&old, &new)
+            });
+            let mut cluster: Value = serde_json::from_str(&named).unwrap();
+            for object in cluster["objects"].as_object_mut().unwrap().values_mut() {
+                let knows = object.pointer_mut("/simulator/connection/knows").and_then(Value::as_array_mut);
+                let mut knows: Vec<&mut Value> = knows.into_iter().flatten().collect();
+                knows.iter_mut().filter(|known| ***known == json!(old)).for_each(|known| **known = json!(new));
+            }
+            fs::write(path, cluster.to_string()).unwrap();
         }
     }
 
