@@ -181,6 +181,17 @@ intermediate() {
   fi
 }
 
+# shares ROOTS OTHERS: a certificate of the second text is in the first.
+shares() {
+  local rest=$2
+  while [[ $rest == *-----BEGIN* ]]; do
+    [[ $1 != *"${rest%%-----END*}"* ]] || return 0
+    rest=${rest#*-----END CERTIFICATE-----}
+    rest=${rest#$'\n'}
+  done
+  return 1
+}
+
 # certificate DIRECTORY: the root that the proxy of the east-west gateway trusts, and the intermediate behind its own certificate.
 certificate() {
   local said chain='' trusted='' signer root
@@ -202,7 +213,7 @@ certificate() {
     else
       skipped 'the certificate of the gateway is not under the intermediate of this tree yet: it takes another within a day, or when it restarts'
     fi
-  elif [[ $root == *"${trusted%%-----END*}"* || $trusted == *"${root%%-----END*}"* ]]; then
+  elif shares "$root" "$trusted"; then
     skipped 'the gateway trusts roots of before: it takes those of this tree within a day, or when it restarts'
   else
     bad 'the gateway trusts another root than that of this tree'

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::artifact::expose_istiod;
-use crate::layout::{EASTWEST_GATEWAY, GITIGNORE, REMOTE_SECRETS, ROUTES};
+use crate::layout::{EASTWEST_GATEWAY, EGRESS_GATEWAY, GITIGNORE, REMOTE_SECRETS, ROUTES};
 use crate::lock::Gateway;
 use crate::release::{Release, RemoteShape};
 use crate::words::bare_names;
@@ -138,7 +138,7 @@ impl Situation<'_> {
                     ),
                 );
             }
-            Self::primary(&cluster.name, old, new, found);
+            self.primary(&cluster.name, old, new, found);
             match self.runs_istiod(&cluster.name) {
                 (false, true) => {
                     self.done(cluster, Kind::Reapply, "30-istio: istioctl installs an istiod of its own", found);
@@ -176,7 +176,7 @@ impl Situation<'_> {
         }
     }
 
-    fn primary(name: &str, old: &Member, new: &Member, found: &mut Found) {
+    fn primary(&self, name: &str, old: &Member, new: &Member, found: &mut Found) {
         if old.primary == new.primary {
             return;
         }
@@ -188,6 +188,11 @@ impl Situation<'_> {
             whose(&old.primary)
         );
         found.add(Kind::RestartProxies, &why);
+        // Its gateways come with the istiod, and the credentials after that.
+        if new.primary == name && self.before.has_step(name, EGRESS_GATEWAY) && self.after.members.len() > 1 {
+            let why = "its egress gateway starts with its own istiod, which knows no other cluster until it has its credentials";
+            found.add(Kind::Interrupts, why);
+        }
     }
 
     fn version(&self, cluster: &ClusterChange, found: &mut Found) {

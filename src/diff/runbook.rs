@@ -212,7 +212,10 @@ impl Runbook<'_> {
                 self.is_upgraded()
                     || self.is_released_anew(name)
                     || is_touched()
-                    || is_certified() && self.after().has_step(name, CACERTS) && !self.reloads_authority()
+                    || is_certified()
+                        && self.after().has_step(name, CACERTS)
+                        && !self.reloads_authority()
+                        && !self.after().has_no_authority(name)
                     // One that runs takes other roots only when it starts.
                     || self.restarts_for_roots(change)
             }

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::istio;
-use crate::layout::{CACERTS, ROUTES};
+use crate::layout::ROUTES;
 use crate::mesh::{Cluster, Gateway, Mesh};
 use crate::plan::{Contents, Plan, waiting};
 use crate::template;
@@ -19,6 +19,8 @@ struct Values<'m> {
     lists_remote_clusters: bool,
     /// Whether the tree has the certificates that istiods sign with.
     has_authority: bool,
+    /// Whether another authority signs for any cluster.
+    has_other_authority: bool,
     /// Whether istiod reads them only when it starts.
     istiod_restarts: bool,
     /// Whether there is another phase to come in which workloads trust other roots.
@@ -71,6 +73,8 @@ struct Checked<'m> {
     has_collector: bool,
     /// The cluster whose root it trusts.
     root: &'m str,
+    /// Whether the certificates of this tree are those of its workloads.
+    is_signed: bool,
     /// After how many hours all of its proxies have other roots, or certificates under another; 0 where none come.
     settles_in: u32,
     /// The revision that its webhooks are labelled with.
@@ -103,6 +107,9 @@ const STORED_KINDS: &str = ",externalsecrets.external-secrets.io,pushsecrets.ext
 pub(super) fn text(plan: &Plan<'_, '_>) -> String {
     let mesh = plan.mesh;
     let clusters = mesh.clusters.iter().zip(&plan.contents).zip(&plan.starts);
+    let clusters: Vec<Checked<'_>> =
+        clusters.map(|((cluster, contents), start)| checked(mesh, cluster, contents, start)).collect();
+    let has_authority = clusters.iter().any(|cluster| cluster.is_signed);
     let store = store(plan);
     template::render(
         "verify.sh",
@@ -110,8 +117,9 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             mesh: mesh.id,
             version: mesh.version.to_string(),
             lists_remote_clusters: mesh.release.lists_remote_clusters,
-            has_authority: plan.has(CACERTS),
-            istiod_restarts: plan.has(CACERTS) && !mesh.release.reloads_authority,
+            has_authority,
+            has_other_authority: !clusters.iter().all(|cluster| cluster.is_signed),
+            istiod_restarts: has_authority && !mesh.release.reloads_authority,
             is_changing_root: mesh.changes_root(),
             our_kinds: [OUR_KINDS, if store.is_empty() { "" } else { STORED_KINDS }].concat(),
             store,
@@ -121,7 +129,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
                 .clusters
                 .iter()
                 .any(|cluster| cluster.gateway.as_ref().is_some_and(|gateway| gateway.written.is_static())),
-            clusters: clusters.map(|((cluster, contents), start)| checked(mesh, cluster, contents, start)).collect(),
+            clusters,
         },
     )
 }
@@ -144,6 +152,7 @@ fn told(mesh: &Mesh<'_>) -> String {
 
 fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Contents, at_start: &'m str) -> Checked<'m> {
     let gateway = cluster.gateway.as_ref();
+    let is_signed = mesh.roots.is_some() && istio::signs(mesh, mesh.istiod_of(cluster));
     let reports_to = gateway.and_then(|_| mesh.bootstrap_collector_of(cluster));
     let provider = mesh.primary_of(cluster).provider.as_ref().filter(|_| gateway.is_some());
     Checked {
@@ -171,7 +180,12 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Conte
         }),
         has_collector: mesh.collector.as_ref().is_some_and(|collector| collector.cluster == cluster.position),
         root: if cluster.runs_istiod { cluster.name } else { mesh.primary_of(cluster).name },
-        settles_in: if mesh.is_changing_root(cluster) { istio::certificate_hours(mesh, cluster) } else { 0 },
+        is_signed,
+        settles_in: if mesh.is_changing_root(cluster) && is_signed {
+            istio::certificate_hours(mesh, cluster)
+        } else {
+            0
+        },
         // istioctl calls an installation without a revision `default`.
         revision: cluster.revision.unwrap_or("default"),
         nodes: if contents.scripts.iter().any(|(script, _)| *script == ROUTES) {

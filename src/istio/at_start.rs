@@ -6,7 +6,7 @@ use crate::mesh::{Cluster, Mesh};
 use crate::topology::FreeForm;
 use crate::words::hex;
 
-use super::{mesh_config, values};
+use super::{mesh_config, signs, values};
 
 /// How many digits tell two configurations apart.
 const DIGITS: usize = 12;
@@ -25,7 +25,8 @@ pub(crate) fn at_start(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> String {
 /// stands last, because to know further roots does no harm when one has gone. The agent of 1.11 reads the file of roots once
 /// (`1.11.2:pkg/istio-agent/agent.go`, `1.11.2:security/pkg/nodeagent/caclient/providers/citadel/client.go`).
 pub(crate) fn roots_at_start(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Option<String> {
-    let roots = cluster.trusts.as_ref().filter(|_| !mesh.release.reloads_authority)?;
+    let reads_once = || !mesh.release.reloads_authority && signs(mesh, mesh.istiod_of(cluster));
+    let roots = cluster.trusts.as_ref().filter(|_| reads_once())?;
     Some(digest(roots.as_bytes()))
 }
 

@@ -7,10 +7,22 @@ use super::super::impact::Kind;
 use super::{Found, Situation};
 
 impl Situation<'_> {
+    /// Certificates of a cluster whose istiod was no authority before and is none after.
+    pub(super) fn unused(&self, name: &str, found: &mut Found) {
+        if self.before.has_no_authority(name) && self.after.has_no_authority(name) && !self.has_other_authority() {
+            let why = "20-cacerts: another authority signs for its workloads, and nothing restarts";
+            found.add(Kind::Reapply, why);
+        }
+    }
+
     pub(super) fn certificates(&self, cluster: &ClusterChange, found: &mut Found) {
         let is_renewed =
             cluster.certificate.as_ref().is_some_and(|change| change.before.is_some() && change.after.is_some());
         if !is_renewed || self.is_root_replaced() {
+            return;
+        }
+        if self.after.has_no_authority(&cluster.name) {
+            self.unused(&cluster.name, found);
             return;
         }
         if self.after.release().is_some_and(|release| release.reloads_authority) {

@@ -66,6 +66,10 @@ impl Situation<'_> {
         {
             found.add(Kind::Certificates, &format!("its istiod signs under `{new}` instead of `{old}`"));
         }
+        let is_its = |name: &String| *name == cluster.name;
+        if self.authorities.iter().any(|change| change.role == Role::Root && change.clusters.iter().any(is_its)) {
+            self.unused(&cluster.name, found);
+        }
         if !self.has_other_roots(cluster) {
             return;
         }
