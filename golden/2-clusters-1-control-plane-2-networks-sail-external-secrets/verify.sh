@@ -464,7 +464,7 @@ check() {
       sends 'zipkin.istio-system.svc.cluster.local' '' 9411
       collector
       started 'istio=1.30.3 control-plane=cluster1 configuration=446efe05f517'
-      left 'istiod' 'istio-eastwestgateway' 'ServiceAccount/istio-eastwestgateway-service-account' 'Role/istio-eastwestgateway-sds' 'RoleBinding/istio-eastwestgateway-sds' 'Deployment/istio-eastwestgateway' 'Service/istio-eastwestgateway' 'HorizontalPodAutoscaler/istio-eastwestgateway' 'Gateway/istiod-gateway' 'VirtualService/istiod-vs' 'Gateway/cross-network-gateway' 'Telemetry/mesh-tracing' 'Telemetry/zipkin-tracing' 'Deployment/zipkin' 'Service/zipkin' 'Service/tracing' 'ExternalSecret/istio-remote-secret-cluster2' 'Secret/cacerts' 'remote-secrets'
+      left 'istiod' 'istio-eastwestgateway' 'ServiceAccount/istio-eastwestgateway-service-account' 'Role/istio-eastwestgateway-sds' 'RoleBinding/istio-eastwestgateway-sds' 'Deployment/istio-eastwestgateway' 'Service/istio-eastwestgateway' 'HorizontalPodAutoscaler/istio-eastwestgateway' 'Gateway/istiod-gateway' 'VirtualService/istiod-vs' 'Gateway/cross-network-gateway' 'Telemetry/mesh-tracing' 'Telemetry/zipkin-tracing' 'Deployment/zipkin' 'Service/zipkin' 'Service/tracing' 'ExternalSecret/istio-remote-secret-cluster2' 'Secret/cacerts' 'ExternalSecret/cacerts' 'remote-secrets'
       ;;
     'cluster2')
       installed

@@ -2,12 +2,13 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::fact::{is_no_authority, other_signer};
 use crate::istio;
 use crate::layout::ROUTES;
 use crate::mesh::{Cluster, Gateway, Mesh};
 use crate::plan::{Contents, Plan, waiting};
 use crate::template;
-use crate::topology::Install;
+use crate::topology::{Install, SecretForm};
 
 use super::install_script::store;
 
@@ -73,8 +74,10 @@ struct Checked<'m> {
     has_collector: bool,
     /// The cluster whose root it trusts.
     root: &'m str,
-    /// Whether the certificates of this tree are those of its workloads.
+    /// Whether its istiod signs with the certificates of this tree.
     is_signed: bool,
+    /// Whether it signs those of workloads, too.
+    signs_workloads: bool,
     /// After how many hours all of its proxies have other roots, or certificates under another; 0 where none come.
     settles_in: u32,
     /// The revision that its webhooks are labelled with.
@@ -152,7 +155,10 @@ fn told(mesh: &Mesh<'_>) -> String {
 
 fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Contents, at_start: &'m str) -> Checked<'m> {
     let gateway = cluster.gateway.as_ref();
-    let is_signed = mesh.roots.is_some() && istio::signs(mesh, mesh.istiod_of(cluster));
+    let values = istio::values(mesh, mesh.istiod_of(cluster));
+    let is_signed = mesh.roots.is_some() && !is_no_authority(&values);
+    let is_fetched = cluster.intermediate.is_some() && mesh.secrets.form == SecretForm::ExternalSecrets;
+    let signs_workloads = is_signed && other_signer(&[&values]).is_none();
     let reports_to = gateway.and_then(|_| mesh.bootstrap_collector_of(cluster));
     let provider = mesh.primary_of(cluster).provider.as_ref().filter(|_| gateway.is_some());
     Checked {
@@ -181,7 +187,8 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Conte
         has_collector: mesh.collector.as_ref().is_some_and(|collector| collector.cluster == cluster.position),
         root: if cluster.runs_istiod { cluster.name } else { mesh.primary_of(cluster).name },
         is_signed,
-        settles_in: if mesh.is_changing_root(cluster) && is_signed {
+        signs_workloads,
+        settles_in: if mesh.is_changing_root(cluster) && signs_workloads {
             istio::certificate_hours(mesh, cluster)
         } else {
             0
@@ -200,6 +207,7 @@ fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Conte
                 .iter()
                 .map(String::as_str)
                 .chain(cluster.intermediate.is_some().then_some("Secret/cacerts"))
+                .chain(is_fetched.then_some("ExternalSecret/cacerts"))
                 .chain(cluster.is_primary().then_some("remote-secrets")),
         ),
     }

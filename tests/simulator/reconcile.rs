@@ -149,8 +149,12 @@ pub(crate) fn all(state: &mut State) {
             of.iter().filter_map(|of| Some((of.clone(), serving_with(state, context, of)?))).collect();
         let starts: BTreeMap<String, Start> =
             of.into_iter().filter_map(|of| Some((of.clone(), start(state, context, &of)?))).collect();
-        let root = starts.values().next().map(|start| start.certificate["root"].clone());
         let cluster = state.clusters.get_mut(context).expect("the context is there");
+        // Of two istiods, that which is no authority tells nobody a root.
+        let secret = cluster.objects.get(&key("Secret", NAMESPACE, "cacerts"));
+        let own = secret.map(|secret| &secret["data"]["root-cert.pem"]);
+        let roots = || starts.values().map(|start| &start.certificate["root"]);
+        let root = roots().find(|root| own == Some(*root)).or_else(|| roots().next()).cloned();
         if let Some(root) = root {
             trust(cluster, &root);
         }

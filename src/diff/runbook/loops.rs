@@ -3,7 +3,8 @@
 /// So many clusters with the same command are worth a loop.
 const WORTH_A_LOOP: usize = 3;
 
-/// Commands of kubectl that differ in the context alone become a loop over contexts, in the place of the first.
+/// Commands of kubectl that differ in the context alone become a loop over contexts, in the place of the first, or of the last where
+/// that is too early for one of them: those of one context keep their order.
 pub(super) fn looped(commands: Vec<String>) -> Vec<String> {
     let mut lines: Vec<(Vec<String>, String)> = Vec::new();
     for command in commands {
@@ -11,10 +12,22 @@ pub(super) fn looped(commands: Vec<String>) -> Vec<String> {
             lines.push((Vec::new(), command));
             continue;
         };
-        match lines.iter_mut().find(|(contexts, known)| !contexts.is_empty() && known == rest) {
-            Some((contexts, _)) => contexts.push(context.to_owned()),
-            None => lines.push((vec![context.to_owned()], rest.to_owned())),
+        let context = context.to_owned();
+        let known = lines.iter().rposition(|(contexts, known)| !contexts.is_empty() && known == rest);
+        let mut line = (Vec::new(), rest.to_owned());
+        if let Some(known) = known {
+            let later = &lines[known + 1..];
+            let is_later = |context: &String| later.iter().any(|(contexts, _)| contexts.contains(context));
+            if !is_later(&context) {
+                lines[known].0.push(context);
+                continue;
+            }
+            if !lines[known].0.iter().any(is_later) && later.iter().all(|(contexts, _)| !contexts.is_empty()) {
+                line = lines.remove(known);
+            }
         }
+        line.0.push(context);
+        lines.push(line);
     }
     let line = |(contexts, rest): (Vec<String>, String)| match contexts.len() {
         0 => vec![rest],
@@ -54,5 +67,18 @@ mod tests {
         let many = vec![command("'a'"), "NEW/x.sh".to_owned(), command(quoted), command("'c d'")];
         let line = format!("for context in 'a' {quoted} 'c d'; do kubectl --context=\"$context\" -n a delete b; done");
         assert_eq!(looped(many), [line, "NEW/x.sh".to_owned()]);
+    }
+
+    #[test]
+    fn the_commands_of_one_context_keep_their_order() {
+        let command = |context: &str, rest: &str| format!("kubectl --context='{context}' {rest}");
+        let each = |context: &str| [command(context, &format!("apply {context}")), command(context, "wait a")];
+        let applied = ["x", "y", "z"].map(|context| command(context, &format!("apply {context}")));
+        let waits = "for context in 'x' 'y' 'z'; do kubectl --context=\"$context\" wait a; done".to_owned();
+        assert_eq!(looped(["x", "y", "z"].into_iter().flat_map(each).collect()), [&applied[..], &[waits]].concat());
+        // A script may need what stands before it.
+        let [apply, wait] = each("y");
+        let few = [command("x", "wait a"), "NEW/x.sh".to_owned(), apply, wait].to_vec();
+        assert_eq!(looped(few.clone()), few);
     }
 }

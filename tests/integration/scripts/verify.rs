@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use meshgen::source::Source;
+
 use super::*;
 
 #[test]
@@ -18,6 +20,25 @@ fn a_mesh_that_was_just_installed_is_up() {
         let changes = ["apply", "delete", "restart", "annotate", "install"];
         let calls = simulator.called();
         assert!(!calls.iter().any(|call| changes.iter().any(|verb| call.contains(&format!(" {verb} ")))), "{calls:#?}");
+    }
+}
+
+/// Whose certificates a proxy has, and which root its webhooks and its istiod tell, are two questions.
+#[test]
+fn certificates_of_another_authority_are_not_compared_with_those_of_the_tree() {
+    let asks = "global: {caAddress: issuer.example:443}";
+    let is_none = "pilot: {env: {ENABLE_CA_SERVER: \"false\"}}";
+    for (values, wanted) in [
+        (String::new(), ["intermediate ", "root ", "certificate "].as_slice()),
+        (format!(", values: {{{asks}}}"), &["intermediate ", "root "]),
+        (format!(", values: {{{asks}, {is_none}}}"), &["injects "]),
+    ] {
+        let tree = common::compile(&Source::new("mesh.yaml", topology(&format!("1.30.3{values}"))));
+        let script = String::from_utf8(tree.get("verify.sh").unwrap().bytes.clone()).unwrap();
+        for call in ["intermediate ", "root ", "certificate ", "injects "] {
+            let is_called = script.lines().any(|line| line.trim_start().starts_with(call));
+            assert_eq!(is_called, wanted.contains(&call), "{values}: {call}");
+        }
     }
 }
 
