@@ -7,7 +7,7 @@ use crate::mesh::{Cluster, Mesh};
 use crate::release::{RemoteShape, TracingMeans, switches};
 use crate::topology::{FreeForm, OPENSHIFT};
 
-use crate::fact::{FACTS, Fact, Known, Write, is_no_authority};
+use crate::fact::{FACTS, Fact, Known, Write, is_no_authority, other_signer};
 
 pub(crate) use self::at_start::{at_start, roots_at_start};
 pub(crate) use self::lifetime::certificate_hours;
@@ -22,7 +22,17 @@ mod values;
 
 /// Whether the istiod of a cluster signs with its Secret `cacerts`.
 pub(crate) fn signs(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> bool {
-    !is_no_authority(&values(mesh, cluster))
+    !is_no_authority(&said_by_author(mesh, cluster))
+}
+
+/// Whether it signs the certificates of workloads, and no other authority does.
+pub(crate) fn signs_workloads(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> bool {
+    other_signer(&said_by_author(mesh, cluster)).is_none()
+}
+
+/// The author's values, those of the cluster before those of all. meshgen writes none that say who signs.
+fn said_by_author<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> [&'m FreeForm; 2] {
+    [&cluster.written.istio.values, &mesh.istio.values]
 }
 
 /// What a mesh that obeys every rule knows of a cluster.

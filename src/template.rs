@@ -66,6 +66,18 @@ act() {
 }
 "#;
 
+/// A function of the scripts that compare roots.
+const SHARES: &str = r#"# shares ROOTS OTHERS: a certificate of the second text is in the first.
+shares() {
+  local rest=$2
+  while [[ $rest == *-----BEGIN* ]]; do
+    [[ $1 != *"${rest%%-----END*}"* ]] || return 0
+    rest=${rest#*-----END CERTIFICATE-----}
+    rest=${rest#$'\n'}
+  done
+  return 1
+}"#;
+
 /// Renders a template.
 ///
 /// # Panics
@@ -95,6 +107,7 @@ fn environment((name, source): (&'static str, &'static str)) -> Environment<'sta
     environment.add_filter("cell", |text: String| cell(&text));
     environment.add_global("prelude", PRELUDE);
     environment.add_global("questions", QUESTIONS);
+    environment.add_global("shares", SHARES);
     environment.add_template(name, source).unwrap_or_else(|error| panic!("{error:#}"));
     environment
 }

@@ -190,7 +190,7 @@ impl Situation<'_> {
         found.add(Kind::RestartProxies, &why);
         // Its gateways come with the istiod, and the credentials after that.
         if new.primary == name && self.before.has_step(name, EGRESS_GATEWAY) && self.after.members.len() > 1 {
-            let why = "its egress gateway starts with its own istiod, which knows no other cluster until it has its credentials";
+            let why = "its egress gateway starts with its own istiod, which knows no other cluster until it has their credentials";
             found.add(Kind::Interrupts, why);
         }
     }

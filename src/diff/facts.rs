@@ -123,7 +123,7 @@ impl<'s> Known<'s> {
                 None => documents(text("istiod.values.yaml")?)?.first()?.as_object().cloned(),
             }
         });
-        values.is_some_and(|values| is_no_authority(&values))
+        values.is_some_and(|values| is_no_authority(&[&values]))
     }
 
     /// The controller that applies the tree, by the name of its directory.

@@ -2,7 +2,6 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::fact::{is_no_authority, other_signer};
 use crate::istio;
 use crate::layout::ROUTES;
 use crate::mesh::{Cluster, Gateway, Mesh};
@@ -155,10 +154,10 @@ fn told(mesh: &Mesh<'_>) -> String {
 
 fn checked<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>, contents: &'m Contents, at_start: &'m str) -> Checked<'m> {
     let gateway = cluster.gateway.as_ref();
-    let values = istio::values(mesh, mesh.istiod_of(cluster));
-    let is_signed = mesh.roots.is_some() && !is_no_authority(&values);
+    let istiod = mesh.istiod_of(cluster);
+    let is_signed = mesh.roots.is_some() && istio::signs(mesh, istiod);
     let is_fetched = cluster.intermediate.is_some() && mesh.secrets.form == SecretForm::ExternalSecrets;
-    let signs_workloads = is_signed && other_signer(&[&values]).is_none();
+    let signs_workloads = is_signed && istio::signs_workloads(mesh, istiod);
     let reports_to = gateway.and_then(|_| mesh.bootstrap_collector_of(cluster));
     let provider = mesh.primary_of(cluster).provider.as_ref().filter(|_| gateway.is_some());
     Checked {

@@ -62,9 +62,9 @@ pub(crate) fn signer_of_cluster(fields: &[&FreeForm]) -> Option<(String, usize)>
     Some(found).filter(|(address, _)| is_service && !is_istiod(address))
 }
 
-/// Whether istiod is no authority, so that it never reads the Secret `cacerts`.
-pub(crate) fn is_no_authority(values: &FreeForm) -> bool {
-    stated(values, SERVER).is_some_and(|value| is_off(&value))
+/// Whether istiod is no authority, so that it never reads the Secret `cacerts`; of its fields as for [`other_signer`].
+pub(crate) fn is_no_authority(fields: &[&FreeForm]) -> bool {
+    fields.iter().find_map(|fields| stated(fields, SERVER)).is_some_and(|value| is_off(&value))
 }
 
 /// Whether workloads get their certificates from a socket of SPIRE.

@@ -19,10 +19,10 @@ pub struct Expected {
     pub(super) maximum: Option<&'static Value>,
     pub(super) least_length: u64,
     pub(super) least_items: u64,
-    pub(super) properties: Vec<(&'static str, Self)>,
     pub(super) required: Vec<&'static str>,
     /// Whether a mapping may have no other fields.
     pub(super) is_closed: bool,
+    properties: Vec<(&'static str, Self)>,
     default: Option<&'static Value>,
     additional: Option<Box<Self>>,
     items: Option<Box<Self>>,
@@ -83,7 +83,7 @@ impl Expected {
     }
 
     /// The names of the fields that are known.
-    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
         self.properties.iter().map(|(name, _)| *name)
     }
 

@@ -4,7 +4,7 @@ use crate::pki::inventory::{Entry, Role};
 use crate::plan::rotation::{Cut, CutKind, cut};
 
 use super::super::authorities::is_same_bundle;
-use super::super::{ClusterChange, Membership};
+use super::super::{AuthorityChange, ClusterChange, Membership};
 use super::{Found, Kind, Known, Situation};
 
 impl Situation<'_> {
@@ -36,12 +36,17 @@ impl Situation<'_> {
         !self.is_root_replaced() && self.changes_roots(cluster)
     }
 
+    /// The roots of a cluster that come, go or change.
+    fn changed_roots(&self, name: &str) -> impl Iterator<Item = &AuthorityChange> {
+        let is_its = move |change: &&AuthorityChange| change.clusters.iter().any(|cluster| cluster == name);
+        self.authorities.iter().filter(|change| change.role == Role::Root).filter(is_its)
+    }
+
     /// Whether the workloads of a cluster that stays trust other roots.
     pub(in crate::diff) fn changes_roots(&self, cluster: &ClusterChange) -> bool {
-        let is_its = |name: &String| *name == cluster.name;
         cluster.membership == Membership::Stays
             && !self.has_other_authority()
-            && self.authorities.iter().any(|change| change.role == Role::Root && change.clusters.iter().any(is_its))
+            && self.changed_roots(&cluster.name).next().is_some()
             && !roots(self.before, &cluster.name).is_empty()
             && !roots(self.after, &cluster.name).is_empty()
             && !self.after.has_no_authority(&cluster.name)
@@ -66,18 +71,13 @@ impl Situation<'_> {
         {
             found.add(Kind::Certificates, &format!("its istiod signs under `{new}` instead of `{old}`"));
         }
-        let is_its = |name: &String| *name == cluster.name;
-        if self.authorities.iter().any(|change| change.role == Role::Root && change.clusters.iter().any(is_its)) {
+        if self.changed_roots(&cluster.name).next().is_some() {
             self.unused(&cluster.name, found);
         }
         if !self.has_other_roots(cluster) {
             return;
         }
-        for change in self
-            .authorities
-            .iter()
-            .filter(|change| change.role == Role::Root && change.clusters.contains(&cluster.name))
-        {
+        for change in self.changed_roots(&cluster.name) {
             let why = match (&change.certificate.before, &change.certificate.after) {
                 (None, Some(root)) => format!(
                     "its proxies trust `{}` too, once they have renewed their certificates, within a day: anyone with the key of that root can sign for every identity of the mesh",

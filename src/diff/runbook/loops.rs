@@ -14,7 +14,7 @@ pub(super) fn looped(commands: Vec<String>) -> Vec<String> {
         };
         let context = context.to_owned();
         let known = lines.iter().rposition(|(contexts, known)| !contexts.is_empty() && known == rest);
-        let mut line = (Vec::new(), rest.to_owned());
+        let mut contexts = Vec::new();
         if let Some(known) = known {
             let later = &lines[known + 1..];
             let is_later = |context: &String| later.iter().any(|(contexts, _)| contexts.contains(context));
@@ -22,12 +22,13 @@ pub(super) fn looped(commands: Vec<String>) -> Vec<String> {
                 lines[known].0.push(context);
                 continue;
             }
-            if !lines[known].0.iter().any(is_later) && later.iter().all(|(contexts, _)| !contexts.is_empty()) {
-                line = lines.remove(known);
+            let has_script = later.iter().any(|(contexts, _)| contexts.is_empty());
+            if !has_script && !lines[known].0.iter().any(is_later) {
+                contexts = lines.remove(known).0;
             }
         }
-        line.0.push(context);
-        lines.push(line);
+        contexts.push(context);
+        lines.push((contexts, rest.to_owned()));
     }
     let line = |(contexts, rest): (Vec<String>, String)| match contexts.len() {
         0 => vec![rest],

@@ -406,8 +406,7 @@ impl Simulator {
             let mut cluster: Value = serde_json::from_str(&named).unwrap();
             for object in cluster["objects"].as_object_mut().unwrap().values_mut() {
                 let knows = object.pointer_mut("/simulator/connection/knows").and_then(Value::as_array_mut);
-                let mut knows: Vec<&mut Value> = knows.into_iter().flatten().collect();
-                knows.iter_mut().filter(|known| ***known == json!(old)).for_each(|known| **known = json!(new));
+                knows.into_iter().flatten().filter(|known| **known == old).for_each(|known| *known = json!(new));
             }
             fs::write(path, cluster.to_string()).unwrap();
         }
