@@ -14,7 +14,7 @@ use crate::artifact::labels;
 use crate::layout::{ISTIO_SYSTEM, KEY};
 use crate::mesh::Mesh;
 use crate::pki::Bundle;
-use crate::topology::{AgeRecipient, Controller};
+use crate::topology::AgeRecipient;
 use crate::words::hex;
 
 use super::derivation::Derivation;
@@ -82,18 +82,17 @@ impl Ciphertext {
             .zip(&self.data_keys)
             .map(|(recipient, data_key)| json!({ "enc": data_key, "recipient": recipient.as_str() }))
             .collect();
-        let mut metadata = json!({});
-        if mesh.has_controller(Controller::Flux) {
-            // An istiod that starts without the Secret signs with a root of its own.
-            metadata["annotations"] = json!({ "kustomize.toolkit.fluxcd.io/prune": "disabled" });
-        }
-        metadata["labels"] = labels(mesh);
-        metadata["name"] = json!(SECRET);
-        metadata["namespace"] = json!(ISTIO_SYSTEM);
         json!({
             "apiVersion": "v1",
             "kind": "Secret",
-            "metadata": metadata,
+            "metadata": {
+                // Flux prunes the Secret otherwise, and an istiod that starts without it signs with a root of its own. It stands here
+                // also without Flux, so that nobody needs a private key when Flux begins or goes.
+                "annotations": { "kustomize.toolkit.fluxcd.io/prune": "disabled" },
+                "labels": labels(mesh),
+                "name": SECRET,
+                "namespace": ISTIO_SYSTEM,
+            },
             "sops": {
                 "age": age,
                 "encrypted_regex": format!("^{}$", KEY.replace('.', "\\.")),

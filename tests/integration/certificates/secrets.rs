@@ -193,6 +193,30 @@ fn a_form_replaces_another() {
     assert!(!workshop.exists("out/east/20-cacerts/cacerts.external.yaml"));
 }
 
+/// A controller begins without the private key, and goes without it: the object stays as it is.
+#[test]
+fn a_controller_needs_no_other_ciphertext() {
+    for (form, file) in FORMS {
+        // Argo CD cannot decrypt what SOPS encrypted.
+        for controller in ["argocd", "flux"].into_iter().skip(usize::from(form == "sops")) {
+            let workshop = workshop(form);
+            let path = format!("out/west/20-cacerts/{file}");
+            let object = workshop.read(&path);
+            without_seed(&workshop);
+            let allowed = "mesh: {id: mesh1, allow: [{rule: application-health, reason: the lab waits}]}";
+            let by_helm =
+                topology(form).replacen("mesh: {id: mesh1}", allowed, 1).replacen("1.30.3", "1.30.3, install: helm", 1);
+            let gitops = "gitops: {repository: https://git.example.net/mesh.git, path: out, controller: ";
+            workshop.write("mesh.yaml", format!("{by_helm}{gitops}{controller}}}\n"));
+            done(&workshop.build(&[]));
+            assert_eq!(workshop.read(&path), object);
+            workshop.write("mesh.yaml", by_helm);
+            done(&workshop.build(&[]));
+            assert_eq!(workshop.read(&path), object);
+        }
+    }
+}
+
 #[test]
 fn a_store_gets_the_four_files_under_a_name_of_the_certificate() {
     let workshop = workshop("externalSecrets");
