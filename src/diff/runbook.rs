@@ -337,20 +337,6 @@ impl Runbook<'_> {
                     _ if is_mesh_config(object) => {}
                     ISTIO_OPERATOR => {
                         commands.push(command::delete_owned(&self.context(name), &gone).to_string());
-                        // What istioctl saved of it (`1.11.2:operator/cmd/mesh/shared.go`).
-                        if self.after().release().is_some_and(|release| release.has_in_cluster_operator) {
-                            let revision = self.after().revision(name).map(|revision| format!("-{revision}"));
-                            let saved = format!("installed-state-{gone}{}", revision.unwrap_or_default());
-                            let words = [
-                                "-n",
-                                ISTIO_SYSTEM,
-                                "delete",
-                                "istiooperators.install.istio.io",
-                                &saved,
-                                "--ignore-not-found",
-                            ];
-                            commands.push(self.kubectl(name, &words));
-                        }
                     }
                     _ if object.name.is_none() => {}
                     // Where the controller stops, releases are left alone.
@@ -380,6 +366,7 @@ impl Runbook<'_> {
             {
                 commands.push(self.old_revision(name));
             }
+            commands.extend(self.saved(name));
         }
         commands
     }

@@ -1,11 +1,14 @@
 //! What Helm and controllers take over from whoever installed before, and what Helm uninstalls.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::artifact::{eastwest_gateway, helm_releases};
 use crate::command;
 use crate::diff::consequence::takeover::Move;
 use crate::diff::facts::Known;
+use crate::diff::fields::ISTIO_OPERATOR;
 use crate::diff::manifest::{documents, is_manifest};
 use crate::layout::{CACERTS, EASTWEST_GATEWAY, GATEWAYS, ISTIO, ISTIO_SYSTEM};
 use crate::topology::Install;
@@ -179,25 +182,29 @@ impl Runbook<'_> {
 
     /// The objects that both sides have in some directories of a cluster.
     fn both(&self, name: &str, is_meant: &dyn Fn(&str) -> bool) -> Vec<Value> {
-        let stated = |side: &Known<'_>| -> Vec<Value> {
-            let files = side.files_of(name).into_iter().filter(|(path, _)| {
-                let directory = path.split('/').nth(1).unwrap_or_default();
-                is_manifest(path) && is_meant(directory)
-            });
-            let objects = files.filter_map(|(_, text)| documents(text)).flatten();
-            let objects = objects.filter(|object| !object["metadata"].is_null());
-            objects
-                .map(|object| {
-                    let mut metadata = json!({ "name": object["metadata"]["name"] });
-                    if let Some(namespace) = object["metadata"].get("namespace") {
-                        metadata["namespace"] = namespace.clone();
-                    }
-                    json!({ "apiVersion": object["apiVersion"], "kind": object["kind"], "metadata": metadata })
-                })
-                .collect()
+        let before = stated(self.before(), name, is_meant);
+        stated(self.after(), name, is_meant).into_iter().filter(|object| before.contains(object)).collect()
+    }
+
+    /// Deletes what istioctl 1.11 saved of installations that are no longer stated under this name and revision: no command of it does
+    /// (`1.11.2:operator/cmd/mesh/shared.go`, `1.11.2:operator/pkg/helmreconciler/prune.go`).
+    pub(super) fn saved(&self, name: &str) -> Option<String> {
+        let saved = |side: &Known<'_>| -> BTreeSet<String> {
+            if side.is_waiting(name) || !side.release().is_some_and(|release| release.has_in_cluster_operator) {
+                return BTreeSet::new();
+            }
+            let revision = side.revision(name).map(|revision| format!("-{revision}")).unwrap_or_default();
+            let is_installation = |object: &Value| object["kind"] == ISTIO_OPERATOR;
+            let objects = stated(side, name, &|_| true).into_iter().filter(is_installation);
+            let names = objects.filter_map(|object| object.pointer("/metadata/name")?.as_str().map(str::to_owned));
+            names.map(|name| format!("installed-state-{name}{revision}")).collect()
         };
-        let before = stated(self.before());
-        stated(self.after()).into_iter().filter(|object| before.contains(object)).collect()
+        let after = saved(self.after());
+        let gone: Vec<String> = saved(self.before()).into_iter().filter(|name| !after.contains(name)).collect();
+        let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+        let words =
+            [&["-n", ISTIO_SYSTEM, "delete", "istiooperators.install.istio.io"], &gone[..], &["--ignore-not-found"]];
+        (!gone.is_empty()).then(|| self.kubectl(name, &words.concat()))
     }
 
     /// The release that was installed with values that are no longer there.
@@ -217,6 +224,25 @@ impl Runbook<'_> {
     pub(super) fn uninstalled(&self, name: &str, release: &str, namespace: &str) -> String {
         command::uninstall(&self.context(name), release, namespace).to_string()
     }
+}
+
+/// The objects that a side states in some directories of a cluster, each as which one it is.
+fn stated(side: &Known<'_>, name: &str, is_meant: &dyn Fn(&str) -> bool) -> Vec<Value> {
+    let files = side.files_of(name).into_iter().filter(|(path, _)| {
+        let directory = path.split('/').nth(1).unwrap_or_default();
+        is_manifest(path) && is_meant(directory)
+    });
+    let objects = files.filter_map(|(_, text)| documents(text)).flatten();
+    let objects = objects.filter(|object| !object["metadata"].is_null());
+    objects
+        .map(|object| {
+            let mut metadata = json!({ "name": object["metadata"]["name"] });
+            if let Some(namespace) = object["metadata"].get("namespace") {
+                metadata["namespace"] = namespace.clone();
+            }
+            json!({ "apiVersion": object["apiVersion"], "kind": object["kind"], "metadata": metadata })
+        })
+        .collect()
 }
 
 fn has_values(side: &Known<'_>, name: &str, gateway: &str) -> bool {
