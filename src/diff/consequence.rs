@@ -138,7 +138,7 @@ impl Situation<'_> {
                     ),
                 );
             }
-            self.primary(&cluster.name, old, new, found);
+            self.primary(cluster, old, new, found);
             match self.runs_istiod(&cluster.name) {
                 (false, true) => {
                     self.done(cluster, Kind::Reapply, "30-istio: istioctl installs an istiod of its own", found);
@@ -176,7 +176,8 @@ impl Situation<'_> {
         }
     }
 
-    fn primary(&self, name: &str, old: &Member, new: &Member, found: &mut Found) {
+    fn primary(&self, cluster: &ClusterChange, old: &Member, new: &Member, found: &mut Found) {
+        let name = &cluster.name;
         if old.primary == new.primary {
             return;
         }
@@ -188,9 +189,21 @@ impl Situation<'_> {
             whose(&old.primary)
         );
         found.add(Kind::RestartProxies, &why);
+        if new.primary != *name {
+            return;
+        }
         // Its gateways come with the istiod, and the credentials after that.
-        if new.primary == name && self.before.has_step(name, EGRESS_GATEWAY) && self.after.members.len() > 1 {
+        if self.before.has_step(name, EGRESS_GATEWAY) && self.after.members.len() > 1 {
             let why = "its egress gateway starts with its own istiod, which knows no other cluster until it has their credentials";
+            found.add(Kind::Interrupts, why);
+        }
+        // This one leads to its own network alone.
+        let mut others = self.after.members.iter().filter(|(other, _)| *other != name);
+        let is_shared = others.any(|(_, other)| other.network == new.network);
+        let is_rolled_out =
+            self.before.version != self.after.version || cluster.objects.iter().any(fields::rolls_out_gateway);
+        if self.before.has_step(name, EASTWEST_GATEWAY) && is_shared && is_rolled_out {
+            let why = "its east-west gateway starts with its own istiod, which knows no other cluster of its network until it has their credentials";
             found.add(Kind::Interrupts, why);
         }
     }

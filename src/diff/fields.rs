@@ -27,6 +27,9 @@ pub(super) const ISTIO: &str = "istio";
 const SAIL: &str = "Istio";
 const GATEWAY: &str = "eastwest-gateway";
 
+/// What istioctl does with a gateway when what it says of its pods changes.
+const ROLLED_OUT: &str = "istioctl rolls out the gateway anew";
+
 /// The first that fits a field decides, after the facts that Istio is told. Paths are those of the emitted objects.
 const FIELDS: &[FieldRule] = &[
     FieldRule {
@@ -308,6 +311,15 @@ fn is_gateway_service(object: &ObjectChange) -> bool {
     )
 }
 
+/// Whether the pods of an east-west gateway roll out, because of what is said of them.
+pub(super) fn rolls_out_gateway(object: &ObjectChange) -> bool {
+    match (object.kind.as_str(), object.name.as_deref()) {
+        (ISTIO_OPERATOR, Some(GATEWAY)) => paths(object).iter().any(|path| meaning(object, path).1 == ROLLED_OUT),
+        ("Deployment", Some(GATEWAY_NAME)) => object.fields.iter().any(|field| touches(&field.path, "spec.template")),
+        _ => false,
+    }
+}
+
 /// Whether the labels change by which a gateway's Deployment knows its pods, which Kubernetes does not allow.
 pub(super) fn changes_selector(object: &ObjectChange) -> bool {
     let has_path = |is_it: &dyn Fn(&str) -> bool| object.fields.iter().any(|field| is_it(&field.path));
@@ -358,7 +370,7 @@ pub(super) fn meaning(object: &ObjectChange, path: &str) -> (Kind, &'static str)
         return (rule.means, rule.why);
     }
     let why = match (object.kind.as_str(), object.name.as_deref()) {
-        (ISTIO_OPERATOR, Some(GATEWAY | "egress-gateway")) => "istioctl rolls out the gateway anew",
+        (ISTIO_OPERATOR, Some(GATEWAY | "egress-gateway")) => ROLLED_OUT,
         (ISTIO_OPERATOR | VALUES, _) => "istioctl applies this",
         ("Gateway" | "VirtualService" | "Telemetry" | "ServiceEntry", _) => {
             "istiod hands this to running proxies, and nothing restarts"

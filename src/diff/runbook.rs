@@ -216,8 +216,8 @@ impl Runbook<'_> {
                         && self.after().has_step(name, CACERTS)
                         && !self.reloads_authority()
                         && !self.after().has_no_authority(name)
-                    // One that runs takes other roots only when it starts.
-                    || self.restarts_for_roots(change)
+                    // One that runs takes other roots only when it starts, which it may have to for another reason.
+                    || self.restarts_for_roots(change) && self.situation.taken_over_by(name).is_empty()
             }
             // kubectl applies what it says, and the version is not in it.
             EASTWEST_GATEWAY => self.is_upgraded() && !self.after().install(name).states_gateways() || is_touched(),
