@@ -30,6 +30,8 @@ struct Values<'m> {
     istiod_restarts: bool,
     /// The clusters whose istiod is no authority, with spaces between them.
     silent: String,
+    /// Whether proxies read the roots of their istiod only when they start.
+    reads_roots_at_start: bool,
     /// Whether proxies trust further roots, and know them from their start alone.
     knows_roots_at_start: bool,
     /// Whether remotes have no istiod.
@@ -151,6 +153,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             maker: maker(mesh.secrets.form),
             istiod_restarts: plan.has(CACERTS) && !mesh.release.reloads_authority,
             silent: silent.join(" "),
+            reads_roots_at_start: !mesh.release.reloads_authority,
             knows_roots_at_start: mesh.clusters.iter().any(|cluster| istio::roots_at_start(mesh, cluster).is_some()),
             is_thin,
             credentials,

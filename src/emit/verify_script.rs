@@ -23,6 +23,8 @@ struct Values<'m> {
     has_other_authority: bool,
     /// Whether istiod reads them only when it starts.
     istiod_restarts: bool,
+    /// Whether proxies read the roots of their istiod only when they start.
+    reads_roots_at_start: bool,
     /// Whether there is another phase to come in which workloads trust other roots.
     is_changing_root: bool,
     /// The kinds of what meshgen states, as kubectl lists them.
@@ -122,6 +124,7 @@ pub(super) fn text(plan: &Plan<'_, '_>) -> String {
             has_authority,
             has_other_authority: !clusters.iter().all(|cluster| cluster.is_signed),
             istiod_restarts: has_authority && !mesh.release.reloads_authority,
+            reads_roots_at_start: !mesh.release.reloads_authority,
             is_changing_root: mesh.changes_root(),
             our_kinds: [OUR_KINDS, if store.is_empty() { "" } else { STORED_KINDS }].concat(),
             store,

@@ -1,6 +1,8 @@
 //! What people do where a controller applies the tree: it takes the steps of the installation from Git, and what nothing in Git has is
 //! left.
 
+use serde_json::Value;
+
 use crate::artifact::eastwest_gateway::STARTED_WITH;
 use crate::artifact::helm_releases::KEPT;
 use crate::command::{self, Command, Place};
@@ -236,13 +238,29 @@ impl Runbook<'_> {
                     && !self.after().is_by_sail(name)
                     && (self.situation.is_revised(name)
                         || self.before().version != self.after().version
-                        || self.is_demoted(name));
+                        || self.is_demoted(name)
+                        || self.switches_off(name));
                 if is_applied && (is_of_chart || cluster.objects.iter().any(goes)) {
                     commands.extend(self.confirms_deletion(name, directory));
                 }
             }
         }
         commands
+    }
+
+    /// Whether values make the chart of a control plane state fewer objects than before.
+    fn switches_off(&self, name: &str) -> bool {
+        let values = |side: &Known<'_>| {
+            let text = side.text(&[name, "/", ISTIO, "/istiod.values.yaml"].concat());
+            text.and_then(documents).and_then(|documents| documents.into_iter().next()).unwrap_or_default()
+        };
+        let (before, after) = (values(self.before()), values(self.after()));
+        let is_on = |values: &Value, (place, default): (&str, bool)| {
+            // The profile of a remote says so.
+            let default = default && !(place == CONFIG_MAP && values["profile"] == "remote");
+            values.pointer(place).and_then(Value::as_bool).unwrap_or(default)
+        };
+        SWITCHES.into_iter().any(|switch| is_on(&before, switch) && !is_on(&after, switch))
     }
 
     /// The command that lets Argo CD delete what a directory no longer states
@@ -306,6 +324,18 @@ impl Runbook<'_> {
         [uninstalled, deleted].concat()
     }
 }
+
+const CONFIG_MAP: &str = "/pilot/configMap";
+
+/// The values that make the chart of a control plane state an object or not, and what they are by default
+/// (`1.30.3:manifests/charts/istio-control/istio-discovery/values.yaml`).
+const SWITCHES: [(&str, bool); 5] = [
+    (CONFIG_MAP, true),
+    ("/pilot/autoscaleEnabled", true),
+    ("/global/configValidation", true),
+    ("/global/defaultPodDisruptionBudget/enabled", true),
+    ("/global/networkPolicy/enabled", false),
+];
 
 const ARGOCD: &str = "argocd";
 const ARGOCD_KINDS: &str = "applications.argoproj.io,appprojects.argoproj.io";

@@ -3,6 +3,7 @@
 use crate::command::{Command, give_identities};
 use crate::layout::ISTIO_SYSTEM;
 
+use super::super::facts::Known;
 use super::super::private_key::form;
 use super::super::{ClusterChange, KeyForm, Membership, PrivateKeyChange};
 use super::Runbook;
@@ -39,9 +40,9 @@ impl Runbook<'_> {
     /// Gives Flux the age identities with which it decrypts, where it has none for what it applies from now on.
     pub(super) fn identities(&self) -> Vec<String> {
         let is_new = |cluster: &ClusterChange| {
-            let is_other = |change: &PrivateKeyChange| change.before != KeyForm::Sops || !change.added.is_empty();
-            form(self.after(), &cluster.name) == Some(KeyForm::Sops)
-                && (cluster.membership == Membership::Joins || cluster.private_key.as_ref().is_some_and(is_other))
+            let is_read = |side: &Known<'_>| form(side, &cluster.name) == Some(KeyForm::Sops);
+            let has_more = cluster.private_key.as_ref().is_some_and(|change| !change.added.is_empty());
+            is_read(self.after()) && (!is_read(self.before()) || has_more)
         };
         let mut commands = Vec::new();
         for root in self.after().roots.iter().filter(|root| root.controller == "flux") {

@@ -28,6 +28,10 @@ pub(super) fn rest(simulator: &Simulator, context: &str) -> BTreeMap<String, Val
             object.as_object_mut().unwrap().shift_remove(field);
         }
         forget_labels(key, object);
+        // The certificate beside it says which key it is: in some forms a ciphertext stands for it here.
+        if let Some(private_key) = object.pointer_mut("/data/ca-key.pem") {
+            *private_key = json!("a key");
+        }
         if let Some(noted) = object.get_mut("simulator").and_then(Value::as_object_mut) {
             for name in [
                 "changed",
