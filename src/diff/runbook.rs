@@ -83,6 +83,13 @@ impl Runbook<'_> {
         if labels.is_empty() && ways.is_empty() && taken_over.is_empty() && tags.is_empty() {
             phases.push(installation("Install", ownership, [steps, restarts].concat()));
         } else {
+            let restarts_alone = |step: &String| {
+                let mut clusters = self.clusters.iter();
+                let name = step.strip_suffix(ISTIO).and_then(|step| step.strip_suffix('/'));
+                clusters.any(|change| Some(change.name.as_str()) == name && !self.is_installed(change))
+            };
+            let (istiods, steps): (Vec<String>, Vec<String>) = steps.into_iter().partition(restarts_alone);
+            let restarts = [istiods, restarts].concat();
             phases.push(installation("Install", &[ownership, &["--no-restart"]].concat(), steps));
             phases.push(phase("Remove the injector of istioctl's tag: Helm's injects now", tags));
             phases.push(phase("Label the namespaces whose workloads go over to the other revision", labels));
@@ -173,23 +180,10 @@ impl Runbook<'_> {
 
     fn is_due(&self, change: &ClusterChange, artifact: &str) -> bool {
         let name = change.name.as_str();
-        let is_in = |file: &str| {
-            let path = file.strip_prefix(name).and_then(|path| path.strip_prefix('/'));
-            path.and_then(|path| path.strip_prefix(artifact)).is_some_and(|rest| rest.starts_with('/'))
-        };
-        // What is only moved, or no longer stated, is not applied.
-        let is_stated = |object: &&ObjectChange| {
-            let is_applied = match object.what {
-                What::Added | What::Renamed => true,
-                What::Changed | What::Moved => !object.fields.is_empty(),
-                What::Removed => is_of_istiod(object),
-            };
-            object.name.is_some() && is_applied && is_in(&object.file)
-        };
-        let is_touched = || change.objects.iter().any(|object| is_stated(&object));
+        let is_touched = || is_touched(change, artifact);
         let is_certified = || {
-            self.situation.is_certified(change)
-                || change.files.iter().any(|file| is_in(&file.file) && !file.file.ends_with(GITIGNORE))
+            let mut files = change.files.iter().filter(|file| !file.file.ends_with(GITIGNORE));
+            self.situation.is_certified(change) || files.any(|file| is_in(&file.file, name, artifact))
         };
         match artifact {
             "restart" => change.membership == Membership::Stays && self.situation.restarts(name).is_some(),
@@ -207,23 +201,29 @@ impl Runbook<'_> {
                     || change.objects.iter().any(has_other_label)
             }
             CACERTS => is_certified() || change.private_key.is_some(),
-            // An istiod that reads its authority only when it starts restarts with the installation.
-            ISTIO => {
-                self.is_upgraded()
-                    || self.is_released_anew(name)
-                    || is_touched()
-                    || is_certified()
-                        && self.after().has_step(name, CACERTS)
-                        && !self.reloads_authority()
-                        && !self.after().has_no_authority(name)
-                    // One that runs takes other roots only when it starts, which it may have to for another reason.
-                    || self.restarts_for_roots(change) && self.situation.taken_over_by(name).is_empty()
-            }
+            ISTIO => self.is_installed(change) || self.restarts_for_authority(change),
             // kubectl applies what it says, and the version is not in it.
             EASTWEST_GATEWAY => self.is_upgraded() && !self.after().install(name).states_gateways() || is_touched(),
             EGRESS_GATEWAY | GATEWAYS => self.is_upgraded() || self.is_released_anew(name) || is_touched(),
             _ => is_touched(),
         }
+    }
+
+    /// Whether Istio is installed anew in a cluster.
+    fn is_installed(&self, change: &ClusterChange) -> bool {
+        self.is_upgraded() || self.is_released_anew(&change.name) || is_touched(change, ISTIO)
+    }
+
+    /// Whether the installation restarts an istiod because of what it signs with, or of whom it trusts.
+    fn restarts_for_authority(&self, change: &ClusterChange) -> bool {
+        let name = change.name.as_str();
+        // Some read their authority only when they start.
+        self.situation.is_certified(change)
+            && self.after().has_step(name, CACERTS)
+            && !self.reloads_authority()
+            && !self.after().has_no_authority(name)
+            // One that runs takes other roots only when it starts, which it may have to for another reason.
+            || self.restarts_for_roots(change) && self.situation.taken_over_by(name).is_empty()
     }
 
     /// Whether the installation restarts an istiod that signs, because it has other roots; a controller restarts nothing.
@@ -385,6 +385,25 @@ impl Runbook<'_> {
     fn kubectl(&self, name: &str, words: &[&str]) -> String {
         Command::kubectl(&self.context(name)).words(words.iter().copied()).to_string()
     }
+}
+
+/// Whether a cluster states anything of an artifact anew. What is only moved, or no longer stated, is not applied.
+fn is_touched(change: &ClusterChange, artifact: &str) -> bool {
+    let is_stated = |object: &&ObjectChange| {
+        let is_applied = match object.what {
+            What::Added | What::Renamed => true,
+            What::Changed | What::Moved => !object.fields.is_empty(),
+            What::Removed => is_of_istiod(object),
+        };
+        object.name.is_some() && is_applied && is_in(&object.file, &change.name, artifact)
+    };
+    change.objects.iter().any(|object| is_stated(&object))
+}
+
+/// Whether a file is in the directory of a cluster's artifact.
+fn is_in(file: &str, name: &str, artifact: &str) -> bool {
+    let path = file.strip_prefix(name).and_then(|path| path.strip_prefix('/'));
+    path.and_then(|path| path.strip_prefix(artifact)).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// What kubectl calls a kind, with its group where another group has a kind of that name.

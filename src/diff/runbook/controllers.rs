@@ -6,14 +6,14 @@ use serde_json::Value;
 use crate::artifact::eastwest_gateway::STARTED_WITH;
 use crate::artifact::helm_releases::KEPT;
 use crate::command::{self, Command, Place};
-use crate::layout::{CACERTS, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS};
+use crate::layout::{CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS};
 
 use super::super::controllers::{HELM_RELEASE, Root, is_left, title};
 use super::super::facts::Known;
 use super::super::fields::is_mesh_config;
 use super::super::manifest::documents;
 use super::super::private_key::form;
-use super::super::{ClusterChange, KeyForm, Membership, ObjectChange, What};
+use super::super::{ClusterChange, CredentialChange, KeyForm, Membership, ObjectChange, What};
 use super::credentials::{LET_GO, PUSH_SECRET};
 use super::keys::{GIVEN, MADE, STORED, TAKEN};
 use super::{Phase, RELEASE, Runbook, SETTLED, UNREAD, phase};
@@ -39,6 +39,11 @@ impl Runbook<'_> {
         let is_changed = is_told
             || self.clusters.iter().flat_map(|cluster| &cluster.objects).any(is_in_git)
             || applied.iter().any(|step| step.ends_with(CACERTS));
+        let except = if applied.iter().any(|step| self.waits_for_credentials(step, &steps)) {
+            ", except for gateways of remotes that are new: they start when their control plane has the credentials"
+        } else {
+            ""
+        };
         let mut commit = if is_changed { vec![push.to_string()] } else { Vec::new() };
         commit.extend(self.begun());
         // An istiod that serves its cluster no longer goes before proxies restart.
@@ -58,7 +63,7 @@ impl Runbook<'_> {
                 self.left_by_flux(),
             ),
             Phase {
-                title: format!("Commit and push, and wait until {title} has applied it"),
+                title: format!("Commit and push, and wait until {title} has applied it{except}"),
                 commands: commit,
                 steps: applied,
             },
@@ -93,6 +98,19 @@ impl Runbook<'_> {
         phases.insert(1, phase("Stop the earlier controller, which deletes nothing then", self.stopped()));
         phases.retain(|phase| !phase.commands.is_empty());
         phases
+    }
+
+    /// Whether a step is that of a gateway which nobody injects before people give credentials: those of a remote without an istiod.
+    fn waits_for_credentials(&self, step: &str, steps: &[String]) -> bool {
+        let Some((name, artifact)) = step.split_once('/') else { return false };
+        let Some(member) = self.after().member(name) else { return false };
+        let is_learnt = |change: &CredentialChange| {
+            change.primary == member.primary && change.added.iter().any(|added| added == name)
+        };
+        [EASTWEST_GATEWAY, EGRESS_GATEWAY].contains(&artifact)
+            && !self.after().runs_istiod(name)
+            && self.situation.credentials.iter().any(is_learnt)
+            && steps.contains(&[&member.primary, "/", REMOTE_SECRETS].concat())
     }
 
     /// What makes a controller read the tree, as the tree's README says it.
