@@ -192,19 +192,27 @@ impl Situation<'_> {
         if new.primary != *name {
             return;
         }
-        // Its gateways come with the istiod, and the credentials after that.
-        if self.before.has_step(name, EGRESS_GATEWAY) && self.after.members.len() > 1 {
+        if self.after.members.len() == 1 {
+            return;
+        }
+        // Its gateways come with the istiod, what they expose and the credentials after that.
+        if self.before.has_step(name, EGRESS_GATEWAY) {
             let why = "its egress gateway starts with its own istiod, which knows no other cluster until it has their credentials";
             found.add(Kind::Interrupts, why);
         }
-        // This one leads to its own network alone.
-        let mut others = self.after.members.iter().filter(|(other, _)| *other != name);
-        let is_shared = others.any(|(_, other)| other.network == new.network);
         let is_rolled_out =
             self.before.version != self.after.version || cluster.objects.iter().any(fields::rolls_out_gateway);
-        if self.before.has_step(name, EASTWEST_GATEWAY) && is_shared && is_rolled_out {
-            let why = "its east-west gateway starts with its own istiod, which knows no other cluster of its network until it has their credentials";
-            found.add(Kind::Interrupts, why);
+        if self.before.has_step(name, EASTWEST_GATEWAY) && is_rolled_out {
+            let others = self.after.members.iter().filter(|(other, _)| *other != name);
+            let (near, far): (Vec<_>, Vec<_>) = others.partition(|(_, other)| other.network == new.network);
+            if !far.is_empty() {
+                let why = "its east-west gateway starts with its own istiod, and lets nothing through until 50-exposure is applied";
+                found.add(Kind::Interrupts, why);
+            }
+            if !near.is_empty() {
+                let why = "its east-west gateway starts with its own istiod, which knows no other cluster of its network until it has their credentials";
+                found.add(Kind::Interrupts, why);
+            }
         }
     }
 
