@@ -200,7 +200,7 @@ impl Runbook<'_> {
                     || self.before().has_step(name, STORED_SECRETS)
                     || change.objects.iter().any(has_other_label)
             }
-            CACERTS => is_certified() || change.private_key.is_some(),
+            CACERTS => is_certified() || change.private_key.is_some() || self.is_key_stated_anew(name),
             ISTIO => self.is_installed(change) || self.restarts_for_authority(change),
             // kubectl applies what it says, and the version is not in it.
             EASTWEST_GATEWAY => self.is_upgraded() && !self.after().install(name).states_gateways() || is_touched(),

@@ -145,6 +145,9 @@ fn lose_power(system: &FileSystem, directory: &Path) -> usize {
 #[allow(clippy::print_stderr, reason = "it says what was tried")]
 fn a_build_that_loses_power_is_completed_by_the_next() {
     let wanted = std::env::var("MESHGEN_FILE_SYSTEMS").unwrap_or_default();
+    for name in wanted.split_whitespace() {
+        assert!(FILE_SYSTEMS.iter().any(|system| system.name == name), "`{name}` is no file system of this test");
+    }
     let known = fs::read_to_string("/proc/filesystems").unwrap();
     let is_known = |name: &str| known.lines().any(|line| line.trim_start() == name);
     for system in FILE_SYSTEMS {

@@ -59,6 +59,13 @@ impl Runbook<'_> {
         commands
     }
 
+    /// Whether scripts state under their own name what a controller of the cluster makes the Secret of, as they do from now on.
+    pub(super) fn is_key_stated_anew(&self, name: &str) -> bool {
+        self.before().controller().is_some()
+            && self.after().controller().is_none()
+            && form(self.after(), name).and_then(KeyForm::maker).is_some()
+    }
+
     /// The clusters whose key comes in another form.
     fn reformed(&self) -> impl Iterator<Item = (&str, &PrivateKeyChange)> {
         let changes = self.staying().filter_map(|cluster| Some((cluster.name.as_str(), cluster.private_key.as_ref()?)));
