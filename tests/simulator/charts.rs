@@ -129,6 +129,8 @@ pub(crate) fn objects(operator: &Value, version: &str) -> Vec<Value> {
                 object["data"] = json!({"meshNetworks": serde_yaml::to_string(&networks).expect("it is YAML"), "mesh": operator.pointer("/spec/meshConfig").cloned().unwrap_or_default().to_string(),
                                         "injected": json!([values["global"]["proxy"], values["global"]["caAddress"], cni.is_some()]).to_string()});
             }
+            // All values stand in it (`1.30.3:manifests/charts/istio-control/istio-discovery/templates/configmap-values.yaml`).
+            "ConfigMap" if name.starts_with("values") => object["data"] = json!({"merged-values": values.to_string()}),
             "RoleBinding" => object["roleRef"] = role_of(&name),
             kind @ ("Service" | "Deployment") => {
                 let labels = json!({"app": name, "istio": name.trim_start_matches("istio-")});
