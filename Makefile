@@ -1,5 +1,5 @@
 # The default target lists the others.
-.PHONY: help build test scripts pairs rotations gitops rotation e2e e2e-all e2e-broken e2e-changes e2e-flows e2e-older paths power-loss mutants lint deny advisories msrv reproducible fmt golden output bench fuzz tools verify check clean
+.PHONY: help build test scripts pairs rotations gitops rotation e2e e2e-all e2e-broken e2e-changes e2e-flows e2e-older e2e-pairs paths power-loss mutants lint deny advisories msrv reproducible fmt golden output bench fuzz tools verify check clean
 .DEFAULT_GOAL := help
 
 MESHGEN := target/release/meshgen
@@ -14,6 +14,11 @@ export MESHGEN_THOROUGH ?= 1
 # The meshes of the tutorial, those of Istio 1.30, and others that a script installs; and those that only the lab has.
 MESHES := $(filter-out %-flux.yaml %-argocd.yaml %-argocd-sealed-secrets.yaml %-flux-sops.yaml %-sail-external-secrets.yaml %-store.yaml %-istio-csr.yaml, \
 	$(wildcard topologies/*.yaml)) $(wildcard tools/e2e/meshes/*.yaml)
+# Changes whose reports are written down, and which the lab has programs for.
+PAIRS := $(addprefix tests/diff/,collector-via-mesh egress-gateway-of-a-remote flux-begins flux-joins flux-leaves flux-promoted \
+	flux-stops flux-upgrade gateway-port gateway-sized helm-gateway helm-revision helm-takes-over \
+	helm-takes-over-one-cluster helm-upgrade one-is-left primary-becomes-remote primary-leaves \
+	rekeyed remote-becomes-primary revision roles-swapped root-trust upgrade-by-revision)
 # What `make e2e` runs.
 TOPOLOGY ?= topologies/2-clusters-1-control-plane-2-networks.yaml
 
@@ -57,6 +62,9 @@ e2e-older: build ## Bring up the meshes of Istio 1.11 with that version, built f
 
 e2e-changes: build ## Change a mesh that runs as diff says, while requests go through it, and count those that fail (writes docs/changes-that-ran.md)
 	tools/e2e/run changes docs/changes-that-ran.md
+
+e2e-pairs: build ## Follow changes of the tests like this, each in a lab of its own, which takes two hours (writes docs/pairs-that-ran.md)
+	tools/e2e/pairs docs/pairs-that-ran.md $(PAIRS)
 
 e2e-flows: build ## Let only the rows of the firewall table through in three meshes, and then all rows but one
 	set -e; for topology in tools/e2e/flows/*.yaml; do tools/e2e/run flows "$$topology"; done

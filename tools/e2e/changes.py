@@ -1,6 +1,6 @@
 """Changes a mesh that runs, while requests go through it: one change after the other, each as `diff` lists it, to the letter.
 
-`changes.py … [PAGE.md]` makes all changes below; `changes.py … BEFORE.yaml AFTER.yaml` makes one.
+`changes.py … [PAGE.md]` makes all changes below; `changes.py … BEFORE.yaml AFTER.yaml [PAGE.md]` makes one, and appends it to a page.
 
 Requests that fail are counted, and held against what `diff` said; at the end of each change all is asked again that is asked of a new mesh.
 """
@@ -15,8 +15,10 @@ import threading
 import time
 
 import checks
+import gitops
 import machines
 import network
+import serve
 import yaml
 from clusters import Lab
 from machines import MESHGEN, WORK, check, say
@@ -28,8 +30,12 @@ PAUSE = 0.5
 # What diff says of requests, the worst first, and the share that may fail then. A gateway that restarts ends its connections, and with
 # them the requests that are under way.
 SAID = {"notInPlace": ("it cannot be done in place", 1), "interrupts": ("requests fail", 1), "restartProxies": ("gateways and workloads restart", 0.005)}
+# What waits for credentials, which people give after Flux has applied all else.
+WAITING = ("-40-eastwest-gateway", "-45-egress-gateway")
 # How long roots take to get from a Secret to istiod, and from there to all namespaces.
 SPREAD = 10
+# How long `verify.sh` is asked again whether the next phase may begin, once all proxies have started anew.
+PATIENCE = 60
 # With these, what signs or who is trusted has changed.
 CERTIFICATES = {"certificates", "restartIstiod"}
 SOUTH = {"name": "south", "network": "cloud", "apiServer": "https://192.168.20.21:6443", "eastWestGateway": {"address": "192.168.20.200"}}
@@ -162,6 +168,9 @@ def follow(mesh, lab, command, old, new):
     command = command.replace("OLD/", f"{old}/").replace("NEW/", f"{new}/")
     if command.startswith("meshgen ca export TOPOLOGY "):
         return 0, log
+    if command.startswith("git push "):
+        mesh.push()
+        return 0, log
     places = [[]]
     if place:
         place, _, listed = place.partition(": ")
@@ -182,11 +191,13 @@ def change(mesh, lab, title, topology):
     say(f"-- {title}")
     counted = len(machines.failures)
     before = [cluster.name for cluster in mesh.members]
-    old, new = WORK / "old", WORK / "out"
+    old = WORK / "old"
     shutil.rmtree(old, ignore_errors=True)
-    shutil.copytree(new, old, symlinks=True)
+    shutil.copytree(mesh.tree, old, symlinks=True)
     mesh.take(yaml.safe_dump(topology, sort_keys=False))
+    mesh.prepare()
     mesh.build()
+    new = mesh.tree
     said = json.loads(subprocess.run([MESHGEN, "diff", old, new, "--format", "json"], stdout=subprocess.PIPE, check=False).stdout)
     kinds = {one["kind"] for cluster in said["clusters"] for one in cluster["consequences"]}
     says, share = next((words for kind, words in SAID.items() if kind in kinds), ("nothing of requests", 0))
@@ -194,7 +205,6 @@ def change(mesh, lab, title, topology):
         # Its proxies start anew while it waits, below.
         says, share = "a day's wait, in place of which the lab restarts all proxies", SAID["restartProxies"][1]
     stay = [name for name in before if name in {cluster.name for cluster in mesh.members}]
-    mesh.prepare()
     traffic = Traffic(mesh, stay)
     begun, failed = time.monotonic(), None
     for phase in said["runbook"]:
@@ -204,8 +214,16 @@ def change(mesh, lab, title, topology):
                 time.sleep(SPREAD)
                 mesh.renew_all()
             code, log = follow(mesh, lab, command, old, new)
+            end = time.monotonic() + PATIENCE
+            while code and command == "NEW/verify.sh" and time.monotonic() < end:
+                time.sleep(SPREAD)
+                code, log = follow(mesh, lab, command, old, new)
             if code and failed is None:
                 failed = f"{phase['title']}: {command}: {tail(log)}"
+        if any(command.startswith("git push ") for command in phase["commands"]):
+            mesh.wait_for_flux(but=WAITING if "except for gateways" in phase["title"] else ())
+    if mesh.commit and "gitops" in topology:
+        mesh.wait_for_flux()
     seconds = time.monotonic() - begun
     if not said["runbook"] and kinds:
         check(f"{title}: diff has a runbook", False, sorted(kinds))
@@ -225,11 +243,15 @@ def change(mesh, lab, title, topology):
     return {"change": title, "sent": traffic.sent, "lost": lost, "said": says, "seconds": round(seconds), "failed": machines.failures[counted:]}
 
 
+def is_pair():
+    return any(argument.endswith(".yaml") for argument in ARGUMENTS)
+
+
 def states():
     """The topologies, each with what has changed: those of two files, or those that follow from `changes.yaml`."""
-    files = [pathlib.Path(argument) for argument in ARGUMENTS if argument.endswith(".yaml")]
-    if files:
-        return [(file.parent.name, yaml.safe_load(file.read_text())) for file in files]
+    if is_pair():
+        files = [pathlib.Path(argument) for argument in ARGUMENTS if argument.endswith(".yaml")]
+        return [(file.parent.name, checks.every_trace(yaml.safe_load(file.read_text()))) for file in files]
     found = [("", yaml.safe_load((HERE / "changes.yaml").read_text()))]
     for title, edit in CHANGES.items():
         topology = copy.deepcopy(found[-1][1])
@@ -240,23 +262,50 @@ def states():
     return found[begin:]
 
 
+HEADING = ["| change | requests | failed | `diff` said | checks that failed | seconds |", "|---|---:|---:|---|---:|---:|"]
+
+
+def row(one):
+    return f"| {one['change']} | {one['sent']} | {one['lost']} | {one['said']} | {len(one['failed'])} | {one['seconds']} |"
+
+
 def write_page(results, place):
     lines = [
         "# Changes of a mesh that ran", "",
         "`make e2e-changes` wrote this page. A mesh of three clusters ([`tools/e2e/changes.yaml`](../tools/e2e/changes.yaml)) runs as "
         "[`meshes-that-ran.md`](meshes-that-ran.md) says, and changes again and again, each time as `meshgen diff` lists it, command by command. "
         "Each workload calls each twice a second meanwhile. After each change, all is asked again that is asked of a new mesh.", "",
-        "| change | requests | failed | `diff` said | checks that failed | seconds |", "|---|---:|---:|---|---:|---:|",
-        *(f"| {one['change']} | {one['sent']} | {one['lost']} | {one['said']} | {len(one['failed'])} | {one['seconds']} |" for one in results),
+        *HEADING, *map(row, results),
     ]
     for one in results:
         lines += [line for text in one["failed"] for line in ("", f"{one['change']}: {text}")]
-    pathlib.Path(place).write_text("\n".join([*lines, ""]))
+    place.write_text("\n".join([*lines, ""]))
+
+
+def append_row(one, place):
+    """Adds a change of two topologies to a page of such, which may be new."""
+    lines = [] if place.exists() else [
+        "# Pairs of meshes that ran", "",
+        "`make e2e-pairs` wrote this page. Each row is a change whose report is written down in [`tests/diff`](../tests/diff), and which the "
+        "simulator follows in the tests. Here a lab of its own brings up the first mesh and changes it as `meshgen diff` lists it, as "
+        "[`changes-that-ran.md`](changes-that-ran.md) says. All releases run with the programs and charts of Istio's 1.30 line.", "",
+        *HEADING,
+    ]
+    with place.open("a") as page:
+        page.write("\n".join([*lines, row(one), ""]))
+
+
+def has_helm(topology):
+    """Whether Helm installs Istio in any cluster."""
+    return any(one.get("istio", {}).get("install") == "helm" for one in [topology, *topology["clusters"]])
 
 
 def main():
     found = states()
-    lab = Lab([topology for _, topology in found])
+    lab = Lab([topology for _, topology in found], more_names=gitops.HOSTS)
+    versions = {str(topology["istio"]["version"]) for _, topology in found if has_helm(topology)}
+    if versions:
+        serve.serve("127.0.0.1", WORK / "server.crt", WORK / "server.key", WORK / "git", machines.pack_charts(sorted(versions)))
     mesh = Mesh(lab, yaml.safe_dump(found[0][1], sort_keys=False))
     mesh.prepare()
     mesh.build()
@@ -270,8 +319,10 @@ def main():
     for one in results:
         say(f"{one['change']}: {one['lost']} of {one['sent']} requests failed; diff said: {one['said']}; {one['seconds']} s; {len(one['failed'])} failed checks")
     for argument in ARGUMENTS:
-        if argument.endswith(".md"):
-            write_page(results, argument)
+        if argument.endswith(".md") and is_pair():
+            append_row(results[0], pathlib.Path(argument))
+        elif argument.endswith(".md"):
+            write_page(results, pathlib.Path(argument))
     lab.machine.check()
     lab.stop()
     if machines.failures:

@@ -16,6 +16,13 @@ AT_ONCE = 8
 MOST_AT_ONCE = 64
 
 
+def every_trace(topology):
+    """The same mesh, in which each request has a trace."""
+    if zipkin := (topology.get("tracing") or {}).get("zipkin"):
+        zipkin["samplingPercent"] = 100
+    return topology
+
+
 def settle(mesh, seconds=90):
     """Waits until each pair has answered once: endpoints and secrets of other clusters take a moment to get around."""
     end = time.monotonic() + seconds

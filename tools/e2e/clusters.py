@@ -59,7 +59,7 @@ class Cluster:
         self.stated |= {item["address"]: item["podCIDR"] for item in cluster.get("nodes") or []}
         self.has_gateway = "eastWestGateway" in cluster
         gateway = cluster.get("eastWestGateway") or {}
-        address = gateway.get("address")
+        address, self.gateway_port = gateway.get("address"), gateway.get("port", 15443)
         self.external = [*gateway.get("externalIPs", [])]
         self.balanced = [address] if isinstance(address, str) else list(gateway.get("addresses", []))
         self.named = [item["address"] for item in cluster.get("nodes") or []]

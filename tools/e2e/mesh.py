@@ -14,6 +14,8 @@ import threading
 import time
 import urllib.error
 
+import gitops
+import machines
 import network
 import yaml
 from cryptography import x509
@@ -22,7 +24,7 @@ from pods import IS_OLD
 
 SYSTEM = "istio-system"
 PORT = 8080
-ISTIO_PORTS = {"mesh": 15443, "collector": 15018}
+COLLECTOR_PORT = 15018
 FILTERS = f"/apis/networking.istio.io/v1alpha3/namespaces/{SYSTEM}/envoyfilters"
 GATEWAYS = "istio in (ingressgateway,egressgateway,eastwestgateway)"
 # Envoy as it comes has no such filters, and refuses a listener that names one.
@@ -72,6 +74,8 @@ class Mesh:
         self.runs_in = None
         # Where the certificates are that have to be in use.
         self.right = self.tree
+        # Who applies the tree, if no script does.
+        self.flux = self.repository = self.commit = None
         self.take(text)
         self.over = threading.Event()
 
@@ -120,6 +124,13 @@ fi
             if cluster not in self.watched:
                 self.watched.add(cluster)
                 threading.Thread(target=self.remove_filters, args=(cluster,), daemon=True).start()
+        if "gitops" in self.topology:
+            apis = {cluster.name: cluster.api for cluster in self.members}
+            if self.flux is None:
+                self.repository = gitops.Repository()
+                self.tree = self.right = self.repository.tree
+                self.flux = gitops.Flux(self.lab.machine, self.topology, apis)
+            self.flux.reach(self.topology, apis)
 
     def primaries(self):
         return [cluster for cluster in self.members if cluster.primary == cluster.name]
@@ -168,7 +179,22 @@ fi
             code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
         return code, time.monotonic() - begun, log
 
+    def push(self):
+        self.commit = self.repository.push("another mesh")
+
+    def wait_for_flux(self, but=()):
+        """Waits until Flux has applied what was pushed last, but for some steps, and nothing out of order."""
+        begun = time.monotonic()
+        self.flux.ask_again(self.commit)
+        self.flux.check_order(self.flux.wait_for(self.commit, self.version, begun, but))
+
     def install(self, seconds=1200):
+        if self.flux:
+            commit, begun, failed = self.repository.push("a mesh"), time.monotonic(), len(machines.failures)
+            self.flux.check_order(self.flux.install(self.tree, commit, self.version))
+            is_installed = len(machines.failures) == failed
+            check(f"Flux has installed the mesh in {time.monotonic() - begun:.0f} s", is_installed)
+            return is_installed
         code, took, log = self.script("install.sh", seconds=seconds)
         check(f"install.sh has installed the mesh in {took:.0f} s", code == 0, f"see {log}: {tail(log)}")
         return code == 0
@@ -257,14 +283,14 @@ fi
         if client.network == server.network:
             pod = self.workload(server)
             return {f"{pod.address}:{PORT}"} if pod else set()
-        return self.gateways(server.network, ISTIO_PORTS["mesh"])
+        return self.gateways(server.network)
 
-    def gateways(self, name, port):
+    def gateways(self, name):
         found = set()
         for cluster in self.members:
             if cluster.network == name and cluster.has_gateway:
                 for address in [*(cluster.external or cluster.balanced or self.balanced(cluster))]:
-                    found |= {f"{one}:{port}" for one in self.lab.public.get(address, [address])}
+                    found |= {f"{one}:{cluster.gateway_port}" for one in self.lab.public.get(address, [address])}
         return found
 
     def balanced(self, cluster):
@@ -285,7 +311,7 @@ fi
             service = there.api.find(f"/api/v1/namespaces/{SYSTEM}/services/zipkin")
             direct |= {f"{service['spec']['clusterIP']}:9411"}
         if zipkin.get("via") == "mesh":
-            return direct if client.network == there.network else self.gateways(there.network, ISTIO_PORTS["mesh"])
+            return direct if client.network == there.network else self.gateways(there.network)
         # What a topology states for the proxies of a primary goes before.
         primary = next(item for item in self.topology["clusters"] if item["name"] == client.primary)
         stated = primary
@@ -294,7 +320,7 @@ fi
         if stated:
             return direct
         own = there.external or there.balanced
-        return {f"{one}:{ISTIO_PORTS['collector']}" for address in own for one in self.lab.public.get(address, [address])} or direct
+        return {f"{one}:{COLLECTOR_PORT}" for address in own for one in self.lab.public.get(address, [address])} or direct
 
     def hosts(self, pod, of):
         """How many requests a proxy has sent to each address of the clusters of Envoy whose name has a text."""

@@ -8,6 +8,7 @@ import sys
 import time
 
 import checks
+import gitops
 import machines
 import serve
 import yaml
@@ -25,8 +26,6 @@ OF_OPENSHIFT = {
         "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}}],
     },
 }
-# Where Helm looks for Istio's charts.
-CHARTS = "istio-release.storage.googleapis.com"
 
 
 def at_release(text):
@@ -49,6 +48,18 @@ def memory():
     return kibibytes >> 10
 
 
+def stop_flux(mesh):
+    """Does what `uninstall.sh` says of a mesh that Flux applies. What it says of each cluster is done in each."""
+    _, _, log = mesh.script("uninstall.sh")
+    commands = [line.split("   #")[0].split() for line in log.read_text().splitlines() if line.startswith("     kubectl ")]
+    for _, *words in commands:
+        everywhere = [cluster.context for cluster in mesh.members]
+        contexts = [None] if words[0].startswith("--context=") else [mesh.flux.hub.name] if gitops.FLUX in words else everywhere
+        for context in contexts:
+            machines.kubectl(*(["--context", context] if context else []), *(word.replace("'", "") for word in words))
+    check(f"what uninstall.sh lists was done ({len(commands)} commands)", len(commands) > 3)
+
+
 def uninstall(mesh):
     """Takes the mesh down; what is a user's stays."""
     mine = {"apiVersion": "networking.istio.io/v1beta1", "kind": "ServiceEntry", "metadata": {"name": "mine"},
@@ -57,8 +68,11 @@ def uninstall(mesh):
     for cluster in mesh.primaries():
         cluster.api.post(path, mine)
     mesh.give_back_filters()
-    code, seconds, log = mesh.script("uninstall.sh", "--yes")
-    check(f"uninstall.sh has removed the mesh in {seconds:.0f} s", code == 0, f"see {log}: {tail(log)}")
+    if mesh.flux:
+        stop_flux(mesh)
+    else:
+        code, seconds, log = mesh.script("uninstall.sh", "--yes")
+        check(f"uninstall.sh has removed the mesh in {seconds:.0f} s", code == 0, f"see {log}: {tail(log)}")
     for cluster in mesh.members:
         until(f"{cluster.name} has no namespace {SYSTEM}", lambda cluster=cluster: cluster.api.find(f"/api/v1/namespaces/{SYSTEM}") is None, seconds=60)
     for cluster in mesh.primaries():
@@ -69,11 +83,8 @@ def uninstall(mesh):
 def main():
     place = pathlib.Path(ARGUMENTS[0])
     begun = time.monotonic()
-    topology = yaml.safe_load(at_release(place.read_text()))
-    # Every request is to have a trace.
-    if zipkin := (topology.get("tracing") or {}).get("zipkin"):
-        zipkin["samplingPercent"] = 100
-    lab = Lab([topology], more_names=[CHARTS])
+    topology = checks.every_trace(yaml.safe_load(at_release(place.read_text())))
+    lab = Lab([topology], more_names=gitops.HOSTS)
     if topology["istio"].get("install") == "helm":
         serve.serve("127.0.0.1", WORK / "server.crt", WORK / "server.key", WORK / "git", machines.pack_charts([topology["istio"]["version"]]))
     say(f"{len(lab.clusters)} API servers answer, with {sum(len(cluster.nodes) for cluster in lab.clusters.values())} nodes")
