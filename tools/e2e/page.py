@@ -9,6 +9,8 @@ import sys
 found = [json.loads(file.read_text()) for file in sorted(pathlib.Path(sys.argv[1]).glob("*.json"))]
 total = {key: sum(item[key] for item in found) for key in ("pairs", "traces", "checks", "seconds")}
 failed = sum(len(item["failed"]) for item in found)
+is_flux = any(item["mesh"] == "flux" for item in found)
+by_flux = "; the mesh `flux` is applied from Git by the controllers of Flux, and removed as its `uninstall.sh` says" if is_flux else ""
 title, target, given, programs = (
     (
         "Meshes that ran with Istio 1.11", "make e2e-older ISTIO=DIRECTORY", "the cluster itself",
@@ -24,7 +26,7 @@ print(f"""# {title}
 
 `{target}` wrote this page. It brings each mesh up from its tree on one Linux machine, takes it down again, and asks between:
 
-- The tree's own `routes.sh` and `install.sh` install it, from an empty cluster.
+- The tree's own `routes.sh` and `install.sh` install it, from an empty cluster{by_flux}.
 - Each cluster calls each five times, itself too. The right cluster answers, with mutual TLS under the caller's SPIFFE identity, and the caller's Envoy used the address that the topology means: that of the pod on one network, that of a gateway between networks. Services that are in all clusters are answered from all.
 - The proxies of a cluster have certificates of the authority that {given} was given.
 - The spans of caller and server are in the one Zipkin, as parent and child, and went there by the address that is meant.

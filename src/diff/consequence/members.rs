@@ -1,6 +1,8 @@
 use crate::diff::ClusterChange;
 use crate::diff::facts::{Known, Member};
+use crate::diff::fields;
 use crate::diff::impact::Kind;
+use crate::layout::{EASTWEST_GATEWAY, EGRESS_GATEWAY};
 
 use super::keys::private_key;
 use super::{Found, Situation};
@@ -75,6 +77,47 @@ impl Situation<'_> {
     /// The primary for whose gateway's address a cluster waits after the change.
     fn awaited(&self, name: &str) -> Option<&str> {
         self.after.member(name).filter(|member| member.is_waiting).map(|member| member.primary.as_str())
+    }
+
+    /// A cluster that another istiod serves from now on.
+    pub(super) fn primary(&self, cluster: &ClusterChange, old: &Member, new: &Member, found: &mut Found) {
+        let name = &cluster.name;
+        if old.primary == new.primary {
+            return;
+        }
+        let whose =
+            |primary: &str| if primary == name { "its own istiod".to_owned() } else { format!("{primary}'s istiod") };
+        let why = format!(
+            "{} serves it instead of {}: running proxies keep the address that was injected into them",
+            whose(&new.primary),
+            whose(&old.primary)
+        );
+        found.add(Kind::RestartProxies, &why);
+        if new.primary != *name {
+            return;
+        }
+        if self.after.members.len() == 1 {
+            return;
+        }
+        // Its gateways come with the istiod, what they expose and the credentials after that.
+        if self.before.has_step(name, EGRESS_GATEWAY) {
+            let why = "its egress gateway starts with its own istiod, which knows no other cluster until it has their credentials";
+            found.add(Kind::Interrupts, why);
+        }
+        let is_rolled_out =
+            self.before.version != self.after.version || cluster.objects.iter().any(fields::rolls_out_gateway);
+        if self.before.has_step(name, EASTWEST_GATEWAY) && is_rolled_out {
+            let others = self.after.members.iter().filter(|(other, _)| *other != name);
+            let (near, far): (Vec<_>, Vec<_>) = others.partition(|(_, other)| other.network == new.network);
+            if !far.is_empty() {
+                let why = "its east-west gateway starts with its own istiod, and lets nothing through until 50-exposure is applied";
+                found.add(Kind::Interrupts, why);
+            }
+            if !near.is_empty() {
+                let why = "its east-west gateway starts with its own istiod, which knows no other cluster of its network until it has their credentials";
+                found.add(Kind::Interrupts, why);
+            }
+        }
     }
 
     /// The remotes without an istiod that a cluster's istiod serves after the change and did not serve before, although it knew them.
