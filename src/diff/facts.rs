@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
+use serde_json::Value;
+
 use crate::fact::is_no_authority;
 use crate::layout::{ISTIO, STORED_SECRETS};
 use crate::lock::{Cluster, Digest, Gateway};
@@ -116,14 +118,16 @@ impl<'s> Known<'s> {
     pub(super) fn has_no_authority(&self, cluster: &str) -> bool {
         let owner =
             if self.runs_istiod(cluster) { Some(cluster) } else { self.member(cluster).map(|own| &*own.primary) };
-        let values = owner.and_then(|owner| {
-            let text = |file: &str| self.text(&[owner, "/", ISTIO, "/", file].concat());
-            match text("istio.yaml") {
-                Some(text) => documents(text)?.first()?.pointer("/spec/values")?.as_object().cloned(),
-                None => documents(text("istiod.values.yaml")?)?.first()?.as_object().cloned(),
-            }
+        let values = owner.and_then(|owner| match self.text(&[owner, "/", ISTIO, "/istio.yaml"].concat()) {
+            Some(text) => documents(text)?.first()?.pointer("/spec/values")?.as_object().cloned(),
+            None => self.values_of_istiod(owner)?.as_object().cloned(),
         });
         values.is_some_and(|values| is_no_authority(&[&values]))
+    }
+
+    /// The values that Helm gives the chart of a cluster's control plane, where Helm installs it.
+    pub(super) fn values_of_istiod(&self, cluster: &str) -> Option<Value> {
+        documents(self.text(&[cluster, "/", ISTIO, "/istiod.values.yaml"].concat())?)?.into_iter().next()
     }
 
     /// The controller that applies the tree, by the name of its directory.

@@ -93,10 +93,7 @@ impl Situation<'_> {
             whose(&old.primary)
         );
         found.add(Kind::RestartProxies, &why);
-        if new.primary != *name {
-            return;
-        }
-        if self.after.members.len() == 1 {
+        if new.primary != *name || self.after.members.len() == 1 {
             return;
         }
         // Its gateways come with the istiod, what they expose and the credentials after that.

@@ -268,11 +268,7 @@ impl Runbook<'_> {
 
     /// Whether values make the chart of a control plane state fewer objects than before.
     fn switches_off(&self, name: &str) -> bool {
-        let values = |side: &Known<'_>| {
-            let text = side.text(&[name, "/", ISTIO, "/istiod.values.yaml"].concat());
-            text.and_then(documents).and_then(|documents| documents.into_iter().next()).unwrap_or_default()
-        };
-        let (before, after) = (values(self.before()), values(self.after()));
+        let [before, after] = [self.before(), self.after()].map(|side| side.values_of_istiod(name).unwrap_or_default());
         let is_on = |values: &Value, (place, default): (&str, bool)| {
             // The profile of a remote says so.
             let default = default && !(place == CONFIG_MAP && values["profile"] == "remote");

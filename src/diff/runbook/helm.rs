@@ -251,8 +251,6 @@ fn has_values(side: &Known<'_>, name: &str, gateway: &str) -> bool {
 
 /// The namespace of the plugin: another one on `OpenShift`.
 fn cni_namespace(side: &Known<'_>, name: &str) -> &'static str {
-    let path = format!("{name}/{ISTIO}/istiod.values.yaml");
-    let values = side.files_of(name).get(path.as_str()).and_then(|text| documents(text)).unwrap_or_default();
-    let platform = values.first().and_then(|values| values.pointer("/global/platform")).and_then(Value::as_str);
-    if platform == Some("openshift") { "kube-system" } else { ISTIO_SYSTEM }
+    let values = side.values_of_istiod(name).unwrap_or_default();
+    if values["global"]["platform"] == "openshift" { "kube-system" } else { ISTIO_SYSTEM }
 }
