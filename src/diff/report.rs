@@ -1,5 +1,7 @@
 //! A difference as people and programs read it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::consequence::Consequence;
 use super::impact::Kind;
 use super::manifest::VALUES;
@@ -332,8 +334,16 @@ fn firewall(diff: &Diff) -> Vec<String> {
             && is_to_pods(other)
             && (one.change, &one.source.text, &one.why) == (other.change, &other.source.text, &other.why)
     };
+    let all = diff.flows.as_deref().unwrap_or_default();
+    let mut networks = BTreeMap::<&str, BTreeSet<Option<&str>>>::new();
+    for Row { source, .. } in all {
+        networks.entry(&source.text).or_default().insert(source.network.as_deref());
+    }
     let line = |rows: &[Row]| {
         let row = &rows[0];
+        // What moves to another network goes and comes by the same words.
+        let network = row.source.network.as_ref().filter(|_| networks[row.source.text.as_str()].len() > 1);
+        let network = network.map_or(String::new(), |network| format!(" on network {network}"));
         let what = if row.change == Some(Change::Removed) { "goes" } else { "comes" };
         let ids = bare_names(rows.iter().map(|row| row.id.as_str()));
         let addresses = bare_names(row.destination.addresses.iter().map(String::as_str));
@@ -350,9 +360,9 @@ fn firewall(diff: &Diff) -> Vec<String> {
             Port::Named(NamedPort::Any) => "any port".to_owned(),
             Port::Named(NamedPort::NodePort) => "its node port".to_owned(),
         };
-        format!("{what} {ids}: {} → {destination}, {port}: {}", row.source.text, row.why)
+        format!("{what} {ids}: {}{network} → {destination}, {port}: {}", row.source.text, row.why)
     };
-    diff.flows.as_deref().unwrap_or_default().chunk_by(is_together).map(line).collect()
+    all.chunk_by(is_together).map(line).collect()
 }
 
 /// The changed credentials, one line each. Control planes with the same change are merged.
