@@ -15,10 +15,8 @@ import threading
 import time
 
 import checks
-import gitops
 import machines
 import network
-import serve
 import yaml
 from clusters import Lab
 from machines import MESHGEN, WORK, check, say
@@ -295,17 +293,9 @@ def append_row(one, place):
         page.write("\n".join([*lines, row(one), ""]))
 
 
-def has_helm(topology):
-    """Whether Helm installs Istio in any cluster."""
-    return any(one.get("istio", {}).get("install") == "helm" for one in [topology, *topology["clusters"]])
-
-
 def main():
     found = states()
-    lab = Lab([topology for _, topology in found], more_names=gitops.HOSTS)
-    versions = {str(topology["istio"]["version"]) for _, topology in found if has_helm(topology)}
-    if versions:
-        serve.serve("127.0.0.1", WORK / "server.crt", WORK / "server.key", WORK / "git", machines.pack_charts(sorted(versions)))
+    lab = Lab([topology for _, topology in found])
     mesh = Mesh(lab, yaml.safe_dump(found[0][1], sort_keys=False))
     mesh.prepare()
     mesh.build()

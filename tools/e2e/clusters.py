@@ -10,6 +10,7 @@ import machines
 import names
 import network
 import pods
+import serve
 from machines import PROGRAMS, WORK, Api
 
 # An older Kubernetes has other names for controllers.
@@ -128,26 +129,30 @@ class Cluster:
         self.kubelet.start()
 
 
+def has_helm(topology):
+    """Whether Helm installs Istio in any cluster."""
+    return any(one.get("istio", {}).get("install") == "helm" for one in [topology, *topology["clusters"]])
+
+
 class Lab:
     """The clusters of one topology or of several that follow each other, on one LAN."""
 
-    def __init__(self, topologies, public=(), more_names=()):
+    def __init__(self, topologies):
         self.machine, self.clusters = machines.Machine(), {}
         for topology in topologies:
             for item in topology["clusters"]:
                 known = self.clusters.setdefault(item["name"], Cluster(len(self.clusters) + 1, item))
                 known.stated |= {node["address"]: node["podCIDR"] for node in item.get("nodes") or []}
-        self.public = dict(public)
         network.make_lan()
         hosts = {cluster.address for cluster in self.clusters.values()}
         named = {cluster.host: cluster.address for cluster in self.clusters.values() if cluster.is_named}
-        self.public |= {name: [address] for name, address in named.items()}
+        self.public = {name: [address] for name, address in named.items()}
         self.public |= {name: [address] for cluster in self.clusters.values() for name, address in cluster.by_name.items()}
         with open("/etc/hosts", "a") as file:
-            file.writelines(f"{address} {name}\n" for name, address in [*named.items(), *((name, "127.0.0.1") for name in more_names)])
+            file.writelines(f"{address} {name}\n" for name, address in [*named.items(), *((name, "127.0.0.1") for name in serve.HOSTS)])
         # Pods ask for the API server at the first address of Services.
         hosts |= {str(ipaddress.ip_network(cluster.services)[1]) for cluster in self.clusters.values()}
-        self.authority = machines.certificates([*(f"DNS:{name}" for name in ["localhost", *more_names, *named]), *(f"IP:{host}" for host in sorted(hosts))])
+        self.authority = machines.certificates([*(f"DNS:{name}" for name in ["localhost", *serve.HOSTS, *named]), *(f"IP:{host}" for host in sorted(hosts))])
         self.machine.start("etcd", [
             PROGRAMS / "etcd", f"--data-dir={WORK}/etcd", f"--listen-client-urls={','.join(ETCD.values())}",
             f"--advertise-client-urls={ETCD[4]}", "--listen-peer-urls=http://127.0.0.1:2380", "--unsafe-no-fsync",
@@ -161,6 +166,9 @@ class Lab:
             cluster.go_on(self.machine)
         os.environ["KUBECONFIG"] = ":".join(str(WORK / f"{name}.kubeconfig") for name in self.clusters)
         os.environ["SSL_CERT_FILE"] = str(WORK / "ca.crt")
+        versions = {str(topology["istio"]["version"]) for topology in topologies if has_helm(topology)}
+        if versions:
+            machines.serve_git(sorted(versions))
 
     def connect(self, topology):
         """Takes a topology, and leads to pods: within a cluster always, between clusters of a network where it is native."""

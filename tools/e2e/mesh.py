@@ -19,7 +19,7 @@ import machines
 import network
 import yaml
 from cryptography import x509
-from machines import MESHGEN, PROGRAMS, WORK, check, run
+from machines import PROGRAMS, WORK, check, run
 from pods import IS_OLD
 
 SYSTEM = "istio-system"
@@ -94,9 +94,7 @@ class Mesh:
     # The tree.
 
     def build(self):
-        if not (WORK / "ca.seed").exists():
-            run(MESHGEN, "ca", "new", "--ca", WORK / "ca.seed", "--no-git")
-        run(MESHGEN, "build", WORK / "topology.yaml", "-o", self.tree, "--ca", WORK / "ca.seed", "--quiet")
+        machines.build(WORK / "topology.yaml", self.tree)
 
     def prepare(self):
         """What a person has before: the programs, and namespaces for the workloads."""

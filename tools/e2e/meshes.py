@@ -10,7 +10,6 @@ import time
 import checks
 import gitops
 import machines
-import serve
 import yaml
 from clusters import Lab
 from machines import WORK, check, say, until
@@ -84,9 +83,7 @@ def main():
     place = pathlib.Path(ARGUMENTS[0])
     begun = time.monotonic()
     topology = checks.every_trace(yaml.safe_load(at_release(place.read_text())))
-    lab = Lab([topology], more_names=gitops.HOSTS)
-    if topology["istio"].get("install") == "helm":
-        serve.serve("127.0.0.1", WORK / "server.crt", WORK / "server.key", WORK / "git", machines.pack_charts([topology["istio"]["version"]]))
+    lab = Lab([topology])
     say(f"{len(lab.clusters)} API servers answer, with {sum(len(cluster.nodes) for cluster in lab.clusters.values())} nodes")
     if topology["istio"].get("profile") == "openshift":
         for cluster in lab.clusters.values():

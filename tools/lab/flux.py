@@ -7,10 +7,10 @@ import sys
 import threading
 import time
 
-import serve
 import yaml
-from gitops import HOSTS, Flux, Repository
-from machines import HERE, WORK, check, check_synced, pack_charts, say, start, stop
+from gitops import Flux, Repository
+from machines import HERE, check, check_synced, say, serve_git, start, stop
+from serve import HOSTS
 
 VERSIONS = ["1.30.2", "1.30.3"]
 
@@ -19,7 +19,7 @@ def main():
     topology = yaml.safe_load((HERE / "flux.yaml").read_text())
     machine, apis, nodes = start(topology, HOSTS)
     repository = Repository()
-    serve.serve("127.0.0.1", WORK / "server.crt", WORK / "server.key", WORK / "git", pack_charts(VERSIONS))
+    serve_git(VERSIONS)
     written = (HERE / "flux.yaml").read_text()
     repository.build(written)
     commit = repository.push("a mesh")

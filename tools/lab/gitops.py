@@ -2,11 +2,9 @@
 
 import time
 
-from machines import CRDS, MESHGEN, PROGRAMS, WORK, check, kubectl, run, say, until
+from machines import CRDS, PROGRAMS, WORK, build, check, kubectl, run, say, until
 
 FLUX = "flux-system"
-# The hosts that serve Git and charts (`serve.py`).
-HOSTS = ["git.example.com", "istio-release.storage.googleapis.com"]
 
 
 class Repository:
@@ -18,15 +16,13 @@ class Repository:
         run("git", "init", "--quiet", "--bare", "--initial-branch=main", self.bare)
         run("git", "init", "--quiet", "--initial-branch=main", self.clone)
         self.git("remote", "add", "origin", self.bare)
-        if not (WORK / "ca.seed").exists():
-            run(MESHGEN, "ca", "new", "--ca", WORK / "ca.seed", "--no-git")
 
     def git(self, *words):
         return run("git", "-C", self.clone, "-c", "user.name=lab", "-c", "user.email=lab@example.com", *words)
 
     def build(self, topology):
         (self.clone / "topology.yaml").write_text(topology)
-        run(MESHGEN, "build", self.clone / "topology.yaml", "-o", self.tree, "--ca", WORK / "ca.seed", "--quiet")
+        build(self.clone / "topology.yaml", self.tree)
 
     def push(self, message):
         self.git("add", "--all")

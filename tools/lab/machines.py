@@ -18,6 +18,7 @@ import urllib.error
 import urllib.request
 
 import kubelet
+import serve
 import yaml
 
 MESHGEN, PROGRAMS, CHARTS, CRDS = (pathlib.Path(argument).resolve() for argument in sys.argv[1:5])
@@ -200,6 +201,19 @@ def pack_charts(versions):
             index["entries"][chart["name"]].append(chart | {"urls": [f"{chart['name']}-{version}.tgz"], "created": "2026-01-01T00:00:00Z"})
     (place / "index.yaml").write_text(yaml.safe_dump(index))
     return place
+
+
+def serve_git(versions):
+    """Serves the repositories of Git, and Istio's charts of these versions."""
+    serve.serve("127.0.0.1", WORK / "server.crt", WORK / "server.key", WORK / "git", pack_charts(versions))
+
+
+def build(topology, tree):
+    """The tree of a topology. The seed is made for the first one."""
+    seed = WORK / "ca.seed"
+    if not seed.exists():
+        run(MESHGEN, "ca", "new", "--ca", seed, "--no-git")
+    run(MESHGEN, "build", topology, "-o", tree, "--ca", seed, "--quiet")
 
 
 def kubectl(*words, **options):

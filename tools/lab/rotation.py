@@ -14,9 +14,10 @@ import sys
 import urllib.request
 
 import kubelet
-import serve
+import machines
 import yaml
-from machines import HERE, MESHGEN, PROGRAMS, WORK, check, check_synced, kubectl, pack_charts, run, say, start, stop, until
+from machines import HERE, PROGRAMS, WORK, check, check_synced, kubectl, run, say, serve_git, start, stop, until
+from serve import HOSTS
 
 NEXT = "issuedOn: 2026-11-20"
 BEFORE = "certificates:\n  issuedOn: 2026-11-01\n"
@@ -28,7 +29,7 @@ BLOCK = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?",
 def build(certificates):
     topology = (HERE / "rotation.yaml").read_text()
     (WORK / "topology.yaml").write_text(topology.replace(BEFORE, certificates))
-    run(MESHGEN, "build", WORK / "topology.yaml", "-o", WORK / "out", "--ca", WORK / "ca.seed", "--quiet")
+    machines.build(WORK / "topology.yaml", WORK / "out")
 
 
 def install(*clusters):
@@ -120,9 +121,8 @@ def check_pairs(what, names):
 
 def main():
     topology = yaml.safe_load((HERE / "rotation.yaml").read_text())
-    machine, apis, nodes = start(topology, ["istio-release.storage.googleapis.com"])
-    run(MESHGEN, "ca", "new", "--ca", WORK / "ca.seed", "--no-git")
-    serve.serve("127.0.0.1", WORK / "server.crt", WORK / "server.key", WORK / "git", pack_charts([topology["istio"]["version"]]))
+    machine, apis, nodes = start(topology, HOSTS)
+    serve_git([topology["istio"]["version"]])
     # The program of the lab is of no release, and install.sh asks which one it is.
     wrapper = WORK / "bin/istioctl"
     wrapper.parent.mkdir()

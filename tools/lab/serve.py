@@ -7,6 +7,8 @@ import subprocess
 import threading
 import urllib.parse
 
+# The hosts that it answers for.
+HOSTS = ["git.example.com", "istio-release.storage.googleapis.com"]
 HELD = ("CONTENT_TYPE", "content-type"), ("HTTP_GIT_PROTOCOL", "git-protocol"), ("HTTP_CONTENT_ENCODING", "content-encoding")
 
 
