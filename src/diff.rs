@@ -25,10 +25,12 @@ pub use self::private_key::{KeyForm, PrivateKeyChange};
 pub use self::reach::{CredentialChange, Path, PathChange};
 pub use self::runbook::Phase;
 pub use self::side::Side;
+pub use self::sources::MeshChange;
 pub use self::text::{Hunk, TextChange};
 pub use self::what::What;
 
 mod authorities;
+mod changed;
 mod consequence;
 mod controllers;
 mod facts;
@@ -42,6 +44,7 @@ mod reach;
 pub mod report;
 mod runbook;
 mod side;
+mod sources;
 mod text;
 mod what;
 
@@ -63,6 +66,8 @@ pub struct Diff {
     pub summary: Summary,
     /// Every cluster of either side, in the order of their names.
     pub clusters: Vec<ClusterChange>,
+    /// What decides for all clusters and differs: where charts and the tree are taken from, and whose workloads restart.
+    pub mesh: Vec<MeshChange>,
     /// What differs in the files of the mesh as a whole.
     pub pages: Vec<TextChange>,
     /// The roots that proxies trust, and the authorities between them and the clusters' certificates, where they differ.
@@ -165,7 +170,7 @@ impl Diff {
         self.authorities.is_empty()
             && self.pages.is_empty()
             && self.flows.as_ref().is_none_or(Vec::is_empty)
-            && self.clusters.iter().all(|cluster| !cluster.differs() && cluster.membership == Membership::Stays)
+            && self.clusters.iter().all(|cluster| !cluster.differs() && cluster.worst() == Kind::Nothing)
     }
 
     /// The clusters in which anything differs.
@@ -215,6 +220,7 @@ pub fn compare(before: &Side, after: &Side) -> Diff {
         before: before.name.clone(),
         after: after.name.clone(),
         summary: summary(&clusters),
+        mesh: sources::compare(before, after),
         pages: text::compare_all(before.pages(), after.pages()),
         authorities,
         paths: reach::paths(before, after),

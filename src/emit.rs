@@ -120,10 +120,22 @@ pub(crate) fn find_fault(lock: &Lock) -> Option<String> {
         reason = "it merges what is sorted, as both are unless branches were merged"
     )]
     listed.sort();
-    let is_missing = |step: &str| listed.binary_search(&step).is_err() && (is_emitted(step) || is_directory(step));
-    let missing = || lock.steps.iter().find(|step| is_missing(step));
+    let is_missing = |step: &str| {
+        let is_of_files = !step.ends_with("/restart") && (is_emitted(step) || is_directory(step));
+        is_of_files && listed.binary_search(&step).is_err()
+    };
+    let missing = lock.steps.iter().find(|step| is_missing(step));
+    // Each cluster has files. Every pair of clusters is compared, so that facts of none would cost much.
+    let is_without_files = |name: &&String| {
+        let directory = [name.as_str(), "/"].concat();
+        let at = listed.partition_point(|path| *path < directory.as_str());
+        listed.get(at).is_none_or(|path| !path.starts_with(&directory))
+    };
+    let missing = missing.map(|step| format!("`{step}`"));
+    let unlisted = || lock.clusters.keys().find(is_without_files).map(|name| format!("the cluster `{name}`"));
     find_other(lock.paths()).or_else(|| {
-        missing().map(|step| format!("is cut short, because it lists no file of `{step}`: {}", lock::RESTORE))
+        let what = missing.or_else(unlisted)?;
+        Some(format!("is cut short, because it lists no file of {what}: {}", lock::RESTORE))
     })
 }
 

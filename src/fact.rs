@@ -215,7 +215,7 @@ pub(crate) const FACTS: &[Fact] = &[
         repeat: Some(control_plane),
         impact: Some((
             Impact::Reapply,
-            "the endpoints behind the control plane's Service lead to another address; proxies connect again by themselves",
+            "the control plane's Service leads to another address; proxies connect again by themselves",
         )),
         ..OWNED
     },
@@ -424,6 +424,6 @@ pub(crate) const MESH_CONFIG_AT_START: &[&str] =
 /// The same of the values: what injection templates and the charts' gateways read (the same files).
 pub(crate) const VALUES_AT_START: &[&str] = &["global", "istio_cni", "pilot.cni", "sidecarInjectorWebhook"];
 
-/// What of `values.global` only istiod and istioctl read.
+/// What of `values.global` only istiod and istioctl read, and the network, which each proxy is told for its own cluster.
 pub(crate) const NOT_AT_START: &[&str] =
-    &["configValidation", "externalIstiod", "meshNetworks", "operatorManageWebhooks", "remotePilotAddress"];
+    &["configValidation", "externalIstiod", "meshNetworks", "network", "operatorManageWebhooks", "remotePilotAddress"];

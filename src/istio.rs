@@ -30,6 +30,18 @@ pub(crate) fn signs_workloads(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> bool {
     other_signer(&said_by_author(mesh, cluster)).is_none()
 }
 
+/// The roots that the mesh config of a cluster's istiod tells proxies beside those of its authority, in JSON; nothing where it tells none
+/// (`MeshConfig.ca_certificates`, `ProxyConfig.ca_certificates_pem`).
+pub(crate) fn told_roots(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Option<String> {
+    const TOLD: [&str; 2] = ["/caCertificates", "/defaultConfig/caCertificatesPem"];
+    if !cluster.runs_istiod {
+        return None;
+    }
+    let config = Value::Object(mesh_config(mesh, cluster));
+    let told: Vec<&Value> = TOLD.iter().filter_map(|path| config.pointer(path)).collect();
+    (!told.is_empty()).then(|| told.iter().map(ToString::to_string).collect())
+}
+
 /// The author's values, those of the cluster before those of all. meshgen writes none that say who signs.
 fn said_by_author<'m>(mesh: &'m Mesh<'_>, cluster: &'m Cluster<'_>) -> [&'m FreeForm; 2] {
     [&cluster.written.istio.values, &mesh.istio.values]

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::layout::{CACERTS, KEY, bundle_path};
@@ -14,6 +15,7 @@ use crate::topology::{Date, IstioVersion, Name};
 pub use self::digest::Digest;
 
 mod digest;
+mod print;
 
 /// The lock's path in a tree.
 pub const FILE: &str = "meshgen.lock";
@@ -34,6 +36,8 @@ pub struct Lock {
     pub is_format_1: bool,
     /// The version of Istio, and what installs it.
     pub istio: Option<Istio>,
+    /// The repository of Istio's charts, where Helm installs from it.
+    pub charts: Option<String>,
     /// The namespaces whose workloads restart where what they started with is older.
     pub workloads: Vec<String>,
     /// The roots that proxies trust. After a merge without a build, those of both branches.
@@ -42,6 +46,8 @@ pub struct Lock {
     pub is_without_root: bool,
     /// Certificates that are never to be made again: a cluster, and a generation of its key.
     pub retired: Vec<(String, u32)>,
+    /// The cluster of the collector that traces go to.
+    pub traces_to: Option<String>,
     /// The cluster for whose gateway's address tracing waits.
     pub traces_wait_for: Option<String>,
     /// The steps of the installation in order, such as `east/30-istio`.
@@ -92,6 +98,8 @@ pub struct Cluster {
     pub roots: Vec<String>,
     /// SHA-256 of the root under which it signs; not recorded where the mesh has one root.
     pub anchor: Option<String>,
+    /// The digest of the roots that its mesh config tells proxies besides (`caCertificates`).
+    pub told_roots: Option<Digest>,
     /// The digest of its private key, where the tree has it in another form than that of a file.
     pub key: Option<Digest>,
     /// Who can read the private key: age recipients, the fingerprint of the certificate that it is sealed with, or the store that has it.
@@ -107,6 +115,16 @@ pub enum Gateway {
     Unaddressed,
     /// It has one at an address.
     At(String),
+}
+
+impl Gateway {
+    /// Whether others dial an IP address, and not a name; `None` where nothing is known to dial.
+    pub fn is_by_address(&self) -> Option<bool> {
+        match self {
+            Self::At(address) => Some(address.parse::<IpAddr>().is_ok()),
+            Self::Absent | Self::Unaddressed => None,
+        }
+    }
 }
 
 /// What is public of a certificate.
@@ -183,12 +201,16 @@ impl Lock {
                 let (version, installer) = rest.split_once(" by ")?;
                 self.istio = Some(Istio { version: version.parse().ok()?, installer: installer.to_owned() });
             }
+            "charts" => self.charts = Some(rest.strip_prefix("from ")?.to_owned()),
             "workloads" => self.workloads.push(name(rest)?),
             "retired" => {
                 let (cluster, generation) = rest.split_once(" generation ")?;
                 self.retired.push((name(cluster)?, generation.parse().ok()?));
             }
-            "traces" => self.traces_wait_for = Some(name(rest.strip_prefix("wait for ")?)?),
+            "traces" => match rest.strip_prefix("to ") {
+                Some(cluster) => self.traces_to = Some(name(cluster)?),
+                None => self.traces_wait_for = Some(name(rest.strip_prefix("wait for ")?)?),
+            },
             "step" => self.steps.push(rest.to_owned()),
             "root" if rest == NO_ROOT => self.is_without_root = true,
             "root" => self.roots.push(rest.parse().ok()?),
@@ -221,6 +243,7 @@ impl Lock {
             "issuer" => cluster.issuers.push(value.parse().ok()?),
             "trust" => cluster.roots.push(value.strip_prefix("sha256:")?.to_owned()),
             "anchor" => cluster.anchor = Some(value.strip_prefix("sha256:")?.to_owned()),
+            "told" => cluster.told_roots = Some(value.strip_prefix("roots ")?.parse().ok()?),
             "key" => cluster.key = Some(value.parse().ok()?),
             "reader" => cluster.readers.push(text()?),
             "certificate" => {
@@ -292,117 +315,6 @@ impl FromStr for Lock {
             return Err(format!("is cut short, because it lists no file: {RESTORE}"));
         }
         Ok(lock)
-    }
-}
-
-impl fmt::Display for Lock {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "{FORMAT}2\nmeshgen {}", env!("CARGO_PKG_VERSION"))?;
-        if let Some(Istio { version, installer }) = &self.istio {
-            writeln!(out, "istio {version} by {installer}")?;
-        }
-        for root in &self.roots {
-            writeln!(out, "root {root}")?;
-        }
-        if self.is_without_root {
-            writeln!(out, "root {NO_ROOT}")?;
-        }
-        for (cluster, generation) in &self.retired {
-            writeln!(out, "retired {cluster} generation {generation}")?;
-        }
-        for namespace in &self.workloads {
-            writeln!(out, "workloads {namespace}")?;
-        }
-        if let Some(cluster) = &self.traces_wait_for {
-            writeln!(out, "traces wait for {cluster}")?;
-        }
-        if !self.steps.is_empty() {
-            writeln!(out, "\n# the order")?;
-            for step in &self.steps {
-                writeln!(out, "step {step}")?;
-            }
-        }
-        let mut heading = None;
-        let mut left: BTreeMap<&str, &Cluster> =
-            self.clusters.iter().map(|(name, cluster)| (name.as_str(), cluster)).collect();
-        for (path, digest) in &self.files {
-            let directory = path.split_once('/').map_or("", |(directory, _)| directory);
-            if heading != Some(directory) {
-                heading = Some(directory);
-                writeln!(out, "\n# {}", if directory.is_empty() { "the mesh" } else { directory })?;
-                if let Some(cluster) = left.remove(directory) {
-                    cluster.print(directory, out)?;
-                }
-            }
-            writeln!(out, "{digest} {path}")?;
-        }
-        // Only a damaged lock knows a cluster of which it lists no file.
-        for (name, cluster) in left {
-            writeln!(out, "\n# {name}")?;
-            cluster.print(name, out)?;
-        }
-        Ok(())
-    }
-}
-
-impl Cluster {
-    fn print(&self, name: &str, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let texts = [
-            ("network", &self.network),
-            ("primary", &self.primary),
-            ("server", &self.api_server),
-            ("proxies", &self.at_start),
-        ];
-        for (word, value) in texts {
-            if let Some(value) = value {
-                writeln!(out, "{word} of {name} {value}")?;
-            }
-        }
-        if let Some(authority) = self.api_server_ca {
-            writeln!(out, "authority of {name} {authority}")?;
-        }
-        if let Some(proxy) = &self.proxy_url {
-            writeln!(out, "way of {name} through {proxy}")?;
-        }
-        if self.is_waiting {
-            writeln!(out, "wait of {name} for the address of its primary")?;
-        }
-        if let Some(context) = &self.context {
-            // A context may hold anything, line breaks too.
-            writeln!(out, "context of {name} {}", serde_json::Value::from(context.as_str()))?;
-        }
-        match &self.gateway {
-            None => {}
-            Some(Gateway::Absent) => writeln!(out, "gateway of {name} none")?,
-            Some(Gateway::Unaddressed) => writeln!(out, "gateway of {name}")?,
-            Some(Gateway::At(address)) => writeln!(out, "gateway of {name} at {address}")?,
-        }
-        for (destination, via) in &self.routes {
-            writeln!(out, "route of {name} {destination} via {via}")?;
-        }
-        for issuer in &self.issuers {
-            writeln!(out, "issuer of {name} {issuer}")?;
-        }
-        for root in &self.roots {
-            writeln!(out, "trust of {name} sha256:{root}")?;
-        }
-        if let Some(anchor) = &self.anchor {
-            writeln!(out, "anchor of {name} sha256:{anchor}")?;
-        }
-        if let Some(key) = self.key {
-            writeln!(out, "key of {name} {key}")?;
-        }
-        for reader in &self.readers {
-            writeln!(out, "reader of {name} {reader}")?;
-        }
-        if let Some((generation, Certificate { fingerprint, serial, not_before, not_after })) = &self.certificate {
-            writeln!(
-                out,
-                "certificate of {name} generation {generation} valid {not_before} to {not_after} serial {serial} \
-                 sha256:{fingerprint}"
-            )?;
-        }
-        Ok(())
     }
 }
 

@@ -52,6 +52,10 @@ pub(crate) fn is_deceptive(character: char) -> bool {
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// What GitHub's runner takes for a command, wherever it stands in a line
+/// (<https://github.com/actions/runner/blob/v2.329.0/src/Runner.Common/ActionCommand.cs>).
+const COMMAND: &str = "##[";
+
 /// A report for programs: JSON in which no character does something to the text around it, and a line feed.
 pub(crate) fn report_json(report: &impl Serialize) -> String {
     let mut text = plain_json(&serde_json::to_string_pretty(report).expect("a report is plain data"));
@@ -70,6 +74,9 @@ pub(crate) fn plain_json(text: &str) -> String {
             plain.push(character);
         }
     }
+    if plain.contains(COMMAND) {
+        plain = plain.replace(COMMAND, "##\\u005b");
+    }
     plain
 }
 
@@ -85,7 +92,12 @@ pub(crate) fn printable_lines(text: &str) -> String {
 
 /// Text with a character of ours in the place of each of them.
 pub(crate) fn without_controls(text: &str, instead: char) -> String {
-    text.chars().map(|character| if is_deceptive(character) { instead } else { character }).collect()
+    without_commands(text.chars().map(|character| if is_deceptive(character) { instead } else { character }).collect())
+}
+
+/// Text in which no command of GitHub's runner stands.
+pub(crate) fn without_commands(text: String) -> String {
+    if text.contains(COMMAND) { text.replace(COMMAND, "##\u{fffd}") } else { text }
 }
 
 /// Parts of a name with `-` between them, at most 63 characters long: a longer one ends with a digest of the whole.
@@ -118,6 +130,12 @@ pub(crate) fn push_hex(text: &mut String, bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_text_of_a_stranger_is_a_command_of_githubs_runner() {
+        assert_eq!(printable("# ##[stop-commands]x"), "# ##\u{fffd}stop-commands]x");
+        assert_eq!(plain_json("##[group]"), "##\\u005bgroup]");
+    }
 
     #[test]
     fn of_many_names_the_first_three_are_written() {

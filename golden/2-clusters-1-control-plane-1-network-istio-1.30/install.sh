@@ -76,9 +76,9 @@ cluster() {
 
 # What the proxies of a cluster know from their start alone.
 cluster 'cluster1' 'cluster1' 'cluster1' 'istiod'
-at_start['cluster1']='istio=1.30.3 control-plane=cluster1 configuration=2cafbf9a2af7'
+at_start['cluster1']='istio=1.30.3 control-plane=cluster1 configuration=77c123e72aa5'
 cluster 'cluster2' 'cluster2' 'cluster1' 'istiod'
-at_start['cluster2']='istio=1.30.3 control-plane=cluster1 configuration=0efc70d6d9dc'
+at_start['cluster2']='istio=1.30.3 control-plane=cluster1 configuration=39e15d6352d0'
 
 dry_run='' from='' no_restart='' current='' index=''
 while [[ $# -gt 0 ]]; do

@@ -438,14 +438,14 @@ check() {
       sends 'zipkin.meshgen.internal' '192.168.229.100' 15018
       collector
       routes '192.168.229.128' '192.168.229.129' '192.168.229.130'
-      started 'istio=1.30.3 control-plane=cluster1 configuration=2cafbf9a2af7'
+      started 'istio=1.30.3 control-plane=cluster1 configuration=77c123e72aa5'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/istiod-gateway' 'VirtualService/istiod-vs' 'Gateway/zipkin-gateway' 'VirtualService/zipkin-vs' 'Telemetry/mesh-tracing' 'ServiceEntry/zipkin-collector' 'Deployment/zipkin' 'Service/zipkin' 'Service/tracing' 'Secret/cacerts' 'remote-secrets'
       ;;
     'cluster2')
       root 'cluster1'/20-cacerts app=sidecar-injector,istio.io/rev=default
       ready istio-egressgateway
       routes '192.168.229.131' '192.168.229.132' '192.168.229.133'
-      started 'istio=1.30.3 control-plane=cluster1 configuration=0efc70d6d9dc'
+      started 'istio=1.30.3 control-plane=cluster1 configuration=39e15d6352d0'
       left '' ''
       ;;
   esac

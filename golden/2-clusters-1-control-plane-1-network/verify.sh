@@ -440,7 +440,7 @@ check() {
       reports '192.168.229.100:15018'
       collector
       routes '192.168.229.128' '192.168.229.129' '192.168.229.130'
-      started 'istio=1.11.2 control-plane=cluster1 configuration=69eab8725945'
+      started 'istio=1.11.2 control-plane=cluster1 configuration=63319a1bc58d'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/istiod-gateway' 'VirtualService/istiod-vs' 'Gateway/zipkin-gateway' 'VirtualService/zipkin-vs' 'Deployment/zipkin' 'Service/zipkin' 'Service/tracing' 'Secret/cacerts' 'remote-secrets'
       ;;
     'cluster2')
@@ -449,7 +449,7 @@ check() {
       intermediate 'cluster2'/20-cacerts
       root 'cluster2'/20-cacerts app=sidecar-injector,istio.io/rev=default
       routes '192.168.229.131' '192.168.229.132' '192.168.229.133'
-      started 'istio=1.11.2 control-plane=cluster1 configuration=ea0ff8d1f283'
+      started 'istio=1.11.2 control-plane=cluster1 configuration=cbeae285f3ac'
       left 'istiod' '' 'Secret/cacerts'
       ;;
   esac

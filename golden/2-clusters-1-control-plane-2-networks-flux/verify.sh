@@ -437,7 +437,7 @@ check() {
       knows 'cluster2'
       sends 'zipkin.istio-system.svc.cluster.local' '' 9411
       collector
-      started 'istio=1.29.6 control-plane=cluster1 configuration=c667b97193e4'
+      started 'istio=1.29.6 control-plane=cluster1 configuration=f79e2b318678'
       left 'istiod' 'istio-eastwestgateway' 'ServiceAccount/istio-eastwestgateway-service-account' 'Role/istio-eastwestgateway-sds' 'RoleBinding/istio-eastwestgateway-sds' 'Deployment/istio-eastwestgateway' 'Service/istio-eastwestgateway' 'HorizontalPodAutoscaler/istio-eastwestgateway' 'Gateway/istiod-gateway' 'VirtualService/istiod-vs' 'Gateway/cross-network-gateway' 'Telemetry/mesh-tracing' 'Telemetry/zipkin-tracing' 'Deployment/zipkin' 'Service/zipkin' 'Service/tracing' 'Secret/cacerts' 'remote-secrets'
       ;;
     'cluster2')
@@ -446,7 +446,7 @@ check() {
       address '192.168.20.100'
       certificate 'cluster1'/20-cacerts
       sends 'zipkin.istio-system.svc.cluster.local' '' 9411
-      started 'istio=1.29.6 control-plane=cluster1 configuration=f1472ad39d1e'
+      started 'istio=1.29.6 control-plane=cluster1 configuration=fd5aaedb6bbe'
       left '' 'istio-eastwestgateway' 'ServiceAccount/istio-eastwestgateway-service-account' 'Role/istio-eastwestgateway-sds' 'RoleBinding/istio-eastwestgateway-sds' 'Deployment/istio-eastwestgateway' 'Service/istio-eastwestgateway' 'HorizontalPodAutoscaler/istio-eastwestgateway'
       ;;
   esac

@@ -77,9 +77,9 @@ cluster() {
 
 # What the proxies of a cluster know from their start alone.
 cluster 'cluster1' 'cluster1' 'cluster1' 'istiod'
-at_start['cluster1']='istio=1.29.6 control-plane=cluster1 configuration=be346597fc97'
+at_start['cluster1']='istio=1.29.6 control-plane=cluster1 configuration=876716e8ff79'
 cluster 'cluster2' 'cluster2' 'cluster1' 'istiod'
-at_start['cluster2']='istio=1.29.6 control-plane=cluster1 configuration=f63bc5a2f064'
+at_start['cluster2']='istio=1.29.6 control-plane=cluster1 configuration=5bbbad03a60d'
 
 dry_run='' from='' no_restart='' current='' index=''
 ownership=()

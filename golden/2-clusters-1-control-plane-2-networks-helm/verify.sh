@@ -437,7 +437,7 @@ check() {
       knows 'cluster2'
       sends 'zipkin.istio-system.svc.cluster.local' '' 9411
       collector
-      started 'istio=1.29.6 control-plane=cluster1 configuration=be346597fc97'
+      started 'istio=1.29.6 control-plane=cluster1 configuration=876716e8ff79'
       left 'istiod' 'istio-eastwestgateway' 'ServiceAccount/istio-eastwestgateway-service-account' 'Role/istio-eastwestgateway-sds' 'RoleBinding/istio-eastwestgateway-sds' 'Deployment/istio-eastwestgateway' 'Service/istio-eastwestgateway' 'HorizontalPodAutoscaler/istio-eastwestgateway' 'PodDisruptionBudget/istio-eastwestgateway' 'Gateway/istiod-gateway' 'VirtualService/istiod-vs' 'Gateway/cross-network-gateway' 'Telemetry/mesh-tracing' 'Telemetry/zipkin-tracing' 'Deployment/zipkin' 'Service/zipkin' 'Service/tracing' 'Secret/cacerts' 'remote-secrets'
       ;;
     'cluster2')
@@ -446,7 +446,7 @@ check() {
       address '192.168.20.100'
       certificate 'cluster1'/20-cacerts
       sends 'zipkin.istio-system.svc.cluster.local' '' 9411
-      started 'istio=1.29.6 control-plane=cluster1 configuration=f63bc5a2f064'
+      started 'istio=1.29.6 control-plane=cluster1 configuration=5bbbad03a60d'
       left '' 'istio-eastwestgateway' 'ServiceAccount/istio-eastwestgateway-service-account' 'Role/istio-eastwestgateway-sds' 'RoleBinding/istio-eastwestgateway-sds' 'Deployment/istio-eastwestgateway' 'Service/istio-eastwestgateway' 'HorizontalPodAutoscaler/istio-eastwestgateway' 'PodDisruptionBudget/istio-eastwestgateway'
       ;;
   esac

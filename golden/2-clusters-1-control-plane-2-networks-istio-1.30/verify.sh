@@ -437,7 +437,7 @@ check() {
       knows 'cluster2'
       sends 'zipkin.meshgen.internal' '192.168.229.100' 15018
       collector
-      started 'istio=1.30.3 control-plane=cluster1 configuration=2cafbf9a2af7'
+      started 'istio=1.30.3 control-plane=cluster1 configuration=77c123e72aa5'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/istiod-gateway' 'VirtualService/istiod-vs' 'Gateway/cross-network-gateway' 'Gateway/zipkin-gateway' 'VirtualService/zipkin-vs' 'Telemetry/mesh-tracing' 'ServiceEntry/zipkin-collector' 'Deployment/zipkin' 'Service/zipkin' 'Service/tracing' 'Secret/cacerts' 'remote-secrets'
       ;;
     'cluster2')
@@ -447,7 +447,7 @@ check() {
       certificate 'cluster1'/20-cacerts
       ready istio-egressgateway
       sends 'zipkin.meshgen.internal' '192.168.229.100' 15018
-      started 'istio=1.30.3 control-plane=cluster1 configuration=046d90467f17'
+      started 'istio=1.30.3 control-plane=cluster1 configuration=27720925165f'
       left '' 'istio-eastwestgateway'
       ;;
   esac

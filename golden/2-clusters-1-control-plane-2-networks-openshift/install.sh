@@ -75,9 +75,9 @@ cluster() {
 
 # What the proxies of a cluster know from their start alone.
 cluster 'cluster1' 'cluster1' 'cluster1' 'istiod'
-at_start['cluster1']='istio=1.29.6 control-plane=cluster1 configuration=5cbe9a6d4cfe'
+at_start['cluster1']='istio=1.29.6 control-plane=cluster1 configuration=53682dc8010d'
 cluster 'cluster2' 'cluster2' 'cluster1' 'istiod'
-at_start['cluster2']='istio=1.29.6 control-plane=cluster1 configuration=d7e1e1fe7fac'
+at_start['cluster2']='istio=1.29.6 control-plane=cluster1 configuration=d79c7de72af9'
 
 dry_run='' from='' no_restart='' current='' index=''
 while [[ $# -gt 0 ]]; do

@@ -435,7 +435,7 @@ check() {
       address '192.168.10.100'
       certificate 'cluster1'/20-cacerts
       knows 'cluster2'
-      started 'istio=1.29.6 control-plane=cluster1 configuration=5cbe9a6d4cfe'
+      started 'istio=1.29.6 control-plane=cluster1 configuration=53682dc8010d'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/istiod-gateway' 'VirtualService/istiod-vs' 'Gateway/cross-network-gateway' 'Secret/cacerts' 'remote-secrets'
       ;;
     'cluster2')
@@ -443,7 +443,7 @@ check() {
       ready istio-eastwestgateway
       address '192.168.20.100'
       certificate 'cluster1'/20-cacerts
-      started 'istio=1.29.6 control-plane=cluster1 configuration=d7e1e1fe7fac'
+      started 'istio=1.29.6 control-plane=cluster1 configuration=d79c7de72af9'
       left '' 'istio-eastwestgateway'
       ;;
   esac

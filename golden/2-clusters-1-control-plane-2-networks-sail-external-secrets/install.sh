@@ -75,9 +75,9 @@ cluster() {
 
 # What the proxies of a cluster know from their start alone.
 cluster 'cluster1' 'cluster1' 'cluster1' 'istiod'
-at_start['cluster1']='istio=1.30.3 control-plane=cluster1 configuration=446efe05f517'
+at_start['cluster1']='istio=1.30.3 control-plane=cluster1 configuration=51856126746a'
 cluster 'cluster2' 'cluster2' 'cluster1' 'istiod'
-at_start['cluster2']='istio=1.30.3 control-plane=cluster1 configuration=753c317368c6'
+at_start['cluster2']='istio=1.30.3 control-plane=cluster1 configuration=fb3e41e90ffc'
 
 dry_run='' from='' no_restart='' current='' index=''
 while [[ $# -gt 0 ]]; do

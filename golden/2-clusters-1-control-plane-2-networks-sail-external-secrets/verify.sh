@@ -463,7 +463,7 @@ check() {
       knows 'cluster2'
       sends 'zipkin.istio-system.svc.cluster.local' '' 9411
       collector
-      started 'istio=1.30.3 control-plane=cluster1 configuration=446efe05f517'
+      started 'istio=1.30.3 control-plane=cluster1 configuration=51856126746a'
       left 'istiod' 'istio-eastwestgateway' 'ServiceAccount/istio-eastwestgateway-service-account' 'Role/istio-eastwestgateway-sds' 'RoleBinding/istio-eastwestgateway-sds' 'Deployment/istio-eastwestgateway' 'Service/istio-eastwestgateway' 'HorizontalPodAutoscaler/istio-eastwestgateway' 'Gateway/istiod-gateway' 'VirtualService/istiod-vs' 'Gateway/cross-network-gateway' 'Telemetry/mesh-tracing' 'Telemetry/zipkin-tracing' 'Deployment/zipkin' 'Service/zipkin' 'Service/tracing' 'ExternalSecret/istio-remote-secret-cluster2' 'Secret/cacerts' 'ExternalSecret/cacerts' 'remote-secrets'
       ;;
     'cluster2')
@@ -474,7 +474,7 @@ check() {
       certificate 'cluster1'/20-cacerts
       stored pushsecrets PushSecret istio-reader
       sends 'zipkin.istio-system.svc.cluster.local' '' 9411
-      started 'istio=1.30.3 control-plane=cluster1 configuration=753c317368c6'
+      started 'istio=1.30.3 control-plane=cluster1 configuration=fb3e41e90ffc'
       left '' 'istio-eastwestgateway' 'ServiceAccount/istio-eastwestgateway-service-account' 'Role/istio-eastwestgateway-sds' 'RoleBinding/istio-eastwestgateway-sds' 'Deployment/istio-eastwestgateway' 'Service/istio-eastwestgateway' 'HorizontalPodAutoscaler/istio-eastwestgateway' 'Secret/istio-reader-service-account-istio-remote-secret-token' 'PushSecret/istio-reader'
       ;;
   esac

@@ -440,7 +440,7 @@ check() {
       reports '192.168.229.100:15018'
       collector
       routes '192.168.229.128' '192.168.229.129' '192.168.229.130'
-      started 'istio=1.11.2 control-plane=cluster1 configuration=69eab8725945'
+      started 'istio=1.11.2 control-plane=cluster1 configuration=63319a1bc58d'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/zipkin-gateway' 'VirtualService/zipkin-vs' 'Deployment/zipkin' 'Service/zipkin' 'Service/tracing' 'Secret/cacerts' 'remote-secrets'
       ;;
     'cluster2')
@@ -450,7 +450,7 @@ check() {
       root 'cluster2'/20-cacerts app=sidecar-injector,istio.io/rev=default
       knows 'cluster1'
       routes '192.168.229.131' '192.168.229.132' '192.168.229.133'
-      started 'istio=1.11.2 control-plane=cluster2 configuration=ea0ff8d1f283'
+      started 'istio=1.11.2 control-plane=cluster2 configuration=cbeae285f3ac'
       left 'istiod' '' 'Secret/cacerts' 'remote-secrets'
       ;;
   esac

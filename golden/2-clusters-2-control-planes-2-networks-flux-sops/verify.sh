@@ -435,7 +435,7 @@ check() {
       address '192.168.10.100'
       certificate 'cluster1'/20-cacerts
       knows 'cluster2'
-      started 'istio=1.29.6 control-plane=cluster1 configuration=c667b97193e4'
+      started 'istio=1.29.6 control-plane=cluster1 configuration=f79e2b318678'
       left 'istiod' 'istio-eastwestgateway' 'ServiceAccount/istio-eastwestgateway-service-account' 'Role/istio-eastwestgateway-sds' 'RoleBinding/istio-eastwestgateway-sds' 'Deployment/istio-eastwestgateway' 'Service/istio-eastwestgateway' 'HorizontalPodAutoscaler/istio-eastwestgateway' 'Gateway/cross-network-gateway' 'Secret/cacerts' 'remote-secrets'
       ;;
     'cluster2')
@@ -447,7 +447,7 @@ check() {
       address '192.168.20.100'
       certificate 'cluster2'/20-cacerts
       knows 'cluster1'
-      started 'istio=1.29.6 control-plane=cluster2 configuration=9520eb32304a'
+      started 'istio=1.29.6 control-plane=cluster2 configuration=f906b9c0dc9f'
       left 'istiod' 'istio-eastwestgateway' 'ServiceAccount/istio-eastwestgateway-service-account' 'Role/istio-eastwestgateway-sds' 'RoleBinding/istio-eastwestgateway-sds' 'Deployment/istio-eastwestgateway' 'Service/istio-eastwestgateway' 'HorizontalPodAutoscaler/istio-eastwestgateway' 'Gateway/cross-network-gateway' 'Secret/cacerts' 'remote-secrets'
       ;;
   esac

@@ -75,9 +75,9 @@ cluster() {
 
 # What the proxies of a cluster know from their start alone.
 cluster 'cluster1' 'cluster1' 'cluster1' 'istiod'
-at_start['cluster1']='istio=1.30.3 control-plane=cluster1 configuration=ebc9a0beea8b'
+at_start['cluster1']='istio=1.30.3 control-plane=cluster1 configuration=77d8a1a91f0f'
 cluster 'cluster2' 'cluster2' 'cluster2' 'istiod'
-at_start['cluster2']='istio=1.30.3 control-plane=cluster2 configuration=92d1c1847902'
+at_start['cluster2']='istio=1.30.3 control-plane=cluster2 configuration=8ee02b11195f'
 
 dry_run='' from='' no_restart='' current='' index=''
 while [[ $# -gt 0 ]]; do

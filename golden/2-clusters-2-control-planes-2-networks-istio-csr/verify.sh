@@ -351,7 +351,7 @@ check() {
       ready istio-eastwestgateway
       address '192.168.229.100'
       knows 'cluster2'
-      started 'istio=1.30.3 control-plane=cluster1 configuration=ebc9a0beea8b'
+      started 'istio=1.30.3 control-plane=cluster1 configuration=77d8a1a91f0f'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/cross-network-gateway' 'remote-secrets'
       ;;
     'cluster2')
@@ -361,7 +361,7 @@ check() {
       ready istio-eastwestgateway
       address '192.168.229.101'
       knows 'cluster1'
-      started 'istio=1.30.3 control-plane=cluster2 configuration=92d1c1847902'
+      started 'istio=1.30.3 control-plane=cluster2 configuration=8ee02b11195f'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/cross-network-gateway' 'remote-secrets'
       ;;
   esac

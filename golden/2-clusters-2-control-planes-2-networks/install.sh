@@ -75,9 +75,9 @@ cluster() {
 
 # What the proxies of a cluster know from their start alone.
 cluster 'cluster1' 'cluster1' 'cluster1' 'istiod'
-at_start['cluster1']='istio=1.11.2 control-plane=cluster1 configuration=8ec2bc56083d'
+at_start['cluster1']='istio=1.11.2 control-plane=cluster1 configuration=6ac791048870'
 cluster 'cluster2' 'cluster2' 'cluster2' 'istiod'
-at_start['cluster2']='istio=1.11.2 control-plane=cluster2 configuration=4e4d30808b65'
+at_start['cluster2']='istio=1.11.2 control-plane=cluster2 configuration=a5674957c347'
 
 dry_run='' from='' no_restart='' current='' index=''
 while [[ $# -gt 0 ]]; do

@@ -439,7 +439,7 @@ check() {
       knows 'cluster2'
       reports 'zipkin.istio-system:9411'
       collector
-      started 'istio=1.11.2 control-plane=cluster1 configuration=8ec2bc56083d'
+      started 'istio=1.11.2 control-plane=cluster1 configuration=6ac791048870'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/cross-network-gateway' 'Gateway/zipkin-gateway' 'VirtualService/zipkin-vs' 'Deployment/zipkin' 'Service/zipkin' 'Service/tracing' 'Secret/cacerts' 'remote-secrets'
       ;;
     'cluster2')
@@ -452,7 +452,7 @@ check() {
       certificate 'cluster2'/20-cacerts
       knows 'cluster1'
       reports '192.168.229.100:15018'
-      started 'istio=1.11.2 control-plane=cluster2 configuration=4e4d30808b65'
+      started 'istio=1.11.2 control-plane=cluster2 configuration=a5674957c347'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/cross-network-gateway' 'Secret/cacerts' 'remote-secrets'
       ;;
   esac

@@ -441,7 +441,7 @@ check() {
       reports '192.168.229.100:15018'
       collector
       routes '192.168.229.137' '192.168.229.138' '192.168.229.139'
-      started 'istio=1.11.2 control-plane=cluster1 configuration=69eab8725945'
+      started 'istio=1.11.2 control-plane=cluster1 configuration=63319a1bc58d'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/istiod-gateway' 'VirtualService/istiod-vs' 'Gateway/zipkin-gateway' 'VirtualService/zipkin-vs' 'Deployment/zipkin' 'Service/zipkin' 'Service/tracing' 'Secret/cacerts' 'remote-secrets'
       ;;
     'cluster2')
@@ -450,7 +450,7 @@ check() {
       intermediate 'cluster2'/20-cacerts
       root 'cluster2'/20-cacerts app=sidecar-injector,istio.io/rev=default
       routes '192.168.229.140' '192.168.229.141' '192.168.229.142'
-      started 'istio=1.11.2 control-plane=cluster1 configuration=ea0ff8d1f283'
+      started 'istio=1.11.2 control-plane=cluster1 configuration=cbeae285f3ac'
       left 'istiod' '' 'Secret/cacerts'
       ;;
     'cluster3')
@@ -459,7 +459,7 @@ check() {
       intermediate 'cluster3'/20-cacerts
       root 'cluster3'/20-cacerts app=sidecar-injector,istio.io/rev=default
       routes '192.168.229.143' '192.168.229.144' '192.168.229.145'
-      started 'istio=1.11.2 control-plane=cluster1 configuration=e28f5467c156'
+      started 'istio=1.11.2 control-plane=cluster1 configuration=5a064e0b4db4'
       left 'istiod' '' 'Secret/cacerts'
       ;;
   esac

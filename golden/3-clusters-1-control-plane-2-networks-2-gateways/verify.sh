@@ -440,7 +440,7 @@ check() {
       knows 'cluster2' 'cluster3'
       reports '192.168.229.100:15018'
       collector
-      started 'istio=1.11.2 control-plane=cluster1 configuration=562461f47745'
+      started 'istio=1.11.2 control-plane=cluster1 configuration=a67f7620e7e8'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/istiod-gateway' 'VirtualService/istiod-vs' 'Gateway/cross-network-gateway' 'Gateway/zipkin-gateway' 'VirtualService/zipkin-vs' 'Deployment/zipkin' 'Service/zipkin' 'Service/tracing' 'Secret/cacerts' 'remote-secrets'
       ;;
     'cluster2')
@@ -453,7 +453,7 @@ check() {
       certificate 'cluster2'/20-cacerts
       reports '192.168.229.100:15018'
       routes '192.168.229.140' '192.168.229.141' '192.168.229.142'
-      started 'istio=1.11.2 control-plane=cluster1 configuration=b0a5f9e46243'
+      started 'istio=1.11.2 control-plane=cluster1 configuration=a822450b32d7'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/cross-network-gateway' 'Secret/cacerts'
       ;;
     'cluster3')
@@ -462,7 +462,7 @@ check() {
       intermediate 'cluster3'/20-cacerts
       root 'cluster3'/20-cacerts app=sidecar-injector,istio.io/rev=default
       routes '192.168.229.143' '192.168.229.144' '192.168.229.145'
-      started 'istio=1.11.2 control-plane=cluster1 configuration=dc702a00836d'
+      started 'istio=1.11.2 control-plane=cluster1 configuration=0cc56802939e'
       left 'istiod' '' 'Secret/cacerts'
       ;;
   esac

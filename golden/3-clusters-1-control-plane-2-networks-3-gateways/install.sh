@@ -76,11 +76,11 @@ cluster() {
 
 # What the proxies of a cluster know from their start alone.
 cluster 'cluster1' 'cluster1' 'cluster1' 'istiod'
-at_start['cluster1']='istio=1.11.2 control-plane=cluster1 configuration=562461f47745'
+at_start['cluster1']='istio=1.11.2 control-plane=cluster1 configuration=a67f7620e7e8'
 cluster 'cluster2' 'cluster2' 'cluster1' 'istiod'
-at_start['cluster2']='istio=1.11.2 control-plane=cluster1 configuration=b0a5f9e46243'
+at_start['cluster2']='istio=1.11.2 control-plane=cluster1 configuration=a822450b32d7'
 cluster 'cluster3' 'cluster3' 'cluster1' 'istiod'
-at_start['cluster3']='istio=1.11.2 control-plane=cluster1 configuration=dc702a00836d'
+at_start['cluster3']='istio=1.11.2 control-plane=cluster1 configuration=0cc56802939e'
 
 dry_run='' from='' no_restart='' current='' index=''
 while [[ $# -gt 0 ]]; do

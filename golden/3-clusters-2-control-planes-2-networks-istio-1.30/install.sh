@@ -76,11 +76,11 @@ cluster() {
 
 # What the proxies of a cluster know from their start alone.
 cluster 'cluster1' 'cluster1' 'cluster1' 'istiod'
-at_start['cluster1']='istio=1.30.3 control-plane=cluster1 configuration=2cafbf9a2af7'
+at_start['cluster1']='istio=1.30.3 control-plane=cluster1 configuration=77c123e72aa5'
 cluster 'cluster2' 'cluster2' 'cluster3' 'istiod'
-at_start['cluster2']='istio=1.30.3 control-plane=cluster3 configuration=1dd0ea68fabe'
+at_start['cluster2']='istio=1.30.3 control-plane=cluster3 configuration=d2464c711045'
 cluster 'cluster3' 'cluster3' 'cluster3' 'istiod'
-at_start['cluster3']='istio=1.30.3 control-plane=cluster3 configuration=42852bb676fe'
+at_start['cluster3']='istio=1.30.3 control-plane=cluster3 configuration=d8d0b28d0f43'
 
 dry_run='' from='' no_restart='' current='' index=''
 while [[ $# -gt 0 ]]; do

@@ -438,14 +438,14 @@ check() {
       knows 'cluster2' 'cluster3'
       sends 'zipkin.meshgen.internal' '192.168.229.100' 15018
       collector
-      started 'istio=1.30.3 control-plane=cluster1 configuration=2cafbf9a2af7'
+      started 'istio=1.30.3 control-plane=cluster1 configuration=77c123e72aa5'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/cross-network-gateway' 'Gateway/zipkin-gateway' 'VirtualService/zipkin-vs' 'Telemetry/mesh-tracing' 'ServiceEntry/zipkin-collector' 'Deployment/zipkin' 'Service/zipkin' 'Service/tracing' 'Secret/cacerts' 'remote-secrets'
       ;;
     'cluster2')
       root 'cluster3'/20-cacerts app=sidecar-injector,istio.io/rev=default
       ready istio-egressgateway
       routes '192.168.229.140' '192.168.229.141' '192.168.229.142'
-      started 'istio=1.30.3 control-plane=cluster3 configuration=1dd0ea68fabe'
+      started 'istio=1.30.3 control-plane=cluster3 configuration=d2464c711045'
       left '' ''
       ;;
     'cluster3')
@@ -459,7 +459,7 @@ check() {
       knows 'cluster1' 'cluster2'
       sends 'zipkin.meshgen.internal' '192.168.229.100' 15018
       routes '192.168.229.143' '192.168.229.144' '192.168.229.145'
-      started 'istio=1.30.3 control-plane=cluster3 configuration=42852bb676fe'
+      started 'istio=1.30.3 control-plane=cluster3 configuration=d8d0b28d0f43'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/istiod-gateway' 'VirtualService/istiod-vs' 'Gateway/cross-network-gateway' 'Telemetry/mesh-tracing' 'ServiceEntry/zipkin-collector' 'Secret/cacerts' 'remote-secrets'
       ;;
   esac

@@ -75,11 +75,11 @@ cluster() {
 
 # What the proxies of a cluster know from their start alone.
 cluster 'cluster1' 'cluster1' 'cluster1' 'istiod'
-at_start['cluster1']='istio=1.29.6 control-plane=cluster1 configuration=c667b97193e4'
+at_start['cluster1']='istio=1.29.6 control-plane=cluster1 configuration=f79e2b318678'
 cluster 'cluster2' 'cluster2' 'cluster3' 'istiod'
-at_start['cluster2']='istio=1.29.6 control-plane=cluster3 configuration=50a2f15db171'
+at_start['cluster2']='istio=1.29.6 control-plane=cluster3 configuration=aeee4c9513a2'
 cluster 'cluster3' 'cluster3' 'cluster3' 'istiod'
-at_start['cluster3']='istio=1.29.6 control-plane=cluster3 configuration=8c9870d17a3a'
+at_start['cluster3']='istio=1.29.6 control-plane=cluster3 configuration=8cc69e507094'
 
 dry_run='' from='' no_restart='' current='' index=''
 while [[ $# -gt 0 ]]; do

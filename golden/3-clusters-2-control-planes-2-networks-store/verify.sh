@@ -451,7 +451,7 @@ check() {
       stored pushsecrets PushSecret istio-reader
       stored externalsecrets ExternalSecret istio-remote-secret-'cluster2' istio-remote-secret-'cluster3'
       knows 'cluster2' 'cluster3'
-      started 'istio=1.29.6 control-plane=cluster1 configuration=c667b97193e4'
+      started 'istio=1.29.6 control-plane=cluster1 configuration=f79e2b318678'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/cross-network-gateway' 'Secret/istio-reader-service-account-istio-remote-secret-token' 'PushSecret/istio-reader' 'ExternalSecret/istio-remote-secret-cluster2' 'ExternalSecret/istio-remote-secret-cluster3' 'Secret/cacerts' 'remote-secrets'
       ;;
     'cluster2')
@@ -460,7 +460,7 @@ check() {
       address '192.168.20.101'
       certificate 'cluster3'/20-cacerts
       stored pushsecrets PushSecret istio-reader
-      started 'istio=1.29.6 control-plane=cluster3 configuration=50a2f15db171'
+      started 'istio=1.29.6 control-plane=cluster3 configuration=aeee4c9513a2'
       left '' 'istio-eastwestgateway' 'Secret/istio-reader-service-account-istio-remote-secret-token' 'PushSecret/istio-reader'
       ;;
     'cluster3')
@@ -474,7 +474,7 @@ check() {
       stored pushsecrets PushSecret istio-reader
       stored externalsecrets ExternalSecret istio-remote-secret-'cluster1' istio-remote-secret-'cluster2'
       knows 'cluster1' 'cluster2'
-      started 'istio=1.29.6 control-plane=cluster3 configuration=8c9870d17a3a'
+      started 'istio=1.29.6 control-plane=cluster3 configuration=8cc69e507094'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/istiod-gateway' 'VirtualService/istiod-vs' 'Gateway/cross-network-gateway' 'Secret/istio-reader-service-account-istio-remote-secret-token' 'PushSecret/istio-reader' 'ExternalSecret/istio-remote-secret-cluster1' 'ExternalSecret/istio-remote-secret-cluster2' 'Secret/cacerts' 'remote-secrets'
       ;;
   esac

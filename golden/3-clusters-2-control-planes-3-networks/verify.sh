@@ -440,7 +440,7 @@ check() {
       knows 'cluster2' 'cluster3'
       reports '192.168.229.100:15018'
       collector
-      started 'istio=1.11.2 control-plane=cluster1 configuration=69eab8725945'
+      started 'istio=1.11.2 control-plane=cluster1 configuration=63319a1bc58d'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/cross-network-gateway' 'Gateway/zipkin-gateway' 'VirtualService/zipkin-vs' 'Deployment/zipkin' 'Service/zipkin' 'Service/tracing' 'Secret/cacerts' 'remote-secrets'
       ;;
     'cluster2')
@@ -453,7 +453,7 @@ check() {
       certificate 'cluster2'/20-cacerts
       knows 'cluster1' 'cluster3'
       reports '192.168.229.100:15018'
-      started 'istio=1.11.2 control-plane=cluster2 configuration=4e4d30808b65'
+      started 'istio=1.11.2 control-plane=cluster2 configuration=a5674957c347'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/istiod-gateway' 'VirtualService/istiod-vs' 'Gateway/cross-network-gateway' 'Secret/cacerts' 'remote-secrets'
       ;;
     'cluster3')
@@ -465,7 +465,7 @@ check() {
       address '192.168.229.102'
       certificate 'cluster3'/20-cacerts
       reports '192.168.229.100:15018'
-      started 'istio=1.11.2 control-plane=cluster2 configuration=60a9d24cf994'
+      started 'istio=1.11.2 control-plane=cluster2 configuration=095f81f5dd7d'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/cross-network-gateway' 'Secret/cacerts'
       ;;
   esac

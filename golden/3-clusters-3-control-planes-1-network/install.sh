@@ -76,11 +76,11 @@ cluster() {
 
 # What the proxies of a cluster know from their start alone.
 cluster 'cluster1' 'cluster1' 'cluster1' 'istiod'
-at_start['cluster1']='istio=1.11.2 control-plane=cluster1 configuration=69eab8725945'
+at_start['cluster1']='istio=1.11.2 control-plane=cluster1 configuration=63319a1bc58d'
 cluster 'cluster2' 'cluster2' 'cluster2' 'istiod'
-at_start['cluster2']='istio=1.11.2 control-plane=cluster2 configuration=ea0ff8d1f283'
+at_start['cluster2']='istio=1.11.2 control-plane=cluster2 configuration=cbeae285f3ac'
 cluster 'cluster3' 'cluster3' 'cluster3' 'istiod'
-at_start['cluster3']='istio=1.11.2 control-plane=cluster3 configuration=e28f5467c156'
+at_start['cluster3']='istio=1.11.2 control-plane=cluster3 configuration=5a064e0b4db4'
 
 dry_run='' from='' no_restart='' current='' index=''
 while [[ $# -gt 0 ]]; do

@@ -75,11 +75,11 @@ cluster() {
 
 # What the proxies of a cluster know from their start alone.
 cluster 'cluster1' 'cluster1' 'cluster1' 'istiod'
-at_start['cluster1']='istio=1.30.3 control-plane=cluster1 configuration=2cafbf9a2af7'
+at_start['cluster1']='istio=1.30.3 control-plane=cluster1 configuration=77c123e72aa5'
 cluster 'cluster2' 'cluster2' 'cluster2' 'istiod'
-at_start['cluster2']='istio=1.30.3 control-plane=cluster2 configuration=aa925c5170c5'
+at_start['cluster2']='istio=1.30.3 control-plane=cluster2 configuration=83f7de0da1ea'
 cluster 'cluster3' 'cluster3' 'cluster3' 'istiod'
-at_start['cluster3']='istio=1.30.3 control-plane=cluster3 configuration=b94e4e5ab6e4'
+at_start['cluster3']='istio=1.30.3 control-plane=cluster3 configuration=eb06c118836c'
 
 dry_run='' from='' no_restart='' current='' index=''
 while [[ $# -gt 0 ]]; do

@@ -438,7 +438,7 @@ check() {
       knows 'cluster2' 'cluster3'
       sends 'zipkin.meshgen.internal' '192.168.229.100' 15018
       collector
-      started 'istio=1.30.3 control-plane=cluster1 configuration=2cafbf9a2af7'
+      started 'istio=1.30.3 control-plane=cluster1 configuration=77c123e72aa5'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/cross-network-gateway' 'Gateway/zipkin-gateway' 'VirtualService/zipkin-vs' 'Telemetry/mesh-tracing' 'ServiceEntry/zipkin-collector' 'Deployment/zipkin' 'Service/zipkin' 'Service/tracing' 'Secret/cacerts' 'remote-secrets'
       ;;
     'cluster2')
@@ -451,7 +451,7 @@ check() {
       certificate 'cluster2'/20-cacerts
       knows 'cluster1' 'cluster3'
       sends 'zipkin.meshgen.internal' '192.168.229.100' 15018
-      started 'istio=1.30.3 control-plane=cluster2 configuration=aa925c5170c5'
+      started 'istio=1.30.3 control-plane=cluster2 configuration=83f7de0da1ea'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/cross-network-gateway' 'Telemetry/mesh-tracing' 'ServiceEntry/zipkin-collector' 'Secret/cacerts' 'remote-secrets'
       ;;
     'cluster3')
@@ -464,7 +464,7 @@ check() {
       certificate 'cluster3'/20-cacerts
       knows 'cluster1' 'cluster2'
       sends 'zipkin.meshgen.internal' '192.168.229.100' 15018
-      started 'istio=1.30.3 control-plane=cluster3 configuration=b94e4e5ab6e4'
+      started 'istio=1.30.3 control-plane=cluster3 configuration=eb06c118836c'
       left 'istiod' 'istio-eastwestgateway' 'Gateway/cross-network-gateway' 'Telemetry/mesh-tracing' 'ServiceEntry/zipkin-collector' 'Secret/cacerts' 'remote-secrets'
       ;;
   esac

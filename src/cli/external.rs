@@ -112,6 +112,16 @@ pub(super) fn repository(directory: &Utf8Path) -> Option<&Utf8Path> {
     directory.ancestors().find(|ancestor| disk::exists(&ancestor.join(".git")))
 }
 
+/// A symbolic link on the way to a directory that leads from one place of a repository to another one.
+pub(super) fn link_on_the_way(directory: &Utf8Path) -> Option<Utf8PathBuf> {
+    directory.ancestors().filter(|ancestor| !ancestor.as_str().is_empty()).find_map(|ancestor| {
+        let is_link = ancestor.symlink_metadata().is_ok_and(|found| found.is_symlink());
+        let place = directory_of(ancestor).canonicalize_utf8().ok().filter(|_| is_link)?;
+        let real = ancestor.canonicalize_utf8().ok()?;
+        repository(&place).is_some_and(|repository| real.starts_with(repository)).then(|| ancestor.to_owned())
+    })
+}
+
 /// Refuses a topology that is a link out of its repository: reports show the lines of what it leads to.
 pub(super) fn refuse_link(topology: &Utf8Path) -> Result<(), Refusal> {
     let (Ok(base), Ok(real)) = (directory_of(topology).canonicalize_utf8(), topology.canonicalize_utf8()) else {

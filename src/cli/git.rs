@@ -10,7 +10,7 @@ use crate::layout::is_private;
 
 use crate::source::Beside;
 
-use super::Refusal;
+use super::{Refusal, external};
 
 /// A commit of the repository that a directory stands in. Nothing is checked out.
 pub(super) struct Git {
@@ -29,6 +29,12 @@ pub(super) enum Found {
 impl Git {
     /// Finds the commit that a reference names.
     pub(super) fn at(directory: &Utf8Path, reference: &str) -> Result<Self, Refusal> {
+        if let Some(link) = external::link_on_the_way(directory) {
+            return Err(Refusal(format!(
+                "git:{reference}: {link} is a symbolic link, and Git would compare with what it leads to: name the directory itself, or \
+                 replace the link"
+            )));
+        }
         let mut git = Self { directory: directory.to_string(), commit: String::new(), reference: reference.to_owned() };
         let inside = git.run(&["rev-parse", "--absolute-git-dir"])?;
         let inside = inside.map_err(|reason| {
@@ -59,21 +65,44 @@ impl Git {
     /// What stands at a path, if anything does: relative to the repository's root, or with `./` to the directory.
     pub(super) fn find(&self, path: &str) -> Result<Option<Found>, Refusal> {
         let name = self.name(path);
-        let kind = self.run(&["cat-file", "-t", &name])?;
-        match kind.as_deref().map(<[u8]>::trim_ascii) {
-            Ok(b"tree") => self.tree(&name).map(Found::Tree).map(Some),
-            Ok(b"blob") => {
-                let bytes = self.run(&["cat-file", "blob", &name])?;
-                let bytes = bytes.map_err(|reason| Refusal(format!("git:{}:{path}: {reason}", self.reference)))?;
-                Ok(Some(Found::File(bytes)))
-            }
+        match self.kind(&name)?.as_deref() {
+            Some("tree") => self.tree(&name).map(Found::Tree).map(Some),
+            Some("blob") => self.blob(path).map(Found::File).map(Some),
             _ => Ok(None),
         }
     }
 
     /// The bytes of a file, if there is one.
     pub(super) fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Refusal> {
-        Ok(self.run(&["cat-file", "blob", &self.name(path)])?.ok())
+        let is_there = self.kind(&self.name(path))?.as_deref() == Some("blob");
+        is_there.then(|| self.blob(path)).transpose()
+    }
+
+    fn blob(&self, path: &str) -> Result<Vec<u8>, Refusal> {
+        let bytes = self.run(&["cat-file", "blob", &self.name(path)])?;
+        bytes.map_err(|reason| Refusal(format!("git:{}:{path}: {reason}", self.reference)))
+    }
+
+    /// What stands at a name: `tree` or `blob`; nothing where the commit has nothing there.
+    fn kind(&self, name: &str) -> Result<Option<String>, Refusal> {
+        let unreadable = || Refusal(format!("git:{}: git cannot read its objects: run `git fsck`", self.reference));
+        // A line break would end the question, and no name has one.
+        if name.contains('\n') {
+            return Ok(None);
+        }
+        let arguments = ["cat-file", "--batch-check=%(objecttype)"];
+        let mut process =
+            self.command(&arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(no_git)?;
+        let mut questions = process.stdin.take().expect("standard input is a pipe");
+        let asked = writeln!(questions, "{name}");
+        drop(questions);
+        let answer = process.wait_with_output().map_err(no_git)?;
+        if asked.is_err() || !answer.status.success() {
+            return Err(unreadable());
+        }
+        let answer = String::from_utf8_lossy(&answer.stdout);
+        let answer = answer.trim_end();
+        Ok((!answer.ends_with(" missing") && answer != "missing").then(|| answer.to_owned()))
     }
 
     /// A file that a topology names; `base` is the directory of the topology.

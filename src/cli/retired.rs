@@ -1,3 +1,5 @@
+use std::cmp::Ordering;
+
 use camino::Utf8Path;
 
 use crate::diff::private_key::is_unexplained;
@@ -45,9 +47,14 @@ pub(super) fn taken_back(output: &Utf8Path, reference: &str, after: &Lock) -> Re
     if is_other || rotation::cut(&before, after).is_some() {
         lines.push(format!("another root than in {reference}  {} → {}", told(&before), told(after)));
     }
-    for (name, generation) in generations(&before) {
-        if let Some(now) = generation_of(after, name).filter(|now| *now < generation) {
-            lines.push(format!("an earlier key than in {reference}  {name}: generation {generation} → {now}"));
+    for (name, now) in &after.clusters {
+        let was = before.clusters.get(name);
+        let certificates = was.and_then(|was| was.certificate.as_ref()).zip(now.certificate.as_ref());
+        if let Some(change) = certificates.and_then(|(was, now)| earlier(was, now)) {
+            lines.push(format!("an earlier key than in {reference}  {name}: {change}"));
+        }
+        if now.told_roots.is_some() && now.told_roots != was.and_then(|was| was.told_roots) {
+            lines.push(format!("other roots in the mesh config than in {reference}  {name}: `caCertificates`"));
         }
     }
     for (name, generation) in before.retired.iter().filter(|(name, generation)| !is_retired(after, name, *generation)) {
@@ -67,6 +74,20 @@ pub(super) fn roots(known: &[Certificate], has_unknown: bool) -> String {
     roots.sort();
     roots.extend(has_unknown.then(|| UNKNOWN_ROOT.to_owned()));
     roots.join(", ")
+}
+
+/// How a cluster's certificate may be an earlier one of it: its key depends on the generation and on the days, and only a later first day
+/// is a renewal.
+fn earlier(was: &(u32, Certificate), now: &(u32, Certificate)) -> Option<String> {
+    let days = |(_, certificate): &(u32, Certificate)| (certificate.not_before, certificate.not_after);
+    match now.0.cmp(&was.0) {
+        Ordering::Less => Some(format!("generation {} → {}", was.0, now.0)),
+        Ordering::Equal if days(now) != days(was) && days(now).0 <= days(was).0 => {
+            let ((first, last), (now_first, now_last)) = (days(was), days(now));
+            Some(format!("valid {first} to {last} → {now_first} to {now_last}"))
+        }
+        _ => None,
+    }
 }
 
 fn generations(lock: &Lock) -> impl Iterator<Item = (&str, u32)> {

@@ -47,13 +47,11 @@ impl GitOption {
             return Ok(Vec::new());
         }
         let directory = directory.canonicalize_utf8().map_err(|error| disk::cause(&error))?;
-        if external::repository(&directory).is_none() {
-            return Ok(Vec::new());
-        }
-        let tracked = ask(&directory, &["ls-files", "-z", "--cached", "--", pattern], "")?;
+        let Some(repository) = external::repository(&directory) else { return Ok(Vec::new()) };
+        let ask = |arguments: &[&str], input: &str| ask(repository, &directory, arguments, input);
+        let tracked = ask(&["ls-files", "-z", "--cached", "--", pattern], "")?;
         let list: String = paths.iter().flat_map(|path| [path.as_str(), "\0"]).collect();
-        let ignored =
-            if paths.is_empty() { Vec::new() } else { ask(&directory, &["check-ignore", "-z", "--stdin"], &list)? };
+        let ignored = if paths.is_empty() { Vec::new() } else { ask(&["check-ignore", "-z", "--stdin"], &list)? };
         let answered: BTreeSet<&String> = ignored.iter().chain(&tracked).collect();
         let others = paths.iter().filter(|path| !answered.contains(path));
         let others = others.map(|path| (path.clone(), Exposure::NotIgnored));
@@ -102,12 +100,16 @@ impl GitOption {
 pub(super) const NO_GIT: &str = "install git, or if the files were never in Git, say so with `--no-git`";
 
 /// The paths that git prints, each ended by a NUL. It exits with 1 where there are none.
-fn ask(directory: &Utf8Path, arguments: &[&str], input: &str) -> Result<Vec<String>, String> {
-    // Ask about the work tree of these files, not about the one that a Git hook sets.
-    // With no monitor, these commands run nothing of the repository, so another owner of it does no harm.
+fn ask(repository: &Utf8Path, directory: &Utf8Path, arguments: &[&str], input: &str) -> Result<Vec<String>, String> {
+    // Ask about the work tree of these files, not about the one that a Git hook sets, nor about what files that a branch adds make look
+    // like a repository: the configuration of such a one names programs that Git runs, to fetch what it lacks.
+    // With no monitor, these commands run nothing of the repository itself, so another owner of it does no harm.
     let mut git = Command::new("git")
+        .arg(format!("--git-dir={}", repository.join(".git")))
+        .arg(format!("--work-tree={repository}"))
         .args(["-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", directory.as_str()])
         .args(arguments)
+        .env("GIT_NO_LAZY_FETCH", "1")
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE")
         .env_remove("GIT_INDEX_FILE")

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::artifact::expose_istiod;
-use crate::layout::{EASTWEST_GATEWAY, GITIGNORE, REMOTE_SECRETS, ROUTES};
+use crate::layout::{EASTWEST_GATEWAY, GITIGNORE, REMOTE_SECRETS, ROUTES, ZIPKIN};
 use crate::lock::Gateway;
 use crate::release::{Release, RemoteShape};
 use crate::words::bare_names;
@@ -23,6 +23,7 @@ use crate::plan::rotation::Cut;
 use keys::private_key;
 use takeover::Move;
 
+mod changed;
 mod controllers;
 mod credentials;
 mod gateway;
@@ -143,6 +144,8 @@ impl Situation<'_> {
                 (false, true) => {
                     self.done(cluster, Kind::Reapply, "30-istio: istioctl installs an istiod of its own", found);
                 }
+                // That of another revision stays for now.
+                (true, false) if self.is_revised(&cluster.name) => {}
                 (true, false) => self.done(cluster, Kind::Reapply, "30-istio: istioctl removes its own istiod", found),
                 _ => {}
             }
@@ -271,35 +274,16 @@ impl Situation<'_> {
                 );
             }
             What::Changed | What::Moved if roots::roots(object, found) => {}
-            What::Changed | What::Moved => {
-                if fields::changes_class(object) {
-                    self.gateway_class(&cluster.name, place, found);
-                }
-                let members = (self.before.member(&cluster.name), self.after.member(&cluster.name));
-                let is_moved = matches!(members, (Some(old), Some(new)) if moves(old, new));
-                let (ran, runs) = self.runs_istiod(&cluster.name);
-                for path in fields::paths(object) {
-                    let (kind, why) = match fields::meaning(object, &path) {
-                        // The move of the cluster says so.
-                        (Kind::Interrupts, _) if fields::is_network(&path) && is_moved => continue,
-                        // How istiod changes is told of the cluster.
-                        (Kind::RestartIstiod | Kind::RestartProxies | Kind::Reapply, _)
-                            if fields::is_of_istiod(object) && ran != runs =>
-                        {
-                            continue;
-                        }
-                        // What a remote without an istiod injects, and when it restarts, is its primary's.
-                        (Kind::RestartIstiod | Kind::RestartProxies, _)
-                            if fields::is_of_istiod(object) && path != "spec.revision" && !runs =>
-                        {
-                            (Kind::Reapply, "istioctl applies it, and no istiod runs here that it could restart")
-                        }
-                        meaning => meaning,
-                    };
-                    self.done(cluster, kind, &format!("{place}: {why}"), found);
-                }
-            }
+            What::Changed | What::Moved => self.changed(cluster, object, found),
         }
+    }
+
+    /// Whether an object belongs to the collector of a cluster that traces still go to, and that meshgen installs no longer
+    /// (`tracing.zipkin.install: false`).
+    pub(super) fn is_collector_left(&self, cluster: &str, object: &ObjectChange) -> bool {
+        object.what == What::Removed
+            && directory(object) == ZIPKIN
+            && self.after.record.traces_to.as_deref() == Some(cluster)
     }
 
     /// Removed objects: they stay in the cluster, because `kubectl apply` deletes nothing.
@@ -312,6 +296,19 @@ impl Situation<'_> {
         }
         // What is said of the credentials says it.
         if self.is_credential_kept(&cluster.name, object) {
+            return;
+        }
+        if self.is_collector_left(&cluster.name, object) {
+            let place = directory(object);
+            let why = match self.after.controller() {
+                None => format!(
+                    "{place}: meshgen no longer states the collector, which stays: traces go to its Service as before, and somebody else has to care for it"
+                ),
+                Some(_) => format!(
+                    "{place}: the controller deletes the collector, and traces are lost until somebody else provides its Service"
+                ),
+            };
+            found.add(Kind::Reapply, &why);
             return;
         }
         let handed_over = self.is_handed_over(&cluster.name);

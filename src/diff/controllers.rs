@@ -52,6 +52,15 @@ impl Root<'_> {
         (self.controller, self.directory, &self.namespace) == (other.controller, other.directory, &other.namespace)
     }
 
+    /// Where it reads the tree.
+    pub(super) fn source(&self) -> Option<String> {
+        let source = |object: &Value| match object["kind"].as_str() {
+            Some("GitRepository") => described(&object["spec"]),
+            _ => described(&object["spec"]["source"]),
+        };
+        self.begins_with.iter().find_map(source)
+    }
+
     /// Whether it begins with the same as the other one.
     pub(super) fn begins_like(&self, other: &Self) -> bool {
         self.is_same(other) && self.begins_with == other.begins_with
@@ -85,4 +94,13 @@ fn root<'s>(pages: &BTreeMap<&'s str, &'s str>, directory: &'s str) -> Option<Ro
     begins_with.extend(read("/sources.yaml").into_iter().flatten().filter(|source| source["kind"] == "GitRepository"));
     let controller = CONTROLLERS.into_iter().find(|known| *known == controller)?;
     Some(Root { controller, directory, cluster, namespace, ours, begins_with })
+}
+
+/// A source in one line: its URL, and what of it.
+fn described(source: &Value) -> Option<String> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let url = source.get("url").or_else(|| source.get("repoURL")).and_then(text)?;
+    let parts = [source.get("targetRevision").cloned(), source.get("ref").cloned(), source.get("path").cloned()];
+    let parts = parts.into_iter().flatten().map(|part| text(&part).unwrap_or_else(|| part.to_string()));
+    Some([url].into_iter().chain(parts).collect::<Vec<String>>().join(" "))
 }

@@ -6,8 +6,8 @@ use crate::fact::{FACTS, Fact, Impact, MESH_CONFIG_AT_START, NOT_AT_START, VALUE
 
 use crate::artifact::eastwest_gateway::NAME as GATEWAY_NAME;
 
+use super::controllers::HELM_RELEASE;
 use super::manifest::VALUES;
-use super::objects::FieldChange;
 use super::{Kind, ObjectChange};
 
 /// What a change of a field means.
@@ -25,10 +25,14 @@ pub(super) const ISTIO_OPERATOR: &str = "IstioOperator";
 pub(super) const ISTIO: &str = "istio";
 /// The kind of the resource that says the same to the Sail operator.
 const SAIL: &str = "Istio";
-const GATEWAY: &str = "eastwest-gateway";
+pub(super) const GATEWAY: &str = "eastwest-gateway";
 
 /// What istioctl does with a gateway when what it says of its pods changes.
-const ROLLED_OUT: &str = "istioctl rolls out the gateway anew";
+pub(super) const ROLLED_OUT: &str = "istioctl rolls out the gateway anew";
+/// The same of a gateway's Deployment.
+pub(super) const ROLLS_OUT: &str = "the pods of the gateway change, and it rolls out anew";
+/// What Flux does when a release has another chart or other values.
+const UPGRADES: &str = "Flux upgrades the release";
 
 /// The first that fits a field decides, after the facts that Istio is told. Paths are those of the emitted objects.
 const FIELDS: &[FieldRule] = &[
@@ -186,13 +190,18 @@ const FIELDS: &[FieldRule] = &[
         means: Kind::Reapply,
         why: "the largest number of the gateway's pods changes, and no pod restarts",
     },
+    FieldRule { kind: "Deployment", name: GATEWAY_NAME, path: "spec", means: Kind::Reapply, why: ROLLS_OUT },
+    // What its pods started with stands there too.
     FieldRule {
         kind: "Deployment",
         name: GATEWAY_NAME,
-        path: "spec",
+        path: "metadata.annotations",
         means: Kind::Reapply,
-        why: "the pods of the gateway change, and it rolls out anew",
+        why: ROLLS_OUT,
     },
+    FieldRule { kind: HELM_RELEASE, name: "", path: "spec.chart", means: Kind::Reapply, why: UPGRADES },
+    FieldRule { kind: HELM_RELEASE, name: "", path: "spec.values", means: Kind::Reapply, why: UPGRADES },
+    FieldRule { kind: HELM_RELEASE, name: "", path: "spec.valuesFrom", means: Kind::Reapply, why: UPGRADES },
     FieldRule {
         kind: VALUES,
         name: "base",
@@ -291,43 +300,9 @@ pub(super) fn is_network(path: &str) -> bool {
     path == "spec.values.global.network"
 }
 
-/// Whether a gateway's load balancer gets, changes or loses its class, which Kubernetes allows of no Service that stays a `LoadBalancer`
-/// (`ServiceSpec.loadBalancerClass`).
-pub(super) fn changes_class(object: &ObjectChange) -> bool {
-    const CLASS: &str = "loadBalancerClass";
-    let is_class = |field: &FieldChange| {
-        let mut told = [&field.before, &field.after].into_iter().flatten();
-        field.path.contains(CLASS) || told.any(|value| value.to_string().contains(CLASS))
-    };
-    let is_type = |field: &FieldChange| field.path.ends_with("k8s.service.type") || field.path == "spec.type";
-    is_gateway_service(object) && object.fields.iter().any(is_class) && !object.fields.iter().any(is_type)
-}
-
-/// Whether an object is the Service of an east-west gateway, or states it.
-fn is_gateway_service(object: &ObjectChange) -> bool {
-    matches!(
-        (object.kind.as_str(), object.name.as_deref()),
-        (ISTIO_OPERATOR, Some(GATEWAY)) | ("Service", Some(GATEWAY_NAME))
-    )
-}
-
-/// Whether the pods of an east-west gateway roll out, because of what is said of them.
-pub(super) fn rolls_out_gateway(object: &ObjectChange) -> bool {
-    match (object.kind.as_str(), object.name.as_deref()) {
-        (ISTIO_OPERATOR, Some(GATEWAY)) => paths(object).iter().any(|path| meaning(object, path).1 == ROLLED_OUT),
-        ("Deployment", Some(GATEWAY_NAME)) => object.fields.iter().any(|field| touches(&field.path, "spec.template")),
-        _ => false,
-    }
-}
-
-/// Whether the labels change by which a gateway's Deployment knows its pods, which Kubernetes does not allow.
-pub(super) fn changes_selector(object: &ObjectChange) -> bool {
-    let has_path = |is_it: &dyn Fn(&str) -> bool| object.fields.iter().any(|field| is_it(&field.path));
-    match (object.kind.as_str(), object.name.as_deref()) {
-        (ISTIO_OPERATOR, Some(GATEWAY)) => has_path(&|path| path.contains("].label")),
-        ("Deployment", Some(GATEWAY_NAME)) => has_path(&|path| touches(path, "spec.selector")),
-        _ => false,
-    }
+/// Whether a field is where the istiod of another cluster is dialled.
+pub(super) fn is_address_of_primary(path: &str) -> bool {
+    path == "spec.values.global.remotePilotAddress"
 }
 
 /// Whether an object is what installs istiod.
@@ -400,7 +375,7 @@ fn told(object: &ObjectChange, path: &str) -> Option<(Impact, &'static str)> {
 }
 
 /// Whether the change of a field changes another: itself, one in it, or one that it is in.
-fn touches(path: &str, other: &str) -> bool {
+pub(super) fn touches(path: &str, other: &str) -> bool {
     let is_in = |path: &str, parent: &str| {
         path.strip_prefix(parent).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     };

@@ -326,6 +326,13 @@ fn ways(diff: &Diff) -> Vec<String> {
         .collect()
 }
 
+/// What decides for all clusters, one line each.
+fn mesh(diff: &Diff) -> Vec<String> {
+    let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+    let lines = diff.mesh.iter();
+    lines.map(|change| format!("{}: {} → {}", change.fact, shown(&change.before), shown(&change.after))).collect()
+}
+
 /// What firewalls have to let through, and what no longer, one line each. The pods of one network are together.
 fn firewall(diff: &Diff) -> Vec<String> {
     let is_together = |one: &Row, other: &Row| {

@@ -15,13 +15,14 @@ use crate::layout::{
 };
 use crate::plan;
 
+use super::changed::{changes_class, changes_selector};
 use super::consequence::Situation;
 use super::controllers::HELM_RELEASE;
 use super::facts::Known;
-use super::fields::{ISTIO_OPERATOR, changes_class, changes_selector, is_mesh_config, is_of_istiod};
+use super::fields::{ISTIO_OPERATOR, is_mesh_config, is_of_istiod};
 use super::manifest::VALUES;
 use super::{ClusterChange, CredentialChange, Membership, ObjectChange, What};
-use credentials::{LET_GO, is_token};
+use credentials::{LET_GO, is_of_another_mesh, is_token};
 use keys::{MADE, STORED, TAKEN};
 
 mod controllers;
@@ -192,13 +193,11 @@ impl Runbook<'_> {
             _ if change.membership == Membership::Joins => true,
             // They carry the mesh's label.
             REMOTE_SECRETS => {
-                let has_other_label =
-                    |object: &ObjectChange| object.fields.iter().any(|field| field.path.ends_with("part-of\"]"));
                 let gets = |change: &CredentialChange| !(change.added.is_empty() && change.renewed.is_empty());
                 self.situation.credentials.iter().any(|change| change.primary == name && gets(change))
                     // From now on it states what the operator stated.
                     || self.before().has_step(name, STORED_SECRETS)
-                    || change.objects.iter().any(has_other_label)
+                    || is_of_another_mesh(change)
             }
             CACERTS => is_certified() || change.private_key.is_some() || self.is_key_stated_anew(name),
             ISTIO => self.is_installed(change) || self.restarts_for_authority(change),
@@ -332,7 +331,10 @@ impl Runbook<'_> {
                 };
                 match object.kind.as_str() {
                     _ if self.situation.is_taken_over(name, object) => {}
+                    _ if self.situation.is_collector_left(name, object) => {}
                     _ if self.situation.is_credential_kept(name, object) || is_token(object) => {}
+                    // Flux uninstalls a release when its resource is deleted.
+                    VALUES if self.after().controller() == Some("flux") && !self.situation.is_handed_over(name) => {}
                     VALUES => commands.extend(self.release_of(name, &gone)),
                     _ if is_mesh_config(object) => {}
                     ISTIO_OPERATOR => {

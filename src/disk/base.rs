@@ -170,7 +170,7 @@ impl Way<'_> {
         for entry in Dir::read_from(open).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             // A name that is not valid UTF-8 is not one of a tree.
-            let Ok(name) = entry.file_name().to_str() else { continue };
+            let name = &*entry.file_name().to_string_lossy();
             let known = entry.file_type();
             let found = if known == FileType::Unknown { kind(open, name).unwrap_or(known) } else { known };
             if name != "." && name != ".." {

@@ -242,7 +242,8 @@ fn list(way: &mut Way<'_>, directory: &str, ours: &BTreeSet<&str>, directories: 
         if kind == FileType::Directory {
             // Beside the clusters' directories stands whatever people keep there, but not the same name in other letters: where
             // case does not count, that is the same directory.
-            let is_alike = |other: &&str| other.eq_ignore_ascii_case(&path) && *other != path;
+            let folded = fold(&path);
+            let is_alike = |other: &&str| fold(other) == folded && *other != path;
             if directory.is_empty() && directories.iter().any(is_alike)
                 || !directory.is_empty() && directories.binary_search(&path.as_str()).is_err()
             {
@@ -259,6 +260,11 @@ fn list(way: &mut Way<'_>, directory: &str, ours: &BTreeSet<&str>, directories: 
         }
     }
     Ok(listed)
+}
+
+/// A name as file systems compare it for which case does not count: `ſ` is the same as `s` to them.
+fn fold(name: &str) -> String {
+    name.to_uppercase().to_lowercase()
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ pub(super) fn ignored(plan: &Plan<'_, '_>) -> String {
 pub(super) fn attributes(plan: &Plan<'_, '_>) -> String {
     let secret = plan.mesh.secrets.form.file().filter(|_| plan.has(CACERTS));
     let secret = secret.map(|file| format!("{file} -linguist-generated\n")).unwrap_or_default();
-    "# The bytes are pinned in meshgen.lock: no conversion of line ends.\n\
-     * -text\n\
+    "# The bytes are pinned in meshgen.lock: nothing converts them, neither line ends nor anything else.\n\
+     * -text -ident -filter -working-tree-encoding -export-subst -export-ignore\n\
      # Of two branches the lock keeps the lines of both, and the next build makes it whole: it knows its files by either.\n\
      meshgen.lock merge=union\n\
      # Generated: reviews fold these files, and read `meshgen diff` and what stays open: what is trusted and what is run.\n\

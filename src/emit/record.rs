@@ -1,6 +1,7 @@
+use crate::istio;
 use crate::layout::{KEY, bundle_path, cluster_of};
 use crate::lock::{self, Digest, Gateway, Istio, Lock};
-use crate::mesh::{Cluster, Mesh};
+use crate::mesh::{Cluster, Collector, Mesh};
 use crate::parallel;
 use crate::part::Part;
 use crate::pki::Trust;
@@ -15,13 +16,16 @@ pub(crate) fn of_plan(plan: &Plan<'_, '_>) -> Lock {
     let mesh = plan.mesh;
     let clusters = mesh.clusters.iter().zip(&plan.starts);
     let clusters = clusters.map(|(cluster, start)| (cluster.name.to_owned(), of_cluster(mesh, cluster, start)));
-    let waiting = mesh.collector.as_ref().filter(|collector| collector.is_waiting);
+    let collector = mesh.collector.as_ref();
+    let name = |collector: &Collector| mesh.clusters[collector.cluster].name.to_owned();
     Lock {
         istio: Some(Istio { version: mesh.version, installer: installers(mesh) }),
+        charts: mesh.has_install(Install::Helm).then(|| mesh.istio.charts.as_str().to_owned()),
         is_without_root: mesh.roots.is_none(),
         workloads: mesh.workload_namespaces.iter().map(|namespace| (*namespace).to_owned()).collect(),
         retired: mesh.retired.iter().map(|(cluster, generation)| ((*cluster).to_owned(), *generation)).collect(),
-        traces_wait_for: waiting.map(|collector| mesh.clusters[collector.cluster].name.to_owned()),
+        traces_to: collector.map(name),
+        traces_wait_for: collector.filter(|collector| collector.is_waiting).map(name),
         steps: plan.units().map(ToString::to_string).collect(),
         clusters: clusters.collect(),
         ..Lock::default()
@@ -95,6 +99,7 @@ fn of_cluster(mesh: &Mesh<'_>, cluster: &Cluster<'_>, at_start: &str) -> lock::C
         issuers: Vec::new(),
         roots: Vec::new(),
         anchor: None,
+        told_roots: istio::told_roots(mesh, cluster).map(|roots| Digest::of(roots.as_bytes())),
         key: None,
         readers: if cluster.intermediate.is_some() { secrets::readers(mesh, cluster) } else { Vec::new() },
     }

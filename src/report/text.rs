@@ -8,7 +8,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, S
 
 use crate::diagnostic::{Certainty, Diagnostic, Findings, Place, Severity};
 use crate::source::Source;
-use crate::words::{plural, printable, printable_lines};
+use crate::words::{plural, printable, printable_lines, without_commands};
 use crate::written::Written;
 
 use super::{File, Located, Omission, count, locate, omissions};
@@ -73,7 +73,7 @@ fn draw(source: &Source, findings: &Findings, style: Style, out: &mut String) ->
             .expect("a String takes everything");
     }
     for omission in omissions(&written, findings) {
-        out.push_str(&artist.renderer.render(&[note(&written, &omission)]));
+        out.push_str(&artist.render(&[note(&written, &omission)]));
         out.push_str("\n\n");
     }
     let is_fixable =
@@ -111,7 +111,12 @@ impl Artist {
             + located.edit.as_ref().map_or(0, |edit| lines(&edit.range));
         self.left = self.left.saturating_sub(takes);
         let groups = if self.left > 0 { groups(written, located) } else { vec![named(written, located)] };
-        self.renderer.render(&groups)
+        self.render(&groups)
+    }
+
+    /// The lines of a file are shown as they are, but for what a pipeline would obey.
+    fn render(&self, groups: &[Group<'_>]) -> String {
+        without_commands(self.renderer.render(groups))
     }
 }
 

@@ -70,9 +70,9 @@ fn balancers(source: &Source) -> BTreeMap<String, Value> {
         let gateway = &cluster["eastWestGateway"];
         let context = cluster["context"].as_str().or(cluster["name"].as_str())?;
         // The simulator's own addresses go by the number in a context.
-        let is_ip = gateway["address"].as_str()?.parse::<std::net::IpAddr>().is_ok();
-        let is_ip = is_ip && !context.contains(|character: char| character.is_ascii_digit());
-        (is_ip && gateway["externalIPs"].is_null()).then(|| (context.to_owned(), gateway["address"].clone()))
+        let is_known =
+            gateway["address"].is_string() && !context.contains(|character: char| character.is_ascii_digit());
+        (is_known && gateway["externalIPs"].is_null()).then(|| (context.to_owned(), gateway["address"].clone()))
     });
     known.collect()
 }
@@ -249,8 +249,12 @@ fn walk(from: &Installed, to: &Installed) -> Option<String> {
             walk.simulator.rename_context(before, context);
         }
     }
-    walk.simulator
-        .set("balancers", json!([balancers(old), balancers(new)].into_iter().flatten().collect::<BTreeMap<_, _>>()));
+    let (earlier, later) = (balancers(old), balancers(new));
+    if earlier != later {
+        let both: BTreeMap<_, _> = [earlier, later].into_iter().flatten().collect();
+        walk.simulator.set("balancers", json!(both));
+        walk.simulator.settle();
+    }
     walk.simulator.take_tree(&to.simulator);
     // Whoever goes over to another controller has installed it.
     let delivery = Delivery::of(new);

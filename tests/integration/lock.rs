@@ -6,6 +6,7 @@ use std::process::Command;
 use meshgen::diff::{self, Diff, Kind, Membership, Side, What};
 use meshgen::lock::{Gateway, Lock};
 
+use crate::certificates::workshop::{Workshop, topology};
 use crate::common;
 
 /// A tree's public files and its lock, as they stand in a directory.
@@ -197,4 +198,11 @@ fn a_build_over_a_tree_of_an_older_meshgen_signs_nothing_anew() {
         assert!(fs::read_to_string(out.join("meshgen.lock")).unwrap().starts_with("meshgen-lock-2\n"), "{name}");
         assert_eq!(certificates(&out), before, "{name}");
     }
+}
+
+#[test]
+fn a_cluster_may_have_the_name_of_a_controller() {
+    let workshop = Workshop::with_seed(&topology("issuedOn: 2026-11-01", &[("argocd", ""), ("flux", "")]));
+    assert_eq!(workshop.build(&[]).code, Some(0));
+    assert_eq!(workshop.build(&["--check"]).code, Some(0));
 }

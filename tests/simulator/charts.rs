@@ -94,6 +94,9 @@ pub(crate) fn objects(operator: &Value, version: &str) -> Vec<Value> {
     let service = if revision == "default" { "istiod".to_owned() } else { format!("istiod-{revision}") };
     let is_thin = text(operator, "/spec/profile") == "remote";
     let address = text(&values, "/global/remotePilotAddress");
+    // The Service of a remote that dials a name is an alias, which has no endpoints
+    // (`1.30.3:manifests/charts/istio-control/istio-discovery/templates/remote-istiod-service.yaml`).
+    objects.retain(|object| !(is_name(address) && text(object, "/kind") == "EndpointSlice"));
     for object in &mut objects {
         let name = text(object, "/metadata/name").to_owned();
         match text(object, "/kind") {
@@ -114,11 +117,19 @@ pub(crate) fn objects(operator: &Value, version: &str) -> Vec<Value> {
                 object["metadata"]["labels"] = json!({"app": "istiod"});
                 if !is_thin {
                     object["spec"] = json!({"selector": {"app": "istiod"}});
+                } else if is_name(address) {
+                    object["spec"] = json!({"type": "ExternalName", "externalName": address});
                 }
             }
             "Deployment" if name == service => {
                 let labels = json!({"app": "istiod", "istio": "pilot"});
-                deploy(object, &labels, &json!({"version": version, "pilot": values["pilot"]}));
+                let external = &values["global"]["externalIstiod"];
+                let domain = &values["global"]["proxy"]["clusterDomain"];
+                deploy(
+                    object,
+                    &labels,
+                    &json!({"version": version, "pilot": values["pilot"], "external": external, "domain": domain}),
+                );
                 let cluster = values.pointer("/global/multiCluster/clusterName");
                 object["install"] =
                     json!({"version": version, "address": address, "cluster": cluster, "signer": signer(&values)});
@@ -144,6 +155,11 @@ pub(crate) fn objects(operator: &Value, version: &str) -> Vec<Value> {
         }
     }
     objects
+}
+
+/// Whether a remote dials its control plane by a name.
+fn is_name(address: &str) -> bool {
+    !address.is_empty() && address.parse::<std::net::IpAddr>().is_err()
 }
 
 /// Who signs instead of istiod: whom proxies ask, or somebody whom no value names.

@@ -53,8 +53,13 @@ pub(crate) fn istiod<'s>(cluster: &'s Cluster, of: &str) -> Option<&'s Value> {
 
 /// The revisions that a cluster has an istiod of, or a way to one.
 fn revisions(cluster: &Cluster) -> BTreeSet<String> {
-    let is_way = |object: &&Value| is_istiod(object) || text(object, "/kind") == "EndpointSlice";
+    let is_way = |object: &&Value| is_istiod(object) || is_alias(object) || text(object, "/kind") == "EndpointSlice";
     cluster.objects.values().filter(is_way).map(|object| revision(object).to_owned()).collect()
+}
+
+/// Whether an object is the Service of a control plane that is dialled by a name.
+fn is_alias(object: &Value) -> bool {
+    text(object, "/spec/type") == "ExternalName"
 }
 
 /// The revision of the injector that a proxy's namespace or its own labels name.
@@ -82,7 +87,9 @@ fn serving_with(state: &State, context: &str, of: &str) -> Option<String> {
             let is_way = |object: &&Value| {
                 text(object, "/kind") == "EndpointSlice" && revision(object) == of && object.get("endpoints").is_some()
             };
-            text(cluster.objects.values().find(is_way)?, "/endpoints/0/addresses/0").to_owned()
+            let alias = cluster.objects.values().find(|object| is_alias(object) && revision(object) == of);
+            let way = || Some(text(cluster.objects.values().find(is_way)?, "/endpoints/0/addresses/0"));
+            alias.map(|service| text(service, "/spec/externalName")).or_else(way)?.to_owned()
         }
     };
     let has_address = |other: &&Cluster| {
@@ -206,7 +213,8 @@ fn start(state: &State, context: &str, of: &str) -> Option<Start> {
         AT_START.iter().filter_map(|field| Some(((*field).to_owned(), mesh.get(*field)?.clone()))).collect();
     // A Service that leads to two control planes gives a proxy the one or the other.
     let is_slice = |object: &&Value| text(object, "/kind") == "EndpointSlice" && revision(object) == of;
-    let ways = own.objects.values().filter(is_slice).count();
+    let is_alias = own.objects.values().any(|object| is_alias(object) && revision(object) == of);
+    let ways = if is_alias { 1 } else { own.objects.values().filter(is_slice).count() };
     let injected = config.map(|config| text(config, "/data/injected"));
     // Pods that rely on the CNI plugin wait for it (`files/injection-template.yaml`, `istio-validation`).
     let has_cni = own.objects.values().any(|object| text(object, "/metadata/name") == "istio-cni-node");
@@ -341,8 +349,16 @@ fn addresses(cluster: &mut Cluster, decided: Option<&String>) {
     let address = decided.cloned().unwrap_or_else(|| format!("198.51.100.1{number}"));
     for object in cluster.objects.values_mut().filter(|object| text(object, "/kind") == "Service") {
         let is_gateway = text(object, "/metadata/name") == "istio-eastwestgateway";
-        if is_gateway && object.pointer("/spec/externalIPs").is_none() && object.get("status").is_none() {
-            object["status"] = json!({"loadBalancer": {"ingress": [{"ip": address}]}});
+        if !is_gateway || object.pointer("/spec/externalIPs").is_some() {
+            continue;
+        }
+        match object.pointer_mut("/status/loadBalancer/ingress").and_then(Value::as_array_mut) {
+            None => object["status"] = json!({"loadBalancer": {"ingress": [{"ip": address}]}}),
+            // Who moves a load balancer to another address keeps the earlier one until nobody dials it.
+            Some(known) if decided.is_some() && !known.iter().any(|one| one["ip"] == address.as_str()) => {
+                known.push(json!({"ip": address}));
+            }
+            Some(_) => {}
         }
     }
 }

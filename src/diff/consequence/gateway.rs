@@ -31,7 +31,9 @@ impl Situation<'_> {
             (old, new) => {
                 let mut why = format!("from {} to {}: {}", shown(old), shown(new), self.said_to_be_dialled(name));
                 if self.remotes_of(name).next().is_some() {
-                    if !has_address(self.after, name, old) {
+                    // A gateway has one name.
+                    let are_addresses = [old, new].iter().all(|gateway| gateway.is_by_address() == Some(true));
+                    if !has_address(self.after, name, old) && are_addresses {
                         why.push_str("; for no gap, state both addresses in one commit, the new one as `address`, and remove the old one in the next");
                     }
                     if self.before.version != self.after.version && !has_address(self.before, name, new) {
@@ -49,11 +51,29 @@ impl Situation<'_> {
         members.filter(move |(other, member)| **other != name && member.primary == name).map(|(other, _)| *other)
     }
 
+    /// Whether a remote dials the gateway of its primary by a name from now on, and by an address before.
+    pub(in crate::diff) fn becomes_alias(&self, name: &str) -> bool {
+        let is_by_address = |side: &Known<'_>| side.member(&side.member(name)?.primary)?.gateway.is_by_address();
+        !self.after.is_primary(name)
+            && is_by_address(self.before) == Some(true)
+            && is_by_address(self.after) == Some(false)
+    }
+
     /// A Service with another class is another Service: until it has its address, nothing answers those who dial it.
     pub(super) fn gateway_class(&self, name: &str, place: &str, found: &mut Found) {
         let kind = if self.dialled_by(name).is_empty() { Kind::GatewayAddress } else { Kind::Interrupts };
         let why = format!(
             "{place}: the class of its load balancer changes, which Kubernetes allows of no Service: it is deleted and made anew, with another load balancer and its address: {}",
+            self.said_to_be_dialled(name)
+        );
+        found.add(kind, &why);
+    }
+
+    /// Nor does a Deployment select other pods: until another one has some, nothing answers.
+    pub(super) fn gateway_selector(&self, name: &str, place: &str, found: &mut Found) {
+        let kind = if self.dialled_by(name).is_empty() { Kind::Reapply } else { Kind::Interrupts };
+        let why = format!(
+            "{place}: the labels change by which the gateway's Deployment selects its pods, which Kubernetes does not allow: it is deleted and made anew, and no pod of it runs meanwhile: {}",
             self.said_to_be_dialled(name)
         );
         found.add(kind, &why);
@@ -75,8 +95,12 @@ impl Situation<'_> {
         let network = self.before.member(name).map(|member| member.network.as_str());
         let strangers = members.iter().filter(|(_, member)| Some(member.network.as_str()) != network);
         let strangers = bare_names(strangers.map(|(name, _)| *name));
-        let exposes_collector =
-            |side: &Known<'_>| side.files_of(name).keys().any(|path| path.ends_with("/expose-zipkin.yaml"));
+        // What opens the gateway to traces is its primary's.
+        let takes_traces = |side: &Known<'_>| {
+            let primary = side.member(name).map_or(name, |member| &member.primary);
+            side.record.traces_to.as_deref() == Some(name)
+                && side.files_of(primary).keys().any(|path| path.ends_with("/expose-zipkin.yaml"))
+        };
         let mut parts = Vec::new();
         if !remotes.is_empty() {
             parts.push(format!("{remotes} for the control plane"));
@@ -84,7 +108,7 @@ impl Situation<'_> {
         if !strangers.is_empty() {
             parts.push(format!("{strangers} for services"));
         }
-        if exposes_collector(self.before) || exposes_collector(self.after) {
+        if takes_traces(self.before) || takes_traces(self.after) {
             parts.push("all proxies that report traces here".to_owned());
         }
         parts

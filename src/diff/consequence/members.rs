@@ -1,6 +1,6 @@
 use crate::diff::ClusterChange;
+use crate::diff::changed;
 use crate::diff::facts::{Known, Member};
-use crate::diff::fields;
 use crate::diff::impact::Kind;
 use crate::layout::{EASTWEST_GATEWAY, EGRESS_GATEWAY};
 
@@ -14,13 +14,18 @@ const EVERYTHING: &str = "apply everything in its directory, in the order below;
 impl Situation<'_> {
     pub(super) fn leaves(&self, cluster: &ClusterChange, found: &mut Found) {
         let name = &cluster.name;
-        if let Some(now) = self.new_name(name) {
+        let new_name = self.new_name(name);
+        if self.before.is_waiting(name) {
+            found.add(Kind::Leaves, "it waited for an address, and Istio is not there yet");
+        } else if let Some(now) = new_name {
             found.add(Kind::Interrupts, &format!("it was renamed to {now}: {RENAMED}"));
+            found.add(Kind::Leaves, "its pods keep their sidecars until they restart under the other name");
+        } else {
+            found.add(
+                Kind::Leaves,
+                "its pods keep their sidecars until they start without: take the labels for injection from its namespaces, and restart them",
+            );
         }
-        found.add(
-            Kind::Leaves,
-            "its pods keep their sidecars until they start without: take the labels for injection from its namespaces, and restart them",
-        );
         if let Some(end) = self.before.record.clusters.get(name).and_then(|cluster| cluster.certificate.as_ref()) {
             let why = format!(
                 "whoever has the key of its certificate can sign for every identity of the mesh until {}",
@@ -41,7 +46,7 @@ impl Situation<'_> {
     }
 
     pub(super) fn joins(&self, cluster: &ClusterChange, found: &mut Found) {
-        if let Some(was) = self.old_name(&cluster.name) {
+        if let Some(was) = self.old_name(&cluster.name).filter(|was| !self.before.is_waiting(was)) {
             found.add(Kind::Interrupts, &format!("it was renamed from {was}: {RENAMED}"));
         }
         self.installer(&cluster.name, found);
@@ -58,7 +63,13 @@ impl Situation<'_> {
     /// A cluster in which there is no Istio yet.
     pub(super) fn waited(&self, cluster: &ClusterChange, found: &mut Found) {
         if self.awaited(&cluster.name).is_none() {
-            found.add(Kind::Joins, &format!("the address that it waited for is known: {EVERYTHING}"));
+            let primary = |side: &Known<'_>| side.member(&cluster.name).map(|member| member.primary.clone());
+            let why = if primary(self.before) == primary(self.after) {
+                "the address that it waited for is known"
+            } else {
+                "it waits no longer for the address of another gateway"
+            };
+            found.add(Kind::Joins, &format!("{why}: {EVERYTHING}"));
             return;
         }
         if cluster.certificate.as_ref().is_some_and(|change| change.after.is_none()) {
@@ -93,6 +104,13 @@ impl Situation<'_> {
             whose(&old.primary)
         );
         found.add(Kind::RestartProxies, &why);
+        if self.new_name(&old.primary).is_some_and(|now| now == new.primary) {
+            let why = format!(
+                "{} leaves and joins again as {}: until then no istiod serves it, its proxies keep what they know, and no pod with a sidecar starts",
+                old.primary, new.primary
+            );
+            found.add(Kind::Interrupts, &why);
+        }
         if new.primary != *name || self.after.members.len() == 1 {
             return;
         }
@@ -102,7 +120,7 @@ impl Situation<'_> {
             found.add(Kind::Interrupts, why);
         }
         let is_rolled_out =
-            self.before.version != self.after.version || cluster.objects.iter().any(fields::rolls_out_gateway);
+            self.before.version != self.after.version || cluster.objects.iter().any(changed::rolls_out_gateway);
         if self.before.has_step(name, EASTWEST_GATEWAY) && is_rolled_out {
             let others = self.after.members.iter().filter(|(other, _)| *other != name);
             let (near, far): (Vec<_>, Vec<_>) = others.partition(|(_, other)| other.network == new.network);
@@ -121,8 +139,13 @@ impl Situation<'_> {
     /// It reads whether it leads in a remote when it gets the remote secret and when it starts
     /// (`1.30.3:pilot/pkg/serviceregistry/kube/controller/multicluster.go`).
     pub(in crate::diff) fn taken_over_by(&self, primary: &str) -> Vec<&str> {
-        let starts_anew = self.before.version != self.after.version || self.is_revised(primary);
-        if !self.after.has_thin_remotes() || starts_anew || !self.before.is_primary(primary) {
+        // The first remote that it serves is told to its Deployment (`externalIstiod`).
+        let members = self.before.members.iter();
+        let is_first = members.filter(|(name, _)| **name != primary).all(|(_, member)| member.primary != primary);
+        let starts_anew = self.before.version != self.after.version || self.is_revised(primary) || is_first;
+        // A controller may start it before it has applied the namespaces that istiod reads this from.
+        let starts_after = starts_anew && self.after.controller().is_none();
+        if !self.after.has_thin_remotes() || starts_after || !self.before.is_primary(primary) {
             return Vec::new();
         }
         let gets_secret = |name: &str| {

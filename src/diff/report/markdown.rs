@@ -1,10 +1,10 @@
 use std::fmt::Write;
 
 use super::{
-    Diff, Kind, Line, Tone, certificates, counted, credentials, firewall, groups, kinds, meanings, steps, summary,
-    unrecorded, ways,
+    Diff, Kind, Line, Tone, certificates, counted, credentials, firewall, groups, kinds, meanings, mesh, steps,
+    summary, unrecorded, ways,
 };
-use crate::words::{bare_names, fence, is_deceptive, plural, printable};
+use crate::words::{bare_names, fence, is_deceptive, plural, printable, without_commands};
 
 /// The most characters of a report: GitHub takes 65,536 in a comment.
 pub const LIMIT: usize = 60_000;
@@ -18,6 +18,7 @@ pub fn markdown(diff: &Diff) -> String {
         page.add(&format!("{}\n\n", escaped(&sentence)));
     }
     page.table(diff);
+    page.list("The mesh", &mesh(diff));
     page.list("Ways between clusters", &ways(diff));
     page.list("Credentials", &credentials(diff));
     page.list("Firewall", &firewall(diff));
@@ -151,7 +152,7 @@ impl Page {
         }
         self.out.truncate(self.out.trim_end().len());
         self.out.push('\n');
-        self.out
+        without_commands(self.out)
     }
 }
 

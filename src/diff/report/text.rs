@@ -1,6 +1,6 @@
 use super::{
-    Diff, Kind, Line, Tone, certificates, counted, credentials, firewall, groups, hunk_lines, kinds, meanings, steps,
-    summary, unrecorded, ways,
+    Diff, Kind, Line, Tone, certificates, counted, credentials, firewall, groups, hunk_lines, kinds, meanings, mesh,
+    steps, summary, unrecorded, ways,
 };
 use crate::terminal::{BOLD, GREEN, PLAIN, RED, YELLOW, styled, wrap};
 use crate::words::{bare_names, plural, printable};
@@ -35,6 +35,7 @@ pub fn text(diff: &Diff, style: Style) -> String {
         page.out.push('\n');
     }
     page.pages(diff);
+    page.section("The mesh", mesh(diff));
     page.section("Certificates", certificates(diff).into_iter().map(|(whose, facts)| format!("{whose}: {facts}")));
     page.meanings(diff);
     page.section("Ways between clusters", ways(diff));

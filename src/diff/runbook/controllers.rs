@@ -39,11 +39,15 @@ impl Runbook<'_> {
         let is_changed = is_told
             || self.clusters.iter().flat_map(|cluster| &cluster.objects).any(is_in_git)
             || applied.iter().any(|step| step.ends_with(CACERTS));
-        let except = if applied.iter().any(|step| self.waits_for_credentials(step, &steps)) {
-            ", except for gateways of remotes that are new: they start when their control plane has the credentials"
-        } else {
-            ""
-        };
+        let immutable = self.immutable();
+        let mut except = String::new();
+        if !immutable.is_empty() {
+            // What Kubernetes refuses is tried again until it can be made anew.
+            except.push_str(", except for gateways that the next step deletes, and what waits for them");
+        }
+        if applied.iter().any(|step| self.waits_for_credentials(step, &steps)) {
+            except.push_str(", except for gateways of remotes that are new: they start when their control plane has the credentials");
+        }
         let mut commit = if is_changed { vec![push.to_string()] } else { Vec::new() };
         commit.extend(self.begun());
         // An istiod that serves its cluster no longer goes before proxies restart.
@@ -67,10 +71,10 @@ impl Runbook<'_> {
                 commands: commit,
                 steps: applied,
             },
+            phase("Delete what cannot be changed, and wait until the controller has made it anew", immutable),
             phase(MADE, self.makers_of_secrets(|name| !self.situation.is_handed_over(name))),
             phase("Certificates, which nothing in the cluster makes any more", self.certificates(&steps, true)),
             phase(LET_GO, self.let_go()),
-            phase("Delete what cannot be changed: the controller makes it anew", self.immutable()),
             phase(RELEASE, self.owned_by_others()),
             phase("Remove what the earlier installer noted, and nobody reads any more", self.noted()),
             phase("Label the namespaces whose workloads go over to the other revision", self.revision_labels()),

@@ -22,6 +22,12 @@ pub(super) fn is_token(object: &ObjectChange) -> bool {
     object.kind == "Secret" && object.name.as_deref() == Some(TOKEN)
 }
 
+/// Whether the objects of a cluster get the label of another mesh.
+pub(super) fn is_of_another_mesh(change: &ClusterChange) -> bool {
+    let mut fields = change.objects.iter().flat_map(|object| &object.fields);
+    fields.any(|field| field.path.ends_with("part-of\"]"))
+}
+
 impl Runbook<'_> {
     /// The credentials that are to be taken from control planes which stay. Those of a store go with what made them.
     pub(super) fn revoked(&self) -> Vec<String> {
@@ -34,11 +40,15 @@ impl Runbook<'_> {
 
     fn revokes(&self, change: &CredentialChange) -> String {
         let script = format!("{}/{REMOTE_SECRETS}", change.primary);
-        if self.after().files_of(&change.primary).contains_key(script.as_str()) {
+        let has_script = self.after().files_of(&change.primary).contains_key(script.as_str());
+        // The script knows its mesh's by their label.
+        let is_of_mesh =
+            !self.clusters.iter().any(|cluster| cluster.name == change.primary && is_of_another_mesh(cluster));
+        if has_script && is_of_mesh {
             return Command::script(&format!("NEW/{script}")).words(["--prune"]).to_string();
         }
         let delete = ["-n", ISTIO_SYSTEM, "delete", "secrets"];
-        if self.after().has_step(&change.primary, STORED_SECRETS) {
+        if has_script || self.after().has_step(&change.primary, STORED_SECRETS) {
             let secrets: Vec<String> = change.revoked.iter().map(|cluster| remote_secret(cluster)).collect();
             let secrets = secrets.iter().map(String::as_str);
             let words: Vec<&str> = delete.into_iter().chain(secrets).chain(["--ignore-not-found"]).collect();

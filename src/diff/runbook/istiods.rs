@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::command::{self, Place};
 use crate::layout::{CACERTS, ISTIO_SYSTEM};
 use crate::release::WayToPrimary;
+use crate::topology::Install;
 
 use super::super::KeyForm;
 use super::super::Membership;
@@ -49,6 +50,14 @@ impl Runbook<'_> {
                     }
                     let selector = format!("kubernetes.io/service-name={service},{OF_KUBERNETES}");
                     commands.push(delete(&["endpointslices", "-l", &selector]));
+                }
+                // Nor that of a Service which becomes the alias of a name.
+                (false, false)
+                    if self.situation.becomes_alias(name) && self.after().install(name) == Install::Istioctl =>
+                {
+                    let kind =
+                        if is_by(self.before(), WayToPrimary::Endpoints) { "endpoints" } else { "endpointslices" };
+                    commands.push(delete(&[kind, &service]));
                 }
                 // A later release leads there in another way.
                 (false, false) if self.before().has_thin_remotes() && is_replaced => {
@@ -139,7 +148,10 @@ impl Runbook<'_> {
 
     pub(super) fn under_another_root(&self) -> Vec<String> {
         let mut commands = Vec::new();
-        let replaced: Vec<&str> = self.replaced_roots().filter(|name| !self.before().is_waiting(name)).collect();
+        // In an upgrade by script, all istiods and then all proxies start anew with the new root.
+        let is_done = self.is_upgraded() && self.after().controller().is_none();
+        let replaced = self.replaced_roots().filter(|name| !self.before().is_waiting(name));
+        let replaced: Vec<&str> = replaced.filter(|_| !is_done).collect();
         let other: Vec<&str> = self.signed_by_another().collect();
         let has_left = |name: &&&str| self.before().has_step(name, CACERTS) && !self.after().has_step(name, CACERTS);
         let left = other.iter().filter(has_left);

@@ -167,4 +167,28 @@ pub(super) const ATTACKS: &[Attack] = &[
         says: &["an earlier key than in main  west: generation 2 → 1"],
         change: "git rm -rq out; git checkout -q $BEFORE -- mesh.yaml out",
     },
+    Attack {
+        name: "does so after a renewal by date, which makes another key too",
+        gain: "the same",
+        step: Step::UpToDate,
+        says: &["an earlier key than in main  west: valid 2026-11-20 to 2028-11-19 → 2026-11-01 to 2028-10-31"],
+        change: "
+            sed -i 's/{generation: 2}/{generation: 2, issuedOn: 2026-11-20}/' mesh.yaml
+            build --ca $ATTACKER/../mesh.seed
+            git add -A; git commit -q -m renewed; git branch -q -f main
+            git checkout -q HEAD~1 -- mesh.yaml out
+        ",
+    },
+    Attack {
+        name: "does so after a renewal by the number of days",
+        gain: "the same",
+        step: Step::UpToDate,
+        says: &["an earlier key than in main  west: valid 2026-11-01 to 2028-10-01 → 2026-11-01 to 2028-10-31"],
+        change: "
+            sed -i 's/issuedOn: 2026-11-01/&, intermediateValidityDays: 700/' mesh.yaml
+            build --ca $ATTACKER/../mesh.seed
+            git add -A; git commit -q -m renewed; git branch -q -f main
+            git checkout -q HEAD~1 -- mesh.yaml out
+        ",
+    },
 ];

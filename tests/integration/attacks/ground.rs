@@ -93,6 +93,10 @@ build() {
 }
 "#;
 
+/// Who may read keys that are in Git.
+const RECIPIENTS: &str =
+    "secrets: {form: sops, ageRecipients: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]}";
+
 /// Three repositories, `mesh` with a seed, `sops` with encrypted keys too and `company` with an authority of its own, and what the
 /// attacker has.
 pub(super) struct Ground(TempDir);
@@ -137,7 +141,6 @@ impl Ground {
             sed 's/address: 10.0.0.100}/&\n    certificates: {generation: 2}/' before.yaml >after.yaml
             meshgen build after.yaml -o attacker/out -q --ca attacker.seed
             bundles attacker.seed attacker/pki
-            recipients='secrets: {form: sops, ageRecipients: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]}'
             git init -q -b main mesh
             for state in before after; do
               cp $state.yaml mesh/mesh.yaml
@@ -147,7 +150,7 @@ impl Ground {
             done
             git init -q -b main sops
             for state in before after; do
-              sed "s/^workloads/$recipients\n&/" $state.yaml >sops/mesh.yaml
+              sed "s/^workloads/$RECIPIENTS\n&/" $state.yaml >sops/mesh.yaml
               meshgen build sops/mesh.yaml -o sops/out -q --ca mesh.seed
               git -C sops add -A
               git -C sops commit -q -m $state
@@ -184,7 +187,11 @@ impl Ground {
         let path = std::env::var_os("PATH").unwrap();
         let paths = [self.path("bin")].into_iter().chain(std::env::split_paths(&path));
         command.env("PATH", std::env::join_paths(paths).unwrap());
-        command.env("ATTACKER", self.path("attacker")).env("BASE", "main").env("NO_COLOR", "1");
+        command
+            .env("ATTACKER", self.path("attacker"))
+            .env("RECIPIENTS", RECIPIENTS)
+            .env("BASE", "main")
+            .env("NO_COLOR", "1");
         for (name, value) in [("AUTHOR", "nobody"), ("COMMITTER", "nobody")] {
             command.env(format!("GIT_{name}_NAME"), value).env(format!("GIT_{name}_EMAIL"), "nobody@example.org");
         }

@@ -238,4 +238,11 @@ pub(super) const ATTACKS: &[Attack] = &[
         says: &["left by a build that was killed  west/30-istio/.meshgen-istio.yaml"],
         change: "echo >out/west/30-istio/.meshgen-istio.yaml; git add -f out/west/30-istio/.meshgen-istio.yaml",
     },
+    Attack {
+        name: "adds facts of many clusters that do not exist",
+        gain: "a pipeline that takes minutes, because all pairs of clusters are compared",
+        step: Step::Diff,
+        says: &["is cut short, because it lists no file of the cluster `c1`"],
+        change: r"for name in c1 c2 c3; do printf 'network of %s lan\nprimary of %s %s\n' $name $name $name >>out/meshgen.lock; done",
+    },
 ];

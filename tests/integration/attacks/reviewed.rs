@@ -99,4 +99,43 @@ pub(super) const ATTACKS: &[Attack] = &[
         says: &["note: `west/70-more/` in out is not from meshgen"],
         change: "mkdir out/west/70-more; echo 'resources: [https://203.0.113.9/x]' >out/west/70-more/kustomization.yaml",
     },
+    Attack {
+        name: "adds a directory whose name is not valid UTF-8",
+        gain: "the same",
+        step: Step::UpToDate,
+        says: &["note: `west/70-more\u{fffd}/` in out is not from meshgen"],
+        change: r"mkdir out/west/70-more$'\xff'; echo 'resources: []' >out/west/70-more$'\xff'/kustomization.yaml",
+    },
+    Attack {
+        name: "takes Istio's charts from another repository",
+        gain: "programs in every cluster",
+        step: Step::Diff,
+        says: &[
+            "Istio's charts come from: https://istio-release.storage.googleapis.com/charts → https://203.0.113.9/charts",
+        ],
+        change: "
+            sed -i 's|{version: 1.30.3}|{version: 1.30.3, install: helm}|' mesh.yaml; build
+            git add -A; git commit -q -m helm; git branch -q -f main
+            sed -i 's|install: helm|&, charts: https://203.0.113.9/charts|' mesh.yaml; build
+        ",
+    },
+    Attack {
+        name: "has the controller read another repository",
+        gain: "anything in every cluster",
+        step: Step::Diff,
+        says: &["Flux reads: https://git.example.com/mesh.git", "→ https://203.0.113.9/mesh.git"],
+        change: r#"
+            sed -i -e 's|{version: 1.30.3}|{version: 1.30.3, install: helm}|' -e "s|^networks:|$RECIPIENTS\ngitops: {controller: flux, repository: https://git.example.com/mesh.git, path: out}\n&|" mesh.yaml
+            build --ca $ATTACKER/../mesh.seed
+            git add -A; git commit -q -m flux; git branch -q -f main
+            sed -i 's|git.example.com|203.0.113.9|' mesh.yaml; build
+        "#,
+    },
+    Attack {
+        name: "has `install.sh` restart the workloads of another namespace",
+        gain: "an outage",
+        step: Step::Diff,
+        says: &["workloads restart in: shop → shop, kube-public"],
+        change: "sed -i 's/namespaces: .shop/&, kube-public/' mesh.yaml; build",
+    },
 ];

@@ -153,4 +153,16 @@ pub(super) const ATTACKS: &[Attack] = &[
         says: &["mesh.yaml: there is no such file or directory"],
         change: "rm mesh.yaml",
     },
+    Attack {
+        name: "adds a root to the mesh config, and builds the tree",
+        gain: "every identity of the mesh: proxies trust a root of the attacker besides",
+        step: Step::UpToDate,
+        says: &["other roots in the mesh config than in main  east: `caCertificates`"],
+        change: r#"
+            root=$(cat $ATTACKER/out/east/20-cacerts/root-cert.pem)
+            told="meshConfig: {caCertificates: [{pem: \"${root//$'\n'/\\\\n}\"}]}"
+            sed -i "s#{version: 1.30.3}#{version: 1.30.3, $told}#" mesh.yaml
+            build
+        "#,
+    },
 ];

@@ -339,6 +339,12 @@ impl Simulator {
         }
     }
 
+    /// Lets what was set come into effect.
+    pub(crate) fn settle(&self) {
+        self.tick(0);
+        self.changes();
+    }
+
     fn tick(&self, hours: u64) {
         self.set("hour", json!(self.hour() + hours));
         assert_eq!(self.finish(&mut super::program(self.path("programs/tick"))).code, Some(0));
