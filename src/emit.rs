@@ -96,7 +96,9 @@ pub fn is_emitted(path: &str) -> bool {
 /// Whether a file or directory of somebody else, below a cluster's directory, decides what other programs make of the tree's files:
 /// Git, kustomize, Argo CD (`.argocd-source.yaml`, `Chart.yaml`) or Flux (`.sourceignore`).
 pub(crate) fn is_obeyed(path: &str) -> bool {
-    let Some((_, name)) = path.trim_end_matches('/').rsplit_once('/') else { return false };
+    let path = path.trim_end_matches('/');
+    // Beside the clusters' directories stands whatever people keep there, but Flux takes this one for the whole tree.
+    let Some((_, name)) = path.rsplit_once('/') else { return path.to_lowercase() == ".sourceignore" };
     let name = name.to_lowercase();
     let is_named = |known: &&str| name == *known;
     name.starts_with(".git") || name.starts_with(".argocd-") || OBEYED.iter().any(is_named)

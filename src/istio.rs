@@ -30,16 +30,45 @@ pub(crate) fn signs_workloads(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> bool {
     other_signer(&said_by_author(mesh, cluster)).is_none()
 }
 
-/// The roots that the mesh config of a cluster's istiod tells proxies beside those of its authority, in JSON; nothing where it tells none
-/// (`MeshConfig.ca_certificates`, `ProxyConfig.ca_certificates_pem`).
+/// What tells the proxies or the istiod of a cluster other roots beside those of its authority, in JSON; nothing where nothing does:
+/// `MeshConfig.ca_certificates` and `ProxyConfig.ca_certificates_pem`, which protobuf takes in both spellings, annotations with a
+/// `ProxyConfig`, and variables of istiod (`1.30.3:pkg/features/security.go`, `pilot/pkg/bootstrap/server.go`).
 pub(crate) fn told_roots(mesh: &Mesh<'_>, cluster: &Cluster<'_>) -> Option<String> {
-    const TOLD: [&str; 2] = ["/caCertificates", "/defaultConfig/caCertificatesPem"];
-    if !cluster.runs_istiod {
-        return None;
-    }
-    let config = Value::Object(mesh_config(mesh, cluster));
-    let told: Vec<&Value> = TOLD.iter().filter_map(|path| config.pointer(path)).collect();
-    (!told.is_empty()).then(|| told.iter().map(ToString::to_string).collect())
+    const OF_CONFIG: [&str; 6] = [
+        "/caCertificates",
+        "/ca_certificates",
+        "/defaultConfig/caCertificatesPem",
+        "/defaultConfig/ca_certificates_pem",
+        "/default_config/caCertificatesPem",
+        "/default_config/ca_certificates_pem",
+    ];
+    const OF_VALUES: [&str; 4] = [
+        "/pilot/env/SPIFFE_BUNDLE_ENDPOINTS",
+        "/pilot/env/ROOT_CA_DIR",
+        "/pilot/env/SHARED_MESH_CONFIG",
+        "/sidecarInjectorWebhook/injectedAnnotations/proxy.istio.io~1config",
+    ];
+    // meshgen tells none itself.
+    let written = &cluster.written.istio;
+    let told = |fields: [&FreeForm; 2], paths: &[&str]| -> Vec<String> {
+        let found = fields.into_iter().flat_map(|fields| paths.iter().filter_map(|path| at(fields, path)));
+        found.map(|(path, value)| format!("{path} {value}\n")).collect()
+    };
+    let config = told([&mesh.istio.mesh_config, &written.mesh_config], &OF_CONFIG);
+    let values = told([&mesh.istio.values, &written.values], &OF_VALUES);
+    let told = [config, values].concat();
+    (cluster.runs_istiod && !told.is_empty()).then(|| told.concat())
+}
+
+/// The field at a JSON pointer, and the pointer.
+fn at<'f, 'p>(fields: &'f FreeForm, path: &'p str) -> Option<(&'p str, &'f Value)> {
+    let (first, rest) = path
+        .strip_prefix('/')?
+        .split_once('/')
+        .map_or((path.strip_prefix('/')?, None), |(first, rest)| (first, Some(rest)));
+    let first = fields.get(first)?;
+    let found = rest.map_or(Some(first), |rest| first.pointer(&["/", rest].concat()));
+    Some((path, found?))
 }
 
 /// The author's values, those of the cluster before those of all. meshgen writes none that say who signs.

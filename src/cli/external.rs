@@ -114,7 +114,12 @@ pub(super) fn repository(directory: &Utf8Path) -> Option<&Utf8Path> {
 
 /// A symbolic link on the way to a directory that leads from one place of a repository to another one.
 pub(super) fn link_on_the_way(directory: &Utf8Path) -> Option<Utf8PathBuf> {
-    directory.ancestors().filter(|ancestor| !ancestor.as_str().is_empty()).find_map(|ancestor| {
+    // The shell knows by which way it came.
+    let shell = std::env::var("PWD").ok().map(Utf8PathBuf::from).filter(|way| {
+        directory.is_relative() && way.canonicalize_utf8().ok() == Utf8Path::new(".").canonicalize_utf8().ok()
+    });
+    let way = directory.ancestors().chain(shell.iter().flat_map(|way| way.ancestors()));
+    way.filter(|ancestor| !ancestor.as_str().is_empty()).find_map(|ancestor| {
         let is_link = ancestor.symlink_metadata().is_ok_and(|found| found.is_symlink());
         let place = directory_of(ancestor).canonicalize_utf8().ok().filter(|_| is_link)?;
         let real = ancestor.canonicalize_utf8().ok()?;

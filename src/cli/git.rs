@@ -74,8 +74,12 @@ impl Git {
 
     /// The bytes of a file, if there is one.
     pub(super) fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Refusal> {
-        let is_there = self.kind(&self.name(path))?.as_deref() == Some("blob");
-        is_there.then(|| self.blob(path)).transpose()
+        self.has_file(path)?.then(|| self.blob(path)).transpose()
+    }
+
+    /// Whether there is a file or a link.
+    pub(super) fn has_file(&self, path: &str) -> Result<bool, Refusal> {
+        Ok(self.kind(&self.name(path))?.as_deref() == Some("blob"))
     }
 
     fn blob(&self, path: &str) -> Result<Vec<u8>, Refusal> {

@@ -35,7 +35,15 @@ pub(super) fn say_gone(before: &Lock, after: &Lock) {
 /// The commit cannot be read.
 pub(super) fn taken_back(output: &Utf8Path, reference: &str, after: &Lock) -> Result<Vec<String>, Refusal> {
     let place = output.file_name().map_or(format!("./{}", lock::FILE), |name| format!("./{name}/{}", lock::FILE));
-    let Some(bytes) = Git::at(&directory_of(output), reference)?.read(&place)? else { return Ok(Vec::new()) };
+    // A link there would lead past the lock.
+    let directory = output.file_name().map_or("./".to_owned(), |name| format!("./{name}"));
+    let git = Git::at(&directory_of(output), reference)?;
+    if git.has_file(&directory)? {
+        return Err(Refusal(format!(
+            "git:{reference}:{directory}: is no directory, so nothing says which roots its tree has: compare with a commit in which it is one"
+        )));
+    }
+    let Some(bytes) = git.read(&place)? else { return Ok(Vec::new()) };
     let text = String::from_utf8_lossy(&bytes);
     let refused = |why| Refusal(format!("git:{reference}:{place}: {why}"));
     let before: Lock = text.parse().map_err(refused)?;
@@ -54,7 +62,7 @@ pub(super) fn taken_back(output: &Utf8Path, reference: &str, after: &Lock) -> Re
             lines.push(format!("an earlier key than in {reference}  {name}: {change}"));
         }
         if now.told_roots.is_some() && now.told_roots != was.and_then(|was| was.told_roots) {
-            lines.push(format!("other roots in the mesh config than in {reference}  {name}: `caCertificates`"));
+            lines.push(format!("other roots in the configuration of Istio than in {reference}  {name}: `caCertificates` and what does the same"));
         }
     }
     for (name, generation) in before.retired.iter().filter(|(name, generation)| !is_retired(after, name, *generation)) {

@@ -81,8 +81,27 @@ pub(super) fn switches_plugin(object: &ObjectChange, is_on: bool) -> bool {
 
 /// Whether the mesh config tells proxies other roots beside those of the authority.
 pub(super) fn changes_told_roots(object: &ObjectChange) -> bool {
-    const TOLD: [&str; 2] = ["spec.meshConfig.caCertificates", "spec.meshConfig.defaultConfig.caCertificatesPem"];
-    is_of_istiod(object) && paths(object).iter().any(|path| TOLD.iter().any(|told| touches(path, told)))
+    const TOLD: [&str; 6] = [
+        "spec.meshConfig.caCertificates",
+        "spec.meshConfig.defaultConfig.caCertificatesPem",
+        "spec.values.pilot.env.SPIFFE_BUNDLE_ENDPOINTS",
+        "spec.values.pilot.env.ROOT_CA_DIR",
+        "spec.values.pilot.env.SHARED_MESH_CONFIG",
+        "spec.values.sidecarInjectorWebhook.injectedAnnotations",
+    ];
+    // Protobuf takes `ca_certificates` as well.
+    let plain = |path: &str| path.replace('_', "").to_lowercase();
+    let told = TOLD.map(plain);
+    is_of_istiod(object) && paths(object).iter().any(|path| told.iter().any(|told| plain(path).starts_with(told)))
+}
+
+/// Whether Istio's images come from elsewhere, or have other names.
+pub(super) fn changes_images(object: &ObjectChange) -> bool {
+    let is_image = |path: &String| {
+        let name = path.rsplit('.').next().unwrap_or_default();
+        path.starts_with("spec.") && matches!(name, "hub" | "image")
+    };
+    is_of_istiod(object) && paths(object).iter().any(is_image)
 }
 
 /// Whether an istiod is told another domain of its cluster, which is an argument of its Deployment

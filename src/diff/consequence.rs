@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::artifact::expose_istiod;
-use crate::layout::{EASTWEST_GATEWAY, GITIGNORE, REMOTE_SECRETS, ROUTES, ZIPKIN};
+use crate::layout::{CACERTS, EASTWEST_GATEWAY, GITIGNORE, REMOTE_SECRETS, ROUTES, ZIPKIN};
 use crate::lock::Gateway;
 use crate::release::{Release, RemoteShape};
 use crate::words::bare_names;
@@ -120,6 +120,10 @@ impl Situation<'_> {
                 Kind::Interrupts,
                 "the root certificate changes: proxies with different roots reject each other until every cluster has the new root and every workload was restarted",
             );
+            if self.runs_istiod(&cluster.name) == (true, true) && self.after.has_step(&cluster.name, CACERTS) {
+                found.add(Kind::RestartIstiod, "it signs under another root only after it has started anew");
+            }
+            found.add(Kind::RestartProxies, "they get certificates under the other root when they start");
         }
         self.signer(&cluster.name, found);
         self.authorities(cluster, found);
@@ -140,6 +144,7 @@ impl Situation<'_> {
                 );
             }
             self.primary(cluster, old, new, found);
+            self.gateways(&cluster.name, found);
             match self.runs_istiod(&cluster.name) {
                 (false, true) => {
                     self.done(cluster, Kind::Reapply, "30-istio: istioctl installs an istiod of its own", found);

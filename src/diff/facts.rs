@@ -6,7 +6,7 @@ use std::ops::Deref;
 use serde_json::Value;
 
 use crate::fact::is_no_authority;
-use crate::layout::{ISTIO, STORED_SECRETS};
+use crate::layout::{EGRESS_GATEWAY, GATEWAYS, ISTIO, STORED_SECRETS};
 use crate::lock::{Cluster, Digest, Gateway};
 use crate::release::{Release, RemoteShape, release};
 use crate::topology::{Install, IstioVersion};
@@ -186,6 +186,39 @@ impl<'s> Known<'s> {
         } else {
             Install::Istioctl
         }
+    }
+
+    /// The ordinary gateways of a cluster: those of its profile, and what its IstioOperator says of them
+    /// (`1.30.3:manifests/profiles`, `1.11.2:manifests/profiles`).
+    pub(super) fn gateways(&self, cluster: &str) -> BTreeSet<&'static str> {
+        const GATEWAYS_OF_PROFILE: [(&str, &str, &str, &[&str]); 2] = [
+            (
+                "ingress",
+                "istio-ingressgateway",
+                "ingressGateways",
+                &["default", "demo", "openshift", "preview", "stable"],
+            ),
+            ("egress", "istio-egressgateway", "egressGateways", &["demo"]),
+        ];
+        let text = self.text(&[cluster, "/", ISTIO, "/istio.yaml"].concat());
+        let operator = text.and_then(documents).and_then(|objects| objects.into_iter().next()).unwrap_or_default();
+        let is_there = |(file, name, component, profiles): &(&str, &str, &str, &[&str])| {
+            let stated = operator["spec"]["components"][component].as_array().into_iter().flatten();
+            let mut stated =
+                stated.filter(|gateway| gateway["name"] == *name).filter_map(|gateway| gateway["enabled"].as_bool());
+            match self.install(cluster) {
+                Install::Helm => self.has_file(&[cluster, "/", GATEWAYS, "/", file, ".values.yaml"].concat()),
+                Install::Istioctl => stated.next_back().unwrap_or_else(|| {
+                    let profile = operator["spec"]["profile"].as_str();
+                    profile.is_some_and(|profile| profiles.contains(&profile))
+                }),
+                Install::Sail => false,
+            }
+        };
+        let of_profile = GATEWAYS_OF_PROFILE.iter().filter(|gateway| is_there(gateway)).map(|(_, name, ..)| *name);
+        of_profile
+            .chain(self.has_files_below(&[cluster, "/", EGRESS_GATEWAY, "/"].concat()).then_some("istio-egressgateway"))
+            .collect()
     }
 
     /// Whether Helm installs Istio in a cluster.

@@ -31,6 +31,8 @@ pub(super) const GATEWAY: &str = "eastwest-gateway";
 pub(super) const ROLLED_OUT: &str = "istioctl rolls out the gateway anew";
 /// The same of a gateway's Deployment.
 pub(super) const ROLLS_OUT: &str = "the pods of the gateway change, and it rolls out anew";
+/// What istiod decides once (`1.30.3:pilot/pkg/bootstrap/configcontroller.go`).
+pub(super) const READ_AT_START: &str = "istiod reads this part of the mesh config when it starts, and only then";
 /// What Flux does when a release has another chart or other values.
 const UPGRADES: &str = "Flux upgrades the release";
 
@@ -42,6 +44,20 @@ const FIELDS: &[FieldRule] = &[
         path: "spec.revision",
         means: Kind::RestartProxies,
         why: "another revision is another istiod: workloads go over to it when their namespace's label names it and they are injected anew",
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: ISTIO,
+        path: "spec.meshConfig.configSources",
+        means: Kind::RestartIstiod,
+        why: READ_AT_START,
+    },
+    FieldRule {
+        kind: ISTIO_OPERATOR,
+        name: ISTIO,
+        path: "spec.meshConfig.ingressControllerMode",
+        means: Kind::RestartIstiod,
+        why: READ_AT_START,
     },
     FieldRule {
         kind: ISTIO_OPERATOR,
@@ -330,6 +346,10 @@ pub(super) fn meaning(object: &ObjectChange, path: &str) -> (Kind, &'static str)
         {
             return (Kind::RestartProxies, why);
         }
+    }
+    // The port stays.
+    if path.ends_with("ports[name=tcp-zipkin].nodePort") {
+        return (Kind::Reapply, "the node port of the gateway's port for traces changes, and no pod restarts");
     }
     let fits = |rule: &&FieldRule| {
         let (kind, name) = if is_of_istiod(object) {

@@ -99,6 +99,7 @@ impl Runbook<'_> {
             phases.push(installation("Restart", &[], restarts));
         }
         phases.push(phase(RELEASE, owned));
+        phases.push(phase(READ, self.unread_config()));
         phases.push(phase("Restart istiod where it keeps an address that nobody dials", self.forgetful()));
         phases.push(phase("Restart what has to take another root", self.under_another_root()));
         phases.push(phase("Restart what was injected under another name", self.under_another_name()));
@@ -423,6 +424,9 @@ fn resource(kind: &str) -> String {
 /// The title above what tells when a root may change further.
 const SETTLED: &str =
     "Before the next phase of the root, wait until this says that it may begin: a day after the last control plane";
+
+/// The title above istiods that read their mesh config only when they start.
+const READ: &str = "Restart istiod, which reads this part of the mesh config only when it starts";
 
 /// The title above certificates that no istiod has read.
 const UNREAD: &str = "Delete the certificates that no istiod is to sign with";

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::diagnostic::{Place, Severity};
 use crate::written::Written;
 
-use crate::words::is_deceptive;
+use crate::words::{is_deceptive, without_commands};
 
 use super::text::{Artist, Style};
 use super::{File, Located, locate, omissions, word};
@@ -135,6 +135,7 @@ fn element(name: &str, attributes: &[(&str, &str)], text: &str) -> String {
 
 /// Text for XML, without the characters that XML 1.0 has no way to write (section 2.2).
 fn escaped(text: &str) -> String {
+    let text = &without_commands(text.to_owned());
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -25,7 +25,12 @@ impl Situation<'_> {
             (
                 changed::changes_told_roots(object),
                 Kind::Certificates,
-                "the mesh config tells proxies other roots: whoever has a certificate under one of them is trusted",
+                "proxies or istiod are told other roots: whoever has a certificate under one of them is trusted",
+            ),
+            (
+                changed::changes_images(object),
+                Kind::Reapply,
+                "Istio's images come from another registry, or have other names: they decide what runs",
             ),
             (
                 changed::changes_told_port(object),

@@ -45,6 +45,18 @@ impl Situation<'_> {
         }
     }
 
+    /// The ordinary gateways that come and go, with a profile or by name.
+    pub(super) fn gateways(&self, name: &str, found: &mut Found) {
+        let (old, new) = (self.before.gateways(name), self.after.gateways(name));
+        for gateway in old.difference(&new) {
+            let why = format!("its {gateway} goes away, with its Service and address: requests through it fail");
+            found.add(Kind::Interrupts, &why);
+        }
+        for gateway in new.difference(&old) {
+            found.add(Kind::Reapply, &format!("it gets the gateway {gateway}"));
+        }
+    }
+
     /// The clusters that a cluster's istiod serves, before the change.
     fn remotes_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let members = self.before.members.iter();

@@ -114,6 +114,19 @@ impl Situation<'_> {
         if new.primary != *name || self.after.members.len() == 1 {
             return;
         }
+        // An istiod that serves no other cluster any more is told so when it starts (`externalIstiod`).
+        let is_last =
+            !self.after.members.iter().any(|(other, member)| **other != old.primary && member.primary == old.primary);
+        if self.after.has_thin_remotes()
+            && self.after.is_primary(&old.primary)
+            && (is_last || self.before.version != self.after.version)
+        {
+            let why = format!(
+                "{}'s istiod, which still serves it, starts anew: proxies that connect to its own istiod then know no other cluster until that has their credentials",
+                old.primary
+            );
+            found.add(Kind::Interrupts, &why);
+        }
         // Its gateways come with the istiod, what they expose and the credentials after that.
         if self.before.has_step(name, EGRESS_GATEWAY) {
             let why = "its egress gateway starts with its own istiod, which knows no other cluster until it has their credentials";

@@ -8,6 +8,7 @@ use crate::artifact::helm_releases::KEPT;
 use crate::command::{self, Command, Place};
 use crate::layout::{CACERTS, EASTWEST_GATEWAY, EGRESS_GATEWAY, ISTIO, ISTIO_SYSTEM, NAMESPACE, REMOTE_SECRETS};
 
+use super::super::changed::changes_selector;
 use super::super::controllers::{HELM_RELEASE, Root, is_left, title};
 use super::super::facts::Known;
 use super::super::fields::is_mesh_config;
@@ -16,7 +17,7 @@ use super::super::private_key::form;
 use super::super::{ClusterChange, CredentialChange, KeyForm, Membership, ObjectChange, What};
 use super::credentials::{LET_GO, PUSH_SECRET};
 use super::keys::{GIVEN, MADE, STORED, TAKEN};
-use super::{Phase, RELEASE, Runbook, SETTLED, UNREAD, phase};
+use super::{Phase, READ, RELEASE, Runbook, SETTLED, UNREAD, phase};
 
 impl Runbook<'_> {
     /// The phases where a controller applies the second side.
@@ -84,6 +85,7 @@ impl Runbook<'_> {
             phase("Restart istiod where it takes over a remote", self.taken_over()),
             phase("Give control planes the credentials of other clusters", Self::credentials(&steps)),
             phase("Restart what keeps an earlier configuration", self.restarted(&steps)),
+            phase(READ, self.unread_config()),
             phase("Restart istiod where it keeps an address that nobody dials", self.forgetful()),
             phase("Restart what has to take another root", self.under_another_root()),
             phase(
@@ -222,7 +224,12 @@ impl Runbook<'_> {
         let commands = due.flat_map(|name| {
             let context = self.context(name);
             let place = Place::Terminal { cluster: name, context: &context, istiod: "" };
+            // A gateway that is deleted and made anew starts after all that.
+            let mut objects =
+                self.running().filter(|cluster| cluster.name == name).flat_map(|cluster| &cluster.objects);
+            let is_made_anew = objects.any(changes_selector);
             let is_early = self.after().unordered_controller().is_some() || !self.has_same_primary(name);
+            let is_early = is_early && !is_made_anew;
             let selector = if is_early {
                 "istio in (ingressgateway,egressgateway,eastwestgateway)"
             } else {

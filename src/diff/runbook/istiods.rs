@@ -7,9 +7,9 @@ use crate::layout::{CACERTS, ISTIO_SYSTEM};
 use crate::release::WayToPrimary;
 use crate::topology::Install;
 
-use super::super::KeyForm;
-use super::super::Membership;
+use super::super::fields::{READ_AT_START, is_of_istiod, meaning, paths};
 use super::super::private_key::form;
+use super::super::{KeyForm, Membership, ObjectChange};
 use super::{CACERTS_SECRET, Known, Runbook};
 
 /// The objects of kind `EndpointSlice` that Kubernetes makes for a Service with a selector.
@@ -111,6 +111,19 @@ impl Runbook<'_> {
         let primaries = primaries.filter(|name| self.before().is_primary(name) && self.after().is_primary(name));
         let forgetful = primaries.filter(|_| self.situation.has_unlabelled_gateways());
         forgetful.flat_map(|name| self.restarted_istiod(name)).collect()
+    }
+
+    /// The istiods that have to read a part of the mesh config which they read only when they start, and that nothing starts anew.
+    pub(super) fn unread_config(&self) -> Vec<String> {
+        let is_unread = |object: &ObjectChange| {
+            is_of_istiod(object) && paths(object).iter().any(|path| meaning(object, path).1 == READ_AT_START)
+        };
+        let unread = self.running().filter(|cluster| cluster.objects.iter().any(is_unread));
+        let unread = unread.map(|cluster| cluster.name.as_str()).filter(|name| {
+            let runs = self.before().runs_istiod(name) && self.after().runs_istiod(name);
+            runs && !self.is_upgraded() && !self.situation.is_revised(name)
+        });
+        unread.flat_map(|name| self.restarted_istiod(name)).collect()
     }
 
     fn restarted_istiod(&self, name: &str) -> [String; 2] {

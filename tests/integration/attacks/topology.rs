@@ -157,12 +157,33 @@ pub(super) const ATTACKS: &[Attack] = &[
         name: "adds a root to the mesh config, and builds the tree",
         gain: "every identity of the mesh: proxies trust a root of the attacker besides",
         step: Step::UpToDate,
-        says: &["other roots in the mesh config than in main  east: `caCertificates`"],
+        says: &["other roots in the configuration of Istio than in main  east: `caCertificates`"],
         change: r#"
             root=$(cat $ATTACKER/out/east/20-cacerts/root-cert.pem)
             told="meshConfig: {caCertificates: [{pem: \"${root//$'\n'/\\\\n}\"}]}"
             sed -i "s#{version: 1.30.3}#{version: 1.30.3, $told}#" mesh.yaml
             build
         "#,
+    },
+    Attack {
+        name: "does so in the other spelling of protobuf",
+        gain: "the same",
+        step: Step::UpToDate,
+        says: &["other roots in the configuration of Istio than in main  east: `caCertificates`"],
+        change: "
+            sed -i 's/{version: 1.30.3}/{version: 1.30.3, meshConfig: {default_config: {ca_certificates_pem: [x]}}}/' mesh.yaml
+            build
+        ",
+    },
+    Attack {
+        name: "has istiod fetch a root, and builds the tree",
+        gain: "the same",
+        step: Step::UpToDate,
+        says: &["other roots in the configuration of Istio than in main  east: `caCertificates`"],
+        change: "
+            env='{SPIFFE_BUNDLE_ENDPOINTS: \"cluster.local|https://203.0.113.9\"}'
+            sed -i \"s#{version: 1.30.3}#{version: 1.30.3, values: {pilot: {env: $env}}}#\" mesh.yaml
+            build
+        ",
     },
 ];
