@@ -89,7 +89,6 @@ impl Git {
 
     /// What stands at a name: `tree` or `blob`; nothing where the commit has nothing there.
     fn kind(&self, name: &str) -> Result<Option<String>, Refusal> {
-        let unreadable = || Refusal(format!("git:{}: git cannot read its objects: run `git fsck`", self.reference));
         // A line break would end the question, and no name has one.
         if name.contains('\n') {
             return Ok(None);
@@ -102,7 +101,7 @@ impl Git {
         drop(questions);
         let answer = process.wait_with_output().map_err(no_git)?;
         if asked.is_err() || !answer.status.success() {
-            return Err(unreadable());
+            return Err(self.unreadable());
         }
         let answer = String::from_utf8_lossy(&answer.stdout);
         let answer = answer.trim_end();
@@ -160,8 +159,12 @@ impl Git {
         let status = process.wait().map_err(no_git)?;
         match texts {
             Ok(texts) if status.success() => Ok(texts),
-            _ => Err(Refusal(format!("git:{}: git cannot read its objects: run `git fsck`", self.reference))),
+            _ => Err(self.unreadable()),
         }
+    }
+
+    fn unreadable(&self) -> Refusal {
+        Refusal(format!("git:{}: git cannot read its objects: run `git fsck`", self.reference))
     }
 
     fn run(&self, arguments: &[&str]) -> Result<Result<Vec<u8>, String>, Refusal> {

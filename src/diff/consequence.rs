@@ -144,7 +144,7 @@ impl Situation<'_> {
                 );
             }
             self.primary(cluster, old, new, found);
-            self.gateways(&cluster.name, found);
+            self.gateways(cluster, found);
             match self.runs_istiod(&cluster.name) {
                 (false, true) => {
                     self.done(cluster, Kind::Reapply, "30-istio: istioctl installs an istiod of its own", found);

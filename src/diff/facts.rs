@@ -236,6 +236,12 @@ impl<'s> Known<'s> {
         self.member(cluster).is_some_and(|member| member.primary == cluster)
     }
 
+    /// The other clusters that a cluster's istiod serves.
+    pub(super) fn remotes_of<'a>(&'a self, primary: &'a str) -> impl Iterator<Item = &'a str> {
+        let members = self.members.iter();
+        members.filter(move |(name, member)| **name != primary && member.primary == primary).map(|(name, _)| *name)
+    }
+
     /// Whether an istiod runs in a cluster.
     pub(super) fn runs_istiod(&self, cluster: &str) -> bool {
         self.is_primary(cluster) || !self.has_thin_remotes()

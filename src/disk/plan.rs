@@ -242,12 +242,11 @@ fn list(way: &mut Way<'_>, directory: &str, ours: &BTreeSet<&str>, directories: 
         if kind == FileType::Directory {
             // Beside the clusters' directories stands whatever people keep there, but not the same name in other letters: where
             // case does not count, that is the same directory.
-            let folded = fold(&path);
-            let is_alike = |other: &&str| fold(other) == folded && *other != path;
-            if directory.is_empty() && directories.iter().any(is_alike)
-                || !directory.is_empty() && directories.binary_search(&path.as_str()).is_err()
-            {
-                listed.others.push(path + "/");
+            if directories.binary_search(&path.as_str()).is_err() {
+                let folded = fold(&path);
+                if !directory.is_empty() || directories.iter().any(|other| fold(other) == folded) {
+                    listed.others.push(path + "/");
+                }
             }
             continue;
         }

@@ -30,7 +30,7 @@ impl Situation<'_> {
             }
             (old, new) => {
                 let mut why = format!("from {} to {}: {}", shown(old), shown(new), self.said_to_be_dialled(name));
-                if self.remotes_of(name).next().is_some() {
+                if self.before.remotes_of(name).next().is_some() {
                     // A gateway has one name.
                     let are_addresses = [old, new].iter().all(|gateway| gateway.is_by_address() == Some(true));
                     if !has_address(self.after, name, old) && are_addresses {
@@ -46,8 +46,12 @@ impl Situation<'_> {
     }
 
     /// The ordinary gateways that come and go, with a profile or by name.
-    pub(super) fn gateways(&self, name: &str, found: &mut Found) {
-        let (old, new) = (self.before.gateways(name), self.after.gateways(name));
+    pub(super) fn gateways(&self, cluster: &ClusterChange, found: &mut Found) {
+        // What says which there are, is read only where anything differs.
+        if cluster.objects.is_empty() {
+            return;
+        }
+        let [old, new] = [self.before, self.after].map(|side| side.gateways(&cluster.name));
         for gateway in old.difference(&new) {
             let why = format!("its {gateway} goes away, with its Service and address: requests through it fail");
             found.add(Kind::Interrupts, &why);
@@ -55,12 +59,6 @@ impl Situation<'_> {
         for gateway in new.difference(&old) {
             found.add(Kind::Reapply, &format!("it gets the gateway {gateway}"));
         }
-    }
-
-    /// The clusters that a cluster's istiod serves, before the change.
-    fn remotes_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let members = self.before.members.iter();
-        members.filter(move |(other, member)| **other != name && member.primary == name).map(|(other, _)| *other)
     }
 
     /// Whether a remote dials the gateway of its primary by a name from now on, and by an address before.
@@ -103,7 +101,7 @@ impl Situation<'_> {
     /// Who dials a cluster's gateway.
     fn dialled_by(&self, name: &str) -> Vec<String> {
         let members = &self.before.members;
-        let remotes = bare_names(self.remotes_of(name));
+        let remotes = bare_names(self.before.remotes_of(name));
         let network = self.before.member(name).map(|member| member.network.as_str());
         let strangers = members.iter().filter(|(_, member)| Some(member.network.as_str()) != network);
         let strangers = bare_names(strangers.map(|(name, _)| *name));

@@ -115,11 +115,10 @@ impl Situation<'_> {
             return;
         }
         // An istiod that serves no other cluster any more is told so when it starts (`externalIstiod`).
-        let is_last =
-            !self.after.members.iter().any(|(other, member)| **other != old.primary && member.primary == old.primary);
+        let is_last = || self.after.remotes_of(&old.primary).next().is_none();
         if self.after.has_thin_remotes()
             && self.after.is_primary(&old.primary)
-            && (is_last || self.before.version != self.after.version)
+            && (self.before.version != self.after.version || is_last())
         {
             let why = format!(
                 "{}'s istiod, which still serves it, starts anew: proxies that connect to its own istiod then know no other cluster until that has their credentials",
@@ -152,13 +151,14 @@ impl Situation<'_> {
     /// It reads whether it leads in a remote when it gets the remote secret and when it starts
     /// (`1.30.3:pilot/pkg/serviceregistry/kube/controller/multicluster.go`).
     pub(in crate::diff) fn taken_over_by(&self, primary: &str) -> Vec<&str> {
+        if !self.after.has_thin_remotes() || !self.before.is_primary(primary) {
+            return Vec::new();
+        }
         // The first remote that it serves is told to its Deployment (`externalIstiod`).
-        let members = self.before.members.iter();
-        let is_first = members.filter(|(name, _)| **name != primary).all(|(_, member)| member.primary != primary);
-        let starts_anew = self.before.version != self.after.version || self.is_revised(primary) || is_first;
+        let is_first = || self.before.remotes_of(primary).next().is_none();
+        let starts_anew = || self.before.version != self.after.version || self.is_revised(primary) || is_first();
         // A controller may start it before it has applied the namespaces that istiod reads this from.
-        let starts_after = starts_anew && self.after.controller().is_none();
-        if !self.after.has_thin_remotes() || starts_after || !self.before.is_primary(primary) {
+        if self.after.controller().is_none() && starts_anew() {
             return Vec::new();
         }
         let gets_secret = |name: &str| {
